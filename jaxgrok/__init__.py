@@ -1,0 +1,34 @@
+"""jaxgrok: train tiny networks by the thousand, and see which of them grok.
+
+Axis glossary, for every shape in the package:
+
+`lanes` slots trained side by side · `evals` evaluations of a curve · `examples`
+rows of a data set · `pos` positions of a sequence · `read` positions whose logits
+are read · `vocab` tokens · `model` residual stream · `heads`, `head` attention
+heads and their width · `mlp` hidden neurons · `freq` Fourier frequencies.
+
+    >>> dataset = jaxgrok.run(config, out="runs/mine")
+    >>> dataset.test_accuracy.sel(weight_decay=1.0).mean("seed")
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["load", "run"]
+
+if TYPE_CHECKING:
+    from jaxgrok.runner import run
+    from jaxgrok.store import load
+
+
+def __getattr__(name: str) -> Any:
+    """Import lazily: jax takes a second, and `--help` should not."""
+    if name == "load":
+        from jaxgrok.store import load
+
+        return load
+    if name == "run":
+        from jaxgrok.runner import run
+
+        return run
+    raise AttributeError(f"module 'jaxgrok' has no attribute {name!r}")

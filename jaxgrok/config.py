@@ -1,0 +1,109 @@
+"""What describes a training: `Setup` (static) and `Lane` (traced).
+
+Moving a field from the first to the second is what makes it sweepable without a new
+program. Owns no defaults of science (those are the grid's scales) and no paths.
+
+    >>> Lane(seed=0, n_train=287, steps=5000, weight_decay=1.0, ...)
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+from flax import linen as nn
+
+from jaxgrok.losses import ARMS
+from jaxgrok.outcomes import Thresholds
+from jaxgrok.tasks import Task
+
+PRECISIONS = ("highest", "high", "default", "tensorfloat32", "BF16_BF16_F32_X3")
+STOPS = ("grokked", "steps")
+
+
+class Lane(NamedTuple):
+    """One training's own settings: scalars, traced, one per lane under vmap.
+
+    `train_fraction` is not here: fractions become `n_train` once, in the grid.
+    """
+
+    seed: Any
+    """Seeds initial weights and the split, by named streams."""
+    n_train: Any
+    """Number of training examples: the first of the seed's permutation of the pool."""
+    steps: Any
+    """Budget, in optimiser steps."""
+    weight_decay: Any
+    """AdamW's decoupled weight decay, on every parameter."""
+    learning_rate: Any
+    """Peak learning rate, after the warm-up."""
+    beta1: Any
+    """Decay of the first moment."""
+    beta2: Any
+    """Decay of the second moment."""
+    init_scale: Any
+    """Factor on the initial weights."""
+
+
+INTEGER_FIELDS = ("seed", "n_train", "steps")
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """Everything that shapes the compiled program of one lane; frozen and hashable.
+
+    Attributes:
+        task: the data (see `jaxgrok.tasks.Task`).
+        model: a linen module mapping tokens to (logits, activations).
+        train_size: training examples computed per step, ≥ any lane's n_train; the
+            rest is masked.
+        eval_every: steps between evaluations.
+        loss: an arm of `jaxgrok.losses`.
+        warmup_steps: the learning rate is multiplied by min(step / warmup_steps, 1),
+            so that the first update has rate 0; 0 turns it off.
+        eps: AdamW's epsilon.
+        precision: matmul precision, a name JAX knows.
+        dtype: "float32", or "float64" where x64 is enabled.
+        stop: "grokked" ends a cell `steps_past_grok` steps after the test accuracy
+            held; "steps" spends the whole budget.
+        thresholds: what counts as memorised and grokked.
+    """
+
+    task: Task
+    model: nn.Module
+    train_size: int
+    eval_every: int
+    loss: str = "exact"
+    warmup_steps: int = 10
+    eps: float = 1e-8
+    precision: str = "highest"
+    dtype: str = "float32"
+    stop: str = "grokked"
+    steps_past_grok: int = 0
+    thresholds: Thresholds = Thresholds()
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("loss", tuple(ARMS)),
+            ("precision", PRECISIONS),
+            ("dtype", ("float32", "float64")),
+            ("stop", STOPS),
+        ):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(
+                    f"{name}={value!r} must be one of {', '.join(allowed)}"
+                )
+        for name, least in (
+            ("eval_every", 1),
+            ("train_size", 1),
+            ("warmup_steps", 0),
+            ("steps_past_grok", 0),
+        ):
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f"{name}={getattr(self, name)} must be at least {least}"
+                )
+        if self.steps_past_grok % self.eval_every:
+            raise ValueError(
+                f"steps_past_grok={self.steps_past_grok} must be a multiple of "
+                f"eval_every={self.eval_every}"
+            )

@@ -1,0 +1,105 @@
+"""What a sweep shows while it runs: a bar on a terminal, a line a cell elsewhere.
+
+Owns the wording of progress. Decides nothing.
+
+    >>> with Console(total=72) as console: console.finished(row)
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, Progress, TextColumn
+
+
+def duration(seconds: float) -> str:
+    """A time span in its two largest units: 42 s, 7 min 5 s, 3 h 20 min, 2 d 4 h."""
+    left, words = round(seconds), []
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, length)
+        if count or words:
+            words.append(f"{count} {unit}")
+    return " ".join(words[:2]) or "0 s"
+
+
+def size(n_bytes: float) -> str:
+    """A number of bytes in kB, MB or GB."""
+    for unit in ("kB", "MB"):
+        n_bytes /= 1000
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+    return f"{n_bytes / 1000:.3g} GB"
+
+
+class Console:
+    """Progress of a sweep, as a context manager.
+
+    Args:
+        total: cells of the sweep.
+        done: cells that were finished before.
+        stream: where to write; stderr by default.
+        quiet: say nothing.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        *,
+        done: int = 0,
+        stream: TextIO | None = None,
+        quiet: bool = False,
+    ) -> None:
+        self._stream = stream or sys.stderr
+        self._total, self._done, self._quiet = total, done, quiet
+        self._live = self._stream.isatty() and not quiet
+        self._bar = Progress(
+            TextColumn("{task.completed}/{task.total} cells"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.description}"),
+            console=RichConsole(file=self._stream),
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task("starting", total=total, completed=done)
+
+    def __enter__(self) -> "Console":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line (above the bar)."""
+        if self._live:
+            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        elif not self._quiet:
+            print(text, file=self._stream, flush=True)
+
+    def moved(self, *, busy: int, lanes: int, rate: float, left: float) -> None:
+        """Show busy lanes of all lanes, lane-steps per second and seconds left."""
+        self._bar.update(
+            self._task,
+            description=(
+                f"{busy}/{lanes} lanes busy · {rate:,.0f} lane-steps/s · "
+                f"{duration(left)} left"
+            ),
+        )
+
+    def finished(self, row: Mapping[str, Any], *, left: float) -> None:
+        """Note a finished cell; off a terminal, print its line."""
+        self._done += 1
+        self._bar.update(self._task, completed=self._done)
+        if not self._live:
+            self.say(f"{self._done}/{self._total} {_line(row)} · {duration(left)} left")
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    words = [f"{name}={value}" for name, value in row["axes"].items()]
+    words.append(f"· {row['phase'] or row['status']}")
+    if row["status"] == "diverged":
+        words.append(f"({row['cause']})")
+    for name in ("memorise_step", "grok_step"):
+        if row[name] is not None:
+            words.append(f"· {name.replace('_', ' ')} {row[name]}")
+    return " ".join(words)

@@ -1,0 +1,439 @@
+"""From a grid file's config to cells, and from cells to groups.
+
+Owns the scales' defaults, the combination of axes and what identifies a cell. Here,
+once, fractions become integer `n_train`. Refuses anything it does not know, in one line
+that names the field, the value and the way out. Reads no files.
+
+    >>> config = base("laptop")
+    >>> config.weight_decay = (0.1, 1.0)
+    >>> grid = resolve(config)
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import inspect
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import ml_collections
+
+TRACED = (
+    "learning_rate",
+    "beta1",
+    "beta2",
+    "init_scale",
+    "steps",
+    "weight_decay",
+    "n_train",
+    "train_fraction",
+    "seed",
+)
+"""Fields that are tuples and can be axes, in the order of the dataset's dimensions."""
+
+SCALES: dict[str, dict[str, Any]] = {
+    "post": {},
+    "laptop": {
+        "modulus": 31,
+        "d_model": 32,
+        "d_head": 8,
+        "d_mlp": 128,
+        "learning_rate": (3e-3,),
+        "steps": (5_000,),
+        "eval_every": 50,
+    },
+}
+"""What a scale changes of `_POST`."""
+
+_POST: dict[str, Any] = {
+    "task": "modular",
+    "operation": "x+y",
+    "modulus": 113,
+    "equals_logit": True,
+    "table_seed": 0,
+    "model": "transformer",
+    "layers": 1,
+    "d_model": 128,
+    "heads": 4,
+    "d_head": 32,
+    "d_mlp": 512,
+    "activation": "relu",
+    "attention_only": False,
+    "layer_norm": False,
+    "biases": "mlp",
+    "loss": "exact",
+    "warmup_steps": 10,
+    "eps": 1e-8,
+    "precision": "highest",
+    "dtype": "float32",
+    "eval_every": 100,
+    "stop": "grokked",
+    "steps_past_grok": 0,
+    "accuracy_threshold": 0.99,
+    "hold": 3,
+    "grok_ratio": 2.0,
+    "block_width": 0,
+    "learning_rate": (1e-3,),
+    "beta1": (0.9,),
+    "beta2": (0.98,),
+    "init_scale": (1.0,),
+    "steps": (50_000,),
+    "weight_decay": (1.0,),
+    "n_train": (),
+    "train_fraction": (0.3,),
+    "seed": (0,),
+    "zip": "",
+}
+_THRESHOLDS = {
+    "accuracy_threshold": "accuracy",
+    "hold": "hold",
+    "grok_ratio": "grok_ratio",
+}
+_SETUP = (
+    "eval_every",
+    "loss",
+    "warmup_steps",
+    "eps",
+    "precision",
+    "dtype",
+    "stop",
+    "steps_past_grok",
+)
+_OWN = ("scale", "task", "model", "block_width", "zip", "chain", *_SETUP, *_THRESHOLDS)
+
+
+def base(scale: str = "auto") -> ml_collections.ConfigDict:
+    """Return every field at a scale's default.
+
+    `post` is the post's own sizes, `laptop` a small model that shows the same phases in
+    minutes on two cores; `auto` is `laptop` on a CPU and `post` on an accelerator.
+    `block_width` 0 means the default of the device.
+    """
+    if scale == "auto":
+        import jax
+
+        scale = "laptop" if jax.default_backend() == "cpu" else "post"
+    if scale not in SCALES:
+        raise ValueError(f"scale {scale!r} is unknown; choose one of {_list(SCALES)}")
+    config = ml_collections.ConfigDict(_POST | SCALES[scale])
+    config.scale = scale
+    config.chain = ml_collections.ConfigDict()
+    return config
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One training: its axis values, its lane's scalars, and who it is.
+
+    `id` is a hash of everything that decides the result; `kin` the same without the
+    budget, so that a longer budget is recognised as the same training gone on.
+    """
+
+    id: str
+    kin: str
+    axes: dict[str, Any]
+    lane: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Cells that share one compiled program."""
+
+    setup: Any
+    block_width: int
+    cells: tuple[Cell, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """A resolved config. `dims` maps names to values for a product, else it is empty."""
+
+    config: dict[str, Any]
+    pool_size: int
+    axes: tuple[str, ...]
+    dims: dict[str, tuple[Any, ...]]
+    cells: tuple[Cell, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def title(self) -> str:
+        """The task in a few words, for figures."""
+        config = self.config
+        words = f"{config['task']} · {config['scale']}"
+        if config["task"] == "modular":
+            words = f"{config['operation']} mod {config['modulus']} · {config['scale']}"
+        return words
+
+
+def resolve(config: Mapping[str, Any]) -> Grid:
+    """Check a config and lay out its cells and groups.
+
+    Raises ValueError, one line, for an unknown field, an axis that is not a tuple, a
+    fraction outside (0, 1], more training pairs than exist, and the like.
+    """
+    if not isinstance(config, ml_collections.ConfigDict):
+        raise ValueError(f"get_config returned {type(config).__name__}, not ConfigDict")
+    values = config.to_dict()
+    task, model = _build(values)
+    points, dims = _points(values)
+    setups: dict[int, Any] = {}
+    members: dict[int, list[Cell]] = {}
+    cells = []
+    axes = _axes(points)
+    shared = {k: v for k, v in values.items() if k not in (*TRACED, "zip", "chain")}
+    for point in points:
+        cell = _cell(point, task.pool_size, shared, axes, values["eval_every"])
+        size = _ladder(cell.lane["n_train"], task.pool_size)
+        if size not in setups:
+            setups[size] = _setup(values, task, model, size)
+        members.setdefault(size, []).append(cell)
+        cells.append(cell)
+    _refuse_twins(cells)
+    width = values["block_width"] or _default_width()
+    groups = tuple(Group(setups[n], width, tuple(members[n])) for n in sorted(setups))
+    labels = tuple(label(name) for name in axes)
+    return Grid(values, task.pool_size, labels, dims, tuple(cells), groups)
+
+
+def _build(values: dict[str, Any]) -> tuple[Any, Any]:
+    """Make the task and the model, and refuse fields that nothing reads."""
+    from jaxgrok.models import MODELS
+    from jaxgrok.tasks import TASKS
+
+    for field, registry in (("task", TASKS), ("model", MODELS)):
+        if values.get(field) not in registry:
+            raise ValueError(
+                f"{field}={values.get(field)!r} is unknown; choose one of "
+                + _list(registry)
+            )
+    task_type, builder = TASKS[values["task"]], MODELS[values["model"]]
+    task_fields = {f.name for f in dataclasses.fields(task_type)}
+    model_fields = set(inspect.signature(builder).parameters) - {"task"}
+    known = {*_OWN, *TRACED, *task_fields, *model_fields}
+    for name in values:
+        if name not in known:
+            if name in _POST:  # a field of another task or model, at its default
+                continue
+            raise ValueError(f"field {name!r} is unknown; {_nearest(name, known)}")
+    for name in (*_OWN, *TRACED):
+        if name not in values:
+            raise ValueError(f"field {name!r} is missing; start from grid.base(scale)")
+    task = task_type(**{k: v for k, v in values.items() if k in task_fields})
+    model = builder(task, **{k: v for k, v in values.items() if k in model_fields})
+    return task, model
+
+
+def _points(
+    values: dict[str, Any],
+) -> tuple[list[dict[str, Any]], dict[str, tuple[Any, ...]]]:
+    """Combine axes: one dict of every traced field a cell; dims of a pure product."""
+    base = {name: _axis(name, values[name]) for name in TRACED}
+    zipped = tuple(n.strip() for n in values["zip"].split(",") if n.strip())
+    for name in zipped:
+        if name not in TRACED:
+            raise ValueError(f"zip names {name!r}; {_nearest(name, TRACED)}")
+    parts = list(values["chain"].items()) or [("", {})]
+    points = []
+    for part, overrides in parts:
+        for name, axis in overrides.items():
+            if name not in TRACED:
+                raise ValueError(f"chain.{part}.{name}: {_nearest(name, TRACED)}")
+            overrides[name] = _axis(f"chain.{part}.{name}", axis)
+        fields = base | overrides
+        if overrides.get("n_train"):
+            fields["train_fraction"] = ()
+        points += list(_combine(fields, zipped))
+    if zipped or values["chain"]:
+        return points, {}
+    keep = {"weight_decay", "seed", "n_train" if base["n_train"] else "train_fraction"}
+    return points, {
+        label(name): axis
+        for name, axis in base.items()
+        if axis and (len(axis) > 1 or name in keep)
+    }
+
+
+def _combine(
+    fields: dict[str, tuple[Any, ...]], zipped: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
+    """The product of the axes, those of `zipped` going in step."""
+    if fields["n_train"] and fields["train_fraction"]:
+        raise ValueError(
+            "n_train and train_fraction are both given; empty one of them: "
+            "train_fraction=() or n_train=()"
+        )
+    lengths = {name: len(fields[name]) for name in zipped}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"zipped axes differ in length: {lengths}")
+    used = [n for n in TRACED if fields[n]]
+    free = [n for n in used if n not in zipped]
+    missing = set(TRACED) - set(used) - {"n_train", "train_fraction"}
+    if missing or not (fields["n_train"] or fields["train_fraction"]):
+        empty = sorted(missing) or ["train_fraction"]
+        raise ValueError(f"{empty[0]}=() is empty; give at least one value")
+    in_step = list(zip(*(fields[n] for n in zipped), strict=True)) if zipped else [()]
+    for together in in_step:
+        for values in itertools.product(*(fields[n] for n in free)):
+            point = dict(zip(free, values, strict=True))
+            point |= dict(zip(zipped, together, strict=True))
+            yield {name: point[name] for name in used}
+
+
+def _axis(name: str, axis: Any) -> tuple[Any, ...]:
+    """Check an axis; its values as int or float, so that 1 and 1.0 are one value."""
+    field = name.rsplit(".", 1)[-1]
+    if not isinstance(axis, tuple):
+        kind = "a list" if isinstance(axis, list) else f"a {type(axis).__name__}"
+        example = axis if isinstance(axis, list) else [axis]
+        raise ValueError(
+            f"{name}={axis!r} is {kind}; axes are tuples: write {tuple(example)!r}"
+        )
+    whole = field in ("seed", "n_train", "steps")
+    for value in axis:
+        good = isinstance(value, int) if whole else isinstance(value, int | float)
+        if not good or isinstance(value, bool) or not math.isfinite(value):
+            kind = "whole numbers" if whole else "finite numbers"
+            raise ValueError(f"{name}={value!r} is not allowed; the axis takes {kind}")
+    if len(set(axis)) < len(axis):
+        raise ValueError(f"{name}={axis!r} holds a value twice")
+    return tuple(int(v) if whole else float(v) for v in axis)
+
+
+def _axes(points: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The fields that tell cells apart, and those a reader expects to see."""
+    first = "n_train" if "n_train" in points[0] else "train_fraction"
+    keep = {"weight_decay", "seed", first}
+    return tuple(
+        name
+        for name in TRACED
+        if name in keep or len({point.get(name) for point in points}) > 1
+    )
+
+
+_RANGES = {
+    "seed": (0, 2**31 - 1, "0 … 2³¹ − 1"),
+    "weight_decay": (0, math.inf, "0 or more"),
+    "learning_rate": (0, math.inf, "0 or more"),
+    "init_scale": (0, math.inf, "0 or more"),
+    "beta1": (0, 1 - 1e-12, "in [0, 1)"),
+    "beta2": (0, 1 - 1e-12, "in [0, 1)"),
+    "steps": (1, 2**24, "1 … 2²⁴"),
+}
+
+
+def _cell(
+    point: dict[str, Any],
+    pool: int,
+    shared: dict[str, Any],
+    axes: tuple[str, ...],
+    eval_every: int,
+) -> Cell:
+    for name, (least, most, allowed) in _RANGES.items():
+        if not least <= point[name] <= most:
+            raise ValueError(
+                f"{name}={point[name]} is not allowed; it must be {allowed}"
+            )
+    if point["steps"] % eval_every:
+        raise ValueError(
+            f"steps={point['steps']} is not a multiple of eval_every={eval_every}; "
+            f"use {round_up(point['steps'], eval_every)} or change eval_every"
+        )
+    n_train = _n_train(point, pool)
+    lane = {k: v for k, v in point.items() if k != "train_fraction"}
+    lane["n_train"] = n_train
+    decisive = {k: v for k, v in shared.items() if k not in ("block_width", "scale")}
+    kin = _hash(decisive | {k: v for k, v in lane.items() if k != "steps"})
+    return Cell(
+        id=_hash(decisive | lane),
+        kin=kin,
+        axes={label(name): point.get(name, math.nan) for name in axes},
+        lane=lane,
+    )
+
+
+def _n_train(point: dict[str, Any], pool: int) -> int:
+    if "n_train" in point:
+        n_train = point["n_train"]
+        if not 1 <= n_train <= pool:
+            raise ValueError(
+                f"n_train={n_train} is not allowed; there are {pool} training pairs, "
+                f"take 1 … {pool}"
+            )
+        return n_train
+    fraction = point["train_fraction"]
+    if not 0 < fraction <= 1:
+        raise ValueError(f"train_fraction={fraction} is outside (0, 1]")
+    n_train = math.floor(Fraction(str(fraction)) * pool)
+    if n_train < 1:
+        raise ValueError(
+            f"train_fraction={fraction} of {pool} pairs leaves none to train on; "
+            f"take at least {1 / pool:.2g}"
+        )
+    return n_train
+
+
+def label(field: str) -> str:
+    """An axis' name in tables: `budget` for `steps`, which there means steps made."""
+    return "budget" if field == "steps" else field
+
+
+def round_up(value: int, multiple: int) -> int:
+    """The smallest multiple that is at least `value`."""
+    return -(-value // multiple) * multiple
+
+
+def _ladder(n: int, most: int) -> int:
+    """Round up to five significant bits (at most 6% waste), and never past `most`."""
+    step = 1 << max(n.bit_length() - 5, 0)
+    return min(round_up(n, step), most)
+
+
+def _setup(values: dict[str, Any], task: Any, model: Any, size: int) -> Any:
+    from jaxgrok.config import Setup
+    from jaxgrok.outcomes import Thresholds
+
+    for name in (*_SETUP, *_THRESHOLDS):
+        kind = type(_POST[name])
+        value = values[name]
+        if not isinstance(value, (int, float) if kind is float else kind):
+            raise ValueError(f"{name}={value!r} must be of type {kind.__name__}")
+    thresholds = Thresholds(**{to: values[name] for name, to in _THRESHOLDS.items()})
+    fields = {name: values[name] for name in _SETUP}
+    return Setup(task, model, size, thresholds=thresholds, **fields)
+
+
+def _refuse_twins(cells: list[Cell]) -> None:
+    seen: dict[str, Cell] = {}
+    for cell in cells:
+        twin = seen.setdefault(cell.id, cell)
+        if twin is not cell:
+            raise ValueError(
+                f"two cells are the same training: {twin.axes} and {cell.axes} "
+                f"(n_train={cell.lane['n_train']}); drop one of the values"
+            )
+
+
+def _default_width() -> int:
+    """Lanes a block: 2 on CPU (measured, LOG); 16 elsewhere (not measured yet)."""
+    import jax
+
+    return 2 if jax.default_backend() == "cpu" else 16
+
+
+def _hash(settings: dict[str, Any]) -> str:
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _nearest(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, sorted(known), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}allowed: {_list(sorted(known))}"
+
+
+def _list(names: Any) -> str:
+    return ", ".join(names)

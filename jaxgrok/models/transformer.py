@@ -1,0 +1,300 @@
+"""The transformer of the post, computing only what somebody reads.
+
+Owns the parameters (named and laid out as in TransformerLens) and the forward pass.
+Two exact savings over the textbook form: the first layer looks its queries, keys and
+values up in a table of (position, token) rows where that table is smaller than the
+batch; the last layer computes queries, MLP and logits at the read positions only.
+
+    >>> model = build(task, layers=1, d_model=128)
+    >>> params = model.init(key, tokens)["params"]
+    >>> logits, activations = model.apply({"params": params}, tokens)
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "relu": nn.relu,
+    "gelu": nn.gelu,
+}
+BIASES = ("none", "mlp", "all")
+
+
+def build(
+    task: Any,
+    *,
+    layers: int = 1,
+    d_model: int = 128,
+    heads: int = 4,
+    d_head: int = 32,
+    d_mlp: int = 512,
+    activation: str = "relu",
+    attention_only: bool = False,
+    layer_norm: bool = False,
+    biases: str = "mlp",
+    dtype: str = "float32",
+) -> "Transformer":
+    """Return the transformer for a task; a wrong field raises ValueError."""
+    for name, value in {
+        "layers": layers,
+        "d_model": d_model,
+        "heads": heads,
+        "d_head": d_head,
+        "d_mlp": d_mlp,
+    }.items():
+        if value < 1:
+            raise ValueError(f"{name}={value} must be at least 1")
+    for name, text, allowed in (
+        ("activation", activation, tuple(ACTIVATIONS)),
+        ("biases", biases, BIASES),
+    ):
+        if text not in allowed:
+            raise ValueError(f"{name}={text!r} must be one of {', '.join(allowed)}")
+    return Transformer(
+        vocab_in=task.vocab_in,
+        vocab_out=task.vocab_out,
+        read=task.read,
+        fixed_tokens=task.fixed_tokens,
+        layers=layers,
+        d_model=d_model,
+        heads=heads,
+        d_head=d_head,
+        d_mlp=d_mlp,
+        activation=activation,
+        attention_only=attention_only,
+        layer_norm=layer_norm,
+        biases=biases,
+        dtype=dtype,
+    )
+
+
+class _Stream(NamedTuple):
+    """The residual stream as distinct rows, and where each example finds its own.
+
+    Looked up: `rows` are [1, rows, model] and `index` is [examples, pos]. Otherwise
+    `index` is None and `rows` are [examples, pos, model], or [1, pos, model] where
+    they are the same for every example.
+    """
+
+    rows: jax.Array
+    index: jax.Array | None
+
+    def each(self, values: jax.Array) -> jax.Array:
+        """Spread values of the rows to [examples, pos, ...]."""
+        if self.index is None:
+            return values
+        return jnp.take(values[0], self.index, axis=0)
+
+
+class Transformer(nn.Module):
+    """Decoder-only transformer; build it with `build`, which checks its fields.
+
+    Initialisation (REFERENCE of the post's code): N(0, 1) times 1/√d_model for every
+    matrix, W_out included, and 1/√vocab_out for W_U; biases 0. Residual stream:
+    x ← x + attn(x); x ← x + mlp(x). Scores are divided by √d_head, causal mask.
+    """
+
+    vocab_in: int
+    vocab_out: int
+    read: tuple[int, ...]
+    fixed_tokens: tuple[int | None, ...]
+    layers: int
+    d_model: int
+    heads: int
+    d_head: int
+    d_mlp: int
+    activation: str
+    attention_only: bool
+    layer_norm: bool
+    biases: str
+    dtype: str
+
+    @nn.compact
+    def __call__(self, tokens: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Map tokens [examples, pos] to (logits [examples, read, vocab], activations).
+
+        Activations carry TransformerLens' hook names. In the last layer they exist at
+        the read positions; nothing after the last read position is computed.
+        """
+        acts: dict[str, jax.Array] = {}
+        tokens = tokens[:, : self.read[-1] + 1]
+        pos = tokens.shape[1]
+        scale = self.d_model**-0.5
+        W_E = self._matrix("embed.W_E", (self.vocab_in, self.d_model), scale)
+        W_pos = self._matrix(
+            "pos_embed.W_pos", (len(self.fixed_tokens), self.d_model), scale
+        )
+        acts["hook_embed"] = W_E[tokens]
+        acts["hook_pos_embed"] = W_pos[None, :pos]
+        if pos * self.vocab_in < tokens.size:
+            stream = self._table(W_E, W_pos, tokens)
+        else:
+            stream = _Stream(W_E[tokens] + W_pos[None, :pos], None)
+        for layer in range(self.layers):
+            last = layer == self.layers - 1
+            queries = self.read if last else tuple(range(pos))
+            stream = _Stream(self._block(layer, stream, queries, acts), None)
+        W_U = self._matrix(
+            "unembed.W_U", (self.d_model, self.vocab_out), self.vocab_out**-0.5
+        )
+        logits = self._norm("ln_final")(stream.rows) @ W_U
+        if self.biases == "all":
+            logits = logits + self._bias("unembed.b_U", (self.vocab_out,))
+        return logits, acts
+
+    def _table(self, W_E: jax.Array, W_pos: jax.Array, tokens: jax.Array) -> _Stream:
+        """Rows for every (position, token) that can occur; one where it is fixed."""
+        rows, index, start = [], [], 0
+        for pos in range(tokens.shape[1]):
+            token = self.fixed_tokens[pos]
+            if token is None:
+                rows.append(W_E + W_pos[pos][None])
+                index.append(tokens[:, pos] + start)
+            else:
+                rows.append((W_E[token] + W_pos[pos])[None])
+                index.append(jnp.full(tokens.shape[0], start, tokens.dtype))
+            start += rows[-1].shape[0]
+        return _Stream(jnp.concatenate(rows)[None], jnp.stack(index, axis=1))
+
+    def _block(
+        self,
+        layer: int,
+        stream: _Stream,
+        queries: tuple[int, ...],
+        acts: dict[str, jax.Array],
+    ) -> jax.Array:
+        """One layer: the stream after it, at the query positions."""
+        name = f"blocks.{layer}"
+        here = self._at(stream, queries)
+        acts[f"{name}.hook_resid_pre"] = here.each(here.rows)
+        attn = self._attention(name, stream, here, queries, acts)
+        acts[f"{name}.hook_attn_out"] = attn
+        residual = here.each(here.rows) + attn
+        if self.attention_only:
+            acts[f"{name}.hook_resid_post"] = residual
+            return residual
+        acts[f"{name}.hook_resid_mid"] = residual
+        mlp = self._mlp(name, residual, acts)
+        acts[f"{name}.hook_mlp_out"] = mlp
+        acts[f"{name}.hook_resid_post"] = residual + mlp
+        return residual + mlp
+
+    def _at(self, stream: _Stream, positions: tuple[int, ...]) -> _Stream:
+        """The stream at some positions; example axis 1 when their tokens are fixed."""
+        where = np.array(positions)
+        if stream.index is None:
+            return _Stream(stream.rows[:, where], None)
+        if all(self.fixed_tokens[pos] is not None for pos in positions):
+            return _Stream(stream.rows[0, stream.index[:1, where]], None)
+        return _Stream(stream.rows, stream.index[:, where])
+
+    def _attention(
+        self,
+        name: str,
+        stream: _Stream,
+        here: _Stream,
+        queries: tuple[int, ...],
+        acts: dict[str, jax.Array],
+    ) -> jax.Array:
+        """Causal attention of the query positions over all: [examples, query, model]."""
+        heads = (self.heads, self.d_model, self.d_head)
+        scale = self.d_model**-0.5
+        norm = self._norm(f"{name}.ln1")
+        normed = norm(stream.rows)
+        if self.layer_norm:
+            acts[f"{name}.ln1.hook_normalized"] = stream.each(normed)
+        q = self._heads(norm(here.rows), self._matrix(f"{name}.attn.W_Q", heads, scale))
+        k = self._heads(normed, self._matrix(f"{name}.attn.W_K", heads, scale))
+        v = self._heads(normed, self._matrix(f"{name}.attn.W_V", heads, scale))
+        if self.biases == "all":
+            q = q + self._bias(f"{name}.attn.b_Q", heads[::2])
+            k = k + self._bias(f"{name}.attn.b_K", heads[::2])
+            v = v + self._bias(f"{name}.attn.b_V", heads[::2])
+        acts[f"{name}.attn.hook_q"] = here.each(q)
+        acts[f"{name}.attn.hook_k"] = stream.each(k)
+        acts[f"{name}.attn.hook_v"] = stream.each(v)
+        scores = self._scores(stream, here, q, k) / self.d_head**0.5
+        pos = scores.shape[-1]
+        future = np.arange(pos) > np.array(queries)[:, None]
+        if future.any():
+            scores = jnp.where(future[None, None], -jnp.inf, scores)
+        acts[f"{name}.attn.hook_attn_scores"] = scores
+        pattern = jax.nn.softmax(scores)
+        acts[f"{name}.attn.hook_pattern"] = pattern
+        z = _mix(pattern, stream.each(v))
+        acts[f"{name}.attn.hook_z"] = z
+        W_O = self._matrix(
+            f"{name}.attn.W_O", (self.heads, self.d_head, self.d_model), scale
+        )
+        out = z.reshape(*z.shape[:2], -1) @ W_O.reshape(-1, self.d_model)
+        if self.biases == "all":
+            out = out + self._bias(f"{name}.attn.b_O", (self.d_model,))
+        return out
+
+    def _heads(self, x: jax.Array, W: jax.Array) -> jax.Array:
+        """[..., model] times [heads, model, head] → [..., heads, head]."""
+        flat = W.transpose(1, 0, 2).reshape(self.d_model, -1)
+        return (x @ flat).reshape(*x.shape[:-1], self.heads, self.d_head)
+
+    def _scores(
+        self, stream: _Stream, here: _Stream, q: jax.Array, k: jax.Array
+    ) -> jax.Array:
+        """Products of queries and keys: [examples, heads, query, pos]."""
+        if stream.index is not None and here.index is None and q.shape[0] == 1:
+            # The same queries for every example: score the rows, then look up.
+            rows = jnp.einsum("qhd,rhd->rhq", q[0], k[0])
+            return jnp.take(rows, stream.index, axis=0).transpose(0, 2, 3, 1)
+        return jnp.einsum("eqhd,ephd->ehqp", here.each(q), stream.each(k))
+
+    def _mlp(self, name: str, x: jax.Array, acts: dict[str, jax.Array]) -> jax.Array:
+        scale = self.d_model**-0.5
+        W_in = self._matrix(f"{name}.mlp.W_in", (self.d_model, self.d_mlp), scale)
+        W_out = self._matrix(f"{name}.mlp.W_out", (self.d_mlp, self.d_model), scale)
+        normed = self._norm(f"{name}.ln2")(x)
+        if self.layer_norm:
+            acts[f"{name}.ln2.hook_normalized"] = normed
+        pre = normed @ W_in
+        if self.biases != "none":
+            pre = pre + self._bias(f"{name}.mlp.b_in", (self.d_mlp,))
+        post = ACTIVATIONS[self.activation](pre)
+        acts[f"{name}.mlp.hook_pre"], acts[f"{name}.mlp.hook_post"] = pre, post
+        out = post @ W_out
+        if self.biases != "none":
+            out = out + self._bias(f"{name}.mlp.b_out", (self.d_model,))
+        return out
+
+    def _norm(self, name: str) -> Callable[[jax.Array], jax.Array]:
+        """Layer norm with learned scale and shift, or the identity without."""
+        if not self.layer_norm:
+            return lambda x: x
+        ones, zeros = nn.initializers.ones, nn.initializers.zeros
+        w = self.param(f"{name}.w", ones, (self.d_model,), self.dtype)
+        b = self.param(f"{name}.b", zeros, (self.d_model,), self.dtype)
+
+        def norm(x: jax.Array) -> jax.Array:
+            centred = x - x.mean(-1, keepdims=True)
+            variance = (centred**2).mean(-1, keepdims=True)
+            return centred / jnp.sqrt(variance + 1e-5) * w[None, None] + b[None, None]
+
+        return norm
+
+    def _matrix(self, name: str, shape: tuple[int, ...], scale: float) -> jax.Array:
+        return self.param(name, nn.initializers.normal(scale), shape, self.dtype)
+
+    def _bias(self, name: str, shape: tuple[int, ...]) -> jax.Array:
+        """A bias, with the two leading axes of what it is added to."""
+        return self.param(name, nn.initializers.zeros, shape, self.dtype)[None, None]
+
+
+def _mix(pattern: jax.Array, v: jax.Array) -> jax.Array:
+    """Average values by attention: [examples, query, heads, head]."""
+    if pattern.shape[2] == 1:
+        # One query: a sum of products, not a batch of examples × heads tiny matmuls.
+        weights = pattern[:, :, 0].transpose(0, 2, 1)[..., None]
+        return (weights * v).sum(1)[:, None]
+    return jnp.einsum("ehqp,ephd->eqhd", pattern, v)

@@ -1,0 +1,183 @@
+"""How long things take: the pace that is measured, and the plan that is told.
+
+Owns estimates of time, memory and disk; they steer the order of the queue and the
+length of a dispatch, and decide no result.
+
+    >>> print(describe(grid, blocks=None))
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+
+import jax
+
+from jaxgrok.console import duration, size
+from jaxgrok.engine import Engine, lane_of
+from jaxgrok.grid import Cell, Grid, Group
+from jaxgrok.store import CURVES, Result
+
+CALIBRATION_SECONDS = 2.0
+LONG_SECONDS = 86_400 / 4
+
+
+class Pace:
+    """Seconds a lane-step takes, and steps a cell is expected to need; both learned."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._size = {c.id: g.setup.train_size for g in grid.groups for c in g.cells}
+        self._cost: dict[int, float] = {}
+        self._dispatch: dict[int, float] = {}
+        self._warm: set[int] = set()
+        self._lengths: dict[tuple, list[int]] = {}
+
+    def measured(self, engine: Engine, n_steps: int, seconds: float) -> None:
+        """Learn from a dispatch; a program's first one is slow, and left out."""
+        size = engine.setup.train_size
+        if size not in self._warm:
+            self._warm.add(size)
+            return
+        for table, value in (
+            (self._cost, seconds / n_steps / len(engine.cells)),
+            (self._dispatch, seconds / n_steps),
+        ):
+            table[size] = 0.7 * table.get(size, value) + 0.3 * value
+
+    def ended(self, cell: Cell, steps: int) -> None:
+        """Learn how long a cell ran."""
+        self._lengths.setdefault(_settings(cell), []).append(steps)
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was measured yet."""
+        return bool(self._cost)
+
+    def steps(self, engine: Engine, seconds: float) -> int:
+        """Steps of a dispatch that should take so many seconds; 2 to begin with."""
+        known = self._dispatch.get(engine.setup.train_size)
+        return 2 if known is None else max(1, int(seconds / known))
+
+    def expected(self, cell: Cell) -> float:
+        """Steps the cell should need: its siblings' mean, or its budget."""
+        lengths = self._lengths.get(_settings(cell))
+        return sum(lengths) / len(lengths) if lengths else cell.lane["steps"]
+
+    def left(self, cells: Iterable[Cell], done: Mapping[str, int]) -> float:
+        """Seconds to train these cells, of which `done` steps are made."""
+        return sum(
+            max(self.expected(cell) - done.get(cell.id, 0), 0) * self._seconds(cell)
+            for cell in cells
+        )
+
+    def _seconds(self, cell: Cell) -> float:
+        """Seconds a lane-step of this cell; unmeasured sizes in proportion."""
+        if not self._cost:
+            return 0.0
+        size = self._size[cell.id]
+        near = min(self._cost, key=lambda known: abs(known - size))
+        return self._cost[near] * size / near
+
+
+def headline(grid: Grid, seconds: float, lanes: int, done: int) -> str:
+    """The line before a sweep runs."""
+    config = grid.config
+    steps = max(cell.lane["steps"] for cell in grid.cells)
+    early = ", less where cells grok early" if config["stop"] == "grokked" else ""
+    return (
+        f"{config['scale']} scale on {_device()}: {len(grid.cells)} cells"
+        f"{f' ({done} done)' if done else ''} in {len(grid.groups)} groups, {lanes} lanes,"
+        f" up to {steps:,} steps; about {duration(seconds)}{early}"
+    )
+
+
+def warning(grid: Grid, seconds: float) -> str:
+    """A word of warning where a sweep takes a good part of a day on a CPU, or ''."""
+    if jax.default_backend() != "cpu" or seconds < LONG_SECONDS:
+        return ""
+    scale = grid.config["scale"]
+    way_out = (
+        "--grid FILE:laptop shows the same phases in minutes"
+        if scale == "post"
+        else "fewer cells or steps take less"
+    )
+    return f"warning: about {duration(seconds)} on this CPU; {way_out}"
+
+
+def describe(grid: Grid, blocks: int | None) -> str:
+    """The whole plan: compiles every group's program and times a few steps of it."""
+    pace, lines, lanes = Pace(grid), [], 0
+    for group in grid.groups:
+        engine = build(group, len(group.cells), blocks)
+        calibrate(engine, group, pace)
+        lanes = max(lanes, engine.lanes)
+        n_train = sorted({cell.lane["n_train"] for cell in group.cells})
+        few = len(n_train) <= 3
+        shown = ", ".join(map(str, n_train)) if few else f"{n_train[0]} … {n_train[-1]}"
+        lines.append(
+            f"  group {len(lines) + 1}: {len(group.cells)} cells, n_train {shown} padded "
+            f"to {group.setup.train_size}, {engine.lanes // engine.width} blocks × "
+            f"{engine.width} lanes on {engine.devices} devices, {size(engine.memory)} a "
+            f"device, about {duration(pace.left(group.cells, {}))}"
+        )
+    seconds = pace.left(grid.cells, {})
+    evals = sum(
+        cell.lane["steps"] // grid.config["eval_every"] + 1 for cell in grid.cells
+    )
+    disk = evals * (1 + len(CURVES) + len(engine.matrices)) * 4
+    total = [
+        headline(grid, seconds, lanes, 0),
+        *lines,
+        f"  {engine.n_parameters:,} parameters a model; at most {size(disk)} of curves "
+        "on disk",
+        warning(grid, seconds),
+    ]
+    return "\n".join(line for line in total if line)
+
+
+def build(group: Group, cells: int, blocks: int | None) -> Engine:
+    """An engine for so many cells: a block a device, and none that would stay empty.
+
+    More blocks than devices would run one after the other, and more lanes mean fewer
+    refills: a longer tail. Halves the blocks where the device's memory runs out.
+    """
+    most = -(-cells // group.block_width)
+    blocks = min(blocks or jax.local_device_count(), most)
+    while True:
+        try:
+            return Engine(group.setup, block_width=group.block_width, blocks=blocks)
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error) or blocks == 1:
+                raise
+            blocks //= 2
+
+
+def calibrate(engine: Engine, group: Group, pace: Pace) -> None:
+    """Fill an engine and time a few steps; leaves it with offset and lanes to drop."""
+    for cell in group.cells[: engine.free]:
+        engine.admit(cell.id, lane_of(group.setup, **cell.lane))
+    engine.advance(1)
+    began = time.perf_counter()
+    while time.perf_counter() < began + CALIBRATION_SECONDS:
+        n_steps = pace.steps(engine, CALIBRATION_SECONDS / 4)
+        n_steps = min(n_steps, engine.setup.eval_every - engine.offset)
+        started = time.perf_counter()
+        engine.advance(n_steps)
+        pace.measured(engine, n_steps, time.perf_counter() - started)
+
+
+def _settings(cell: Cell) -> tuple:
+    """What siblings share: everything but the seed."""
+    return tuple(sorted((k, v) for k, v in cell.lane.items() if k != "seed"))
+
+
+def _device() -> str:
+    devices = jax.local_devices()
+    count = f"{len(devices)} × " if len(devices) > 1 else ""
+    return f"{count}{devices[0].device_kind}"
+
+
+def steps_made(results: Mapping[str, Result]) -> dict[str, int]:
+    """Steps of each finished cell."""
+    return {
+        name: int(result.curve("step")[-1]) if len(result.records) else 0
+        for name, result in results.items()
+    }

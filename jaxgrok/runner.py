@@ -1,0 +1,358 @@
+"""Where engine and store meet: run a grid into a run directory, or go on with one.
+
+Owns the order of things: what is pending, when to flush, save and stop. Knows no
+arithmetic and no file formats.
+
+    >>> dataset = run(config, out="runs/mine")
+"""
+
+import dataclasses
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from jaxgrok import environment, plan, plots, store
+from jaxgrok.console import Console
+from jaxgrok.engine import Engine, Snapshot, lane_of
+from jaxgrok.grid import Cell, Grid, Group, resolve
+from jaxgrok.store import CURVES, Result, RunDirectory
+from jaxgrok.trainer import FLAGS, METRICS
+
+FLUSH_SECONDS = 10
+SAVE_SECONDS = 45
+REDRAW_SECONDS = 60
+ANSWER_SECONDS = 1.0
+"""Length of a dispatch: what Ctrl-C waits for."""
+
+assert CURVES == METRICS
+
+
+class Interrupted(Exception):
+    """The sweep was asked to stop; its state is saved and it can go on."""
+
+
+def run(
+    config: Any,
+    out: str | Path | None = None,
+    *,
+    blocks: int | None = None,
+    quiet: bool = False,
+) -> xr.Dataset:
+    """Train every cell of a grid that has no result yet, and return the dataset.
+
+    Args:
+        config: a ConfigDict as `jaxgrok.grid.base` starts one.
+        out: the run directory; by default under runs/, named after task and scale.
+            An existing one goes on, or is extended by the cells it lacks.
+        blocks: blocks of lanes; by default one a device. Changes no result.
+        quiet: print nothing.
+
+    Raises ValueError for a config that makes no sense, and for a directory that holds
+    another sweep, is in use, or was computed where results would differ in bits;
+    Interrupted after SIGINT or SIGTERM, once everything is saved.
+    """
+    grid = resolve(config)
+    if out is None:
+        out = Path("runs") / f"{grid.config['task']}-{grid.config['scale']}"
+    if blocks is not None and blocks < 1:
+        raise ValueError(f"blocks={blocks} must be at least 1")
+    with RunDirectory(out) as directory, _asked_to_stop() as stop:
+        _Sweep(grid, directory, blocks, stop, quiet).run()
+    return store.load(out)
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event set by SIGINT or SIGTERM; a second signal acts as usual."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(*_: Any) -> None:
+        event.set()
+        restore()
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield event
+    finally:
+        restore()
+
+
+class _Sweep:
+    """One call of `run`: results and curves so far, and the clocks of its chores."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        directory: RunDirectory,
+        blocks: int | None,
+        stop: threading.Event,
+        quiet: bool,
+    ) -> None:
+        self.grid, self.directory = grid, directory
+        self.blocks, self.stop = blocks, stop
+        self.manifest = _manifest(grid)
+        self.results = _adopt(directory, self.manifest)
+        self.unwritten: list[Result] = []
+        self.tracks: dict[str, list[np.ndarray]] = {}
+        self.cells = {cell.id: cell for cell in grid.cells}
+        self.pace = plan.Pace(grid)
+        for name, steps in plan.steps_made(self.results).items():
+            self.pace.ended(self.cells[name], steps)
+        self.console = Console(len(grid.cells), done=len(self.results), quiet=quiet)
+        self.announced = False
+        self.clocks = dict.fromkeys(("flush", "save", "redraw"), time.monotonic())
+
+    def run(self) -> None:
+        """Run group after group; leave table and figures behind."""
+        self.directory.write_manifest(self.manifest)
+        snapshot = self._resumed()
+        with self.console:
+            for group in _first(self.grid.groups, snapshot.cells):
+                queue = [cell for cell in group.cells if cell.id not in self.results]
+                if queue:
+                    self._group(group, queue, snapshot)
+        self._flush()
+        self.directory.drop_resume()
+        self._redraw()
+
+    def _group(self, group: Group, queue: list[Cell], snapshot: Snapshot) -> None:
+        """Train the cells of one group, refilling lanes as they come free."""
+        engine = plan.build(group, len(queue), self.blocks)
+        mine = {cell.id for cell in queue}
+        if mine & set(snapshot.cells) and len(snapshot.cells) <= engine.free:
+            engine.restore(snapshot)
+        queue = [cell for cell in queue if cell.id not in engine.cells]
+        while True:
+            if not engine.offset:
+                self._fill(engine, queue)
+                if not engine.cells:
+                    return
+                if not queue:
+                    engine.compact()
+            if self.stop.is_set():
+                self._flush()
+                self._save(engine)
+                raise Interrupted(f"stopped; {len(self.results)} cells are finished")
+            n_steps = self.pace.steps(engine, ANSWER_SECONDS)
+            n_steps = min(n_steps, engine.setup.eval_every - engine.offset)
+            started = time.perf_counter()
+            records = engine.advance(n_steps)
+            self.pace.measured(engine, n_steps, time.perf_counter() - started)
+            self._announce(engine)
+            self._note(engine, records)
+            self._chores(engine, n_steps / (time.perf_counter() - started))
+
+    def _fill(self, engine: Engine, queue: list[Cell]) -> None:
+        """Start cells in the free lanes, the longest expected first."""
+        while engine.free and queue:
+            # Equal expectations: the weaker the decay, the longer it usually takes.
+            cell = max(
+                queue, key=lambda c: (self.pace.expected(c), -c.lane["weight_decay"])
+            )
+            queue.remove(cell)
+            self.tracks[cell.id] = []
+            record = engine.admit(cell.id, lane_of(engine.setup, **cell.lane))
+            self._note(engine, {cell.id: record})
+
+    def _note(self, engine: Engine, records: Mapping[str, np.ndarray]) -> None:
+        """Append records to their cells' curves; take finished cells out."""
+        for cell, record in records.items():
+            track = self.tracks[cell]
+            step = len(track) * engine.setup.eval_every
+            track.append(np.append(record.dtype.type(step), record[: -len(FLAGS)]))
+            finished, diverged_step = record[-len(FLAGS) :]
+            if finished:
+                engine.release(cell)
+                self._finish(engine, cell, int(diverged_step))
+
+    def _finish(self, engine: Engine, cell: str, diverged_step: int) -> None:
+        diverged = diverged_step >= 0
+        result = Result(
+            cell,
+            status="diverged" if diverged else "done",
+            columns=("step", *CURVES, *engine.matrices),
+            records=np.stack(self.tracks.pop(cell)),
+            block_width=engine.width,
+            cause=f"training loss not finite at step {diverged_step}"
+            if diverged
+            else "",
+        )
+        self.results[cell] = result
+        self.unwritten.append(result)
+        self.pace.ended(self.cells[cell], int(result.records[-1, 0]))
+        row = store.table(self.manifest, {cell: result})[0]
+        self.console.finished(row, left=self._left())
+
+    def _left(self) -> float:
+        """Seconds to go."""
+        every = self.grid.config["eval_every"]
+        made = {name: (len(t) - 1) * every for name, t in self.tracks.items()}
+        open_cells = [c for c in self.grid.cells if c.id not in self.results]
+        return self.pace.left(open_cells, made)
+
+    def _announce(self, engine: Engine) -> None:
+        """Say once, after the first dispatches, what is ahead and how long it takes."""
+        if self.announced or not self.pace.known:
+            return
+        self.announced = True
+        left, done = self._left(), len(self.results)
+        self.console.say(plan.headline(self.grid, left, engine.lanes, done))
+        if warning := plan.warning(self.grid, left):
+            self.console.say(warning)
+
+    def _chores(self, engine: Engine, steps_per_second: float) -> None:
+        """Show progress; flush, save and redraw when their time has come."""
+        busy = len(engine.cells)
+        self.console.moved(
+            busy=busy,
+            lanes=engine.lanes,
+            rate=busy * steps_per_second,
+            left=self._left(),
+        )
+        now = time.monotonic()
+        if self.unwritten and now - self.clocks["flush"] > FLUSH_SECONDS:
+            self._flush()
+            self.clocks["flush"] = time.monotonic()
+        if now - self.clocks["save"] > SAVE_SECONDS:
+            self._save(engine)
+            self.clocks["save"] = time.monotonic()
+        if self.results and now - self.clocks["redraw"] > REDRAW_SECONDS:
+            self._redraw()
+            self.clocks["redraw"] = time.monotonic()
+
+    def _flush(self) -> None:
+        if self.unwritten:
+            self.directory.write_results(self.unwritten)
+            self.unwritten = []
+        self.directory.write_table(self.manifest)
+
+    def _save(self, engine: Engine) -> None:
+        """Save the busy lanes and their curves so far, in one orbax checkpoint."""
+        snapshot = engine.snapshot()
+        meta = {"offset": snapshot.offset, "cells": snapshot.cells}
+        leaves = {f"{i:04d}": leaf for i, leaf in enumerate(snapshot.leaves)}
+        tracks = {cell: np.stack(self.tracks[cell]) for cell in snapshot.cells}
+        self.directory.save_resume(meta, {"leaves": leaves, "tracks": tracks})
+
+    def _resumed(self) -> Snapshot:
+        """The lanes that were busy when the directory was last left, if any."""
+        found = self.directory.load_resume()
+        if found is None:
+            return Snapshot(0, [], [])
+        meta, arrays = found
+        leaves = [arrays["leaves"][name] for name in sorted(arrays["leaves"])]
+        snapshot = Snapshot(meta["offset"], meta["cells"], leaves)
+        stale = {c for c in meta["cells"] if c in self.results or c not in self.cells}
+        snapshot = snapshot.without(stale)
+        self.tracks = {cell: list(arrays["tracks"][cell]) for cell in snapshot.cells}
+        return snapshot
+
+    def _redraw(self) -> None:
+        """Redraw the figures from disk."""
+        dataset = store.load(self.directory.path)
+        folder = self.directory.path / "plots"
+        folder.mkdir(exist_ok=True)
+        plots.save(plots.phase_diagram(dataset), folder / "phase_diagram.png")
+        if "train_loss" in dataset:
+            plots.save(plots.curves(dataset), folder / "curves.png")
+
+
+def _first(groups: tuple[Group, ...], cells: list[str]) -> list[Group]:
+    """The groups, beginning with the one that was cut off."""
+    cut = set(cells)
+    return sorted(groups, key=lambda g: not cut & {cell.id for cell in g.cells})
+
+
+def _manifest(grid: Grid) -> dict[str, Any]:
+    """What the run directory says of itself."""
+    setup = grid.groups[0].setup
+    return {
+        "title": grid.title,
+        "config": grid.config,
+        "axes": list(grid.axes),
+        "dims": {name: list(values) for name, values in grid.dims.items()},
+        "pool_size": grid.pool_size,
+        "thresholds": dataclasses.asdict(setup.thresholds),
+        "bits": environment.bits() | {"block_width": grid.groups[0].block_width},
+        "precision": setup.precision,
+        "versions": environment.versions(),
+        "commit": environment.commit(),
+        "groups": [
+            {
+                "train_size": group.setup.train_size,
+                "block_width": group.block_width,
+                "cells": [cell.id for cell in group.cells],
+            }
+            for group in grid.groups
+        ],
+        "cells": [dataclasses.asdict(cell) for cell in grid.cells],
+    }
+
+
+def _adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Result]:
+    """Results the directory already has for this grid; refuse what does not fit."""
+    old = directory.manifest()
+    if old is None:
+        return {}
+    by_id = {cell["id"]: cell for cell in manifest["cells"]}
+    by_kin: dict[str, list[dict[str, Any]]] = {}
+    for cell in manifest["cells"]:
+        by_kin.setdefault(cell["kin"], []).append(cell)
+    stored = {k: r for k, r in directory.results().items() if r.status != "failed"}
+    results = {name: result for name, result in stored.items() if name in by_id}
+    longer = []
+    for cell in old["cells"]:
+        if cell["id"] in by_id:
+            continue
+        budget = cell["lane"]["steps"]
+        heirs = [c for c in by_kin.get(cell["kin"], []) if c["lane"]["steps"] > budget]
+        if not heirs:
+            raise ValueError(_difference(directory.path, old, manifest, cell))
+        result = stored.get(cell["id"])
+        if result and int(result.curve("step")[-1]) < budget:
+            # Ended by its own rule: a longer budget would have changed nothing.
+            longer += [dataclasses.replace(result, cell=c["id"]) for c in heirs]
+    pending = by_id.keys() - results.keys() - {result.cell for result in longer}
+    for name, value in old["bits"].items():
+        if pending and manifest["bits"].get(name) != value:
+            raise ValueError(
+                f"out={directory.path} was computed with {name}={value}, here it is "
+                f"{manifest['bits'].get(name)}: results would differ in their last bits; "
+                "use the same, or another --out"
+            )
+    if longer:
+        directory.write_results(longer)
+    return results | {result.cell: result for result in longer}
+
+
+def _difference(
+    path: Path, old: dict[str, Any], new: dict[str, Any], cell: dict[str, Any]
+) -> str:
+    """Why a directory's cell is not part of this grid."""
+    changed = [
+        f"{name} is {was!r} there and {new['config'].get(name)!r} here"
+        for name, was in old["config"].items()
+        if new["config"].get(name) != was and name != "scale"
+    ]
+    return (
+        f"out={path} holds another sweep: {'; '.join(changed[:3]) or 'other cells'} "
+        f"(its cell {cell['axes']} is not in this grid); use another --out, or a grid "
+        "that contains all of its cells"
+    )

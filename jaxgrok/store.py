@@ -1,0 +1,340 @@
+"""The run directory: manifest, result shards, table, resume state.
+
+Owns every file format and the lock. Nothing is appended or overwritten in place: files
+are written under a temporary name, fsynced and renamed. Knows no training.
+
+    >>> dataset = load("runs/wd_vs_frac-laptop")
+    >>> dataset.test_loss.sel(weight_decay=1.0).mean("seed")
+"""
+
+import csv
+import dataclasses
+import fcntl
+import io
+import itertools
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from jaxgrok.outcomes import Outcome, Thresholds, outcome
+
+CURVES = (
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "max_train_loss",
+)
+TABLE = (
+    "n_train",
+    "status",
+    "phase",
+    "memorise_step",
+    "grok_step",
+    "steps",
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "block_width",
+    "cause",
+)
+"""Columns of cells.csv after `cell` and one per axis."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A finished cell: its curves and how it ended.
+
+    `records` are [evals, columns]; the columns are `step`, CURVES and one sum of squared
+    weights per matrix, named in `columns`. `status` is done, stopped, diverged or failed.
+    """
+
+    cell: str
+    status: str
+    columns: tuple[str, ...]
+    records: np.ndarray
+    block_width: int
+    cause: str = ""
+
+    def curve(self, name: str) -> np.ndarray:
+        """One column: [evals]."""
+        return self.records[:, self.columns.index(name)]
+
+
+class RunDirectory:
+    """A locked run directory, open for writing by this process alone."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).resolve()
+        self._shards = itertools.count()
+        self._saves = itertools.count(time.time_ns())
+        self._lock = None
+
+    def __enter__(self) -> "RunDirectory":
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"out={self.path} is a file; choose a folder")
+        if self.path.is_dir() and not (self.path / "manifest.json").exists():
+            others = {p.name for p in self.path.iterdir()} - {".lock"}
+            if others:
+                raise ValueError(
+                    f"out={self.path} holds other files ({min(others)}, …) and no "
+                    "manifest.json; choose an empty or new folder"
+                )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.path / ".lock", "a+")  # noqa: SIM115
+        except OSError as error:
+            raise ValueError(
+                f"out={self.path} cannot be written ({error.strerror}); "
+                "choose another folder with --out"
+            ) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.seek(0)
+            holder = self._lock.read().strip() or "another process"
+            self._lock.close()
+            raise ValueError(
+                f"out={self.path} is held by a running sweep ({holder}); wait for it, "
+                "or choose another folder with --out"
+            ) from None
+        self._lock.truncate(0)
+        self._lock.write(f"process {os.getpid()}")
+        self._lock.flush()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._lock is not None
+        self._lock.close()
+
+    def manifest(self) -> dict[str, Any] | None:
+        """What the directory says of itself, or None if it is new."""
+        file = self.path / "manifest.json"
+        return json.loads(file.read_text()) if file.exists() else None
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replace the manifest."""
+        text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(self.path / "manifest.json", text.encode())
+
+    def write_results(self, results: Iterable[Result]) -> None:
+        """Add one immutable shard with these results."""
+        results = list(results)
+        arrays: dict[str, Any] = {r.cell: r.records for r in results}
+        facts = ("status", "columns", "block_width", "cause")
+        head = json.dumps({r.cell: {f: getattr(r, f) for f in facts} for r in results})
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, head=np.array(head), **arrays)
+        name = f"{time.time_ns():020d}-{os.getpid()}-{next(self._shards)}.npz"
+        (self.path / "curves").mkdir(exist_ok=True)
+        write_atomically(self.path / "curves" / name, buffer.getvalue())
+
+    def results(self) -> dict[str, Result]:
+        """Every finished cell by id."""
+        return _read_results(self.path)
+
+    def write_table(self, manifest: Mapping[str, Any]) -> None:
+        """Rewrite cells.csv from the shards; cells without a result are left out."""
+        rows = table(manifest, self.results())
+        buffer = io.StringIO()
+        names = ["cell", *manifest["axes"]]
+        names += [name for name in TABLE if name not in names]
+        writer = csv.DictWriter(buffer, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: _text(row[k]) for k in names} for row in rows)
+        write_atomically(self.path / "cells.csv", buffer.getvalue().encode())
+
+    def save_resume(self, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        """Replace the rolling resume state: JSON-able `meta`, and a tree of arrays."""
+        from orbax.checkpoint import v1 as ocp
+
+        folder = self.path / "resume"
+        folder.mkdir(exist_ok=True)
+        old = list(folder.iterdir())
+        head = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        ocp.save(folder / str(next(self._saves)), {"meta": head, "arrays": arrays})
+        for path in old:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def load_resume(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The newest resume state that can be read, as (meta, arrays), or None."""
+        from orbax.checkpoint import v1 as ocp
+
+        folder = self.path / "resume"
+        names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+        for name in sorted((n for n in names if n.isdigit()), key=int, reverse=True):
+            try:
+                tree = ocp.load(folder / name)
+            except (OSError, ValueError, KeyError):
+                continue  # cut off while it was written; an older one may be whole
+            return json.loads(bytes(np.asarray(tree["meta"]))), tree["arrays"]
+        return None
+
+    def drop_resume(self) -> None:
+        """Remove the resume state: every cell is finished."""
+        shutil.rmtree(self.path / "resume", ignore_errors=True)
+
+
+def load(run_dir: str | os.PathLike[str]) -> xr.Dataset:
+    """Return a run directory as a dataset with the grid's axes as dimensions.
+
+    A product grid has one dimension per axis; zipped and chained grids have `cell`, with
+    the axes as coordinates. Curves have a further dimension `step`, NaN past a cell's
+    end; `sum_of_squares` also `matrix`. Unfinished cells have phase and status "".
+    Raises FileNotFoundError where there is no run directory.
+    """
+    path = Path(run_dir)
+    if not (path / "manifest.json").exists():
+        raise FileNotFoundError(
+            f"{path} is not a run directory: it has no manifest.json"
+        )
+    manifest = json.loads((path / "manifest.json").read_text())
+    results = _read_results(path)
+    rows = {row["id"]: row for row in table(manifest, results)}
+    cells = manifest["cells"]
+    if manifest["dims"]:
+        dims, shape = zip(
+            *((n, len(v)) for n, v in manifest["dims"].items()), strict=True
+        )
+        coords: dict[str, Any] = dict(manifest["dims"])
+    else:
+        dims, shape = ("cell",), (len(cells),)
+        coords = {"cell": np.arange(len(cells))}
+        for name in manifest["axes"]:
+            coords[name] = ("cell", [cell["axes"][name] for cell in cells])
+    variables: dict[str, Any] = {"id": (dims, _grid([c["id"] for c in cells], shape))}
+    for name in TABLE:
+        text = name in ("status", "phase", "cause")
+        default: Any = "" if text else np.nan
+        column = [rows.get(c["id"], {}).get(name, default) for c in cells]
+        if name == "n_train":
+            column = [c["lane"]["n_train"] for c in cells]
+        column = [np.nan if value is None else value for value in column]
+        final = f"final_{name}" if name in CURVES else name
+        if final not in coords:
+            variables[final] = (dims, _grid(column, shape))
+    curves, axes = _curves(cells, results)
+    for name, array in curves.items():
+        array = array.reshape(*shape, *array.shape[1:])
+        extra = ("step", "matrix") if array.ndim == len(shape) + 2 else ("step",)
+        variables[name] = ((*dims, *extra), array)
+    attrs = {
+        "title": manifest["title"],
+        "steps": max(cell["lane"]["steps"] for cell in cells),
+        "config": json.dumps(manifest["config"]),
+        "thresholds": json.dumps(manifest["thresholds"]),
+    }
+    return xr.Dataset(variables, coords | axes, attrs)
+
+
+def table(
+    manifest: Mapping[str, Any], results: Mapping[str, Result]
+) -> list[dict[str, Any]]:
+    """Rows of cells.csv, in cell order, for the cells that have a result."""
+    thresholds = Thresholds(**manifest["thresholds"])
+    rows = []
+    for index, cell in enumerate(manifest["cells"]):
+        result = results.get(cell["id"])
+        if result is None:
+            continue
+        found = _outcome(manifest, cell, result, thresholds)
+        row = {"cell": index, "id": cell["id"], "axes": cell["axes"], **cell["axes"]}
+        row |= dict.fromkeys(TABLE)
+        row |= {
+            "n_train": cell["lane"]["n_train"],
+            "status": result.status,
+            "phase": found.phase,
+            "memorise_step": found.memorise_step,
+            "grok_step": found.grok_step,
+            "steps": int(result.curve("step")[-1]) if len(result.records) else 0,
+            "block_width": result.block_width,
+            "cause": result.cause,
+        }
+        if len(result.records):
+            row |= {name: result.curve(name)[-1] for name in CURVES if name in TABLE}
+        rows.append(row)
+    return rows
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write under a temporary name, fsync, and rename: all of it or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def _outcome(
+    manifest: Mapping[str, Any],
+    cell: Mapping[str, Any],
+    result: Result,
+    thresholds: Thresholds,
+) -> Outcome:
+    if result.status == "failed":
+        return Outcome("", None, None)
+    curves = {n: result.curve(n) for n in ("step", "train_accuracy", "test_accuracy")}
+    return outcome(
+        curves,
+        has_test=cell["lane"]["n_train"] < manifest["pool_size"],
+        diverged=result.status == "diverged",
+        eval_every=manifest["config"]["eval_every"],
+        thresholds=thresholds,
+    )
+
+
+def _read_results(path: Path) -> dict[str, Result]:
+    """Results of all shards, in the order they were written; a later one wins."""
+    found: dict[str, Result] = {}
+    for file in sorted((path / "curves").glob("*.npz")):
+        with np.load(file) as shard:
+            head = json.loads(str(shard["head"]))
+            for cell, facts in head.items():
+                facts["columns"] = tuple(facts["columns"])
+                found[cell] = Result(cell, records=shard[cell], **facts)
+    return found
+
+
+def _curves(
+    cells: list[dict[str, Any]], results: Mapping[str, Result]
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Stack records to {name: [cells, evals(, matrix)]}, NaN-padded, with coordinates."""
+    present = [results[c["id"]] for c in cells if c["id"] in results]
+    present = [result for result in present if len(result.records)]
+    if not present:
+        return {}, {"step": np.array([], int)}
+    columns = present[0].columns
+    longest = max(present, key=lambda result: len(result.records))
+    stacked = np.full(
+        (len(cells), *longest.records.shape), np.nan, longest.records.dtype
+    )
+    for i, cell in enumerate(cells):
+        if cell["id"] in results:
+            records = results[cell["id"]].records
+            stacked[i, : len(records)] = records
+    matrices = [i for i, name in enumerate(columns) if name not in ("step", *CURVES)]
+    curves = {name: stacked[..., columns.index(name)] for name in CURVES}
+    curves["sum_of_squares"] = stacked[..., matrices]
+    steps = longest.curve("step").astype(int)
+    return curves, {"step": steps, "matrix": [columns[i] for i in matrices]}
+
+
+def _grid(column: list[Any], shape: tuple[int, ...]) -> np.ndarray:
+    text = any(isinstance(value, str) for value in column)
+    return np.array(column, object if text else None).reshape(shape)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,105 @@
+"""Binary operations modulo p, as sequences `x y =` whose answer is read at `=`.
+
+Owns the operations of Power et al. (2022) and of the post, the tokens and the
+labels. Refuses division by a composite modulus, where inverses do not exist.
+
+    >>> tokens, labels = Modular(operation="x*y", modulus=31).pool()
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+Operation = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+def _divide(x: np.ndarray, y: np.ndarray, p: int) -> np.ndarray:
+    inverses = np.array([0] + [pow(i, -1, p) for i in range(1, p)])
+    return x * inverses[y]
+
+
+OPERATIONS: dict[str, Operation] = {
+    "x+y": lambda x, y, p: x + y,
+    "x-y": lambda x, y, p: x - y,
+    "x*y": lambda x, y, p: x * y,
+    "x/y": _divide,
+    "x^2+y^2": lambda x, y, p: x**2 + y**2,
+    "x^2+xy+y^2": lambda x, y, p: x**2 + x * y + y**2,
+    "x^2+xy+y^2+x": lambda x, y, p: x**2 + x * y + y**2 + x,
+    "x^3+xy": lambda x, y, p: x**3 + x * y,
+    "x^3+xy^2+y": lambda x, y, p: x**3 + x * y**2 + y,
+}
+RANDOM = "random"
+
+
+@dataclasses.dataclass(frozen=True)
+class Modular:
+    """`x ∘ y mod modulus` over all pairs; row x·modulus + y (x/y leaves out y = 0).
+
+    Attributes:
+        operation: a name of `OPERATIONS`, or "random" for a fixed random table.
+        modulus: p ≥ 2; composite and even ones included.
+        equals_logit: the unembedding has p + 1 columns, one for `=`, as the post's
+            runs had; False gives p columns.
+        table_seed: seed of the random table; a property of the task, so that cells
+            with different seeds memorise the same table.
+    """
+
+    operation: str = "x+y"
+    modulus: int = 113
+    equals_logit: bool = True
+    table_seed: int = 0
+
+    def __post_init__(self) -> None:
+        names = [*OPERATIONS, RANDOM]
+        if self.operation not in names:
+            raise ValueError(
+                f"operation={self.operation!r} is unknown; choose one of "
+                + ", ".join(names)
+            )
+        if self.modulus < 2:
+            raise ValueError(f"modulus={self.modulus} must be at least 2")
+        if self.operation == "x/y" and not _is_prime(self.modulus):
+            raise ValueError(
+                f"operation='x/y' needs a prime modulus, got modulus={self.modulus}; "
+                "choose a prime such as 31, 59 or 113"
+            )
+
+    @property
+    def vocab_in(self) -> int:
+        return self.modulus + 1
+
+    @property
+    def vocab_out(self) -> int:
+        return self.modulus + self.equals_logit
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        return (2,)
+
+    @property
+    def fixed_tokens(self) -> tuple[int | None, ...]:
+        return (None, None, self.modulus)
+
+    @property
+    def pool_size(self) -> int:
+        return self.modulus * (self.modulus - (self.operation == "x/y"))
+
+    def pool(self) -> tuple[np.ndarray, np.ndarray]:
+        """Every pair: tokens [examples, 3] and labels [examples, 1], both int32."""
+        x, y = np.divmod(np.arange(self.modulus**2, dtype=np.int64), self.modulus)
+        if self.operation == RANDOM:
+            generator = np.random.default_rng(self.table_seed)
+            labels = generator.integers(self.modulus, size=self.modulus**2)
+        else:
+            labels = OPERATIONS[self.operation](x, y, self.modulus) % self.modulus
+        keep = y > 0 if self.operation == "x/y" else slice(None)
+        tokens = np.stack([x, y, np.full_like(x, self.modulus)], axis=1)
+        return tokens[keep].astype(np.int32), labels[keep, None].astype(np.int32)
+
+
+@functools.cache
+def _is_prime(n: int) -> bool:
+    return n > 1 and all(n % i for i in range(2, int(n**0.5) + 1))

@@ -1,0 +1,16 @@
+"""The post's main line: when does x + y mod 113 grok, over four seeds?
+
+Weight decay 1, 30% of the pairs, full batch, as in REFERENCE; goes on for 2,000 steps
+past the grok, so that the clean-up shows.
+
+    python -m jaxgrok.sweep --grid sweeps/mainline.py
+"""
+
+from jaxgrok import grid
+
+
+def get_config(scale="post"):
+    config = grid.base("post" if scale == "auto" else scale)
+    config.seed = (0, 1, 2, 3)
+    config.steps_past_grok = 2_000
+    return config
