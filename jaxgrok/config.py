@@ -78,7 +78,7 @@ class Setup:
     dtype: str = "float32"
     stop: str = "grokked"
     steps_past_grok: int = 0
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = dataclasses.field(default_factory=Thresholds)
 
     def __post_init__(self) -> None:
         for name, allowed in (

@@ -25,11 +25,11 @@ def duration(seconds: float) -> str:
 
 def size(n_bytes: float) -> str:
     """A number of bytes in kB, MB or GB."""
-    for unit in ("kB", "MB"):
+    for unit in ("kB", "MB", "GB"):
         n_bytes /= 1000
-        if n_bytes < 1000:
+        if n_bytes < 999.5:
             return f"{n_bytes:.3g} {unit}"
-    return f"{n_bytes / 1000:.3g} GB"
+    return f"{n_bytes:,.0f} GB"
 
 
 class Console:
@@ -97,7 +97,7 @@ class Console:
 def _line(row: Mapping[str, Any]) -> str:
     words = [f"{name}={value}" for name, value in row["axes"].items()]
     words.append(f"· {row['phase'] or row['status']}")
-    if row["status"] == "diverged":
+    if row["cause"]:
         words.append(f"({row['cause']})")
     for name in ("memorise_step", "grok_step"):
         if row[name] is not None:

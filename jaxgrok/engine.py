@@ -69,16 +69,12 @@ class Engine:
         """Lane-steps computed, idle lanes of active blocks included."""
         self.busy = 0
         """Lane-steps computed for a cell."""
-        self._fresh = jax.jit(functools.partial(_fresh, setup))
-        self._insert = jax.jit(_insert, donate_argnums=0)
-        self._extract = jax.jit(_extract)
-        advance = jax.jit(functools.partial(_advance, setup), donate_argnums=0)
         counts = [len(range(d, blocks, len(devices))) for d in range(len(devices))]
         with ThreadPoolExecutor(len(devices)) as pool:
             self._shares = list(
                 pool.map(
                     lambda device, count: _Share(
-                        device, advance, _empty(setup, count, block_width)
+                        device, setup, _empty(setup, count, block_width)
                     ),
                     devices,
                     counts,
@@ -128,6 +124,7 @@ class Engine:
     def memory(self) -> int:
         """Bytes on the fullest device: arguments and temporaries of the program."""
         analysis = self._shares[0].program.memory_analysis()
+        assert analysis is not None  # every platform JAX supports tells
         return analysis.argument_size_in_bytes + analysis.temp_size_in_bytes
 
     def admit(self, cell: str, lane: Lane) -> np.ndarray:
@@ -135,7 +132,7 @@ class Engine:
         if self.offset:
             raise ValueError("cells are admitted between chunks, not inside one")
         lane = jax.device_put(lane, self._shares[0].device)
-        state, record = self._fresh(lane)
+        state, record = _fresh(self.setup, lane)
         self._place(cell, self._vacant(), (lane, state))
         return jax.device_get(record)
 
@@ -206,14 +203,14 @@ class Engine:
 
     def _place(self, cell: str, slot: "_Slot", one: tuple[Lane, LaneState]) -> None:
         share = self._shares[slot.device]
-        args = jax.device_put((np.int32(slot[1:]), one), share.device)
-        share.carry = self._insert(share.carry, *args)
+        args = jax.device_put((np.array(slot[1:], np.int32), one), share.device)
+        share.carry = _insert(share.carry, *args)
         self._cells[slot] = cell
 
     def _read(self, slot: "_Slot") -> tuple[Lane, LaneState]:
         share = self._shares[slot.device]
-        return self._extract(
-            share.carry, jax.device_put(np.int32(slot[1:]), share.device)
+        return _extract(
+            share.carry, jax.device_put(np.array(slot[1:], np.int32), share.device)
         )
 
 
@@ -226,19 +223,20 @@ class _Slot(NamedTuple):
 class _Share:
     """One device's blocks: its carry, donated from dispatch to dispatch."""
 
-    def __init__(self, device: jax.Device, advance: Any, empty: Any) -> None:
+    def __init__(self, device: jax.Device, setup: Setup, empty: Any) -> None:
         self.device = device
         self.carry = jax.device_put(empty, device)
         self.active = np.zeros(empty[0].seed.shape[0], bool)
-        self.program = advance.lower(self.carry, *self._arguments(0, False)).compile()
+        arguments = self._arguments(0, complete=False)
+        self.program = _advance.lower(setup, self.carry, *arguments).compile()
 
-    def _arguments(self, n_steps: int, complete: bool) -> Any:
+    def _arguments(self, n_steps: int, *, complete: bool) -> Any:
         arguments = (self.active.copy(), np.int32(n_steps), np.bool_(complete))
         return jax.device_put(arguments, self.device)
 
     def dispatch(self, n_steps: int, *, complete: bool) -> jax.Array:
         """Start a chunk, or a part of one; its records are there when it is done."""
-        arguments = self._arguments(n_steps, complete)
+        arguments = self._arguments(n_steps, complete=complete)
         self.carry, records = self.program(self.carry, *arguments)
         return records
 
@@ -253,6 +251,7 @@ def lane_of(setup: Setup, **fields: Any) -> Lane:
     )
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _fresh(setup: Setup, lane: Lane) -> tuple[LaneState, jax.Array]:
     """Initialise and evaluate one lane; its own program, whatever the block width."""
     return trainer.evaluate(setup, lane, trainer.init(setup, lane))
@@ -267,15 +266,18 @@ def _empty(setup: Setup, blocks: int, width: int) -> tuple[Lane, LaneState]:
     )
 
 
+@functools.partial(jax.jit, donate_argnums=0)
 def _insert(carry: Any, slot: jax.Array, one: Any) -> Any:
     """Overwrite the slot [block, lane]."""
     return jax.tree.map(lambda all, x: all.at[slot[0], slot[1]].set(x), carry, one)
 
 
+@jax.jit
 def _extract(carry: Any, slot: jax.Array) -> Any:
     return jax.tree.map(lambda x: x[slot[0], slot[1]], carry)
 
 
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
 def _advance(
     setup: Setup, carry: Any, active: jax.Array, n_steps: jax.Array, complete: jax.Array
 ) -> tuple[Any, jax.Array]:

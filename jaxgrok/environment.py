@@ -36,7 +36,7 @@ def prepare() -> None:
 
 
 def bits() -> dict[str, Any]:
-    """What changes a result in its last bits; results that differ here are not mixed."""
+    """What changes a result in its last bits; a run directory holds one kind only."""
     import jax
 
     device = jax.local_devices()[0]

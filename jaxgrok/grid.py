@@ -16,8 +16,9 @@ import inspect
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from numbers import Integral, Real
 from typing import Any
 
 import ml_collections
@@ -104,6 +105,27 @@ _SETUP = (
     "steps_past_grok",
 )
 _OWN = ("scale", "task", "model", "block_width", "zip", "chain", *_SETUP, *_THRESHOLDS)
+_KINDS: dict[type, tuple[type, str]] = {
+    bool: (bool, "True or False"),
+    int: (Integral, "a whole number"),
+    float: (Real, "a finite number"),
+    str: (str, "a string"),
+}
+"""What a static field accepts, by the type of its default."""
+
+
+class _Config(ml_collections.ConfigDict):
+    """A ConfigDict that refuses a list as an axis, where its parent converts it.
+
+    The parts of a chain stay in the order in which they are written.
+    """
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key in TRACED:
+            _refuse_other_than_tuple(key, value)
+        if key == "chain" and isinstance(value, dict):
+            value = ml_collections.ConfigDict(value, type_safe=False, sort_keys=False)
+        super().__setitem__(key, value)
 
 
 def base(scale: str = "auto") -> ml_collections.ConfigDict:
@@ -118,10 +140,12 @@ def base(scale: str = "auto") -> ml_collections.ConfigDict:
 
         scale = "laptop" if jax.default_backend() == "cpu" else "post"
     if scale not in SCALES:
-        raise ValueError(f"scale {scale!r} is unknown; choose one of {_list(SCALES)}")
-    config = ml_collections.ConfigDict(_POST | SCALES[scale])
+        raise ValueError(
+            f"scale={scale!r} is unknown; choose one of {_list(SCALES)}, auto"
+        )
+    config = _Config(_POST | SCALES[scale], type_safe=False)
     config.scale = scale
-    config.chain = ml_collections.ConfigDict()
+    config.chain = {}
     return config
 
 
@@ -150,7 +174,7 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """A resolved config. `dims` maps names to values for a product, else it is empty."""
+    """A resolved config; `dims` maps names to values for a product, else is empty."""
 
     config: dict[str, Any]
     pool_size: int
@@ -176,7 +200,10 @@ def resolve(config: Mapping[str, Any]) -> Grid:
     fraction outside (0, 1], more training pairs than exist, and the like.
     """
     if not isinstance(config, ml_collections.ConfigDict):
-        raise ValueError(f"get_config returned {type(config).__name__}, not ConfigDict")
+        raise ValueError(
+            f"the config is {_article(config)}, not a ConfigDict; "
+            "start from jaxgrok.grid.base(scale)"
+        )
     values = config.to_dict()
     task, model = _build(values)
     points, dims = _points(values)
@@ -204,27 +231,56 @@ def _build(values: dict[str, Any]) -> tuple[Any, Any]:
     from jaxgrok.models import MODELS
     from jaxgrok.tasks import TASKS
 
-    for field, registry in (("task", TASKS), ("model", MODELS)):
-        if values.get(field) not in registry:
-            raise ValueError(
-                f"{field}={values.get(field)!r} is unknown; choose one of "
-                + _list(registry)
-            )
-    task_type, builder = TASKS[values["task"]], MODELS[values["model"]]
-    task_fields = {f.name for f in dataclasses.fields(task_type)}
-    model_fields = set(inspect.signature(builder).parameters) - {"task"}
-    known = {*_OWN, *TRACED, *task_fields, *model_fields}
-    for name in values:
-        if name not in known:
-            if name in _POST:  # a field of another task or model, at its default
-                continue
-            raise ValueError(f"field {name!r} is unknown; {_nearest(name, known)}")
     for name in (*_OWN, *TRACED):
         if name not in values:
-            raise ValueError(f"field {name!r} is missing; start from grid.base(scale)")
-    task = task_type(**{k: v for k, v in values.items() if k in task_fields})
-    model = builder(task, **{k: v for k, v in values.items() if k in model_fields})
+            raise ValueError(
+                f"field {name!r} is missing; start from jaxgrok.grid.base(scale)"
+            )
+    for name, registry in (("task", TASKS), ("model", MODELS)):
+        if _static(name, values[name], "") not in registry:
+            raise ValueError(
+                f"{name}={values[name]!r} is unknown; choose one of {_list(registry)}"
+            )
+    task_type, builder = TASKS[values["task"]], MODELS[values["model"]]
+    of_task, of_model = _fields(task_type), _fields(builder)
+    of_model.pop("task", None)
+    known = {*_OWN, *TRACED, *of_task, *of_model}
+    defaults = _POST | of_model | of_task
+    for name, default in (of_model | of_task).items():
+        if default is inspect.Parameter.empty and name not in values:
+            raise ValueError(f"field {name!r} is missing; give it a value")
+        if type(default) in _KINDS:
+            values.setdefault(name, default)
+    for name, value in values.items():
+        # A field of another task or model may stay where it is.
+        if name not in known and name not in _POST:
+            raise ValueError(unknown_field(name, known))
+        if name not in (*TRACED, "chain"):
+            values[name] = _static(name, value, defaults.get(name))
+    for name, least in (("eval_every", 1), ("block_width", 0)):
+        if values[name] < least:
+            raise ValueError(f"{name}={values[name]} must be at least {least}")
+    task = task_type(**{k: v for k, v in values.items() if k in of_task})
+    model = builder(task, **{k: v for k, v in values.items() if k in of_model})
     return task, model
+
+
+def _fields(builder: Any) -> dict[str, Any]:
+    """The arguments of a task or model, and their defaults."""
+    parameters = inspect.signature(builder).parameters
+    return {name: parameter.default for name, parameter in parameters.items()}
+
+
+def _static(name: str, value: Any, default: Any) -> Any:
+    """Check a static field by its default's type; the value in that type."""
+    kind = type(default)
+    if kind not in _KINDS:
+        return value
+    accepted, words = _KINDS[kind]
+    good = isinstance(value, accepted) and isinstance(value, bool) == (kind is bool)
+    if not good or (kind is float and not math.isfinite(value)):
+        raise ValueError(f"{name}={value!r} is not allowed; it takes {words}")
+    return kind(value)
 
 
 def _points(
@@ -235,17 +291,23 @@ def _points(
     zipped = tuple(n.strip() for n in values["zip"].split(",") if n.strip())
     for name in zipped:
         if name not in TRACED:
-            raise ValueError(f"zip names {name!r}; {_nearest(name, TRACED)}")
+            raise ValueError(f"zip: {unknown_field(name, TRACED)}")
     parts = list(values["chain"].items()) or [("", {})]
     points = []
     for part, overrides in parts:
+        if not isinstance(overrides, dict):
+            raise ValueError(
+                f"chain.{part}={overrides!r} is not allowed; a part of a chain is a "
+                "dict of axes: dict(seed=(0, 1))"
+            )
         for name, axis in overrides.items():
             if name not in TRACED:
-                raise ValueError(f"chain.{part}.{name}: {_nearest(name, TRACED)}")
+                raise ValueError(f"chain.{part}: {unknown_field(name, TRACED)}")
             overrides[name] = _axis(f"chain.{part}.{name}", axis)
         fields = base | overrides
-        if overrides.get("n_train"):
-            fields["train_fraction"] = ()
+        for name, other in _EITHER.items():
+            if overrides.get(name) and other not in overrides:
+                fields[other] = ()
         points += list(_combine(fields, zipped))
     if zipped or values["chain"]:
         return points, {}
@@ -255,6 +317,9 @@ def _points(
         for name, axis in base.items()
         if axis and (len(axis) > 1 or name in keep)
     }
+
+
+_EITHER = {"n_train": "train_fraction", "train_fraction": "n_train"}
 
 
 def _combine(
@@ -268,10 +333,11 @@ def _combine(
         )
     lengths = {name: len(fields[name]) for name in zipped}
     if len(set(lengths.values())) > 1:
-        raise ValueError(f"zipped axes differ in length: {lengths}")
+        words = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise ValueError(f"zip={_list(zipped)!r} needs axes of one length; {words}")
     used = [n for n in TRACED if fields[n]]
     free = [n for n in used if n not in zipped]
-    missing = set(TRACED) - set(used) - {"n_train", "train_fraction"}
+    missing = (set(TRACED) - set(used) - set(_EITHER)) | (set(zipped) - set(used))
     if missing or not (fields["n_train"] or fields["train_fraction"]):
         empty = sorted(missing) or ["train_fraction"]
         raise ValueError(f"{empty[0]}=() is empty; give at least one value")
@@ -285,22 +351,32 @@ def _combine(
 
 def _axis(name: str, axis: Any) -> tuple[Any, ...]:
     """Check an axis; its values as int or float, so that 1 and 1.0 are one value."""
+    _refuse_other_than_tuple(name, axis)
     field = name.rsplit(".", 1)[-1]
-    if not isinstance(axis, tuple):
-        kind = "a list" if isinstance(axis, list) else f"a {type(axis).__name__}"
-        example = axis if isinstance(axis, list) else [axis]
-        raise ValueError(
-            f"{name}={axis!r} is {kind}; axes are tuples: write {tuple(example)!r}"
-        )
     whole = field in ("seed", "n_train", "steps")
     for value in axis:
-        good = isinstance(value, int) if whole else isinstance(value, int | float)
+        good = isinstance(value, Integral if whole else Real)
         if not good or isinstance(value, bool) or not math.isfinite(value):
             kind = "whole numbers" if whole else "finite numbers"
             raise ValueError(f"{name}={value!r} is not allowed; the axis takes {kind}")
     if len(set(axis)) < len(axis):
-        raise ValueError(f"{name}={axis!r} holds a value twice")
+        twice = next(value for value in axis if axis.count(value) > 1)
+        raise ValueError(f"{name}={axis!r} holds {twice!r} twice; drop one")
     return tuple(int(v) if whole else float(v) for v in axis)
+
+
+def _refuse_other_than_tuple(name: str, axis: Any) -> None:
+    if not isinstance(axis, tuple):
+        example = tuple(axis) if isinstance(axis, list) else (axis,)
+        raise ValueError(
+            f"{name}={axis!r} is {_article(axis)}; axes are tuples: write {example!r}"
+        )
+
+
+def _article(value: Any) -> str:
+    """The value's type in words: a list, an int."""
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _axes(points: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -371,7 +447,7 @@ def _n_train(point: dict[str, Any], pool: int) -> int:
     if n_train < 1:
         raise ValueError(
             f"train_fraction={fraction} of {pool} pairs leaves none to train on; "
-            f"take at least {1 / pool:.2g}"
+            f"take at least {math.ceil(1e6 / pool) / 1e6:.6g}"
         )
     return n_train
 
@@ -393,16 +469,23 @@ def _ladder(n: int, most: int) -> int:
 
 
 def _setup(values: dict[str, Any], task: Any, model: Any, size: int) -> Any:
+    import jax
+
     from jaxgrok.config import Setup
     from jaxgrok.outcomes import Thresholds
 
-    for name in (*_SETUP, *_THRESHOLDS):
-        kind = type(_POST[name])
-        value = values[name]
-        if not isinstance(value, (int, float) if kind is float else kind):
-            raise ValueError(f"{name}={value!r} must be of type {kind.__name__}")
-    thresholds = Thresholds(**{to: values[name] for name, to in _THRESHOLDS.items()})
+    try:
+        thresholds = Thresholds(**{to: values[n] for n, to in _THRESHOLDS.items()})
+    except ValueError as error:  # it calls a field by its own, shorter name
+        short = {to: n for n, to in _THRESHOLDS.items()}
+        name, _, rest = str(error).partition(" ")
+        raise ValueError(f"{short.get(name, name)} {rest}") from None
     fields = {name: values[name] for name in _SETUP}
+    if fields["dtype"] == "float64" and not jax.config.jax_enable_x64:
+        raise ValueError(
+            "dtype='float64' needs JAX's 64-bit mode; set JAX_ENABLE_X64=1, or take "
+            "dtype='float32'"
+        )
     return Setup(task, model, size, thresholds=thresholds, **fields)
 
 
@@ -413,7 +496,7 @@ def _refuse_twins(cells: list[Cell]) -> None:
         if twin is not cell:
             raise ValueError(
                 f"two cells are the same training: {twin.axes} and {cell.axes} "
-                f"(n_train={cell.lane['n_train']}); drop one of the values"
+                f"(n_train={cell.lane['n_train']}); drop one of them"
             )
 
 
@@ -429,11 +512,13 @@ def _hash(settings: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _nearest(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, sorted(known), n=1)
+def unknown_field(name: str, known: Iterable[str]) -> str:
+    """The words that refuse a field: the nearest one, and all there are."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}allowed: {_list(sorted(known))}"
+    return f"field {name!r} is unknown; {hint}allowed: {_list(names) or 'none'}"
 
 
-def _list(names: Any) -> str:
+def _list(names: Iterable[str]) -> str:
     return ", ".join(names)

@@ -84,8 +84,8 @@ def headline(grid: Grid, seconds: float, lanes: int, done: int) -> str:
     early = ", less where cells grok early" if config["stop"] == "grokked" else ""
     return (
         f"{config['scale']} scale on {_device()}: {len(grid.cells)} cells"
-        f"{f' ({done} done)' if done else ''} in {len(grid.groups)} groups, {lanes} lanes,"
-        f" up to {steps:,} steps; about {duration(seconds)}{early}"
+        f"{f' ({done} done)' if done else ''} in {len(grid.groups)} groups, "
+        f"{lanes} lanes, up to {steps:,} steps; about {duration(seconds)}{early}"
     )
 
 
@@ -104,7 +104,8 @@ def warning(grid: Grid, seconds: float) -> str:
 
 def describe(grid: Grid, blocks: int | None) -> str:
     """The whole plan: compiles every group's program and times a few steps of it."""
-    pace, lines, lanes = Pace(grid), [], 0
+    pace, lanes = Pace(grid), 0
+    lines: list[str] = []
     for group in grid.groups:
         engine = build(group, len(group.cells), blocks)
         calibrate(engine, group, pace)
@@ -113,10 +114,11 @@ def describe(grid: Grid, blocks: int | None) -> str:
         few = len(n_train) <= 3
         shown = ", ".join(map(str, n_train)) if few else f"{n_train[0]} … {n_train[-1]}"
         lines.append(
-            f"  group {len(lines) + 1}: {len(group.cells)} cells, n_train {shown} padded "
-            f"to {group.setup.train_size}, {engine.lanes // engine.width} blocks × "
-            f"{engine.width} lanes on {engine.devices} devices, {size(engine.memory)} a "
-            f"device, about {duration(pace.left(group.cells, {}))}"
+            f"  group {len(lines) + 1}: {len(group.cells)} cells, n_train {shown} "
+            f"padded to {group.setup.train_size}, {engine.lanes // engine.width} "
+            f"blocks × {engine.width} lanes on {engine.devices} devices, "
+            f"{size(engine.memory)} a device, "
+            f"about {duration(pace.left(group.cells, {}))}"
         )
     seconds = pace.left(grid.cells, {})
     evals = sum(

@@ -10,7 +10,6 @@ a step: what was censored is written as "not within N steps".
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -25,7 +24,17 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from jaxgrok.outcomes import PHASES
+from jaxgrok.squares import (
+    LABELS,
+    Squares,
+    axis_names,
+    column_of,
+    grok_text,
+    labels_of,
+    short,
+    squares,
+    values_along,
+)
 
 MOST_CURVES = 12
 
@@ -40,7 +49,6 @@ _FILL = {
     "failed": {"facecolor": "#ffffff", "hatch": "xx", "edgecolor": "#d01010"},
     "pending": {"facecolor": "#f4f4f4", "hatch": "///", "edgecolor": "#c4c4c4"},
 }
-LABELS = tuple(_FILL)
 _CENSORED = "#d0d0d0"
 _UNKNOWN = "#f4f4f4"
 _LINES = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
@@ -50,164 +58,6 @@ _NAMES = {
     "n_train": "training pairs n_train",
     "learning_rate": "learning rate",
 }
-
-
-@dataclass(frozen=True)
-class Squares:
-    """The cells of a dataset gathered over two axes; arrays are [y, x].
-
-    counts: cells by label (a phase, failed or pending). median: median grok step, a
-    censored cell counting as later than any; NaN when the median cell is censored.
-    grokked of tested: cells that grokked, of those that finished and have test pairs.
-    budget: step up to which the censored cells were followed, NaN where none was.
-    over: the varied axes that a square gathers.
-    """
-
-    x: str
-    y: str
-    x_values: NDArray
-    y_values: NDArray
-    over: tuple[str, ...]
-    counts: dict[str, NDArray]
-    median: NDArray
-    grokked: NDArray
-    tested: NDArray
-    budget: NDArray
-
-
-def squares(
-    dataset: xr.Dataset, *, x: str = "weight_decay", y: str = "train_fraction"
-) -> Squares:
-    """Gather the cells over (x, y); an axis that is not varied gives way to another.
-
-    Raises ValueError for an axis that the dataset does not have.
-    """
-    x, y, over = _axes(dataset, x, y)
-    x_values, column = np.unique(_values(dataset, x), return_inverse=True)
-    y_values, row = np.unique(_values(dataset, y), return_inverse=True)
-    shape = len(y_values), len(x_values)
-    labels = _labels(dataset)
-    grok_step, followed = _column(dataset, "grok_step"), _followed(dataset)
-    counts = {label: np.zeros(shape, int) for label in LABELS}
-    grokked, tested = np.zeros(shape, int), np.zeros(shape, int)
-    median, budget = np.full(shape, np.nan), np.full(shape, np.nan)
-    for square in np.ndindex(shape):
-        inside = (row == square[0]) & (column == square[1])
-        for label in LABELS:
-            counts[label][square] = np.sum(inside & (labels == label))
-        judged = inside & np.isin(labels, PHASES) & (labels != "untested")
-        steps = grok_step[judged].astype(float)
-        tested[square], grokked[square] = len(steps), np.isfinite(steps).sum()
-        median[square] = _censored_median(steps)
-        ran_on = judged & np.isnan(grok_step.astype(float)) & (labels != "diverged")
-        if ran_on.any():
-            budget[square] = followed[ran_on].min()
-    return Squares(
-        x, y, x_values, y_values, over, counts, median, grokked, tested, budget
-    )
-
-
-def _axes(dataset: xr.Dataset, x: str, y: str) -> tuple[str, str, tuple[str, ...]]:
-    """The two axes of a diagram and the varied ones that its squares gather."""
-    names = _axis_names(dataset)
-    for name in (x, y):
-        if name not in dataset and name not in ("weight_decay", "train_fraction"):
-            raise ValueError(f"axis {name!r} is not in the dataset: allowed is {names}")
-    sizes = {name: len(np.unique(_values(dataset, name))) for name in (*names, x, y)}
-    varied = [name for name in names if sizes[name] > 1]
-    kept = [name for name in (x, y) if sizes[name] > 1]
-    # A fraction and its n_train say the same; a budget and a seed are no axes to show.
-    twins = {"train_fraction", "n_train"}
-    hidden = {"seed", "steps", *kept} | (twins if twins & set(kept) else set())
-    spare = [name for name in varied if name not in hidden]
-    spare.sort(key=lambda name: -sizes[name])
-    for name in (x, y):
-        if name not in kept and spare:
-            swapped = spare.pop(0)
-            x, y = (swapped if axis == name else axis for axis in (x, y))
-    over = tuple(n for n in varied if n not in (x, y) and not twins >= {n, y})
-    return x, y, over
-
-
-def _axis_names(dataset: xr.Dataset) -> list[str]:
-    """The axes of the grid, in the dataset's order."""
-    per_cell = set(dataset["phase"].dims)
-    return [
-        str(name)
-        for name, axis in dataset.coords.items()
-        if name != "cell" and set(axis.dims) <= per_cell
-    ]
-
-
-def _column(dataset: xr.Dataset, name: str) -> NDArray:
-    """A per-cell variable or coordinate as [cells], in either form of dataset."""
-    like = dataset["phase"]
-    return dataset[name].broadcast_like(like).transpose(*like.dims).values.ravel()
-
-
-def _values(dataset: xr.Dataset, name: str) -> NDArray:
-    """The values of an axis [cells], sortable; one empty name where there is none."""
-    if name not in dataset:
-        return np.full(dataset["phase"].size, "")
-    values = _column(dataset, name)
-    try:
-        return values.astype(float)
-    except (TypeError, ValueError):
-        return values.astype(str)
-
-
-def _labels(dataset: xr.Dataset) -> NDArray:
-    """The phase of every cell [cells], or failed or pending where there is none yet."""
-    phases, statuses = _column(dataset, "phase"), _column(dataset, "status")
-    labels = [
-        phase or ("failed" if status == "failed" else "pending")
-        for phase, status in zip(phases, statuses, strict=True)
-    ]
-    unknown = set(labels) - set(LABELS)
-    if unknown:
-        raise ValueError(f"phase {sorted(map(str, unknown))}: allowed is {PHASES}")
-    return np.array(labels)
-
-
-def _followed(dataset: xr.Dataset) -> NDArray:
-    """The step up to which every cell was followed [cells]: its budget, or less."""
-    budget = _column(dataset, "steps").astype(float)
-    if "test_accuracy" not in dataset:
-        return budget
-    seen = dataset["test_accuracy"].notnull()
-    last = dataset["step"].where(seen).max("step").transpose(*dataset["phase"].dims)
-    return np.fmin(budget, last.values.ravel())
-
-
-def _censored_median(steps: NDArray) -> float:
-    """The median with NaN as later than any; of two middle ones, a finite lower one."""
-    if not len(steps):
-        return np.nan
-    ranked = np.sort(steps)
-    low, high = ranked[(len(ranked) - 1) // 2], ranked[len(ranked) // 2]
-    return (low + high) / 2 if np.isfinite(high) else low
-
-
-def grok_text(gathered: Squares, row: int, column: int) -> str:
-    """What a square says: '1.6k', '1.6k' over '1/2', '>5k' (censored), or a dash."""
-    at = row, column
-    grokked, tested = gathered.grokked[at], gathered.tested[at]
-    if np.isfinite(gathered.median[at]):
-        text = short(gathered.median[at])
-    elif np.isfinite(gathered.budget[at]):
-        text = f">{short(gathered.budget[at])}"
-    else:
-        text = "–"
-    return text if grokked in (0, tested) else f"{text}\n{grokked}/{tested}"
-
-
-def short(step: float) -> str:
-    """A step in at most three digits: 950, 1.6k, 12.5k, 2M."""
-    step = float(f"{step:.3g}")
-    for size, unit in ((1e6, "M"), (1e3, "k")):
-        if step >= size:
-            return f"{step / size:g}{unit}"
-    return f"{step:g}"
 
 
 def phase_diagram(
@@ -409,7 +259,7 @@ def _chosen(dataset: xr.Dataset) -> list[int]:
     recorded = np.flatnonzero(np.isfinite(losses).any(axis=1))
     if len(recorded) <= MOST_CURVES:
         return recorded.tolist()
-    labels = _labels(dataset)[recorded]
+    labels = labels_of(dataset)[recorded]
     of_phase = [recorded[labels == label] for label in LABELS]
     return [int(some[len(some) // 2]) for some in of_phase if len(some)]
 
@@ -422,18 +272,18 @@ def _curve(dataset: xr.Dataset, name: str) -> NDArray:
 
 def _cell_names(dataset: xr.Dataset, chosen: list[int]) -> tuple[list[str], str]:
     """A name for each cell, of the axes that tell them apart, and what is common."""
-    axes = _axis_names(dataset)
+    axes = axis_names(dataset)
     parts = {
         axis: [
             f"{_NAMES.get(axis, axis)} {value}"
-            for value in _names(_values(dataset, axis)[chosen])
+            for value in _names(values_along(dataset, axis)[chosen])
         ]
         for axis in axes
     }
     same = [axis for axis in axes if len(set(parts[axis])) == 1]
     told = [parts[axis] for axis in axes if axis not in same]
     names = [", ".join(part[i] for part in told) for i in range(len(chosen))]
-    labels = _labels(dataset)[chosen]
+    labels = labels_of(dataset)[chosen]
     titles = [
         f"{name}: {label}".removeprefix(": ")
         for name, label in zip(names, labels, strict=True)
@@ -451,7 +301,7 @@ def _draw_curves(
     axes: Axes, dataset: xr.Dataset, chosen: list[int], quantity: str
 ) -> None:
     """The recorded points of train and test; a cross where a cell diverged."""
-    step, labels = dataset["step"].values, _labels(dataset)
+    step, labels = dataset["step"].values, labels_of(dataset)
     if quantity == "loss":
         axes.set_yscale("log")
     for split, style in (("train", "-"), ("test", "--")):
@@ -473,7 +323,7 @@ def _scale_steps(
 ) -> None:
     """A log scale of the steps where a linear one would hide the first fit."""
     step = dataset["step"].values
-    fits = _column(dataset, "memorise_step").astype(float)[chosen]
+    fits = column_of(dataset, "memorise_step").astype(float)[chosen]
     early = np.isfinite(fits).any() and np.nanmin(fits) < step[-1] / 10
     first = step[step > 0].min(initial=step[-1])
     for axes in panels:

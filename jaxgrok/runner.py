@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import xarray as xr
 
@@ -117,6 +116,8 @@ class _Sweep:
             self.pace.ended(self.cells[name], steps)
         self.console = Console(len(grid.cells), done=len(self.results), quiet=quiet)
         self.announced = False
+        old = directory.manifest() or {}
+        self.manifest["usage"] = old.get("usage", {"busy": 0, "executed": 0})
         self.clocks = dict.fromkeys(("flush", "save", "redraw"), time.monotonic())
 
     def run(self) -> None:
@@ -143,12 +144,13 @@ class _Sweep:
             if not engine.offset:
                 self._fill(engine, queue)
                 if not engine.cells:
-                    return
+                    break
                 if not queue:
                     engine.compact()
             if self.stop.is_set():
                 self._flush()
                 self._save(engine)
+                self._count(engine)
                 raise Interrupted(f"stopped; {len(self.results)} cells are finished")
             n_steps = self.pace.steps(engine, ANSWER_SECONDS)
             n_steps = min(n_steps, engine.setup.eval_every - engine.offset)
@@ -158,6 +160,13 @@ class _Sweep:
             self._announce(engine)
             self._note(engine, records)
             self._chores(engine, n_steps / (time.perf_counter() - started))
+        self._count(engine)
+
+    def _count(self, engine: Engine) -> None:
+        """Keep how many of the lane-steps made were made for a cell."""
+        self.manifest["usage"]["busy"] += engine.busy
+        self.manifest["usage"]["executed"] += engine.executed
+        self.directory.write_manifest(self.manifest)
 
     def _fill(self, engine: Engine, queue: list[Cell]) -> None:
         """Start cells in the free lanes, the longest expected first."""
@@ -334,8 +343,8 @@ def _adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Resul
         if pending and manifest["bits"].get(name) != value:
             raise ValueError(
                 f"out={directory.path} was computed with {name}={value}, here it is "
-                f"{manifest['bits'].get(name)}: results would differ in their last bits; "
-                "use the same, or another --out"
+                f"{manifest['bits'].get(name)}: results would differ in their last "
+                "bits; use the same, or another --out"
             )
     if longer:
         directory.write_results(longer)

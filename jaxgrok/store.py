@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import time
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,9 @@ TABLE = (
 class Result:
     """A finished cell: its curves and how it ended.
 
-    `records` are [evals, columns]; the columns are `step`, CURVES and one sum of squared
-    weights per matrix, named in `columns`. `status` is done, stopped, diverged or failed.
+    `records` are [evals, columns]; the columns are `step`, CURVES and one sum of
+    squared weights per matrix, named in `columns`. `status` is done, stopped, diverged
+    or failed.
     """
 
     cell: str
@@ -82,7 +84,7 @@ class RunDirectory:
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"out={self.path} is a file; choose a folder")
         if self.path.is_dir() and not (self.path / "manifest.json").exists():
-            others = {p.name for p in self.path.iterdir()} - {".lock"}
+            others = {p.name for p in self.path.iterdir() if not _is_ours(p.name)}
             if others:
                 raise ValueError(
                     f"out={self.path} holds other files ({min(others)}, …) and no "
@@ -90,7 +92,7 @@ class RunDirectory:
                 )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / ".lock", "a+")  # noqa: SIM115
+            self._lock = open(self.path / ".lock", "a+")
         except OSError as error:
             raise ValueError(
                 f"out={self.path} cannot be written ({error.strerror}); "
@@ -98,7 +100,7 @@ class RunDirectory:
             ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             self._lock.seek(0)
             holder = self._lock.read().strip() or "another process"
             self._lock.close()
@@ -117,8 +119,7 @@ class RunDirectory:
 
     def manifest(self) -> dict[str, Any] | None:
         """What the directory says of itself, or None if it is new."""
-        file = self.path / "manifest.json"
-        return json.loads(file.read_text()) if file.exists() else None
+        return _read_manifest(self.path)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replace the manifest."""
@@ -173,9 +174,9 @@ class RunDirectory:
         for name in sorted((n for n in names if n.isdigit()), key=int, reverse=True):
             try:
                 tree = ocp.load(folder / name)
+                return json.loads(bytes(np.asarray(tree["meta"]))), tree["arrays"]
             except (OSError, ValueError, KeyError):
                 continue  # cut off while it was written; an older one may be whole
-            return json.loads(bytes(np.asarray(tree["meta"]))), tree["arrays"]
         return None
 
     def drop_resume(self) -> None:
@@ -186,17 +187,18 @@ class RunDirectory:
 def load(run_dir: str | os.PathLike[str]) -> xr.Dataset:
     """Return a run directory as a dataset with the grid's axes as dimensions.
 
-    A product grid has one dimension per axis; zipped and chained grids have `cell`, with
-    the axes as coordinates. Curves have a further dimension `step`, NaN past a cell's
-    end; `sum_of_squares` also `matrix`. Unfinished cells have phase and status "".
+    A product grid has one dimension per axis; zipped and chained grids have `cell`,
+    with the axes as coordinates. Curves have a further dimension `step`, NaN past a
+    cell's end; `sum_of_squares` also `matrix`. Unfinished cells have phase and status
+    "".
     Raises FileNotFoundError where there is no run directory.
     """
     path = Path(run_dir)
-    if not (path / "manifest.json").exists():
+    manifest = _read_manifest(path)
+    if manifest is None:
         raise FileNotFoundError(
             f"{path} is not a run directory: it has no manifest.json"
         )
-    manifest = json.loads((path / "manifest.json").read_text())
     results = _read_results(path)
     rows = {row["id"]: row for row in table(manifest, results)}
     cells = manifest["cells"]
@@ -267,14 +269,38 @@ def table(
 def write_atomically(path: Path, data: bytes) -> None:
     """Write under a temporary name, fsync, and rename: all of it or nothing."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file may lie in a run directory whose manifest was never written."""
+    return name == ".lock" or (name.startswith(".manifest") and name.endswith(".tmp"))
+
+
+def _read_manifest(path: Path) -> dict[str, Any] | None:
+    file = path / "manifest.json"
+    if not file.exists():
+        return None
+    try:
+        manifest = json.loads(file.read_text())
+    except ValueError as error:
+        raise ValueError(
+            f"{file} is not JSON ({error}); choose another folder"
+        ) from None
+    if not isinstance(manifest, dict) or not {"cells", "bits"} <= manifest.keys():
+        raise ValueError(f"{file} is not that of a sweep; choose another folder")
+    return manifest
 
 
 def _outcome(
@@ -299,18 +325,29 @@ def _read_results(path: Path) -> dict[str, Result]:
     """Results of all shards, in the order they were written; a later one wins."""
     found: dict[str, Result] = {}
     for file in sorted((path / "curves").glob("*.npz")):
-        with np.load(file) as shard:
-            head = json.loads(str(shard["head"]))
-            for cell, facts in head.items():
-                facts["columns"] = tuple(facts["columns"])
-                found[cell] = Result(cell, records=shard[cell], **facts)
+        try:
+            found |= _read_shard(file)
+        except (zipfile.BadZipFile, ValueError, KeyError, EOFError):
+            raise ValueError(
+                f"{file} is damaged; remove it, and the same command trains its cells "
+                "again"
+            ) from None
+    return found
+
+
+def _read_shard(file: Path) -> dict[str, Result]:
+    found = {}
+    with open(file, "rb") as opened, np.load(opened) as shard:
+        for cell, facts in json.loads(str(shard["head"])).items():
+            facts["columns"] = tuple(facts["columns"])
+            found[cell] = Result(cell, records=shard[cell], **facts)
     return found
 
 
 def _curves(
     cells: list[dict[str, Any]], results: Mapping[str, Result]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Stack records to {name: [cells, evals(, matrix)]}, NaN-padded, with coordinates."""
+    """Stack records to {name: [cells, evals(, matrix)]}, NaN-padded; coordinates."""
     present = [results[c["id"]] for c in cells if c["id"] in results]
     present = [result for result in present if len(result.records)]
     if not present:
@@ -320,10 +357,9 @@ def _curves(
     stacked = np.full(
         (len(cells), *longest.records.shape), np.nan, longest.records.dtype
     )
-    for i, cell in enumerate(cells):
-        if cell["id"] in results:
-            records = results[cell["id"]].records
-            stacked[i, : len(records)] = records
+    order = {cell["id"]: i for i, cell in enumerate(cells)}
+    for result in present:
+        stacked[order[result.cell], : len(result.records)] = result.records
     matrices = [i for i, name in enumerate(columns) if name not in ("step", *CURVES)]
     curves = {name: stacked[..., columns.index(name)] for name in CURVES}
     curves["sum_of_squares"] = stacked[..., matrices]

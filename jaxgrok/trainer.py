@@ -80,7 +80,7 @@ def train(
 ) -> LaneState:
     """Make `n_steps` full-batch AdamW updates; a traced count compiles once."""
     tokens, labels = (jnp.asarray(array) for array in setup.task.pool())
-    rows = jnp.resize(state.order, setup.train_size)
+    rows = jnp.resize(state.order, (setup.train_size,))
     tokens, labels = tokens[rows], labels[rows]
     weights = (jnp.arange(setup.train_size) < lane.n_train) / lane.n_train
     weights = weights.astype(setup.dtype)

@@ -7,16 +7,8 @@ import pytest
 import xarray as xr
 from matplotlib.patches import Rectangle
 
-from jaxgrok.plots import (
-    LABELS,
-    MOST_CURVES,
-    curves,
-    grok_text,
-    phase_diagram,
-    save,
-    short,
-    squares,
-)
+from jaxgrok.plots import MOST_CURVES, curves, phase_diagram, save
+from jaxgrok.squares import LABELS, grok_text, short, squares
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -222,7 +214,7 @@ def test_n_train_may_be_an_axis():
 def test_an_unknown_axis_or_phase_is_refused():
     with pytest.raises(ValueError, match="axis 'wieght_decay' is not in the dataset"):
         squares(_dataset(), x="wieght_decay")
-    with pytest.raises(ValueError, match="phase .*'grokked'.*: allowed is"):
+    with pytest.raises(ValueError, match=r"phase .*'grokked'.*: allowed is"):
         squares(_dataset(phase=np.full(SHAPE, "grokked", object)))
 
 

@@ -11,7 +11,7 @@ def layer_norm(x, w, b):
 
 
 def logits(params, tokens, *, model):
-    """Logits of all positions [examples, pos, vocab] from TransformerLens-named params."""
+    """Logits of all positions [examples, pos, vocab], from TransformerLens' names."""
 
     def norm(x, name):
         if not model.layer_norm:

@@ -76,19 +76,19 @@ def build(
 class _Stream(NamedTuple):
     """The residual stream as distinct rows, and where each example finds its own.
 
-    Looked up: `rows` are [1, rows, model] and `index` is [examples, pos]. Otherwise
-    `index` is None and `rows` are [examples, pos, model], or [1, pos, model] where
+    Looked up: `rows` are [1, rows, model] and `place` is [examples, pos]. Otherwise
+    `place` is None and `rows` are [examples, pos, model], or [1, pos, model] where
     they are the same for every example.
     """
 
     rows: jax.Array
-    index: jax.Array | None
+    place: jax.Array | None
 
     def each(self, values: jax.Array) -> jax.Array:
         """Spread values of the rows to [examples, pos, ...]."""
-        if self.index is None:
+        if self.place is None:
             return values
-        return jnp.take(values[0], self.index, axis=0)
+        return jnp.take(values[0], self.place, axis=0)
 
 
 class Transformer(nn.Module):
@@ -187,11 +187,11 @@ class Transformer(nn.Module):
     def _at(self, stream: _Stream, positions: tuple[int, ...]) -> _Stream:
         """The stream at some positions; example axis 1 when their tokens are fixed."""
         where = np.array(positions)
-        if stream.index is None:
+        if stream.place is None:
             return _Stream(stream.rows[:, where], None)
         if all(self.fixed_tokens[pos] is not None for pos in positions):
-            return _Stream(stream.rows[0, stream.index[:1, where]], None)
-        return _Stream(stream.rows, stream.index[:, where])
+            return _Stream(stream.rows[0, stream.place[:1, where]], None)
+        return _Stream(stream.rows, stream.place[:, where])
 
     def _attention(
         self,
@@ -201,7 +201,7 @@ class Transformer(nn.Module):
         queries: tuple[int, ...],
         acts: dict[str, jax.Array],
     ) -> jax.Array:
-        """Causal attention of the query positions over all: [examples, query, model]."""
+        """Causal attention of the query positions: [examples, query, model]."""
         heads = (self.heads, self.d_model, self.d_head)
         scale = self.d_model**-0.5
         norm = self._norm(f"{name}.ln1")
@@ -245,10 +245,10 @@ class Transformer(nn.Module):
         self, stream: _Stream, here: _Stream, q: jax.Array, k: jax.Array
     ) -> jax.Array:
         """Products of queries and keys: [examples, heads, query, pos]."""
-        if stream.index is not None and here.index is None and q.shape[0] == 1:
+        if stream.place is not None and here.place is None and q.shape[0] == 1:
             # The same queries for every example: score the rows, then look up.
             rows = jnp.einsum("qhd,rhd->rhq", q[0], k[0])
-            return jnp.take(rows, stream.index, axis=0).transpose(0, 2, 3, 1)
+            return jnp.take(rows, stream.place, axis=0).transpose(0, 2, 3, 1)
         return jnp.einsum("eqhd,ephd->ehqp", here.each(q), stream.each(k))
 
     def _mlp(self, name: str, x: jax.Array, acts: dict[str, jax.Array]) -> jax.Array:

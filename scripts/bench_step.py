@@ -1,0 +1,224 @@
+"""How fast is a lane-step, and where does the rest of the machine go?
+
+    python scripts/bench_step.py                    # p = 113, the post's model
+    python scripts/bench_step.py --scale laptop
+
+Times, interleaved in one run: the engine's training step at several block widths and
+numbers of blocks; the textbook transformer under plain `vmap`; and a GEMM of the
+model's own shape (examples × d_model × d_mlp), whose rate is what the machine can do
+here. With --profile, also what the step costs without its parts. Medians of
+interleaved rounds. The last line is one line of JSON. About 3 minutes on two cores.
+"""
+
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from absl import app, flags
+
+from jaxgrok import environment
+
+environment.prepare()
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+import optax  # noqa: E402
+
+import textbook  # noqa: E402
+from jaxgrok import grid, trainer  # noqa: E402
+from jaxgrok.config import Setup  # noqa: E402
+from jaxgrok.engine import Engine, lane_of  # noqa: E402
+
+SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "model and modulus")
+FRACTION = flags.DEFINE_float("train_fraction", 0.3, "share of the pairs that train")
+ROUNDS = flags.DEFINE_integer("rounds", 9, "interleaved rounds; medians are reported")
+PROFILE = flags.DEFINE_bool("profile", False, "time the step without its parts")
+
+Timed = Callable[[], float]
+
+
+def engine_step(group: grid.Group, width: int, blocks: int, n_steps: int) -> Timed:
+    """Seconds a lane-step in a full engine, evaluations left out."""
+    engine = Engine(group.setup, block_width=width, blocks=blocks)
+    lane = lane_of(group.setup, **group.cells[0].lane)
+    for i in range(engine.lanes):
+        engine.admit(str(i), lane)
+
+    def timed() -> float:
+        engine.offset = 0  # never reach an evaluation
+        started = time.perf_counter()
+        engine.advance(n_steps)
+        return (time.perf_counter() - started) / n_steps / engine.lanes
+
+    return timed
+
+
+def textbook_step(group: grid.Group, width: int, n_steps: int) -> Timed:
+    """Seconds a lane-step of the textbook model under vmap, jit and scan."""
+    setup = group.setup
+    lane = jax.device_put(lane_of(setup, **group.cells[0].lane))
+    tokens, labels = (jnp.asarray(a) for a in setup.task.pool())
+
+    def step(state: trainer.LaneState) -> trainer.LaneState:
+        rows = state.order[: group.cells[0].lane["n_train"]]
+
+        def objective(params: trainer.Params) -> jax.Array:
+            logits = textbook.logits(params, tokens[rows], model=setup.model)
+            log_p = jax.nn.log_softmax(logits[:, -1])
+            return -jnp.take_along_axis(log_p, labels[rows], -1).mean()
+
+        grads = jax.grad(objective)(state.params)
+        optimiser = optax.adamw(1e-3, 0.9, 0.98, weight_decay=1.0)
+        updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        return state._replace(params=params, opt_state=opt_state)
+
+    @jax.jit
+    def run(states: trainer.LaneState) -> trainer.LaneState:
+        body = jax.vmap(step)
+        return jax.lax.scan(lambda s, _: (body(s), None), states, length=n_steps)[0]
+
+    one = jax.jit(trainer.init, static_argnums=0)(setup, lane)
+    states = jax.tree.map(lambda x: jnp.stack([x] * width), one)
+
+    def timed() -> float:
+        started = time.perf_counter()
+        jax.block_until_ready(run(states))
+        return (time.perf_counter() - started) / n_steps / width
+
+    return timed
+
+
+def gemm(setup: Setup, n_steps: int) -> Timed:
+    """Seconds of one [examples, d_model] × [d_model, d_mlp] product, on every device.
+
+    Each device multiplies its own, as the engine's blocks do; the time is divided by
+    the number of devices, so that it is the machine's rate.
+    """
+    model, devices = setup.model, jax.local_devices()
+    shapes = (setup.train_size, model.d_model), (model.d_model, model.d_mlp)
+
+    @jax.jit
+    def chain(a: jax.Array, b: jax.Array) -> jax.Array:
+        def body(_: int, b: jax.Array) -> jax.Array:
+            # The next product needs a value of this one, so that none is skipped.
+            return b + 1e-30 * (a @ b)[0, 0]
+
+        return jax.lax.fori_loop(0, 3 * n_steps, body, b)
+
+    ones = [
+        [jax.device_put(np.ones(s, np.float32), d) for s in shapes] for d in devices
+    ]
+
+    def timed() -> float:
+        started = time.perf_counter()
+        jax.block_until_ready([chain(*pair) for pair in ones])
+        return (time.perf_counter() - started) / (3 * n_steps) / len(devices)
+
+    return timed
+
+
+def flops(group: grid.Group) -> float:
+    """XLA's count of floating point operations of one training step of one lane."""
+    setup = group.setup
+    lane = jax.device_put(lane_of(setup, **group.cells[0].lane))
+    state = jax.jit(trainer.init, static_argnums=0)(setup, lane)
+    tokens, labels = (jnp.asarray(a)[: setup.train_size] for a in setup.task.pool())
+    weights = jnp.ones(setup.train_size)
+    step = functools.partial(trainer._update, setup)
+    compiled = jax.jit(step).lower(lane, state, tokens, labels, weights).compile()
+    return compiled.cost_analysis()["flops"]
+
+
+def parts(group: grid.Group, width: int, n_steps: int) -> dict[str, Timed]:
+    """The step with one part taken out; the difference is what the part costs."""
+    setup = group.setup
+
+    def run(name: str, value: object) -> Timed:
+        original = getattr(trainer, name)
+        setattr(trainer, name, value)
+        jax.clear_caches()
+        try:
+            return engine_step(group, width, jax.local_device_count(), n_steps)
+        finally:
+            setattr(trainer, name, original)
+            jax.clear_caches()
+
+    def no_loss(setup: Setup, params: trainer.Params, *batch: jax.Array) -> tuple:
+        logits, _ = setup.model.apply({"params": params}, batch[0])
+        return logits.sum(-1).mean(-1), jnp.zeros(logits.shape[0])
+
+    del setup
+    return {
+        "AdamW": run("_optimiser", lambda *_: _frozen()),
+        "cross entropy": run("_losses", no_loss),
+    }
+
+
+def _frozen() -> optax.GradientTransformation:
+    """Stands in for AdamW: keeps its state, applies the bare gradient."""
+    adamw = optax.adamw(1e-3)
+
+    def update(grads, state, params=None):
+        return jax.tree.map(lambda g: -1e-9 * g, grads), state
+
+    return optax.GradientTransformation(adamw.init, update)
+
+
+def main(_: list[str]) -> None:
+    config = grid.base(SCALE.value)
+    config.train_fraction = (FRACTION.value,)
+    (group,) = grid.resolve(config).groups
+    setup, devices = group.setup, jax.local_device_count()
+    n_steps = 10 if SCALE.value == "post" else 300
+    setup_long = setup.__class__(**{**vars(setup), "eval_every": 10**6})
+    group = grid.Group(setup_long, group.block_width, group.cells)
+    shapes = [(w, b) for w in (1, 2, 4) for b in (devices, 2 * devices)]
+    timed = {f"engine {w} x {b}": engine_step(group, w, b, n_steps) for w, b in shapes}
+    timed["textbook"] = textbook_step(group, 4, max(n_steps // 5, 2))
+    timed["gemm"] = gemm(setup, n_steps)
+    if PROFILE.value:
+        timed |= parts(group, group.block_width, n_steps)
+    rounds = {name: [] for name in timed}
+    for _ in range(ROUNDS.value + 1):
+        for name, one in timed.items():
+            rounds[name].append(one())
+    median = {name: float(np.median(times[1:])) for name, times in rounds.items()}
+    report(group, median, flops(group))
+
+
+def report(group: grid.Group, median: dict[str, float], n_flops: float) -> None:
+    """Print a table, and one line of JSON."""
+    setup, model = group.setup, group.setup.model
+    gemm_rate = 2 * setup.train_size * model.d_model * model.d_mlp / median["gemm"]
+    shipped = f"engine {group.block_width} x {jax.local_device_count()}"
+    print(f"{SCALE.value}: {setup.train_size} examples a step, {environment.bits()}")
+    for name, seconds in median.items():
+        if name == "gemm":
+            continue
+        rate = n_flops / seconds
+        share = (
+            "" if name == "textbook" else f"{rate / gemm_rate:6.1%} of the GEMM rate"
+        )
+        if name in ("AdamW", "cross entropy"):
+            print(f"without {name:14s} {seconds / median[shipped]:6.1%} of the step")
+            continue
+        print(f"{name:22s} {seconds * 1e3:8.3f} ms a lane-step {share}")
+    result = {
+        "scale": SCALE.value,
+        "ms_per_lane_step": {k: v * 1e3 for k, v in median.items() if k != "gemm"},
+        "gflop_per_step": n_flops / 1e9,
+        "gemm_gflops": gemm_rate / 1e9,
+        "share_of_gemm": n_flops / median[shipped] / gemm_rate,
+        "speedup_over_textbook": median["textbook"] / median[shipped],
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    app.run(main)

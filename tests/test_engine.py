@@ -1,0 +1,197 @@
+"""Lanes do not feel their place, their neighbours, or the machine's shape: bitwise."""
+
+import jax
+import numpy as np
+import pytest
+
+import tiny
+from jaxgrok import trainer
+from jaxgrok.engine import Engine, lane_of
+
+SEEDS = (0, 1, 2, 3, 4, 5)
+
+
+def curves(engine, group, cells, *, before=(), pieces=10, poison=()):
+    """Train cells to the end of their budgets with refill; records by cell id."""
+    queue, records = list(cells), {}
+    for cell in before:
+        engine.admit(cell.id, lane_of(group.setup, **cell.lane))
+    while queue or engine.cells:
+        while not engine.offset and engine.free and queue:
+            cell = queue.pop(0)
+            fields = cell.lane | ({"init_scale": np.nan} if cell.id in poison else {})
+            first = engine.admit(cell.id, lane_of(group.setup, **fields))
+            records[cell.id] = [first]
+        for cell, record in engine.advance(pieces).items():
+            records.setdefault(cell, []).append(record)
+            if record[-2]:
+                engine.release(cell)
+    return {cell: np.stack(rows) for cell, rows in records.items()}
+
+
+@pytest.fixture(scope="module")
+def group():
+    return tiny.group(seed=SEEDS, weight_decay=(1.0,))
+
+
+@pytest.fixture(scope="module")
+def alone(group):
+    """Each cell trained in an engine that nobody else uses."""
+    engine = Engine(group.setup, block_width=2, blocks=1)
+    return {c.id: curves(engine, group, [c])[c.id] for c in group.cells}
+
+
+def same(found, want):
+    for cell, rows in found.items():
+        np.testing.assert_array_equal(rows, want[cell], strict=True)
+
+
+def test_curves_have_an_evaluation_every_chunk_and_learn(group, alone):
+    for rows in alone.values():
+        assert rows.shape[0] == 5
+        assert rows[-1, 0] < rows[0, 0]
+    assert len({rows[-1, 0].item() for rows in alone.values()}) == len(SEEDS)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+@pytest.mark.parametrize("devices", [1, 4])
+def test_blocks_devices_crowds_and_refills_change_no_bit(group, alone, blocks, devices):
+    engine = Engine(
+        group.setup,
+        block_width=2,
+        blocks=blocks,
+        devices=jax.local_devices()[:devices],
+    )
+    same(curves(engine, group, group.cells), alone)
+
+
+def test_order_and_lane_change_no_bit(group, alone):
+    engine = Engine(group.setup, block_width=2, blocks=2)
+    same(curves(engine, group, group.cells[::-1]), alone)
+
+
+def test_a_nan_neighbour_changes_no_bit(group, alone):
+    engine = Engine(group.setup, block_width=2, blocks=1)
+    bad = group.cells[0].id
+    found = curves(engine, group, group.cells, poison={bad})
+    assert np.isnan(found[bad][-1, 0])
+    assert found[bad][-1, -1] == 0
+    assert len(found[bad]) < 5
+    same({c: rows for c, rows in found.items() if c != bad}, alone)
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 7])
+def test_cutting_a_chunk_into_dispatches_changes_no_bit(group, alone, pieces):
+    engine = Engine(group.setup, block_width=2, blocks=1)
+    same(curves(engine, group, group.cells[:2], pieces=pieces), alone)
+
+
+def test_snapshot_inside_a_chunk_goes_on_bitwise(group, alone):
+    first = Engine(group.setup, block_width=2, blocks=2)
+    records = {}
+    for cell in group.cells[:3]:
+        row = first.admit(cell.id, lane_of(group.setup, **cell.lane))
+        records[cell.id] = [row]
+    for cell, record in first.advance(10).items():
+        records[cell].append(record)
+    first.advance(4)
+    snapshot = first.snapshot()
+    first.advance(6)  # the old engine goes on; the copy must not feel it
+    second = Engine(group.setup, block_width=2, blocks=3)
+    second.restore(snapshot)
+    while second.cells:
+        for cell, record in second.advance(5).items():
+            records[cell].append(record)
+            if record[-2]:
+                second.release(cell)
+    same({cell: np.stack(rows) for cell, rows in records.items()}, alone)
+
+
+def test_snapshot_without_finished_cells(group):
+    engine = Engine(group.setup, block_width=2, blocks=1)
+    for cell in group.cells[:2]:
+        engine.admit(cell.id, lane_of(group.setup, **cell.lane))
+    rest = engine.snapshot().without({group.cells[0].id})
+    assert rest.cells == [group.cells[1].id]
+    assert all(len(leaf) == 1 for leaf in rest.leaves)
+
+
+def test_compaction_frees_a_block_and_changes_no_bit(group, alone):
+    engine = Engine(group.setup, block_width=2, blocks=2)
+    records = {}
+    for cell in group.cells[:4]:
+        records[cell.id] = [engine.admit(cell.id, lane_of(group.setup, **cell.lane))]
+    for cell, record in engine.advance(10).items():
+        records[cell].append(record)
+    for cell in (group.cells[0], group.cells[2]):
+        engine.release(cell.id)
+        records.pop(cell.id)
+    before = engine.executed
+    engine.compact()
+    while engine.cells:
+        for cell, record in engine.advance(10).items():
+            records[cell].append(record)
+            if record[-2]:
+                engine.release(cell)
+    assert engine.executed - before == 2 * 30  # one block of two lanes, not two
+    same({cell: np.stack(rows) for cell, rows in records.items()}, alone)
+
+
+def test_idle_blocks_are_not_counted_and_lanes_are(group):
+    engine = Engine(group.setup, block_width=2, blocks=3)
+    engine.admit("only", lane_of(group.setup, **group.cells[0].lane))
+    engine.advance(10)
+    assert (engine.executed, engine.busy) == (20, 10)
+
+
+def test_one_trace_and_one_program_a_device_for_a_whole_group(group, monkeypatch):
+    jax.clear_caches()
+    traces, compiled = [], []
+    train = trainer.train
+
+    def counted(*args):
+        traces.append(1)
+        return train(*args)
+
+    monkeypatch.setattr(trainer, "train", counted)
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda name, *_, **__: (
+            compiled.append(name)
+            if name == "/jax/core/compile/backend_compile_duration"
+            else None
+        )
+    )
+    engine = Engine(
+        group.setup, block_width=2, blocks=2, devices=jax.local_devices()[:2]
+    )
+    curves(engine, group, group.cells[:3])
+    # Shapes of the branches are traced too; running must add nothing.
+    n_traces, n_compiled = len(traces), len(compiled)
+    assert n_traces == 1
+    curves(engine, group, group.cells, pieces=3)
+    assert (len(traces), len(compiled)) == (n_traces, n_compiled)
+
+
+def test_no_implicit_transfer(group):
+    engine = Engine(group.setup, block_width=2, blocks=2)
+    with jax.transfer_guard("disallow"):
+        curves(engine, group, group.cells)
+        engine.admit("a", lane_of(group.setup, **group.cells[0].lane))
+        engine.snapshot()
+
+
+def test_cells_are_not_admitted_inside_a_chunk(group):
+    engine = Engine(group.setup, block_width=2, blocks=1)
+    engine.admit("a", lane_of(group.setup, **group.cells[0].lane))
+    engine.advance(3)
+    with pytest.raises(ValueError, match="between chunks"):
+        engine.admit("b", lane_of(group.setup, **group.cells[1].lane))
+
+
+def test_restore_needs_room(group):
+    engine = Engine(group.setup, block_width=2, blocks=2)
+    for cell in group.cells[:3]:
+        engine.admit(cell.id, lane_of(group.setup, **cell.lane))
+    small = Engine(group.setup, block_width=2, blocks=1)
+    with pytest.raises(ValueError, match="no room for 3 lanes"):
+        small.restore(engine.snapshot())

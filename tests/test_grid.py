@@ -1,0 +1,432 @@
+"""Axes to cells to groups, what identifies a cell, and what is refused."""
+
+import ast
+import json
+import math
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny
+from jaxgrok import grid
+
+ROOT = Path(__file__).parent.parent
+GRID_FILES = sorted((ROOT / "sweeps").glob("*.py"))
+POOL = 49
+
+
+def cells(**fields):
+    return grid.resolve(tiny.config(**fields)).cells
+
+
+def only(**fields):
+    (cell,) = cells(**fields)
+    return cell
+
+
+def chained(**parts):
+    config = tiny.config()
+    config.chain = parts
+    return config
+
+
+def test_product_has_dims_in_the_order_of_its_cells():
+    found = grid.resolve(
+        tiny.config(weight_decay=(0.1, 1.0), train_fraction=(0.3, 0.5), seed=(4, 2, 0))
+    )
+    assert list(found.dims.items()) == [
+        ("weight_decay", (0.1, 1.0)),
+        ("train_fraction", (0.3, 0.5)),
+        ("seed", (4, 2, 0)),
+    ]
+    expected = [
+        {"weight_decay": w, "train_fraction": f, "seed": s}
+        for w in (0.1, 1.0)
+        for f in (0.3, 0.5)
+        for s in (4, 2, 0)
+    ]
+    assert [cell.axes for cell in found.cells] == expected
+    assert found.axes == tuple(found.dims)
+
+
+def test_single_weight_decay_fraction_and_seed_stay_axes_and_others_do_not():
+    found = grid.resolve(tiny.config())
+    assert list(found.dims) == ["weight_decay", "train_fraction", "seed"]
+    assert [len(values) for values in found.dims.values()] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "name"),
+    [
+        ("learning_rate", (1e-3, 3e-3), "learning_rate"),
+        ("beta1", (0.8, 0.9), "beta1"),
+        ("beta2", (0.9, 0.98), "beta2"),
+        ("init_scale", (0.5, 1.0), "init_scale"),
+        ("steps", (40, 80), "budget"),
+    ],
+)
+def test_every_traced_field_can_be_an_axis(field, values, name):
+    found = grid.resolve(tiny.config(**{field: values}))
+    assert found.dims[name] == values
+    assert [cell.lane[field] for cell in found.cells] == list(values)
+    assert [cell.axes[name] for cell in found.cells] == list(values)
+
+
+def test_zip_goes_in_step_and_has_no_dims():
+    config = tiny.config(weight_decay=(0.1, 1.0, 2.0), seed=(0, 1))
+    config.update(zip="weight_decay, learning_rate", learning_rate=(1e-3, 2e-3, 3e-3))
+    found = grid.resolve(config)
+    assert found.dims == {}
+    seen = [
+        (c.axes["weight_decay"], c.axes["learning_rate"], c.axes["seed"])
+        for c in found.cells
+    ]
+    assert seen == [
+        (w, lr, s) for w, lr in ((0.1, 1e-3), (1.0, 2e-3), (2.0, 3e-3)) for s in (0, 1)
+    ]
+
+
+def test_chain_is_one_product_after_another():
+    config = chained(
+        weak={"weight_decay": (0.1,), "steps": (80,)},
+        strong={"weight_decay": (1.0, 2.0)},
+    )
+    config.seed = (0, 1)
+    found = grid.resolve(config)
+    assert found.dims == {}
+    assert found.axes == ("budget", "weight_decay", "train_fraction", "seed")
+    seen = [
+        (c.axes["budget"], c.axes["weight_decay"], c.axes["seed"]) for c in found.cells
+    ]
+    assert seen == [(80, 0.1, 0), (80, 0.1, 1)] + [
+        (40, w, s) for w in (1.0, 2.0) for s in (0, 1)
+    ]
+
+
+def test_a_part_of_a_chain_may_count_pairs_where_the_base_has_a_fraction():
+    config = chained(pairs={"n_train": (7, 9)}, fraction={})
+    sizes = [cell.lane["n_train"] for cell in grid.resolve(config).cells]
+    assert sizes == [7, 9, 24]
+    config = chained(fraction={"train_fraction": (0.5,)}, base={})
+    config.update(train_fraction=(), n_train=(7,))
+    sizes = [cell.lane["n_train"] for cell in grid.resolve(config).cells]
+    assert sizes == [24, 7]
+
+
+def test_a_chain_can_grow_part_by_part():
+    config = tiny.config()
+    config.chain.second = {"seed": (1,)}
+    config.chain.first = {"seed": (2,)}
+    assert [cell.lane["seed"] for cell in grid.resolve(config).cells] == [1, 2]
+
+
+def test_a_chain_leaves_the_config_as_it_was():
+    config = chained(one={"weight_decay": (1,)})
+    before = config.to_json()
+    grid.resolve(config)
+    assert config.to_json() == before
+
+
+@pytest.mark.parametrize(
+    ("fraction", "pool", "expected"),
+    [
+        (0.3, 12769, 3830),
+        (0.29, 100, 29),  # 0.29 * 100 is 28.999999999999996
+        (0.57, 100, 57),  # 0.57 * 100 is 56.99999999999999
+        (0.07, 100, 7),  # 0.07 * 100 is 7.000000000000001
+        (1.0, 100, 100),
+        (1, 100, 100),
+        (1e-05, 100_000, 1),
+        (0.999, 100, 99),
+    ],
+)
+def test_fractions_are_exact_and_floored(fraction, pool, expected):
+    assert grid._n_train({"train_fraction": fraction}, pool) == expected
+
+
+def test_every_hundredth_against_whole_number_arithmetic():
+    for pool in (49, 961, 12769):
+        for hundredths in range(3, 101):
+            found = grid._n_train({"train_fraction": hundredths / 100}, pool)
+            assert found == hundredths * pool // 100
+
+
+def test_fractions_of_a_grid_become_n_train():
+    found = grid.resolve(tiny.config(train_fraction=(0.29, 0.57, 1), modulus=10))
+    assert [cell.lane["n_train"] for cell in found.cells] == [29, 57, 100]
+    assert "train_fraction" not in found.cells[0].lane
+
+
+def test_n_train_is_an_axis_of_its_own():
+    found = grid.resolve(tiny.config(n_train=(10, 20), train_fraction=()))
+    assert found.dims["n_train"] == (10, 20)
+    assert "train_fraction" not in found.axes
+    assert [cell.lane["n_train"] for cell in found.cells] == [10, 20]
+
+
+def test_the_same_training_by_fraction_or_by_count_is_one_cell():
+    assert only(n_train=(24,), train_fraction=()).id == only(train_fraction=(0.5,)).id
+
+
+def test_ladder_wastes_at_most_a_tenth_and_has_few_rungs():
+    pool, rungs = 20_000, set()
+    for n in range(1, pool + 1):
+        size = grid._ladder(n, pool)
+        rungs.add(size)
+        assert n <= size <= pool
+        assert size - n <= n / 10
+        assert size >= grid._ladder(n - 1, pool) or n == 1
+    assert len(rungs) < 200
+
+
+def test_groups_share_a_padded_size_and_hold_every_cell_once():
+    found = grid.resolve(
+        tiny.config(train_fraction=(), n_train=(33, 34, 35), seed=(0, 1))
+    )
+    sizes = [group.setup.train_size for group in found.groups]
+    assert sizes == [34, 36]
+    held = [cell.id for group in found.groups for cell in group.cells]
+    assert sorted(held) == sorted(cell.id for cell in found.cells)
+    for group in found.groups:
+        for cell in group.cells:
+            assert cell.lane["n_train"] <= group.setup.train_size <= POOL
+
+
+def test_the_whole_pool_is_not_padded():
+    (group,) = grid.resolve(tiny.config(train_fraction=(1.0,))).groups
+    assert group.setup.train_size == POOL
+
+
+OTHER = {
+    "operation": "x*y",
+    "modulus": 11,
+    "equals_logit": False,
+    "table_seed": 1,
+    "layers": 2,
+    "d_model": 16,
+    "heads": 1,
+    "d_head": 8,
+    "d_mlp": 32,
+    "activation": "gelu",
+    "attention_only": True,
+    "layer_norm": True,
+    "biases": "none",
+    "loss": "float32",
+    "warmup_steps": 0,
+    "eps": 1e-6,
+    "precision": "high",
+    "eval_every": 20,
+    "stop": "steps",
+    "steps_past_grok": 10,
+    "accuracy_threshold": 0.9,
+    "hold": 2,
+    "grok_ratio": 3.0,
+    "learning_rate": (1e-2,),
+    "beta1": (0.8,),
+    "beta2": (0.9,),
+    "init_scale": (0.5,),
+    "steps": (80,),
+    "weight_decay": (0.5,),
+    "train_fraction": (0.3,),
+    "seed": (1,),
+}
+
+
+@pytest.mark.parametrize("field", OTHER)
+def test_a_decisive_field_changes_the_id(field):
+    changed = only(**{field: OTHER[field]})
+    assert changed.id != only().id
+    assert (changed.kin == only().kin) == (field == "steps")
+
+
+def test_no_field_is_forgotten_here():
+    free = {"block_width", "zip", "chain", "scale", "task", "model", "dtype", "n_train"}
+    assert set(OTHER) == set(grid.base("laptop")) - free
+
+
+def test_what_decides_nothing_is_not_part_of_the_id():
+    same = only(block_width=4)
+    assert (same.id, same.kin) == (only().id, only().kin)
+    config = tiny.config()
+    config.scale = "post"
+    assert grid.resolve(config).cells[0].id == only().id
+
+
+def test_the_grid_around_a_cell_is_not_part_of_the_id():
+    alone = only(seed=(1,)).id
+    crowd = {c.axes["seed"]: c.id for c in cells(seed=(2, 1, 0))}
+    assert crowd[1] == alone
+    config = chained(a={"seed": (1,)}, b={"seed": (7,)})
+    assert grid.resolve(config).cells[0].id == alone
+
+
+def test_one_and_one_point_zero_are_one_value():
+    assert only(weight_decay=(1,)).id == only(weight_decay=(1.0,)).id
+    assert only(grok_ratio=2).id == only(grok_ratio=2.0).id
+    assert only(weight_decay=(np.float64(1),)).id == only(weight_decay=(1.0,)).id
+    assert only(seed=(np.int64(3),)).id == only(seed=(3,)).id
+
+
+def test_the_resolved_grid_is_plain_json():
+    found = grid.resolve(tiny.config(weight_decay=tuple(np.logspace(-1, 1, 3))))
+    for cell in found.cells:
+        assert json.loads(json.dumps(cell.lane)) == cell.lane
+        assert json.loads(json.dumps(cell.axes)) == cell.axes
+
+
+def test_ids_are_the_same_in_another_process():
+    program = (
+        "import tiny; from jaxgrok import grid; "
+        "print([c.id for c in grid.resolve(tiny.config(seed=(0, 1))).cells])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ
+        | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ast.literal_eval(found.stdout) == [c.id for c in cells(seed=(0, 1))]
+
+
+def test_scales_are_those_of_the_post_and_a_smaller_one():
+    post = grid.base("post")
+    assert (post.modulus, post.d_model, post.d_mlp, post.steps) == (
+        113,
+        128,
+        512,
+        (50_000,),
+    )
+    laptop = grid.base("laptop")
+    assert laptop.modulus < 113
+    assert laptop.scale == "laptop"
+    assert grid.base("auto").scale == grid.base().scale == "laptop"  # on a CPU
+
+
+def test_unknown_scale_lists_the_names():
+    with pytest.raises(ValueError, match=r"scale='huge' is unknown.*post, laptop"):
+        grid.base("huge")
+
+
+@pytest.mark.parametrize("scale", ["laptop", "post"])
+@pytest.mark.parametrize("file", GRID_FILES, ids=lambda file: file.stem)
+def test_every_grid_file_resolves(file, scale):
+    module = runpy.run_path(str(file))
+    assert module["__doc__"].strip()
+    found = grid.resolve(module["get_config"](scale))
+    assert found.config["scale"] == scale
+    assert found.cells
+    size = math.prod(len(values) for values in found.dims.values())
+    assert not found.dims or size == len(found.cells)
+
+
+@pytest.mark.parametrize("file", GRID_FILES, ids=lambda file: file.stem)
+def test_every_grid_file_has_a_default_scale(file):
+    assert grid.resolve(runpy.run_path(str(file))["get_config"]()).cells
+
+
+def test_title_names_task_and_scale():
+    assert grid.resolve(tiny.config()).title == "x+y mod 7 · laptop"
+
+
+REFUSED = [
+    ({"weight_dekay": (1.0,)}, r"'weight_dekay'.*did you mean 'weight_decay'\?.*seed"),
+    ({"seed": [0, 1]}, r"seed=\[0, 1\] is a list; axes are tuples: write \(0, 1\)"),
+    ({"seed": 3}, r"seed=3 is an int; axes are tuples: write \(3,\)"),
+    ({"weight_decay": 0.5}, r"weight_decay=0.5 is a float.*write \(0.5,\)"),
+    ({"seed": ()}, r"seed=\(\) is empty; give at least one value"),
+    ({"train_fraction": ()}, r"train_fraction=\(\) is empty"),
+    ({"seed": (0, 1, 0)}, r"seed=\(0, 1, 0\) holds 0 twice; drop one"),
+    ({"weight_decay": (1, 1.0)}, r"weight_decay=\(1, 1.0\) holds 1 twice"),
+    ({"seed": (0.5,)}, r"seed=0.5 is not allowed; the axis takes whole numbers"),
+    ({"seed": (True,)}, "seed=True is not allowed; the axis takes whole numbers"),
+    ({"beta1": ("a",)}, r"beta1='a' is not allowed; the axis takes finite numbers"),
+    ({"weight_decay": (math.nan,)}, "weight_decay=nan.*takes finite numbers"),
+    ({"weight_decay": ((1,),)}, r"weight_decay=\(1,\) is not allowed"),
+    ({"train_fraction": (0.0,)}, r"train_fraction=0.0 is outside \(0, 1\]"),
+    ({"train_fraction": (-0.1,)}, r"train_fraction=-0.1 is outside \(0, 1\]"),
+    ({"train_fraction": (1.01,)}, r"train_fraction=1.01 is outside \(0, 1\]"),
+    ({"train_fraction": (0.02,)}, "train_fraction=0.02 of 49.*take at least 0.020409"),
+    ({"train_fraction": (), "n_train": (50,)}, r"n_train=50.*are 49.*take 1 … 49"),
+    ({"train_fraction": (), "n_train": (0,)}, "n_train=0 is not allowed"),
+    ({"n_train": (5,)}, r"n_train and train_fraction are both given.*n_train=\(\)"),
+    ({"seed": (-1,)}, "seed=-1 is not allowed; it must be 0 … 2³¹ − 1"),
+    ({"seed": (2**31,)}, f"seed={2**31} is not allowed"),
+    ({"weight_decay": (-1,)}, "weight_decay=-1.0 is not allowed; it must be 0 or more"),
+    ({"beta2": (1.0,)}, r"beta2=1.0 is not allowed; it must be in \[0, 1\)"),
+    ({"steps": (0,)}, "steps=0 is not allowed"),
+    (
+        {"steps": (45,)},
+        "steps=45.*multiple of eval_every=10; use 50 or change eval_eve",
+    ),
+    ({"steps_past_grok": 5}, "steps_past_grok=5.*multiple of eval_every=10"),
+    ({"eval_every": 0}, "eval_every=0 must be at least 1"),
+    ({"block_width": -1}, "block_width=-1 must be at least 0"),
+    ({"operation": "x/y", "modulus": 10}, "operation='x/y' needs a prime.*modulus=10"),
+    ({"operation": "x%y"}, r"operation='x%y' is unknown; choose one of x\+y"),
+    ({"modulus": 1}, "modulus=1 must be at least 2"),
+    ({"task": "nope"}, "task='nope' is unknown; choose one of modular"),
+    ({"model": "nope"}, "model='nope' is unknown; choose one of transformer"),
+    ({"task": ["modular"]}, r"task=\['modular'\] is not allowed; it takes a string"),
+    ({"modulus": "x"}, "modulus='x' is not allowed; it takes a whole number"),
+    ({"modulus": True}, "modulus=True is not allowed; it takes a whole number"),
+    ({"d_model": 8.5}, "d_model=8.5 is not allowed; it takes a whole number"),
+    ({"d_model": None}, "d_model=None is not allowed"),
+    ({"eps": "small"}, "eps='small' is not allowed; it takes a finite number"),
+    ({"eps": math.inf}, "eps=inf is not allowed; it takes a finite number"),
+    ({"layer_norm": 1}, "layer_norm=1 is not allowed; it takes True or False"),
+    ({"activation": 3}, "activation=3 is not allowed; it takes a string"),
+    ({"activation": "tanh"}, "activation='tanh' must be one of relu, gelu"),
+    ({"heads": 0}, "heads=0 must be at least 1"),
+    ({"loss": "exakt"}, "loss='exakt' must be one of exact, float64, float32"),
+    ({"precision": "low"}, "precision='low' must be one of highest"),
+    ({"dtype": "float64"}, "dtype='float64' needs.*JAX_ENABLE_X64=1"),
+    ({"accuracy_threshold": 1.5}, "accuracy_threshold = 1.5: allowed is 0 < a <= 1"),
+    ({"hold": 0}, "hold = 0: allowed is a whole number >= 1"),
+    ({"zip": "sed"}, "zip: field 'sed' is unknown; did you mean 'seed'?"),
+    ({"zip": ("seed",)}, r"zip=\('seed',\) is not allowed; it takes a string"),
+    ({"zip": "n_train"}, r"n_train=\(\) is empty"),
+    (
+        {"zip": "seed,weight_decay", "seed": (0, 1)},
+        "zip='seed, weight_decay' needs axes of one length; seed has 2, weight_decay",
+    ),
+    (
+        {"train_fraction": (0.5, 0.501)},
+        r"two cells are the same training: .*0.5.* and .*0.501.*n_train=24.*drop one",
+    ),
+    ({"chain": {"a": 3}}, "chain.a=3 is not allowed; a part of a chain is a dict"),
+    ({"chain": {"a": {"modulus": (5,)}}}, "chain.a: field 'modulus' is unknown"),
+    ({"chain": {"a": {"seed": [1]}}}, r"chain.a.seed=\[1\] is a list"),
+    ({"chain": {"a": {}, "b": {}}}, "two cells are the same training"),
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"), REFUSED, ids=[str(fields) for fields, _ in REFUSED]
+)
+def test_bad_input_is_refused_in_one_line(fields, message):
+    with pytest.raises(ValueError, match=message) as error:
+        config = tiny.config()
+        for name, value in fields.items():
+            config[name] = value
+        grid.resolve(config)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("config", [None, {"seed": (0,)}, 3])
+def test_a_config_of_another_making_is_refused(config):
+    with pytest.raises(ValueError, match=r"not a ConfigDict; start from jaxgrok\.grid"):
+        grid.resolve(config)
+
+
+def test_a_missing_field_is_named():
+    config = tiny.config()
+    del config.beta1
+    with pytest.raises(ValueError, match="field 'beta1' is missing; start from"):
+        grid.resolve(config)

@@ -1,0 +1,147 @@
+"""A sweep that is stopped, killed or extended ends as if nothing had happened."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import jaxgrok
+import tiny
+from jaxgrok import runner, store
+
+FIELDS = {"seed": (0, 1, 2), "weight_decay": (0.0, 1.0), "train_fraction": (0.4, 0.9)}
+
+
+def same(found, want):
+    """The table's bytes and every array of two run directories."""
+    tables = [(path / "cells.csv").read_bytes() for path in (found, want)]
+    assert tables[0] == tables[1]
+    xr.testing.assert_identical(
+        *(store.load(path).drop_attrs() for path in (found, want))
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole")
+    jaxgrok.run(tiny.config(**FIELDS), path, quiet=True)
+    return path
+
+
+class StopAfter:
+    """Stands for the user's Ctrl-C: set once it was asked so many times."""
+
+    def __init__(self, asked):
+        self.left = asked
+
+    def is_set(self):
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("asked", [1, 2, 5, 9])
+def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
+    whole, tmp_path, monkeypatch, asked
+):
+    monkeypatch.setattr(runner, "ANSWER_SECONDS", 0.0)  # a step a dispatch
+    monkeypatch.setattr(runner, "FLUSH_SECONDS", 0.0)
+    from contextlib import contextmanager
+
+    @contextmanager
+    def stopping():
+        yield StopAfter(7 * asked)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "_asked_to_stop", stopping)
+        with pytest.raises(runner.Interrupted):
+            jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", quiet=True)
+    jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
+    same(tmp_path / "a", whole)
+    assert not (tmp_path / "a" / "resume").exists()
+
+
+def test_more_seeds_and_a_longer_budget_extend(tmp_path):
+    out = tmp_path / "a"
+    jaxgrok.run(tiny.config(seed=(0,)), out, quiet=True)
+    jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
+    dataset = jaxgrok.run(tiny.config(seed=(0, 1), steps=(60,)), out, quiet=True)
+    assert dataset.sizes["step"] == 7
+    jaxgrok.run(tiny.config(seed=(0, 1), steps=(60,)), tmp_path / "b", quiet=True)
+    same(out, tmp_path / "b")
+
+
+def test_a_diverged_cell_stops_alone(tmp_path):
+    config = tiny.config(init_scale=(1.0, 1e30))
+    dataset = jaxgrok.run(config, tmp_path / "a", quiet=True)
+    status = dataset.status.squeeze()
+    assert status.sel(init_scale=1.0) == "done"
+    assert status.sel(init_scale=1e30) == "diverged"
+    assert "not finite at step" in str(dataset.cause.sel(init_scale=1e30).item())
+    assert dataset.phase.sel(init_scale=1e30).item() == "diverged"
+
+
+def test_another_machine_is_refused_only_while_something_is_pending(
+    tmp_path, monkeypatch
+):
+    out = tmp_path / "a"
+    jaxgrok.run(tiny.config(), out, quiet=True)
+    bits = runner.environment.bits() | {"cpu_threads": 999}
+    monkeypatch.setattr(runner.environment, "bits", lambda: bits)
+    jaxgrok.run(tiny.config(), out, quiet=True)
+    with pytest.raises(ValueError, match=r"cpu_threads=.* here it is 999"):
+        jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
+
+
+def test_another_grid_is_refused_and_nothing_is_touched(tmp_path):
+    out = tmp_path / "a"
+    jaxgrok.run(tiny.config(), out, quiet=True)
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    with pytest.raises(ValueError, match="holds another sweep: modulus is 7 there"):
+        jaxgrok.run(tiny.config(modulus=5), out, quiet=True)
+    with pytest.raises(ValueError, match="not in this grid"):
+        jaxgrok.run(tiny.config(seed=(1,)), out, quiet=True)
+    assert before == {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+
+SCRIPT = """
+import sys, tiny, jaxgrok
+from jaxgrok import runner
+runner.ANSWER_SECONDS = 0.0
+runner.FLUSH_SECONDS = runner.SAVE_SECONDS = 0.05
+from test_runner import FIELDS
+jaxgrok.run(tiny.config(**FIELDS), sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_killed_it_goes_on_to_the_same_bytes(whole, tmp_path, how):
+    out = tmp_path / "a"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(out)],
+        env=environment,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 120
+    while not list(out.glob("resume/[0-9]*[0-9]")) or not list(out.glob("curves/*")):
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(how)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    done = len(store.load(out).phase.values[store.load(out).phase.values != ""])
+    assert done < 12
+    jaxgrok.run(tiny.config(**FIELDS), out, quiet=True)
+    same(out, whole)
+
+
+def test_lanes_are_refilled_longest_expected_first(tmp_path):
+    dataset = jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", quiet=True)
+    assert (dataset.status == "done").all()
+    assert np.isfinite(dataset.final_train_loss).all()
