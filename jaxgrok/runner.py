@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
@@ -128,7 +129,10 @@ class _Sweep:
             for group in _first(self.grid.groups, snapshot.cells):
                 queue = [cell for cell in group.cells if cell.id not in self.results]
                 if queue:
-                    self._group(group, queue, snapshot)
+                    try:
+                        self._group(group, queue, snapshot)
+                    except jax.errors.JaxRuntimeError as error:
+                        self._fail(group, error)
         self._flush()
         self.directory.drop_resume()
         self._redraw()
@@ -208,6 +212,20 @@ class _Sweep:
         self.pace.ended(self.cells[cell], int(result.records[-1, 0]))
         row = store.table(self.manifest, {cell: result})[0]
         self.console.finished(row, left=self._left())
+
+    def _fail(self, group: Group, error: Exception) -> None:
+        """Give up on a group's open cells, and say why; a later run tries again."""
+        cause = str(error).splitlines()[0][:200]
+        for cell in group.cells:
+            if cell.id not in self.results:
+                self.tracks.pop(cell.id, None)
+                columns = ("step", *CURVES)
+                empty = np.empty((0, len(columns)), group.setup.dtype)
+                width = group.block_width
+                result = Result(cell.id, "failed", columns, empty, width, cause)
+                self.results[cell.id] = result
+                self.unwritten.append(result)
+        self.console.say(f"failed: {cause}")
 
     def _left(self) -> float:
         """Seconds to go."""

@@ -82,8 +82,9 @@ def train(
     tokens, labels = (jnp.asarray(array) for array in setup.task.pool())
     rows = jnp.resize(state.order, (setup.train_size,))
     tokens, labels = tokens[rows], labels[rows]
-    weights = (jnp.arange(setup.train_size) < lane.n_train) / lane.n_train
-    weights = weights.astype(setup.dtype)
+    # Cast before dividing: a quotient of int32 is float32, under x64 too.
+    counted = (jnp.arange(setup.train_size) < lane.n_train).astype(setup.dtype)
+    weights = counted / lane.n_train.astype(setup.dtype)
 
     def body(_: jax.Array, state: LaneState) -> LaneState:
         return _update(setup, lane, state, tokens, labels, weights)

@@ -10,8 +10,8 @@ before each update are compared.
 
 Passes if they agree within 1e-2 relative for the first 100 steps in float32, where
 rounding alone drives two forms of one model apart, and within 1e-9 for all steps in
-float64. Exit code 0 if so, 1 if not, 2 if torch is missing. 6 minutes on two busy
-cores, 5 of them PyTorch's; OMP_NUM_THREADS=1 helps where other programs run.
+float64. Exit code 0 if so, 1 if not, 2 if torch is missing. 6 to 9 minutes on two
+busy cores, most of it PyTorch's; OMP_NUM_THREADS=1 helps where other programs run.
 """
 
 import argparse

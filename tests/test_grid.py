@@ -270,6 +270,7 @@ def test_one_and_one_point_zero_are_one_value():
     assert only(grok_ratio=2).id == only(grok_ratio=2.0).id
     assert only(weight_decay=(np.float64(1),)).id == only(weight_decay=(1.0,)).id
     assert only(seed=(np.int64(3),)).id == only(seed=(3,)).id
+    assert only(modulus=np.int64(7), grok_ratio=np.float64(2)).id == only().id
 
 
 def test_the_resolved_grid_is_plain_json():

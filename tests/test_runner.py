@@ -5,14 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
-import numpy as np
+import jax
 import pytest
 import xarray as xr
 
 import jaxgrok
 import tiny
 from jaxgrok import runner, store
+from jaxgrok.engine import Engine
 
 FIELDS = {"seed": (0, 1, 2), "weight_decay": (0.0, 1.0), "train_fraction": (0.4, 0.9)}
 
@@ -29,7 +31,7 @@ def same(found, want):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("whole")
-    jaxgrok.run(tiny.config(**FIELDS), path, quiet=True)
+    jaxgrok.run(tiny.config(**FIELDS), path, blocks=2, quiet=True)
     return path
 
 
@@ -50,7 +52,6 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
 ):
     monkeypatch.setattr(runner, "ANSWER_SECONDS", 0.0)  # a step a dispatch
     monkeypatch.setattr(runner, "FLUSH_SECONDS", 0.0)
-    from contextlib import contextmanager
 
     @contextmanager
     def stopping():
@@ -59,7 +60,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
     with monkeypatch.context() as patch:
         patch.setattr(runner, "_asked_to_stop", stopping)
         with pytest.raises(runner.Interrupted):
-            jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", quiet=True)
+            jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
     jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
     same(tmp_path / "a", whole)
     assert not (tmp_path / "a" / "resume").exists()
@@ -114,7 +115,7 @@ from jaxgrok import runner
 runner.ANSWER_SECONDS = 0.0
 runner.FLUSH_SECONDS = runner.SAVE_SECONDS = 0.05
 from test_runner import FIELDS
-jaxgrok.run(tiny.config(**FIELDS), sys.argv[1])
+jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
 """
 
 
@@ -137,11 +138,34 @@ def test_killed_it_goes_on_to_the_same_bytes(whole, tmp_path, how):
     assert process.returncode != 0
     done = len(store.load(out).phase.values[store.load(out).phase.values != ""])
     assert done < 12
-    jaxgrok.run(tiny.config(**FIELDS), out, quiet=True)
+    jaxgrok.run(tiny.config(**FIELDS), out, blocks=1, quiet=True)
     same(out, whole)
 
 
-def test_lanes_are_refilled_longest_expected_first(tmp_path):
-    dataset = jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", quiet=True)
+def test_a_failing_program_is_reported_and_tried_again(tmp_path, monkeypatch, capsys):
+    def broken(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory\ndetails")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner.plan, "Engine", lambda *_, **__: broken())
+        dataset = jaxgrok.run(tiny.config(seed=(0, 1)), tmp_path / "a")
+    assert (dataset.status == "failed").all()
+    assert set(dataset.cause.values.ravel()) == {"RESOURCE_EXHAUSTED: out of memory"}
+    assert "failed: RESOURCE_EXHAUSTED" in capsys.readouterr().err
+    dataset = jaxgrok.run(tiny.config(seed=(0, 1)), tmp_path / "a", quiet=True)
     assert (dataset.status == "done").all()
-    assert np.isfinite(dataset.final_train_loss).all()
+
+
+def test_the_longest_expected_cells_go_first(tmp_path, monkeypatch):
+    admitted = []
+    admit = Engine.admit
+
+    def noted(self, cell, lane):
+        admitted.append((int(lane.steps), float(lane.weight_decay)))
+        return admit(self, cell, lane)
+
+    monkeypatch.setattr(Engine, "admit", noted)
+    config = tiny.config(steps=(10, 30), weight_decay=(0.0, 1.0), seed=(0, 1, 2))
+    jaxgrok.run(config, tmp_path / "a", blocks=1, quiet=True)
+    assert admitted == sorted(admitted, key=lambda c: (-c[0], c[1]))
+    assert len(admitted) == 12
