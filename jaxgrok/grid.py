@@ -39,7 +39,7 @@ TRACED = (
 SCALES: dict[str, dict[str, Any]] = {
     "post": {},
     "laptop": {
-        "modulus": 31,
+        "modulus": 47,
         "d_model": 32,
         "d_head": 8,
         "d_mlp": 128,

@@ -14,6 +14,7 @@ RANKS = {
     "outcomes": 1,
     "models": 1,
     "config": 2,
+    "squares": 2,
     "trainer": 3,
     "grid": 3,
     "engine": 4,

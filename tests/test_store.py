@@ -453,6 +453,10 @@ def test_resume_state_is_bitwise_and_rolling(tmp_path):
             assert len(list((tmp_path / "run" / "resume").iterdir())) == 1
     with RunDirectory(tmp_path / "run") as directory:
         assert_same_state(directory.load_resume(), saved(2))
+        (old,) = (tmp_path / "run" / "resume").iterdir()
+        directory.save_resume(*saved(3))
+        (new,) = (tmp_path / "run" / "resume").iterdir()
+        assert int(new.name) > int(old.name)  # newer, to whoever finds both
         directory.drop_resume()
         assert directory.load_resume() is None
         directory.drop_resume()
