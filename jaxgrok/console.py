@@ -15,7 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 def duration(seconds: float) -> str:
     """A time span in its two largest units: 42 s, 7 min 5 s, 3 h 20 min, 2 d 4 h."""
-    left, words = round(seconds), []
+    left = round(seconds)
+    words: list[str] = []
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         count, left = divmod(left, length)
         if count or words:

@@ -67,14 +67,18 @@ def versions() -> dict[str, str]:
 
 def commit() -> str:
     """The git commit of the package's checkout, '+' if changed; '' when installed."""
-    git = ["git", "-C", str(Path(__file__).parent)]
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *words]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
     try:
-        run = {"capture_output": True, "text": True, "check": True, "timeout": 10}
-        here = subprocess.run([*git, "rev-parse", "HEAD"], **run).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain", "."], **run).stdout
+        here, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", ".")
     except (OSError, subprocess.SubprocessError):
         return ""
-    return here + ("+" if changed.strip() else "")
+    return here + ("+" if changed else "")
 
 
 def _cpu_name() -> str:

@@ -481,7 +481,7 @@ def _setup(values: dict[str, Any], task: Any, model: Any, size: int) -> Any:
         name, _, rest = str(error).partition(" ")
         raise ValueError(f"{short.get(name, name)} {rest}") from None
     fields = {name: values[name] for name in _SETUP}
-    if fields["dtype"] == "float64" and not jax.config.jax_enable_x64:
+    if fields["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
         raise ValueError(
             "dtype='float64' needs JAX's 64-bit mode; set JAX_ENABLE_X64=1, or take "
             "dtype='float32'"

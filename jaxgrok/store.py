@@ -19,7 +19,7 @@ import time
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import xarray as xr
@@ -78,7 +78,7 @@ class RunDirectory:
         self.path = Path(path).resolve()
         self._shards = itertools.count()
         self._saves = itertools.count(time.time_ns())
-        self._lock = None
+        self._lock: TextIO | None = None
 
     def __enter__(self) -> "RunDirectory":
         if self.path.exists() and not self.path.is_dir():

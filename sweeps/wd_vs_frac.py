@@ -1,6 +1,6 @@
 """Weight decay against data fraction: which cells grok, and when?
 
-    python -m jaxgrok.sweep --grid sweeps/wd_vs_frac.py
+python -m jaxgrok.sweep --grid sweeps/wd_vs_frac.py
 """
 
 from jaxgrok import grid
