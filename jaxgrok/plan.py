@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 import jax
+import numpy as np
 
 from jaxgrok.console import duration, size
 from jaxgrok.engine import Engine, lane_of
@@ -17,6 +18,10 @@ from jaxgrok.grid import Cell, Grid, Group
 from jaxgrok.store import CURVES, Result
 
 CALIBRATION_SECONDS = 2.0
+LEAST_SECONDS = 0.5
+"""Measured time that makes an estimate."""
+MEMORY = 0.9
+"""Weight of a dispatch in the pace, against the one after it."""
 LONG_SECONDS = 86_400 / 4
 
 
@@ -25,8 +30,8 @@ class Pace:
 
     def __init__(self, grid: Grid) -> None:
         self._size = {c.id: g.setup.train_size for g in grid.groups for c in g.cells}
-        self._cost: dict[int, float] = {}
-        self._dispatch: dict[int, float] = {}
+        # By train size: decaying sums of seconds, steps and lane-steps measured.
+        self._sums: dict[int, np.ndarray] = {}
         self._warm: set[int] = set()
         self._lengths: dict[tuple, list[int]] = {}
 
@@ -36,11 +41,8 @@ class Pace:
         if size not in self._warm:
             self._warm.add(size)
             return
-        for table, value in (
-            (self._cost, seconds / n_steps / len(engine.cells)),
-            (self._dispatch, seconds / n_steps),
-        ):
-            table[size] = 0.7 * table.get(size, value) + 0.3 * value
+        new = np.array([seconds, n_steps, n_steps * len(engine.cells)])
+        self._sums[size] = MEMORY * self._sums.get(size, 0) + new
 
     def ended(self, cell: Cell, steps: int) -> None:
         """Learn how long a cell ran."""
@@ -48,13 +50,13 @@ class Pace:
 
     @property
     def known(self) -> bool:
-        """Whether anything was measured yet."""
-        return bool(self._cost)
+        """Whether enough was measured to speak of it."""
+        return any(sums[0] > LEAST_SECONDS for sums in self._sums.values())
 
     def steps(self, engine: Engine, seconds: float) -> int:
         """Steps of a dispatch that should take so many seconds; 2 to begin with."""
-        known = self._dispatch.get(engine.setup.train_size)
-        return 2 if known is None else max(1, int(seconds / known))
+        sums = self._sums.get(engine.setup.train_size)
+        return 2 if sums is None else max(1, int(seconds / sums[0] * sums[1]))
 
     def expected(self, cell: Cell) -> float:
         """Steps the cell should need: its siblings' mean, or its budget."""
@@ -70,11 +72,14 @@ class Pace:
 
     def _seconds(self, cell: Cell) -> float:
         """Seconds a lane-step of this cell; unmeasured sizes in proportion."""
-        if not self._cost:
+        if not self._sums:
             return 0.0
         size = self._size[cell.id]
-        near = min(self._cost, key=lambda known: abs(known - size))
-        return self._cost[near] * size / near
+        sound = {n: sums for n, sums in self._sums.items() if sums[0] > LEAST_SECONDS}
+        sums = sound or self._sums
+        near = min(sums, key=lambda known: abs(known - size))
+        measured, _, lane_steps = sums[near]
+        return measured / lane_steps * size / near
 
 
 def headline(grid: Grid, seconds: float, lanes: int, done: int) -> str:

@@ -101,8 +101,10 @@ def test_a_wrong_import_is_seen_in_any_spelling(tmp_path, source, expected):
 
 def test_a_subpackage_is_one_module(tmp_path):
     (tmp_path / "pack").mkdir()
-    (tmp_path / "pack" / "__init__.py").write_text("from jaxgrok.pack.part import x")
-    (tmp_path / "pack" / "part.py").write_text("from ..high import x")
+    (tmp_path / "pack" / "__init__.py").write_text("from .high import x")
+    (tmp_path / "pack" / "high.py").write_text("from jaxgrok.pack import y")
     (tmp_path / "high.py").write_text("")
     ranks = {"pack": 0, "high": 1}
+    assert faults(tmp_path, ranks) == []
+    (tmp_path / "pack" / "high.py").write_text("from ..high import x")
     assert faults(tmp_path, ranks) == ["pack -> high"]
