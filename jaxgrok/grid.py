@@ -44,7 +44,7 @@ SCALES: dict[str, dict[str, Any]] = {
         "d_head": 8,
         "d_mlp": 128,
         "learning_rate": (3e-3,),
-        "steps": (5_000,),
+        "steps": (3_000,),
         "eval_every": 50,
     },
 }

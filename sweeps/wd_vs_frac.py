@@ -8,7 +8,7 @@ from jaxgrok import grid
 
 def get_config(scale="auto"):
     config = grid.base(scale)
-    config.weight_decay = (0.0, 0.03, 0.1, 0.3, 1.0, 2.0, 5.0)
-    config.train_fraction = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    config.weight_decay = (0.0, 0.03, 0.1, 0.3, 1.0, 5.0)
+    config.train_fraction = (0.3, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9)
     config.seed = (0, 1)
     return config
