@@ -7,6 +7,7 @@ arithmetic and no file formats.
 """
 
 import dataclasses
+import json
 import signal
 import threading
 import time
@@ -364,6 +365,8 @@ def _adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Resul
                 f"{manifest['bits'].get(name)}: results would differ in their last "
                 "bits; use the same, or another --out"
             )
+    if not pending:  # what was computed stays as it was computed
+        manifest |= {key: old[key] for key in ("bits", "versions", "commit")}
     if longer:
         directory.write_results(longer)
     return results | {result.cell: result for result in longer}
@@ -373,6 +376,7 @@ def _difference(
     path: Path, old: dict[str, Any], new: dict[str, Any], cell: dict[str, Any]
 ) -> str:
     """Why a directory's cell is not part of this grid."""
+    new = json.loads(json.dumps(new))  # tuples as lists, as the old one was read
     changed = [
         f"{name} is {was!r} there and {new['config'].get(name)!r} here"
         for name, was in old["config"].items()
