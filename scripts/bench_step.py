@@ -6,7 +6,7 @@
 Times, interleaved in one run: the engine's training step at several block widths and
 numbers of blocks; the textbook transformer under plain `vmap`; and a GEMM of the
 model's own shape (examples × d_model × d_mlp), whose rate is what the machine can do
-here. With --profile, also what the step costs without its parts. Medians of
+here. With --profile, also the parts of the step, on one device. Medians of
 interleaved rounds. The last line is one line of JSON. About 3 minutes on two cores.
 """
 
@@ -37,9 +37,10 @@ from jaxgrok.engine import Engine, lane_of  # noqa: E402
 SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "model and modulus")
 FRACTION = flags.DEFINE_float("train_fraction", 0.3, "share of the pairs that train")
 ROUNDS = flags.DEFINE_integer("rounds", 9, "interleaved rounds; medians are reported")
-PROFILE = flags.DEFINE_bool("profile", False, "time the step without its parts")
+PROFILE = flags.DEFINE_bool("profile", False, "time the parts of the step")
 
 Timed = Callable[[], float]
+PARTS = ("forward", "+ backward", "+ AdamW (one device)")
 
 
 def engine_step(group: grid.Group, width: int, blocks: int, n_steps: int) -> Timed:
@@ -136,38 +137,47 @@ def flops(group: grid.Group) -> float:
 
 
 def parts(group: grid.Group, width: int, n_steps: int) -> dict[str, Timed]:
-    """The step with one part taken out; the difference is what the part costs."""
+    """On one device: the forward pass, forward and backward, and the whole step."""
     setup = group.setup
+    lane = jax.device_put(lane_of(setup, **group.cells[0].lane))
+    tokens, labels = (jnp.asarray(a)[: setup.train_size] for a in setup.task.pool())
+    weights = jnp.full(setup.train_size, 1 / setup.train_size)
 
-    def run(name: str, value: object) -> Timed:
-        original = getattr(trainer, name)
-        setattr(trainer, name, value)
-        jax.clear_caches()
-        try:
-            return engine_step(group, width, jax.local_device_count(), n_steps)
-        finally:
-            setattr(trainer, name, original)
-            jax.clear_caches()
+    def objective(params: trainer.Params) -> jax.Array:
+        return jnp.sum(trainer._losses(setup, params, tokens, labels)[0] * weights)
 
-    def no_loss(setup: Setup, params: trainer.Params, *batch: jax.Array) -> tuple:
-        logits, _ = setup.model.apply({"params": params}, batch[0])
-        return logits.sum(-1).mean(-1), jnp.zeros(logits.shape[0])
+    def forward(state: trainer.LaneState) -> trainer.LaneState:
+        loss = objective(state.params)  # each pass must wait for the one before it
+        params = {k: w + 1e-30 * loss for k, w in state.params.items()}
+        return state._replace(params=params)
 
-    del setup
+    def backward(state: trainer.LaneState) -> trainer.LaneState:
+        grads = jax.grad(objective)(state.params)
+        params = {k: w - 1e-30 * grads[k] for k, w in state.params.items()}
+        return state._replace(params=params)
+
+    def step(state: trainer.LaneState) -> trainer.LaneState:
+        return trainer._update(setup, lane, state, tokens, labels, weights)
+
+    one = jax.jit(trainer.init, static_argnums=0)(setup, lane)
+    states = jax.tree.map(lambda x: jnp.stack([x] * width), one)
+
+    def timed_loop(body: Callable) -> Timed:
+        @jax.jit
+        def loop(states: trainer.LaneState) -> trainer.LaneState:
+            return jax.lax.fori_loop(0, n_steps, lambda _, s: jax.vmap(body)(s), states)
+
+        def timed() -> float:
+            started = time.perf_counter()
+            jax.block_until_ready(loop(states))
+            return (time.perf_counter() - started) / n_steps / width
+
+        return timed
+
     return {
-        "AdamW": run("_optimiser", lambda *_: _frozen()),
-        "cross entropy": run("_losses", no_loss),
+        name: timed_loop(body)
+        for name, body in zip(PARTS, (forward, backward, step), strict=True)
     }
-
-
-def _frozen() -> optax.GradientTransformation:
-    """Stands in for AdamW: keeps its state, applies the bare gradient."""
-    adamw = optax.adamw(1e-3)
-
-    def update(grads, state, params=None):
-        return jax.tree.map(lambda g: -1e-9 * g, grads), state
-
-    return optax.GradientTransformation(adamw.init, update)
 
 
 def main(_: list[str]) -> None:
@@ -205,8 +215,11 @@ def report(group: grid.Group, median: dict[str, float], n_flops: float) -> None:
         share = (
             "" if name == "textbook" else f"{rate / gemm_rate:6.1%} of the GEMM rate"
         )
-        if name in ("AdamW", "cross entropy"):
-            print(f"without {name:14s} {seconds / median[shipped]:6.1%} of the step")
+        if name in PARTS:
+            share_of_step = seconds / median[PARTS[-1]]
+            print(
+                f"{name:22s} {seconds * 1e3:8.3f} ms, {share_of_step:.0%} of the step"
+            )
             continue
         print(f"{name:22s} {seconds * 1e3:8.3f} ms a lane-step {share}")
     result = {

@@ -4,6 +4,8 @@ Weight decay 1, 30% of the pairs, full batch, as in REFERENCE; goes on for 2,000
 past the grok, so that the clean-up shows.
 
     python -m jaxgrok.sweep --grid sweeps/mainline.py
+
+2-core CPU, 2026-11-23: groks at 6,800, 5,200, 6,500 and 9,100 (docs/mainline.png).
 """
 
 from jaxgrok import grid
