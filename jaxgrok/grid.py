@@ -1,7 +1,7 @@
 """From a grid file's config to cells, and from cells to groups.
 
-Owns the scales' defaults, the combination of axes and what identifies a cell. Here,
-once, fractions become integer `n_train`. Refuses anything it does not know, in one line
+Owns the combination of axes and what identifies a cell. Here, once, fractions become
+integer `n_train`. Refuses anything it does not know, in one line
 that names the field, the value and the way out. Reads no files.
 
     >>> config = base("laptop")
@@ -10,143 +10,33 @@ that names the field, the value and the way out. Reads no files.
 """
 
 import dataclasses
-import difflib
 import hashlib
 import inspect
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from numbers import Integral, Real
 from typing import Any
 
 import ml_collections
 
-TRACED = (
-    "learning_rate",
-    "beta1",
-    "beta2",
-    "init_scale",
-    "steps",
-    "weight_decay",
-    "n_train",
-    "train_fraction",
-    "seed",
+from jaxgrok.fields import (
+    KINDS,
+    OWN,
+    POST,
+    SETUP,
+    THRESHOLDS,
+    TRACED,
+    article,
+    axis_values,
+    base,
+    listed,
+    static_value,
+    unknown_field,
 )
-"""Fields that are tuples and can be axes, in the order of the dataset's dimensions."""
 
-SCALES: dict[str, dict[str, Any]] = {
-    "post": {},
-    "laptop": {
-        "modulus": 47,
-        "d_model": 32,
-        "d_head": 8,
-        "d_mlp": 128,
-        "learning_rate": (3e-3,),
-        "steps": (3_000,),
-        "eval_every": 50,
-    },
-}
-"""What a scale changes of `_POST`."""
-
-_POST: dict[str, Any] = {
-    "task": "modular",
-    "operation": "x+y",
-    "modulus": 113,
-    "equals_logit": True,
-    "table_seed": 0,
-    "model": "transformer",
-    "layers": 1,
-    "d_model": 128,
-    "heads": 4,
-    "d_head": 32,
-    "d_mlp": 512,
-    "activation": "relu",
-    "attention_only": False,
-    "layer_norm": False,
-    "biases": "mlp",
-    "loss": "exact",
-    "warmup_steps": 10,
-    "eps": 1e-8,
-    "precision": "highest",
-    "dtype": "float32",
-    "eval_every": 100,
-    "stop": "grokked",
-    "steps_past_grok": 0,
-    "accuracy_threshold": 0.99,
-    "hold": 3,
-    "grok_ratio": 2.0,
-    "block_width": 0,
-    "learning_rate": (1e-3,),
-    "beta1": (0.9,),
-    "beta2": (0.98,),
-    "init_scale": (1.0,),
-    "steps": (50_000,),
-    "weight_decay": (1.0,),
-    "n_train": (),
-    "train_fraction": (0.3,),
-    "seed": (0,),
-    "zip": "",
-}
-_THRESHOLDS = {
-    "accuracy_threshold": "accuracy",
-    "hold": "hold",
-    "grok_ratio": "grok_ratio",
-}
-_SETUP = (
-    "eval_every",
-    "loss",
-    "warmup_steps",
-    "eps",
-    "precision",
-    "dtype",
-    "stop",
-    "steps_past_grok",
-)
-_OWN = ("scale", "task", "model", "block_width", "zip", "chain", *_SETUP, *_THRESHOLDS)
-_KINDS: dict[type, tuple[type, str]] = {
-    bool: (bool, "True or False"),
-    int: (Integral, "a whole number"),
-    float: (Real, "a finite number"),
-    str: (str, "a string"),
-}
-"""What a static field accepts, by the type of its default."""
-
-
-class _Config(ml_collections.ConfigDict):
-    """A ConfigDict that refuses a list as an axis, where its parent converts it.
-
-    The parts of a chain stay in the order in which they are written.
-    """
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        if key in TRACED:
-            _refuse_other_than_tuple(key, value)
-        if key == "chain" and isinstance(value, dict):
-            value = ml_collections.ConfigDict(value, type_safe=False, sort_keys=False)
-        super().__setitem__(key, value)
-
-
-def base(scale: str = "auto") -> ml_collections.ConfigDict:
-    """Return every field at a scale's default.
-
-    `post` is the post's own sizes, `laptop` a small model that shows the same phases in
-    minutes on two cores; `auto` is `laptop` on a CPU and `post` on an accelerator.
-    `block_width` 0 means the default of the device.
-    """
-    if scale == "auto":
-        import jax
-
-        scale = "laptop" if jax.default_backend() == "cpu" else "post"
-    if scale not in SCALES:
-        raise ValueError(
-            f"scale={scale!r} is unknown; choose one of {_list(SCALES)}, auto"
-        )
-    config = _Config(_POST | SCALES[scale], type_safe=False)
-    config.scale = scale
-    config.chain = {}
-    return config
+__all__ = ["Cell", "Grid", "Group", "base", "resolve"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,7 +91,7 @@ def resolve(config: Mapping[str, Any]) -> Grid:
     """
     if not isinstance(config, ml_collections.ConfigDict):
         raise ValueError(
-            f"the config is {_article(config)}, not a ConfigDict; "
+            f"the config is {article(config)}, not a ConfigDict; "
             "start from jaxgrok.grid.base(scale)"
         )
     values = config.to_dict()
@@ -231,32 +121,32 @@ def _build(values: dict[str, Any]) -> tuple[Any, Any]:
     from jaxgrok.models import MODELS
     from jaxgrok.tasks import TASKS
 
-    for name in (*_OWN, *TRACED):
+    for name in (*OWN, *TRACED):
         if name not in values:
             raise ValueError(
                 f"field {name!r} is missing; start from jaxgrok.grid.base(scale)"
             )
     for name, registry in (("task", TASKS), ("model", MODELS)):
-        if _static(name, values[name], "") not in registry:
+        if static_value(name, values[name], "") not in registry:
             raise ValueError(
-                f"{name}={values[name]!r} is unknown; choose one of {_list(registry)}"
+                f"{name}={values[name]!r} is unknown; choose one of {listed(registry)}"
             )
     task_type, builder = TASKS[values["task"]], MODELS[values["model"]]
     of_task, of_model = _fields(task_type), _fields(builder)
     of_model.pop("task", None)
-    known = {*_OWN, *TRACED, *of_task, *of_model}
-    defaults = _POST | of_model | of_task
+    known = {*OWN, *TRACED, *of_task, *of_model}
+    defaults = POST | of_model | of_task
     for name, default in (of_model | of_task).items():
         if default is inspect.Parameter.empty and name not in values:
             raise ValueError(f"field {name!r} is missing; give it a value")
-        if type(default) in _KINDS:
+        if type(default) in KINDS:
             values.setdefault(name, default)
     for name, value in values.items():
         # A field of another task or model may stay where it is.
-        if name not in known and name not in _POST:
+        if name not in known and name not in POST:
             raise ValueError(unknown_field(name, known))
         if name not in (*TRACED, "chain"):
-            values[name] = _static(name, value, defaults.get(name))
+            values[name] = static_value(name, value, defaults.get(name))
     for name, least in (("eval_every", 1), ("block_width", 0)):
         if values[name] < least:
             raise ValueError(f"{name}={values[name]} must be at least {least}")
@@ -271,23 +161,11 @@ def _fields(builder: Any) -> dict[str, Any]:
     return {name: parameter.default for name, parameter in parameters.items()}
 
 
-def _static(name: str, value: Any, default: Any) -> Any:
-    """Check a static field by its default's type; the value in that type."""
-    kind = type(default)
-    if kind not in _KINDS:
-        return value
-    accepted, words = _KINDS[kind]
-    good = isinstance(value, accepted) and isinstance(value, bool) == (kind is bool)
-    if not good or (kind is float and not math.isfinite(value)):
-        raise ValueError(f"{name}={value!r} is not allowed; it takes {words}")
-    return kind(value)
-
-
 def _points(
     values: dict[str, Any],
 ) -> tuple[list[dict[str, Any]], dict[str, tuple[Any, ...]]]:
     """Combine axes: one dict of every traced field a cell; dims of a pure product."""
-    base = {name: _axis(name, values[name]) for name in TRACED}
+    base = {name: axis_values(name, values[name]) for name in TRACED}
     zipped = tuple(n.strip() for n in values["zip"].split(",") if n.strip())
     for name in zipped:
         if name not in TRACED:
@@ -303,7 +181,7 @@ def _points(
         for name, axis in overrides.items():
             if name not in TRACED:
                 raise ValueError(f"chain.{part}: {unknown_field(name, TRACED)}")
-            overrides[name] = _axis(f"chain.{part}.{name}", axis)
+            overrides[name] = axis_values(f"chain.{part}.{name}", axis)
         fields = base | overrides
         for name, other in _EITHER.items():
             if overrides.get(name) and other not in overrides:
@@ -334,7 +212,7 @@ def _combine(
     lengths = {name: len(fields[name]) for name in zipped}
     if len(set(lengths.values())) > 1:
         words = ", ".join(f"{name} has {n}" for name, n in lengths.items())
-        raise ValueError(f"zip={_list(zipped)!r} needs axes of one length; {words}")
+        raise ValueError(f"zip={listed(zipped)!r} needs axes of one length; {words}")
     used = [n for n in TRACED if fields[n]]
     free = [n for n in used if n not in zipped]
     missing = (set(TRACED) - set(used) - set(_EITHER)) | (set(zipped) - set(used))
@@ -347,36 +225,6 @@ def _combine(
             point = dict(zip(free, values, strict=True))
             point |= dict(zip(zipped, together, strict=True))
             yield {name: point[name] for name in used}
-
-
-def _axis(name: str, axis: Any) -> tuple[Any, ...]:
-    """Check an axis; its values as int or float, so that 1 and 1.0 are one value."""
-    _refuse_other_than_tuple(name, axis)
-    field = name.rsplit(".", 1)[-1]
-    whole = field in ("seed", "n_train", "steps")
-    for value in axis:
-        good = isinstance(value, Integral if whole else Real)
-        if not good or isinstance(value, bool) or not math.isfinite(value):
-            kind = "whole numbers" if whole else "finite numbers"
-            raise ValueError(f"{name}={value!r} is not allowed; the axis takes {kind}")
-    if len(set(axis)) < len(axis):
-        twice = next(value for value in axis if axis.count(value) > 1)
-        raise ValueError(f"{name}={axis!r} holds {twice!r} twice; drop one")
-    return tuple(int(v) if whole else float(v) for v in axis)
-
-
-def _refuse_other_than_tuple(name: str, axis: Any) -> None:
-    if not isinstance(axis, tuple):
-        example = tuple(axis) if isinstance(axis, list) else (axis,)
-        raise ValueError(
-            f"{name}={axis!r} is {_article(axis)}; axes are tuples: write {example!r}"
-        )
-
-
-def _article(value: Any) -> str:
-    """The value's type in words: a list, an int."""
-    kind = type(value).__name__
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _axes(points: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -475,12 +323,12 @@ def _setup(values: dict[str, Any], task: Any, model: Any, size: int) -> Any:
     from jaxgrok.outcomes import Thresholds
 
     try:
-        thresholds = Thresholds(**{to: values[n] for n, to in _THRESHOLDS.items()})
+        thresholds = Thresholds(**{to: values[n] for n, to in THRESHOLDS.items()})
     except ValueError as error:  # it calls a field by its own, shorter name
-        short = {to: n for n, to in _THRESHOLDS.items()}
+        short = {to: n for n, to in THRESHOLDS.items()}
         name, _, rest = str(error).partition(" ")
         raise ValueError(f"{short.get(name, name)} {rest}") from None
-    fields = {name: values[name] for name in _SETUP}
+    fields = {name: values[name] for name in SETUP}
     if fields["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
         raise ValueError(
             "dtype='float64' needs JAX's 64-bit mode; set JAX_ENABLE_X64=1, or take "
@@ -510,15 +358,3 @@ def _default_width() -> int:
 def _hash(settings: dict[str, Any]) -> str:
     text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def unknown_field(name: str, known: Iterable[str]) -> str:
-    """The words that refuse a field: the nearest one, and all there are."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"field {name!r} is unknown; {hint}allowed: {_list(names) or 'none'}"
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names)

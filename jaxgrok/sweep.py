@@ -147,7 +147,7 @@ def _given(argv: list[str]) -> dict[str, str]:
 
 def _check_override(config: ml_collections.ConfigDict, field: str, value: str) -> None:
     """Refuse an unknown field, the scale, and a list."""
-    from jaxgrok.grid import unknown_field
+    from jaxgrok.fields import unknown_field
 
     path = field.split(".")
     for depth, name in enumerate(path):

@@ -16,6 +16,7 @@ RANKS = {
     "config": 2,
     "squares": 2,
     "trainer": 3,
+    "fields": 2,
     "grid": 3,
     "engine": 4,
     "store": 4,
