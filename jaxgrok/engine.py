@@ -136,31 +136,42 @@ class Engine:
         self._place(cell, self._vacant(), (lane, state))
         return jax.device_get(record)
 
-    def advance(self, n_steps: int) -> dict[str, np.ndarray]:
-        """Make up to `n_steps` steps; return records once a chunk is complete.
+    def advance(self, n_steps: int, *, chunks: int = 1) -> list[dict[str, np.ndarray]]:
+        """Make up to `n_steps` steps; return the records of each chunk completed.
 
         A chunk is `setup.eval_every` steps, never overrun: `n_steps` is cut at its
-        end, where every lane is evaluated. Before that the result is empty.
+        end, where every lane is evaluated; before that the result is empty. With
+        `chunks` above 1, so many whole chunks are started before the first is read,
+        so that no device waits for another in between; a lane that ends inside them
+        goes on to their end.
         """
-        n_steps = min(n_steps, self.setup.eval_every - self.offset)
-        complete = self.offset + n_steps == self.setup.eval_every
+        every = self.setup.eval_every
+        if chunks > 1 and self.offset:
+            raise ValueError("several chunks start between chunks, not inside one")
+        n_steps = every if chunks > 1 else min(n_steps, every - self.offset)
+        complete = self.offset + n_steps == every
         for share in self._shares:
             share.active[:] = False
         for slot in self._cells:
             self._shares[slot.device].active[slot.block] = True
-        records = jax.device_get(
+        flying = [
             [share.dispatch(n_steps, complete=complete) for share in self._shares]
-        )
+            for _ in range(chunks)
+        ]
+        read = jax.device_get(flying)
         active = sum(int(share.active.sum()) for share in self._shares)
-        self.executed += active * self.width * n_steps
-        self.busy += len(self._cells) * n_steps
-        self.offset = (self.offset + n_steps) % self.setup.eval_every
+        self.executed += active * self.width * n_steps * chunks
+        self.busy += len(self._cells) * n_steps * chunks
+        self.offset = (self.offset + n_steps) % every
         if not complete:
-            return {}
-        return {
-            cell: records[slot.device][slot.block, slot.lane]
-            for slot, cell in self._cells.items()
-        }
+            return []
+        return [
+            {
+                cell: records[slot.device][slot.block, slot.lane]
+                for slot, cell in self._cells.items()
+            }
+            for records in read
+        ]
 
     def release(self, cell: str) -> None:
         """Free the slot of a cell."""

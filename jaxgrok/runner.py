@@ -34,6 +34,8 @@ ANSWER_SECONDS = 1.0
 """Length of a dispatch: what Ctrl-C waits for."""
 
 assert CURVES == METRICS
+TEST_ACCURACY = 1 + CURVES.index("test_accuracy")
+"""Column of a record, the step being the first."""
 
 
 class Interrupted(Exception):
@@ -157,15 +159,42 @@ class _Sweep:
                 self._save(engine)
                 self._count(engine)
                 raise Interrupted(f"stopped; {len(self.results)} cells are finished")
+            every = engine.setup.eval_every
             n_steps = self.pace.steps(engine, ANSWER_SECONDS)
-            n_steps = min(n_steps, engine.setup.eval_every - engine.offset)
+            chunks = 1
+            if not engine.offset and n_steps >= every:
+                chunks = min(n_steps // every, self._certain(engine))
+            n_steps = min(n_steps, every - engine.offset)
             started = time.perf_counter()
-            records = engine.advance(n_steps)
-            self.pace.measured(engine, n_steps, time.perf_counter() - started)
+            read = engine.advance(n_steps, chunks=chunks)
+            seconds = time.perf_counter() - started
+            self.pace.measured(engine, n_steps * chunks, seconds)
             self._announce(engine)
-            self._note(engine, records)
-            self._chores(engine, n_steps / (time.perf_counter() - started))
+            for records in read:
+                self._note(engine, records)
+            self._chores(engine, n_steps * chunks / seconds)
         self._count(engine)
+
+    def _certain(self, engine: Engine) -> int:
+        """Evaluations, at least 1, up to the first that could end a lane.
+
+        A grok takes `hold` good evaluations; so many can be made without looking. (A
+        lane that diverges meanwhile makes steps for nothing, which are dropped.)
+        """
+        setup = engine.setup
+        bound = []
+        for cell in engine.cells:
+            track = self.tracks[cell]
+            made = (len(track) - 1) * setup.eval_every
+            left = (self.cells[cell].lane["steps"] - made) // setup.eval_every
+            if setup.stop == "grokked":
+                good = [
+                    row[TEST_ACCURACY] >= setup.thresholds.accuracy for row in track
+                ]
+                held = next((i for i, g in enumerate(good[::-1]) if not g), len(good))
+                left = min(left, setup.thresholds.hold - held)
+            bound.append(left)
+        return max(min(bound), 1)
 
     def _count(self, engine: Engine) -> None:
         """Keep how many of the lane-steps made were made for a cell."""
@@ -188,6 +217,8 @@ class _Sweep:
     def _note(self, engine: Engine, records: Mapping[str, np.ndarray]) -> None:
         """Append records to their cells' curves; take finished cells out."""
         for cell, record in records.items():
+            if cell in self.results:
+                continue  # it ended at an earlier evaluation of the same dispatch
             track = self.tracks[cell]
             step = len(track) * engine.setup.eval_every
             track.append(np.append(record.dtype.type(step), record[: -len(FLAGS)]))

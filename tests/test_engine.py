@@ -22,10 +22,11 @@ def curves(engine, group, cells, *, before=(), pieces=10, poison=()):
             fields = cell.lane | ({"init_scale": np.nan} if cell.id in poison else {})
             first = engine.admit(cell.id, lane_of(group.setup, **fields))
             records[cell.id] = [first]
-        for cell, record in engine.advance(pieces).items():
-            records.setdefault(cell, []).append(record)
-            if record[-2]:
-                engine.release(cell)
+        for read in engine.advance(pieces):
+            for cell, record in read.items():
+                records.setdefault(cell, []).append(record)
+                if record[-2]:
+                    engine.release(cell)
     return {cell: np.stack(rows) for cell, rows in records.items()}
 
 
@@ -92,7 +93,7 @@ def test_snapshot_inside_a_chunk_goes_on_bitwise(group, alone):
     for cell in group.cells[:3]:
         row = first.admit(cell.id, lane_of(group.setup, **cell.lane))
         records[cell.id] = [row]
-    for cell, record in first.advance(10).items():
+    for cell, record in first.advance(10)[0].items():
         records[cell].append(record)
     first.advance(4)
     snapshot = first.snapshot()
@@ -100,11 +101,27 @@ def test_snapshot_inside_a_chunk_goes_on_bitwise(group, alone):
     second = Engine(group.setup, block_width=2, blocks=3)
     second.restore(snapshot)
     while second.cells:
-        for cell, record in second.advance(5).items():
-            records[cell].append(record)
-            if record[-2]:
-                second.release(cell)
+        for read in second.advance(5):
+            for cell, record in read.items():
+                records[cell].append(record)
+                if record[-2]:
+                    second.release(cell)
     same({cell: np.stack(rows) for cell, rows in records.items()}, alone)
+
+
+def test_several_chunks_in_flight_change_no_bit(group, alone):
+    engine = Engine(group.setup, block_width=2, blocks=2)
+    records = {}
+    for cell in group.cells[:3]:
+        records[cell.id] = [engine.admit(cell.id, lane_of(group.setup, **cell.lane))]
+    for read in [*engine.advance(10, chunks=3), *engine.advance(10)]:
+        for cell, record in read.items():
+            records[cell].append(record)
+    same({cell: np.stack(rows) for cell, rows in records.items()}, alone)
+    assert engine.busy == 3 * 40
+    engine.advance(3)
+    with pytest.raises(ValueError, match="between chunks"):
+        engine.advance(10, chunks=2)
 
 
 def test_snapshot_without_finished_cells(group):
@@ -121,7 +138,7 @@ def test_compaction_frees_a_block_and_changes_no_bit(group, alone):
     records = {}
     for cell in group.cells[:4]:
         records[cell.id] = [engine.admit(cell.id, lane_of(group.setup, **cell.lane))]
-    for cell, record in engine.advance(10).items():
+    for cell, record in engine.advance(10)[0].items():
         records[cell].append(record)
     for cell in (group.cells[0], group.cells[2]):
         engine.release(cell.id)
@@ -129,7 +146,7 @@ def test_compaction_frees_a_block_and_changes_no_bit(group, alone):
     before = engine.executed
     engine.compact()
     while engine.cells:
-        for cell, record in engine.advance(10).items():
+        for cell, record in engine.advance(10)[0].items():
             records[cell].append(record)
             if record[-2]:
                 engine.release(cell)

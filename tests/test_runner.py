@@ -35,6 +35,21 @@ def whole(tmp_path_factory):
     return path
 
 
+@pytest.mark.parametrize("answer", [0.0, 100.0])
+def test_running_ahead_changes_no_bit_and_overruns_no_lane(
+    tmp_path, monkeypatch, answer
+):
+    fields = {"seed": (0, 1, 2), "steps": (20, 60), "steps_past_grok": 10}
+    fields |= {"accuracy_threshold": 0.05, "init_scale": (1.0, 1e30)}
+    monkeypatch.setattr(runner, "ANSWER_SECONDS", 0.0)
+    jaxgrok.run(tiny.config(**fields), tmp_path / "a", blocks=1, quiet=True)
+    monkeypatch.setattr(runner, "ANSWER_SECONDS", answer)
+    dataset = jaxgrok.run(tiny.config(**fields), tmp_path / "b", blocks=1, quiet=True)
+    same(tmp_path / "a", tmp_path / "b")
+    assert {"done", "diverged"} == set(dataset.status.values.ravel())
+    assert len(set(dataset.steps.values.ravel())) > 2
+
+
 class StopAfter:
     """Stands for the user's Ctrl-C: set once it was asked so many times."""
 
