@@ -188,9 +188,8 @@ class _Sweep:
             made = (len(track) - 1) * setup.eval_every
             left = (self.cells[cell].lane["steps"] - made) // setup.eval_every
             if setup.stop == "grokked":
-                good = [
-                    row[TEST_ACCURACY] >= setup.thresholds.accuracy for row in track
-                ]
+                recent = track[-setup.thresholds.hold :]
+                good = [r[TEST_ACCURACY] >= setup.thresholds.accuracy for r in recent]
                 held = next((i for i, g in enumerate(good[::-1]) if not g), len(good))
                 left = min(left, setup.thresholds.hold - held)
             bound.append(left)

@@ -14,16 +14,7 @@ from numpy.typing import NDArray
 
 from jaxgrok.outcomes import PHASES
 
-LABELS = (
-    "comprehension",
-    "grokking",
-    "memorisation",
-    "confusion",
-    "diverged",
-    "untested",
-    "failed",
-    "pending",
-)
+LABELS = (*PHASES, "failed", "pending")
 """What a square can hold: the phases, and cells that have none."""
 
 
