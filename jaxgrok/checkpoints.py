@@ -62,7 +62,12 @@ class Writer:
         return any(step in rows.get(kin, ()) for rows in (self._written, self.pending))
 
     def add(self, kin: str, step: int, vector: np.ndarray, shapes: Shapes) -> None:
-        """Take a snapshot; starts a shard when enough have come together."""
+        """Take a snapshot; starts a shard when enough have come together.
+
+        A shard holds networks of one form.
+        """
+        if self.pending and shapes != self._shapes:
+            self.flush()
         self._shapes = shapes
         self.pending.setdefault(kin, {})[step] = vector
         count = sum(len(rows) for rows in self.pending.values())

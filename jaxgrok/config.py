@@ -13,12 +13,13 @@ from flax import linen as nn
 
 from jaxgrok.losses import ARMS
 from jaxgrok.outcomes import Thresholds
-from jaxgrok.tasks import Task
 from jaxgrok.tasks.modular import READABLE
 
 PRECISIONS = ("highest", "high", "default", "tensorfloat32", "BF16_BF16_F32_X3")
 STOPS = ("grokked", "steps")
 MEASURES = ("none", "fourier")
+REGIMES = ("finite", "online")
+OPTIMISERS = ("adamw", "adam", "sgd")
 
 
 class Lane(NamedTuple):
@@ -30,11 +31,11 @@ class Lane(NamedTuple):
     seed: Any
     """Seeds initial weights and the split, by named streams."""
     n_train: Any
-    """Number of training examples: the first of the seed's permutation of the pool."""
+    """Number of training examples: the first of the seed's order; 0 online."""
     steps: Any
     """Budget, in optimiser steps."""
     weight_decay: Any
-    """AdamW's decoupled weight decay, on every parameter."""
+    """Weight decay: decoupled in AdamW, L2 (added to the gradient) in the others."""
     learning_rate: Any
     """Peak learning rate, after the warm-up."""
     beta1: Any
@@ -43,6 +44,12 @@ class Lane(NamedTuple):
     """Decay of the second moment."""
     init_scale: Any
     """Factor on the initial weights."""
+    momentum: Any
+    """Heavy-ball momentum of SGD, in [0, 1)."""
+    l1: Any
+    """Factor of the sum of absolute weights in the objective."""
+    dropout: Any
+    """Share of attention probabilities and MLP outputs that is dropped, in [0, 1)."""
 
 
 INTEGER_FIELDS = ("seed", "n_train", "steps")
@@ -53,10 +60,10 @@ class Setup:
     """Everything that shapes the compiled program of one lane; frozen and hashable.
 
     Attributes:
-        task: the data (see `jaxgrok.tasks.Task`).
+        task: the data (a `jaxgrok.tasks.Task`).
         model: a linen module mapping tokens to (logits, activations).
-        train_size: training examples computed per step, ≥ any lane's n_train; the
-            rest is masked.
+        train_size: training examples a lane holds, ≥ any lane's n_train; the rest is
+            masked. Online: the batch size.
         eval_every: steps between evaluations.
         loss: an arm of `jaxgrok.losses`.
         warmup_steps: the learning rate is multiplied by min(step / warmup_steps, 1),
@@ -69,9 +76,16 @@ class Setup:
         measures: "fourier" adds the spectra of W_E and W_L and the excluded losses
             of every frequency to each evaluation.
         thresholds: what counts as memorised and grokked.
+        regime: "finite", a training set of n_train examples; "online", fresh ones
+            every step.
+        batch_size: examples of a step; 0 is the whole training set.
+        test_size: test examples of a sampled task.
+        optimiser: a name of `jaxgrok.optimisers`.
+        decay_on: the matrices that weight decay and L1 act on: "all", or patterns.
+        l1, dropout: whether any lane has some.
     """
 
-    task: Task
+    task: Any
     model: nn.Module
     train_size: int
     eval_every: int
@@ -84,6 +98,13 @@ class Setup:
     steps_past_grok: int = 0
     measures: str = "none"
     thresholds: Thresholds = dataclasses.field(default_factory=Thresholds)
+    regime: str = "finite"
+    batch_size: int = 0
+    test_size: int = 1024
+    optimiser: str = "adamw"
+    decay_on: str = "all"
+    l1: bool = False
+    dropout: bool = False
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -92,6 +113,8 @@ class Setup:
             ("dtype", ("float32", "float64")),
             ("stop", STOPS),
             ("measures", MEASURES),
+            ("regime", REGIMES),
+            ("optimiser", OPTIMISERS),
         ):
             value = getattr(self, name)
             if value not in allowed:
@@ -103,11 +126,15 @@ class Setup:
             ("train_size", 1),
             ("warmup_steps", 0),
             ("steps_past_grok", 0),
+            ("batch_size", 0),
+            ("test_size", 1),
         ):
             if getattr(self, name) < least:
                 raise ValueError(
                     f"{name}={getattr(self, name)} must be at least {least}"
                 )
+        if self.regime == "online" and not self.batch_size:
+            raise ValueError("batch_size=0: online training needs at least 1")
         if self.measures == "fourier" and getattr(self.task, "reading", None) is None:
             raise ValueError(
                 "measures='fourier' needs a task with a Fourier reading: task=modular "

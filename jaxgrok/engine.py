@@ -117,7 +117,7 @@ class Engine:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of a record's entries, in order, its flags left out."""
-        return (*trainer.METRICS, *self.matrices, *trainer.measures(self.setup))
+        return trainer.columns(self.setup, self.matrices)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -56,7 +56,7 @@ def export(run_dir: str, cell: str, *, step: int | None = None, out: str) -> str
     params = checkpoints.load_params(run_dir, cell, step)
     described = store.read_manifest(Path(run_dir))
     index = selector.one([found["axes"] for found in described["cells"]], cell)
-    task, model = manifest.network_of(described)
+    task, model = manifest.network_of(described, index)
     seed = described["cells"][index]["lane"]["seed"]
     config = exchange.config_of(task, model, seed=seed)
     exchange.save_npz(out, params, config)

@@ -1,9 +1,9 @@
-"""The fields of a config: their defaults at each scale, and what each accepts.
+"""The fields of a config: their kinds, and what each accepts.
 
-Owns the scales and the checks of a single value. Knows no cells.
+Owns the checks of a single value. Knows no defaults and no cells.
 
-    >>> config = base("laptop")
-    >>> config.weight_decay = (0.1, 1.0)
+    >>> axis_values("seed", (0, 1))
+    (0, 1)
 """
 
 import difflib
@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
-import ml_collections
-
 TRACED = (
     "learning_rate",
     "beta1",
     "beta2",
+    "momentum",
+    "l1",
+    "dropout",
     "init_scale",
     "steps",
     "weight_decay",
@@ -27,66 +28,6 @@ TRACED = (
 )
 """Fields that are tuples and can be axes, in the order of the dataset's dimensions."""
 
-SCALES: dict[str, dict[str, Any]] = {
-    "post": {},
-    "laptop": {
-        "modulus": 47,
-        "d_model": 32,
-        "d_head": 8,
-        "d_mlp": 128,
-        "learning_rate": (3e-3,),
-        "steps": (3_000,),
-        "eval_every": 50,
-        "snapshot_every": 50,
-    },
-}
-"""What a scale changes of `POST`."""
-
-POST: dict[str, Any] = {
-    "task": "modular",
-    "operation": "x+y",
-    "modulus": 113,
-    "equals_logit": True,
-    "table_seed": 0,
-    "model": "transformer",
-    "layers": 1,
-    "d_model": 128,
-    "heads": 4,
-    "d_head": 32,
-    "d_mlp": 512,
-    "activation": "relu",
-    "attention_only": False,
-    "layer_norm": False,
-    "biases": "mlp",
-    "loss": "exact",
-    "warmup_steps": 10,
-    "eps": 1e-8,
-    "precision": "highest",
-    "dtype": "float32",
-    "eval_every": 100,
-    "stop": "grokked",
-    "steps_past_grok": 0,
-    "measures": "none",
-    "accuracy_threshold": 0.99,
-    "hold": 3,
-    "grok_ratio": 2.0,
-    "block_width": 0,
-    "snapshots": "none",
-    "snapshot_every": 100,
-    "snapshot_early_every": 20,
-    "snapshot_early_until": 400,
-    "learning_rate": (1e-3,),
-    "beta1": (0.9,),
-    "beta2": (0.98,),
-    "init_scale": (1.0,),
-    "steps": (50_000,),
-    "weight_decay": (1.0,),
-    "n_train": (),
-    "train_fraction": (0.3,),
-    "seed": (0,),
-    "zip": "",
-}
-"""Every field at the post's own sizes."""
 THRESHOLDS = {
     "accuracy_threshold": "accuracy",
     "hold": "hold",
@@ -95,7 +36,12 @@ THRESHOLDS = {
 """Fields that become `outcomes.Thresholds`, and their names there."""
 SETUP = (
     "eval_every",
+    "regime",
+    "batch_size",
+    "test_size",
     "loss",
+    "optimiser",
+    "decay_on",
     "warmup_steps",
     "eps",
     "precision",
@@ -115,6 +61,18 @@ INCIDENTAL = ("scale", "block_width", "snapshots", *SCHEDULE)
 """Static fields that decide no result, and are no part of who a cell is."""
 OWN = (*INCIDENTAL, "task", "model", "zip", "chain", *SETUP, *THRESHOLDS)
 """Static fields of every config; tasks and models add their own."""
+SINGLE = (
+    *INCIDENTAL,
+    "zip",
+    "chain",
+    "eval_every",
+    "stop",
+    "steps_past_grok",
+    "measures",
+    "dtype",
+    *THRESHOLDS,
+)
+"""Static fields of the sweep as a whole: every other one can be an axis."""
 KINDS: dict[type, tuple[type, str]] = {
     bool: (bool, "True or False"),
     int: (Integral, "a whole number"),
@@ -122,41 +80,6 @@ KINDS: dict[type, tuple[type, str]] = {
     str: (str, "a string"),
 }
 """What a static field accepts, by the type of its default."""
-
-
-class _Config(ml_collections.ConfigDict):
-    """A ConfigDict that refuses a list as an axis, where its parent converts it.
-
-    The parts of a chain stay in the order in which they are written.
-    """
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        if key in TRACED:
-            _refuse_other_than_tuple(key, value)
-        if key == "chain" and isinstance(value, dict):
-            value = ml_collections.ConfigDict(value, type_safe=False, sort_keys=False)
-        super().__setitem__(key, value)
-
-
-def base(scale: str = "auto") -> ml_collections.ConfigDict:
-    """Return every field at a scale's default.
-
-    `post` is the post's own sizes, `laptop` a small model that shows the same phases in
-    minutes on two cores; `auto` is `laptop` on a CPU and `post` on an accelerator.
-    `block_width` 0 means the default of the device.
-    """
-    if scale == "auto":
-        import jax
-
-        scale = "laptop" if jax.default_backend() == "cpu" else "post"
-    if scale not in SCALES:
-        raise ValueError(
-            f"scale={scale!r} is unknown; choose one of {listed(SCALES)}, auto"
-        )
-    config = _Config(POST | SCALES[scale], type_safe=False)
-    config.scale = scale
-    config.chain = {}
-    return config
 
 
 def static_value(name: str, value: Any, default: Any) -> Any:
@@ -173,7 +96,7 @@ def static_value(name: str, value: Any, default: Any) -> Any:
 
 def axis_values(name: str, axis: Any) -> tuple[Any, ...]:
     """Check an axis; its values as int or float, so that 1 and 1.0 are one value."""
-    _refuse_other_than_tuple(name, axis)
+    refuse_other_than_tuple(name, axis)
     field = name.rsplit(".", 1)[-1]
     whole = field in ("seed", "n_train", "steps")
     for value in axis:
@@ -187,7 +110,8 @@ def axis_values(name: str, axis: Any) -> tuple[Any, ...]:
     return tuple(int(v) if whole else float(v) for v in axis)
 
 
-def _refuse_other_than_tuple(name: str, axis: Any) -> None:
+def refuse_other_than_tuple(name: str, axis: Any) -> None:
+    """Raise ValueError for an axis that is not a tuple, with the way to write it."""
     if not isinstance(axis, tuple):
         example = tuple(axis) if isinstance(axis, list) else (axis,)
         raise ValueError(

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxgrok import environment
-from jaxgrok.fields import POST
-from jaxgrok.grid import Grid, build
-from jaxgrok.store import Result, RunDirectory
+from jaxgrok.grid import Grid
+from jaxgrok.programs import build
+from jaxgrok.scales import POST
+from jaxgrok.store import RunDirectory
+from jaxgrok.tables import Result
 
 
 def describe(grid: Grid) -> dict[str, Any]:
@@ -27,10 +29,9 @@ def describe(grid: Grid) -> dict[str, Any]:
         "config": grid.config,
         "axes": list(grid.axes),
         "dims": {name: list(values) for name, values in grid.dims.items()},
-        "pool_size": grid.pool_size,
         "thresholds": dataclasses.asdict(setup.thresholds),
         "bits": environment.bits() | {"block_width": grid.groups[0].block_width},
-        "precision": setup.precision,
+        "precision": sorted({group.setup.precision for group in grid.groups}),
         "versions": environment.versions(),
         "commit": environment.commit(),
         "groups": [
@@ -45,10 +46,11 @@ def describe(grid: Grid) -> dict[str, Any]:
     }
 
 
-def network_of(manifest: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The (task, model) that a run directory's networks are made of."""
+def network_of(manifest: Mapping[str, Any], cell: int) -> tuple[Any, Any]:
+    """The (task, model) that a cell of a run directory is made of."""
     # A directory of an earlier version lacks the fields that came since.
-    return build(POST | manifest["config"])
+    static = manifest["cells"][cell].get("static", {})
+    return build(POST | manifest["config"] | static)
 
 
 def adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Result]:

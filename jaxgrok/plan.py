@@ -15,7 +15,7 @@ import numpy as np
 from jaxgrok.console import duration, size
 from jaxgrok.engine import Engine, lane_of
 from jaxgrok.grid import Cell, Grid, Group
-from jaxgrok.store import Result
+from jaxgrok.tables import Result
 
 CALIBRATION_SECONDS = 2.0
 LEAST_SECONDS = 0.5

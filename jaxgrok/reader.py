@@ -21,12 +21,12 @@ import numpy as np
 
 from jaxgrok import (
     checkpoints,
+    data,
     manifest,
     plots,
     portraits,
     selector,
     store,
-    trainer,
 )
 from jaxgrok.analysis import exchange, progress
 from jaxgrok.analysis.circuit import Circuit, circuit
@@ -95,8 +95,8 @@ def of_cell(
     snapshots, or its task no Fourier reading.
     """
     described = store.read_manifest(Path(run_dir))
-    task, model = _network_of(described)
     index = selector.one([facts["axes"] for facts in described["cells"]], cell)
+    task, model = _network_of(described, index)
     facts = described["cells"][index]
     is_train = _is_train(task, facts["lane"])
     last = checkpoints.steps_kept(run_dir, index)[-1]
@@ -140,16 +140,16 @@ def of_weights(
     )
 
 
-def _network_of(described: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The (task, model) of a run directory; ValueError without a Fourier reading."""
-    task, model = manifest.network_of(described)
+def _network_of(described: Mapping[str, Any], cell: int) -> tuple[Any, Any]:
+    """The (task, model) of a cell; ValueError without a Fourier reading."""
+    task, model = manifest.network_of(described, cell)
     reading_of(task)
     return task, model
 
 
 def _is_train(task: Any, lane: Mapping[str, Any]) -> np.ndarray:
     """Which pairs of the pool a cell trained on: [pool] bool."""
-    order = np.asarray(trainer.order(lane["seed"], task.pool_size))
+    order = np.asarray(data.order(lane["seed"], task.pool_size))
     is_train = np.zeros(task.pool_size, bool)
     is_train[order[: lane["n_train"]]] = True
     return is_train
@@ -179,9 +179,9 @@ def survey(
     """
     path = Path(run_dir)
     described = store.read_manifest(path)
-    _network_of(described)
     have = checkpoints.kept(path)
     cells = [i for i, c in enumerate(described["cells"]) if c["kin"] in have]
+    _network_of(described, cells[0] if cells else 0)
     if not cells:
         raise ValueError(
             f"{path}: no cell has snapshots; train with --grid.snapshots=all to keep "

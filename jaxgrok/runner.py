@@ -18,12 +18,13 @@ import jax
 import numpy as np
 import xarray as xr
 
-from jaxgrok import checkpoints, manifest, plan, plots, store
+from jaxgrok import checkpoints, manifest, plan, plots, store, tables
 from jaxgrok.console import Console
 from jaxgrok.engine import Engine, Snapshot, lane_of
 from jaxgrok.grid import Cell, Grid, Group, resolve
 from jaxgrok.portraits.measured import circuit_measures
-from jaxgrok.store import CURVES, Result, RunDirectory
+from jaxgrok.store import RunDirectory
+from jaxgrok.tables import CURVES, Result
 from jaxgrok.trainer import FLAGS, METRICS
 
 FLUSH_SECONDS = 10
@@ -264,7 +265,7 @@ class _Sweep:
         """The first training of each phase that has snapshots."""
         have = checkpoints.kept(self.directory.path)
         chosen: dict[str, str] = {}
-        for row in store.table(self.manifest, self.results):
+        for row in tables.table(self.manifest, self.results):
             kin = self.cells[row["id"]].kin
             if kin in have:
                 chosen.setdefault(row["phase"], kin)
@@ -285,7 +286,7 @@ class _Sweep:
         self.results[cell] = result
         self.unwritten.append(result)
         self.pace.ended(self.cells[cell], int(result.records[-1, 0]))
-        row = store.table(self.manifest, {cell: result})[0]
+        row = tables.table(self.manifest, {cell: result})[0]
         self.console.finished(row, left=self._left())
 
     def _fail(self, group: Group, error: Exception) -> None:

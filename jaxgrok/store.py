@@ -8,7 +8,6 @@ are written under a temporary name, fsynced and renamed. Knows no training.
 """
 
 import csv
-import dataclasses
 import fcntl
 import io
 import itertools
@@ -24,52 +23,9 @@ from typing import Any, TextIO
 import numpy as np
 import xarray as xr
 
+from jaxgrok import dataset
 from jaxgrok.files import write_atomically
-from jaxgrok.outcomes import Outcome, Thresholds, outcome
-
-CURVES = (
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "max_train_loss",
-)
-TABLE = (
-    "n_train",
-    "status",
-    "phase",
-    "memorise_step",
-    "grok_step",
-    "steps",
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "block_width",
-    "cause",
-)
-"""Columns of cells.csv after `cell` and one per axis."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """A finished cell: its curves and how it ended.
-
-    `records` are [evals, columns]; the columns are `step`, CURVES, one sum of squared
-    weights per matrix, and measures `name/k` of a frequency k. `status` is done,
-    stopped, diverged or failed.
-    """
-
-    cell: str
-    status: str
-    columns: tuple[str, ...]
-    records: np.ndarray
-    block_width: int
-    cause: str = ""
-
-    def curve(self, name: str) -> np.ndarray:
-        """One column: [evals]."""
-        return self.records[:, self.columns.index(name)]
+from jaxgrok.tables import COMPONENT_TABLE, TABLE, Result, component_table, table
 
 
 class RunDirectory:
@@ -145,15 +101,26 @@ class RunDirectory:
         return _read_results(self.path)
 
     def write_table(self, manifest: Mapping[str, Any]) -> None:
-        """Rewrite cells.csv from the shards; cells without a result are left out."""
-        rows = table(manifest, self.results())
+        """Rewrite cells.csv from the shards; cells without a result are left out.
+
+        Beside it components.csv, where predictions belong to components.
+        """
+        results, axes = self.results(), manifest["axes"]
+        names = ["cell", *axes, *(name for name in TABLE if name not in axes)]
+        self._write_csv("cells.csv", names, table(manifest, results))
+        rows = component_table(manifest, results)
+        if rows:
+            names = ["cell", *axes, *COMPONENT_TABLE]
+            self._write_csv("components.csv", names, rows)
+
+    def _write_csv(
+        self, name: str, names: list[str], rows: list[dict[str, Any]]
+    ) -> None:
         buffer = io.StringIO()
-        names = ["cell", *manifest["axes"]]
-        names += [name for name in TABLE if name not in names]
         writer = csv.DictWriter(buffer, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows({k: _text(row[k]) for k in names} for row in rows)
-        write_atomically(self.path / "cells.csv", buffer.getvalue().encode())
+        write_atomically(self.path / name, buffer.getvalue().encode())
 
     def save_resume(self, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         """Replace the rolling resume state: JSON-able `meta`, and a tree of arrays."""
@@ -209,48 +176,13 @@ def load(run_dir: str | os.PathLike[str]) -> xr.Dataset:
 
     A product grid has one dimension per axis; zipped and chained grids have `cell`,
     with the axes as coordinates. Curves have a further dimension `step`, NaN past a
-    cell's end; `sum_of_squares` also `matrix`, and Fourier measures `freq`. Unfinished
-    cells have phase and status "".
+    cell's end; `sum_of_squares` also `matrix`, Fourier measures `freq`, and what is
+    known of every digit, trigram or task `component`. Unfinished cells have phase and
+    status "".
     Raises FileNotFoundError where there is no run directory.
     """
     path = Path(run_dir)
-    manifest = read_manifest(path)
-    results = _read_results(path)
-    rows = {row["id"]: row for row in table(manifest, results)}
-    cells = manifest["cells"]
-    if manifest["dims"]:
-        dims, shape = zip(
-            *((n, len(v)) for n, v in manifest["dims"].items()), strict=True
-        )
-        coords: dict[str, Any] = dict(manifest["dims"])
-    else:
-        dims, shape = ("cell",), (len(cells),)
-        coords = {"cell": np.arange(len(cells))}
-        for name in manifest["axes"]:
-            coords[name] = ("cell", [cell["axes"][name] for cell in cells])
-    variables: dict[str, Any] = {"id": (dims, _grid([c["id"] for c in cells], shape))}
-    for name in TABLE:
-        text = name in ("status", "phase", "cause")
-        default: Any = "" if text else np.nan
-        column = [rows.get(c["id"], {}).get(name, default) for c in cells]
-        if name == "n_train":
-            column = [c["lane"]["n_train"] for c in cells]
-        column = [np.nan if value is None else value for value in column]
-        final = f"final_{name}" if name in CURVES else name
-        if final not in coords:
-            variables[final] = (dims, _grid(column, shape))
-    curves, axes = _curves(cells, results)
-    for name, array in curves.items():
-        array = array.reshape(*shape, *array.shape[1:])
-        last = {"sum_of_squares": ("matrix",), **dict.fromkeys(CURVES, ())}
-        variables[name] = ((*dims, "step", *last.get(name, ("freq",))), array)
-    attrs = {
-        "title": manifest["title"],
-        "steps": max(cell["lane"]["steps"] for cell in cells),
-        "config": json.dumps(manifest["config"]),
-        "thresholds": json.dumps(manifest["thresholds"]),
-    }
-    return xr.Dataset(variables, coords | axes, attrs)
+    return dataset.assemble(read_manifest(path), _read_results(path))
 
 
 def cells(run_dir: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -259,56 +191,9 @@ def cells(run_dir: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return table(read_manifest(path), _read_results(path))
 
 
-def table(
-    manifest: Mapping[str, Any], results: Mapping[str, Result]
-) -> list[dict[str, Any]]:
-    """Rows of cells.csv, in cell order, for the cells that have a result."""
-    thresholds = Thresholds(**manifest["thresholds"])
-    rows = []
-    for index, cell in enumerate(manifest["cells"]):
-        result = results.get(cell["id"])
-        if result is None:
-            continue
-        found = _outcome(manifest, cell, result, thresholds)
-        row = {"cell": index, "id": cell["id"], "axes": cell["axes"], **cell["axes"]}
-        row |= dict.fromkeys(TABLE)
-        row |= {
-            "n_train": cell["lane"]["n_train"],
-            "status": result.status,
-            "phase": found.phase,
-            "memorise_step": found.memorise_step,
-            "grok_step": found.grok_step,
-            "steps": int(result.curve("step")[-1]) if len(result.records) else 0,
-            "block_width": result.block_width,
-            "cause": result.cause,
-        }
-        if len(result.records):
-            row |= {name: result.curve(name)[-1] for name in CURVES if name in TABLE}
-        rows.append(row)
-    return rows
-
-
 def _is_ours(name: str) -> bool:
     """Whether a file may lie in a run directory whose manifest was never written."""
     return name == ".lock" or (name.startswith(".manifest") and name.endswith(".tmp"))
-
-
-def _outcome(
-    manifest: Mapping[str, Any],
-    cell: Mapping[str, Any],
-    result: Result,
-    thresholds: Thresholds,
-) -> Outcome:
-    if result.status == "failed":
-        return Outcome("", None, None)
-    curves = {n: result.curve(n) for n in ("step", "train_accuracy", "test_accuracy")}
-    return outcome(
-        curves,
-        has_test=cell["lane"]["n_train"] < manifest["pool_size"],
-        diverged=result.status == "diverged",
-        eval_every=manifest["config"]["eval_every"],
-        thresholds=thresholds,
-    )
 
 
 def _read_results(path: Path) -> dict[str, Result]:
@@ -332,47 +217,6 @@ def _read_shard(file: Path) -> dict[str, Result]:
             facts["columns"] = tuple(facts["columns"])
             found[cell] = Result(cell, records=shard[cell], **facts)
     return found
-
-
-def _curves(
-    cells: list[dict[str, Any]], results: Mapping[str, Result]
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Stack records to {name: [cells, evals(, matrix or freq)]}; coordinates.
-
-    NaN past a cell's end. A column `name/k` is frequency k of the curve `name`.
-    """
-    present = [results[c["id"]] for c in cells if c["id"] in results]
-    present = [result for result in present if len(result.records)]
-    if not present:
-        return {}, {"step": np.array([], int)}
-    columns = present[0].columns
-    longest = max(present, key=lambda result: len(result.records))
-    stacked = np.full(
-        (len(cells), *longest.records.shape), np.nan, longest.records.dtype
-    )
-    order = {cell["id"]: i for i, cell in enumerate(cells)}
-    for result in present:
-        stacked[order[result.cell], : len(result.records)] = result.records
-    curves = {name: stacked[..., columns.index(name)] for name in CURVES}
-    axes: dict[str, Any] = {"step": longest.curve("step").astype(int)}
-    rest = [i for i, name in enumerate(columns) if name not in ("step", *CURVES)]
-    matrices = [i for i in rest if "/" not in columns[i]]
-    curves["sum_of_squares"] = stacked[..., matrices]
-    axes["matrix"] = [columns[i] for i in matrices]
-    measured: dict[str, dict[int, int]] = {}
-    for i in rest:
-        name, _, frequency = columns[i].partition("/")
-        if frequency:
-            measured.setdefault(name, {})[int(frequency)] = i
-    for name, where in measured.items():
-        curves[name] = stacked[..., list(where.values())]
-        axes["freq"] = list(where)
-    return curves, axes
-
-
-def _grid(column: list[Any], shape: tuple[int, ...]) -> np.ndarray:
-    text = any(isinstance(value, str) for value in column)
-    return np.array(column, object if text else None).reshape(shape)
 
 
 def _text(value: Any) -> str:

@@ -5,16 +5,18 @@
 >>> state, record = evaluate(setup, lane, state)
 """
 
-import zlib
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgrok import data, optimisers
 from jaxgrok.analysis import recorded
 from jaxgrok.config import Lane, Setup
 from jaxgrok.losses import cross_entropy
+from jaxgrok.models import model_inputs
+from jaxgrok.tasks import Example, blank, component_names, is_pool
 
 METRICS = (
     "train_loss",
@@ -23,6 +25,7 @@ METRICS = (
     "test_accuracy",
     "max_train_loss",
 )
+COMPONENT_METRICS = tuple(f"component_{name}" for name in METRICS[:4])
 FLAGS = ("finished", "diverged_step")
 Params = dict[str, jax.Array]
 
@@ -35,9 +38,9 @@ class LaneState(NamedTuple):
     params: Params
     """Parameters by their TransformerLens names."""
     opt_state: Any
-    """Optax state of AdamW."""
+    """Optax state of the optimiser."""
     order: jax.Array
-    """The seed's permutation of the pool; the first n_train train: [examples]."""
+    """The seed's permutation of a pool: [examples]; of a sampled task, [0]."""
     max_train_loss: jax.Array
     """Largest training loss (before an update) since the last evaluation."""
     diverged_step: jax.Array
@@ -55,14 +58,17 @@ def init(setup: Setup, lane: Lane, params: Params | None = None) -> LaneState:
     seed alone. `lane.init_scale` multiplies every initial weight.
     """
     if params is None:
-        tokens = jnp.zeros((1, len(setup.task.fixed_tokens)), jnp.int32)
-        params = setup.model.init(stream(lane.seed, "init"), tokens)["params"]
+        one = blank(setup.task)
+        key, extras = data.stream(lane.seed, "init"), model_inputs(setup.task, one)
+        params = setup.model.init(key, one.tokens, **extras)["params"]
         params = jax.tree.map(lambda w: w * lane.init_scale.astype(w.dtype), params)
+    # Of a sampled task one row, not none: orbax refuses an empty array.
+    pool = setup.task.pool_size if is_pool(setup.task) else 1
     return LaneState(
         step=jnp.int32(0),
         params=params,
-        opt_state=_optimiser(setup, lane, jnp.int32(0)).init(params),
-        order=order(lane.seed, setup.task.pool_size),
+        opt_state=optimisers.build(setup, lane, jnp.int32(0)).init(params),
+        order=data.order(lane.seed, pool),
         max_train_loss=jnp.array(-jnp.inf, setup.dtype),
         diverged_step=jnp.int32(-1),
         held=jnp.int32(0),
@@ -70,30 +76,15 @@ def init(setup: Setup, lane: Lane, params: Params | None = None) -> LaneState:
     )
 
 
-def order(seed: jax.Array | int, pool_size: int) -> jax.Array:
-    """The seed's permutation of the pool, [examples]: the first n_train train."""
-    rows = jax.random.permutation(stream(seed, "split"), pool_size)
-    return rows.astype(jnp.int32)
-
-
-def stream(seed: jax.Array | int, name: str) -> jax.Array:
-    """Return the key of a named stream of a seed: independent of every other name."""
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
-
-
 def train(
     setup: Setup, lane: Lane, state: LaneState, n_steps: int | jax.Array
 ) -> LaneState:
-    """Make `n_steps` full-batch AdamW updates; a traced count compiles once."""
-    tokens, labels = (jnp.asarray(array) for array in setup.task.pool())
-    rows = jnp.resize(state.order, (setup.train_size,))
-    tokens, labels = tokens[rows], labels[rows]
-    # Cast before dividing: a quotient of int32 is float32, under x64 too.
-    counted = (jnp.arange(setup.train_size) < lane.n_train).astype(setup.dtype)
-    weights = counted / lane.n_train.astype(setup.dtype)
+    """Make `n_steps` updates; a traced count compiles once."""
+    examples = data.train_set(setup, lane, state.order)
 
     def body(_: jax.Array, state: LaneState) -> LaneState:
-        return _update(setup, lane, state, tokens, labels, weights)
+        rows, weights = data.batch(setup, lane, examples, state.step)
+        return _update(setup, lane, state, rows, weights)
 
     return jax.lax.fori_loop(0, n_steps, body, state)
 
@@ -102,18 +93,21 @@ def _update(
     setup: Setup,
     lane: Lane,
     state: LaneState,
-    tokens: jax.Array,
-    labels: jax.Array,
+    examples: Example,
     weights: jax.Array,
 ) -> LaneState:
-    """One AdamW step on the weighted mean of the examples' losses."""
+    """One update on the weighted mean of the examples' losses."""
+    dropout = None
+    if setup.dropout:
+        key = jax.random.fold_in(data.stream(lane.seed, "dropout"), state.step)
+        dropout = (lane.dropout.astype(setup.dtype), key)
 
     def objective(params: Params) -> jax.Array:
-        losses, _ = _losses(setup, params, tokens, labels)
-        return jnp.sum(losses * weights)
+        losses, _ = _losses(setup, params, examples, dropout)
+        return jnp.sum(losses.mean(-1) * weights)
 
     loss, grads = jax.value_and_grad(objective)(state.params)
-    optimiser = _optimiser(setup, lane, state.step)
+    optimiser = optimisers.build(setup, lane, state.step)
     updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
     lost = ~jnp.isfinite(loss) & (state.diverged_step < 0)
     return state._replace(
@@ -125,46 +119,37 @@ def _update(
     )
 
 
-def _optimiser(
-    setup: Setup, lane: Lane, step: jax.Array
-) -> optax.GradientTransformation:
-    """AdamW of the lane's traced scalars, at the learning rate of this step."""
-    dtype = setup.dtype
-    warm = jnp.minimum(step.astype(dtype) / max(setup.warmup_steps, 1), 1)
-    rate = lane.learning_rate.astype(dtype) * (warm if setup.warmup_steps else 1)
-    return optax.adamw(
-        rate,
-        b1=lane.beta1.astype(dtype),
-        b2=lane.beta2.astype(dtype),
-        eps=setup.eps,
-        weight_decay=lane.weight_decay.astype(dtype),
-    )
-
-
 def _losses(
-    setup: Setup, params: Params, tokens: jax.Array, labels: jax.Array
+    setup: Setup,
+    params: Params,
+    examples: Example,
+    dropout: tuple[jax.Array, jax.Array] | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Loss of each example, averaged over read positions, and the logits."""
+    """Loss of each prediction [examples, read], and the logits."""
+    extras = model_inputs(setup.task, examples)
+    if dropout is not None:
+        extras |= {"dropout": dropout}
     with jax.default_matmul_precision(setup.precision):
-        logits, _ = setup.model.apply({"params": params}, tokens)
-    return cross_entropy(logits, labels, arm=setup.loss).mean(-1), logits
+        logits, _ = setup.model.apply({"params": params}, examples.tokens, **extras)
+    return cross_entropy(logits, examples.labels, arm=setup.loss), logits
 
 
 def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax.Array]:
-    """Evaluate on the whole pool; return the state and one packed record.
+    """Evaluate on train and test examples; return the state and one packed record.
 
     The record holds METRICS, one sum of squared weights per matrix, sorted by name,
-    what `measures` names, and FLAGS. Test metrics are NaN where every example trains.
+    COMPONENT_METRICS of each component if there are several, what `measures` names, and
+    FLAGS. Test metrics are NaN where every example trains.
     """
-    tokens, labels = (jnp.asarray(array) for array in setup.task.pool())
-    losses, logits = _losses(setup, state.params, tokens, labels)
-    right = (jnp.argmax(logits, axis=-1) == labels).astype(setup.dtype).mean(-1)
-    pool = setup.task.pool_size
-    is_train = (
-        jnp.zeros(pool, bool).at[state.order].set(jnp.arange(pool) < lane.n_train)
-    )
-    train_loss, train_accuracy = _mean(losses, is_train), _mean(right, is_train)
-    test_loss, test_accuracy = _mean(losses, ~is_train), _mean(right, ~is_train)
+    examples, is_train, is_test = data.evaluation(setup, lane, state.order, state.step)
+    losses, logits = _losses(setup, state.params, examples)
+    right = (jnp.argmax(logits, axis=-1) == examples.labels).astype(setup.dtype)
+    means = [
+        _mean(values.mean(-1), where)
+        for where in (is_train, is_test)
+        for values in (losses, right)
+    ]
+    train_loss, _, _, test_accuracy = means
     state = _watch(setup, state, train_loss, test_accuracy)
     squares = [jnp.sum(w**2) for _, w in sorted(state.params.items())]
     finished = (
@@ -172,25 +157,51 @@ def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax
         | (state.diverged_step >= 0)
         | ((state.stop_step >= 0) & (state.step >= state.stop_step))
     )
-    record = [train_loss, train_accuracy, test_loss, test_accuracy]
-    record += [jnp.maximum(state.max_train_loss, train_loss), *squares]
-    record += [finished, state.diverged_step]
-    packed = jnp.stack([jnp.asarray(x, setup.dtype) for x in record])
-    if measures(setup):
-        measured = recorded.measure(setup.task, state.params, logits[:, 0], is_train)
-        scalars, flags = packed[: -len(FLAGS)], packed[-len(FLAGS) :]
-        packed = jnp.concatenate([scalars, measured, flags])
+    record = [*means, jnp.maximum(state.max_train_loss, train_loss), *squares]
+    parts = [jnp.stack([jnp.asarray(x, setup.dtype) for x in record])]
+    if component_names(setup.task):
+        for where in (is_train, is_test):
+            for values in (losses, right):
+                parts.append(_component_means(setup, examples, values, where))
+    if setup.measures == "fourier":
+        parts.append(recorded.measure(setup.task, state.params, logits[:, 0], is_train))
+    parts.append(
+        jnp.stack(
+            [jnp.asarray(x, setup.dtype) for x in (finished, state.diverged_step)]
+        )
+    )
     state = state._replace(max_train_loss=jnp.array(-jnp.inf, setup.dtype))
-    return state, packed
+    return state, jnp.concatenate(parts)
 
 
-def measures(setup: Setup) -> tuple[str, ...]:
-    """Names of the Fourier measures of a record: none unless they are asked for."""
-    return recorded.columns(setup.task) if setup.measures == "fourier" else ()
+def columns(setup: Setup, matrices: list[str]) -> tuple[str, ...]:
+    """Names of a record's entries, in order, its flags left out.
+
+    A component or frequency stands behind a slash: component_test_loss/digit 0.
+    """
+    components = component_names(setup.task)
+    parts = [f"{name}/{part}" for name in COMPONENT_METRICS for part in components]
+    measured = recorded.columns(setup.task) if setup.measures == "fourier" else ()
+    return (*METRICS, *matrices, *parts, *measured)
 
 
 def _mean(values: jax.Array, where: jax.Array) -> jax.Array:
     return jnp.sum(jnp.where(where, values, 0)) / jnp.sum(where)
+
+
+def _component_means(
+    setup: Setup, examples: Example, values: jax.Array, where: jax.Array
+) -> jax.Array:
+    """Mean of values [examples, read] over the predictions of each component.
+
+    NaN where a component has none.
+    """
+    task = setup.task
+    index = jnp.asarray(task.component(examples.tokens, examples.labels))
+    index = jnp.broadcast_to(index.reshape(-1, index.shape[-1]), values.shape)
+    among = jnp.arange(len(task.components))
+    mine = (index[..., None] == among[None, None]) & where[:, None, None]
+    return jnp.sum(jnp.where(mine, values[..., None], 0), (0, 1)) / mine.sum((0, 1))
 
 
 def _watch(

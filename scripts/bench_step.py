@@ -33,6 +33,7 @@ import textbook  # noqa: E402
 from jaxgrok import grid, trainer  # noqa: E402
 from jaxgrok.config import Setup  # noqa: E402
 from jaxgrok.engine import Engine, lane_of  # noqa: E402
+from jaxgrok.tasks import Example  # noqa: E402
 
 SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "model and modulus")
 FRACTION = flags.DEFINE_float("train_fraction", 0.3, "share of the pairs that train")
@@ -132,7 +133,8 @@ def flops(group: grid.Group) -> float:
     tokens, labels = (jnp.asarray(a)[: setup.train_size] for a in setup.task.pool())
     weights = jnp.ones(setup.train_size)
     step = functools.partial(trainer._update, setup)
-    compiled = jax.jit(step).lower(lane, state, tokens, labels, weights).compile()
+    examples = Example(tokens, labels)
+    compiled = jax.jit(step).lower(lane, state, examples, weights).compile()
     return compiled.cost_analysis()["flops"]
 
 
@@ -143,8 +145,11 @@ def parts(group: grid.Group, width: int, n_steps: int) -> dict[str, Timed]:
     tokens, labels = (jnp.asarray(a)[: setup.train_size] for a in setup.task.pool())
     weights = jnp.full(setup.train_size, 1 / setup.train_size)
 
+    examples = Example(tokens, labels)
+
     def objective(params: trainer.Params) -> jax.Array:
-        return jnp.sum(trainer._losses(setup, params, tokens, labels)[0] * weights)
+        losses, _ = trainer._losses(setup, params, examples)
+        return jnp.sum(losses.mean(-1) * weights)
 
     def forward(state: trainer.LaneState) -> trainer.LaneState:
         loss = objective(state.params)  # each pass must wait for the one before it
@@ -157,7 +162,7 @@ def parts(group: grid.Group, width: int, n_steps: int) -> dict[str, Timed]:
         return state._replace(params=params)
 
     def step(state: trainer.LaneState) -> trainer.LaneState:
-        return trainer._update(setup, lane, state, tokens, labels, weights)
+        return trainer._update(setup, lane, state, examples, weights)
 
     one = jax.jit(trainer.init, static_argnums=0)(setup, lane)
     states = jax.tree.map(lambda x: jnp.stack([x] * width), one)

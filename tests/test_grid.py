@@ -1,19 +1,22 @@
 """Axes to cells to groups, what identifies a cell, and what is refused."""
 
 import ast
+import dataclasses
 import json
 import math
 import os
 import runpy
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tiny
-from jaxgrok import fields, grid
+from jaxgrok import fields, grid, programs
+from jaxgrok.tasks import TASKS
 
 ROOT = Path(__file__).parent.parent
 GRID_FILES = sorted((ROOT / "sweeps").glob("*.py"))
@@ -22,6 +25,11 @@ POOL = 49
 
 def cells(**fields):
     return grid.resolve(tiny.config(**fields)).cells
+
+
+def n_train_of(fraction, pool):
+    task = types.SimpleNamespace(pool_size=pool, pool=None)
+    return grid._n_train({"train_fraction": fraction}, task)
 
 
 def only(**fields):
@@ -146,13 +154,13 @@ def test_a_chain_leaves_the_config_as_it_was():
     ],
 )
 def test_fractions_are_exact_and_floored(fraction, pool, expected):
-    assert grid._n_train({"train_fraction": fraction}, pool) == expected
+    assert n_train_of(fraction, pool) == expected
 
 
 def test_every_hundredth_against_whole_number_arithmetic():
     for pool in (49, 961, 12769):
         for hundredths in range(3, 101):
-            found = grid._n_train({"train_fraction": hundredths / 100}, pool)
+            found = n_train_of(hundredths / 100, pool)
             assert found == hundredths * pool // 100
 
 
@@ -176,11 +184,11 @@ def test_the_same_training_by_fraction_or_by_count_is_one_cell():
 def test_ladder_wastes_at_most_a_tenth_and_has_few_rungs():
     pool, rungs = 20_000, set()
     for n in range(1, pool + 1):
-        size = grid._ladder(n, pool)
+        size = programs._ladder(n, pool)
         rungs.add(size)
         assert n <= size <= pool
         assert size - n <= n / 10
-        assert size >= grid._ladder(n - 1, pool) or n == 1
+        assert size >= programs._ladder(n - 1, pool) or n == 1
     assert len(rungs) < 200
 
 
@@ -223,6 +231,14 @@ OTHER = {
     "eval_every": 20,
     "stop": "steps",
     "steps_past_grok": 10,
+    "regime": ("online", {"batch_size": 8}),
+    "batch_size": 4,
+    "test_size": 64,
+    "optimiser": "sgd",
+    "decay_on": "W_E",
+    "momentum": (0.9,),
+    "l1": (0.1,),
+    "dropout": (0.1,),
     "measures": "fourier",
     "accuracy_threshold": 0.9,
     "hold": 2,
@@ -240,14 +256,22 @@ OTHER = {
 
 @pytest.mark.parametrize("field", OTHER)
 def test_a_decisive_field_changes_the_id(field):
-    changed = only(**{field: OTHER[field]})
+    value, more = OTHER[field] if field == "regime" else (OTHER[field], {})
+    changed = only(**{field: value}, **more)
     assert changed.id != only().id
     assert (changed.kin == only().kin) == (field == "steps")
 
 
 def test_no_field_is_forgotten_here():
     free = {"zip", "chain", "task", "model", "dtype", "n_train", *fields.INCIDENTAL}
+    mine = {field.name for field in dataclasses.fields(TASKS["modular"])}
+    for task in TASKS.values():
+        free |= {field.name for field in dataclasses.fields(task)} - mine
     assert set(OTHER) == set(grid.base("laptop")) - free
+
+
+def test_a_field_that_this_task_does_not_read_is_not_part_of_the_id():
+    assert only(digits=3, repeat_length=4).id == only().id
 
 
 def test_what_decides_nothing_is_not_part_of_the_id():
@@ -404,7 +428,8 @@ REFUSED = [
         r"two cells are the same training: .*0.5.* and .*0.501.*n_train=24.*drop one",
     ),
     ({"chain": {"a": 3}}, "chain.a=3 is not allowed; a part of a chain is a dict"),
-    ({"chain": {"a": {"modulus": (5,)}}}, "chain.a: field 'modulus' is unknown"),
+    ({"chain": {"a": {"modulos": 5}}}, "chain.a: field 'modulos' is unknown; did"),
+    ({"chain": {"a": {"stop": "steps"}}}, "chain.a: field 'stop' is one for the whole"),
     ({"chain": {"a": {"seed": [1]}}}, r"chain.a.seed=\[1\] is a list"),
     ({"chain": {"a": {}, "b": {}}}, "two cells are the same training"),
 ]

@@ -14,7 +14,8 @@ import pytest
 import tiny
 from jaxgrok import files, grid, store
 from jaxgrok.manifest import describe
-from jaxgrok.store import CURVES, Result, RunDirectory, load
+from jaxgrok.store import RunDirectory, load
+from jaxgrok.tables import CURVES, Result
 
 ROOT = Path(__file__).parent.parent
 MATRICES = ("W_E", "W_U")
@@ -237,6 +238,10 @@ def test_cells_csv_is_as_the_contract_says(tmp_path):
         "phase",
         "memorise_step",
         "grok_step",
+        "change_step",
+        "change_width",
+        "non_convex",
+        "spikes",
         "steps",
         "train_loss",
         "train_accuracy",

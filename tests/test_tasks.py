@@ -155,7 +155,6 @@ def test_a_grid_accepts_a_registered_task(copy_task):
     config = grid.base("laptop")
     config.update(task="copy", letters=6, train_fraction=(0.5,))
     found = grid.resolve(config)
-    assert found.pool_size == 6
     assert found.groups[0].setup.task == Copy(letters=6)
     assert found.cells[0].lane["n_train"] == 3
 

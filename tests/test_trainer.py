@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import tiny
-from jaxgrok import trainer
+from jaxgrok import data, trainer
 from jaxgrok.engine import lane_of
+from jaxgrok.tasks import Example
 from jaxgrok.trainer import FLAGS, METRICS
 
 train = jax.jit(trainer.train, static_argnums=0)
@@ -46,7 +47,9 @@ def test_update_is_a_hand_written_adamw_step(decay, beta2):
     rows = np.asarray(state.order)[: int(one.n_train)]
 
     def mean_loss(params):
-        return trainer._losses(setup, params, tokens[rows], labels[rows])[0].mean()
+        return trainer._losses(setup, params, Example(tokens[rows], labels[rows]))[
+            0
+        ].mean()
 
     gradient = jax.jit(jax.grad(mean_loss))
     zeros = {k: np.zeros(w.shape) for k, w in state.params.items()}
@@ -103,7 +106,7 @@ def test_train_sets_are_nested_and_depend_on_the_seed_alone():
 
 def test_streams_differ_by_name_and_by_seed():
     keys = [
-        jax.random.key_data(trainer.stream(jnp.int32(seed), name)).tolist()
+        jax.random.key_data(data.stream(jnp.int32(seed), name)).tolist()
         for seed in (0, 1)
         for name in ("init", "split")
     ]

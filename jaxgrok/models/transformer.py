@@ -10,6 +10,7 @@ batch; the last layer computes queries, MLP and logits at the read positions onl
     >>> logits, activations = model.apply({"params": params}, tokens)
 """
 
+import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,6 +24,11 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "gelu": nn.gelu,
 }
 BIASES = ("none", "mlp", "all")
+Positions = tuple[int, ...] | jax.Array
+"""The same for every example, or [examples, positions]."""
+Dropout = tuple[jax.Array, jax.Array]
+"""A rate, and a key."""
+Drop = Callable[[str, jax.Array], jax.Array]
 
 
 def build(
@@ -70,6 +76,7 @@ def build(
         layer_norm=layer_norm,
         biases=biases,
         dtype=dtype,
+        unembeddings=getattr(task, "unembeddings", 1),
     )
 
 
@@ -101,7 +108,7 @@ class Transformer(nn.Module):
 
     vocab_in: int
     vocab_out: int
-    read: tuple[int, ...]
+    read: tuple[int, ...] | None
     fixed_tokens: tuple[int | None, ...]
     layers: int
     d_model: int
@@ -113,16 +120,30 @@ class Transformer(nn.Module):
     layer_norm: bool
     biases: str
     dtype: str
+    unembeddings: int = 1
 
     @nn.compact
-    def __call__(self, tokens: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def __call__(
+        self,
+        tokens: jax.Array,
+        *,
+        read: jax.Array | None = None,
+        unembedding: jax.Array | None = None,
+        dropout: Dropout | None = None,
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
         """Map tokens [examples, pos] to (logits [examples, read, vocab], activations).
 
         Activations carry TransformerLens' hook names. In the last layer they exist at
-        the read positions; nothing after the last read position is computed.
+        the read positions; nothing after the last read position is computed. `read`
+        [examples, read] are the positions where the task has none in common;
+        `unembedding` [examples, read] chooses among several. Dropout acts on attention
+        patterns and MLP outputs.
         """
         acts: dict[str, jax.Array] = {}
-        tokens = tokens[:, : self.read[-1] + 1]
+        if self.read is not None:
+            tokens = tokens[:, : self.read[-1] + 1]
+        where = self.read or read
+        assert where is not None  # a task without `read` says where in its examples
         pos = tokens.shape[1]
         scale = self.d_model**-0.5
         W_E = self._matrix("embed.W_E", (self.vocab_in, self.d_model), scale)
@@ -137,15 +158,26 @@ class Transformer(nn.Module):
             stream = _Stream(W_E[tokens] + W_pos[None, :pos], None)
         for layer in range(self.layers):
             last = layer == self.layers - 1
-            queries = self.read if last else tuple(range(pos))
-            stream = _Stream(self._block(layer, stream, queries, acts), None)
-        W_U = self._matrix(
-            "unembed.W_U", (self.d_model, self.vocab_out), self.vocab_out**-0.5
-        )
-        logits = _linear(self._norm("ln_final")(stream.rows), W_U)
+            queries = where if last else tuple(range(pos))
+            drop = _dropping(dropout, layer)
+            stream = _Stream(self._block(layer, stream, queries, acts, drop), None)
+        return self._unembed(self._norm("ln_final")(stream.rows), unembedding), acts
+
+    def _unembed(self, x: jax.Array, which: jax.Array | None) -> jax.Array:
+        """Logits [examples, read, vocab]; of several unembeddings, the ones chosen."""
+        many = () if self.unembeddings == 1 else (self.unembeddings,)
+        shape = (*many, self.d_model, self.vocab_out)
+        W_U = self._matrix("unembed.W_U", shape, self.vocab_out**-0.5)
+        if many:
+            W_U = W_U.transpose(1, 0, 2).reshape(self.d_model, -1)
+        logits = _linear(x, W_U)
         if self.biases == "all":
-            logits = logits + self._bias("unembed.b_U", (self.vocab_out,))
-        return logits, acts
+            b_U = self._bias("unembed.b_U", (*many, self.vocab_out))
+            logits = logits + b_U.reshape(1, 1, -1)
+        if which is None:
+            return logits
+        each = logits.reshape(*x.shape[:-1], *many, self.vocab_out)
+        return jnp.take_along_axis(each, which[..., None, None], axis=-2)[..., 0, :]
 
     def _table(self, W_E: jax.Array, W_pos: jax.Array, tokens: jax.Array) -> _Stream:
         """Rows for every (position, token) that can occur; one where it is fixed."""
@@ -165,27 +197,34 @@ class Transformer(nn.Module):
         self,
         layer: int,
         stream: _Stream,
-        queries: tuple[int, ...],
+        queries: Positions,
         acts: dict[str, jax.Array],
+        drop: Drop,
     ) -> jax.Array:
         """One layer: the stream after it, at the query positions."""
         name = f"blocks.{layer}"
         here = self._at(stream, queries)
         acts[f"{name}.hook_resid_pre"] = here.each(here.rows)
-        attn = self._attention(name, stream, here, queries, acts)
+        attn = self._attention(name, stream, here, queries, acts, drop)
         acts[f"{name}.hook_attn_out"] = attn
         residual = here.each(here.rows) + attn
         if self.attention_only:
             acts[f"{name}.hook_resid_post"] = residual
             return residual
         acts[f"{name}.hook_resid_mid"] = residual
-        mlp = self._mlp(name, residual, acts)
+        mlp = drop("mlp", self._mlp(name, residual, acts))
         acts[f"{name}.hook_mlp_out"] = mlp
         acts[f"{name}.hook_resid_post"] = residual + mlp
         return residual + mlp
 
-    def _at(self, stream: _Stream, positions: tuple[int, ...]) -> _Stream:
+    def _at(self, stream: _Stream, positions: Positions) -> _Stream:
         """The stream at some positions; example axis 1 when their tokens are fixed."""
+        if not isinstance(positions, tuple):
+            if stream.place is None:
+                rows = jnp.take_along_axis(stream.rows, positions[..., None], axis=1)
+                return _Stream(rows, None)
+            place = jnp.take_along_axis(stream.place, positions, axis=1)
+            return _Stream(stream.rows, place)
         where = np.array(positions)
         if stream.place is None:
             return _Stream(stream.rows[:, where], None)
@@ -198,8 +237,9 @@ class Transformer(nn.Module):
         name: str,
         stream: _Stream,
         here: _Stream,
-        queries: tuple[int, ...],
+        queries: Positions,
         acts: dict[str, jax.Array],
+        drop: Drop,
     ) -> jax.Array:
         """Causal attention of the query positions: [examples, query, model]."""
         heads = (self.heads, self.d_model, self.d_head)
@@ -219,14 +259,11 @@ class Transformer(nn.Module):
         acts[f"{name}.attn.hook_k"] = stream.each(k)
         acts[f"{name}.attn.hook_v"] = stream.each(v)
         scores = self._scores(stream, here, q, k) / self.d_head**0.5
-        pos = scores.shape[-1]
-        future = np.arange(pos) > np.array(queries)[:, None]
-        if future.any():
-            scores = jnp.where(future[None, None], -jnp.inf, scores)
+        scores = _causal(scores, queries)
         acts[f"{name}.attn.hook_attn_scores"] = scores
         pattern = jax.nn.softmax(scores)
         acts[f"{name}.attn.hook_pattern"] = pattern
-        z = _mix(pattern, stream.each(v))
+        z = _mix(drop("pattern", pattern), stream.each(v))
         acts[f"{name}.attn.hook_z"] = z
         W_O = self._matrix(
             f"{name}.attn.W_O", (self.heads, self.d_head, self.d_model), scale
@@ -289,6 +326,32 @@ class Transformer(nn.Module):
     def _bias(self, name: str, shape: tuple[int, ...]) -> jax.Array:
         """A bias, with the two leading axes of what it is added to."""
         return self.param(name, nn.initializers.zeros, shape, self.dtype)[None, None]
+
+
+def _dropping(dropout: Dropout | None, layer: int) -> Drop:
+    """Dropout of a layer: a function of a place's name and its values."""
+
+    def drop(name: str, values: jax.Array) -> jax.Array:
+        if dropout is None:
+            return values
+        rate, key = dropout
+        place = zlib.crc32(f"{layer}.{name}".encode())
+        kept = jax.random.bernoulli(
+            jax.random.fold_in(key, place), 1 - rate, values.shape
+        )
+        return jnp.where(kept, values / (1 - rate), 0)
+
+    return drop
+
+
+def _causal(scores: jax.Array, queries: Positions) -> jax.Array:
+    """Scores [examples, heads, query, pos] with -inf where pos is past the query."""
+    pos = np.arange(scores.shape[-1])
+    if not isinstance(queries, tuple):
+        later = pos[None, None] > queries[..., None]
+        return jnp.where(later[:, None], -jnp.inf, scores)
+    future = pos > np.array(queries)[:, None]
+    return jnp.where(future[None, None], -jnp.inf, scores) if future.any() else scores
 
 
 def _mix(pattern: jax.Array, v: jax.Array) -> jax.Array:

@@ -85,6 +85,12 @@ class Modular:
                 "choose a prime such as 31, 59 or 113"
             )
 
+    mlp_input = "sum"
+
+    @property
+    def title(self) -> str:
+        return f"{self.operation} mod {self.modulus}"
+
     @property
     def vocab_in(self) -> int:
         return self.modulus + 1

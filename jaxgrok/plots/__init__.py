@@ -1,0 +1,36 @@
+"""Plots: an xarray dataset of cells to figures.
+
+`phases` the phase diagram · `curves` loss and accuracy over steps. They read what
+`jaxgrok.load(run_dir)` gives: per-cell variables over the axes of a product grid or
+over one `cell` dimension. No pyplot, hence no global state.
+
+    save(phase_diagram(jaxgrok.load(run_dir)), "phases.png")
+"""
+
+import os
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from jaxgrok.plots.curves import MOST_CURVES, curves
+from jaxgrok.plots.phases import phase_diagram
+
+__all__ = ["MOST_CURVES", "curves", "phase_diagram", "save"]
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure as PNG or SVG, whole or not at all."""
+    path = Path(path)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg"):
+        raise ValueError(f"path = {str(path)!r}: allowed is a name in .png or .svg")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Without a date, an SVG of the same results is the same file.
+    metadata = {"Date": None} if kind == "svg" else None
+    try:
+        figure.savefig(
+            partial, format=kind, dpi=150, bbox_inches="tight", metadata=metadata
+        )
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
