@@ -8,7 +8,11 @@ RUN_DIR               a run directory whose sweep kept snapshots
 --train_index F.npy   its training rows, x·p + y
 --operation OP        its task, where no cfg.json beside it tells: x+y
 --activation NAME     likewise: relu
+--figures NAMES       some figures only: attention,neurons_2d
 --out DIR             where to write; by default RUN_DIR/circuits/CELL
+
+Of repeated subsequences, whose circuit is an induction circuit, it writes the scores of
+every head: heads.csv, heads/CELL.png.
 """
 
 import sys
@@ -27,7 +31,8 @@ def main(argv: list[str]) -> int:
 
 def _parse(argv: list[str]) -> tuple[flags.FlagValues, list[str]]:
     values = flags.FlagValues()
-    for name in ("cell", "weights", "train_index", "operation", "activation", "out"):
+    texts = ("cell", "weights", "train_index", "operation", "activation", "out")
+    for name in (*texts, "figures"):
         flags.DEFINE_string(name, None, name, flag_values=values)
     flags.DEFINE_string("key_rule", "W_L", "key_rule", flag_values=values)
     flags.DEFINE_integer("step", None, "step", flag_values=values)
@@ -53,7 +58,7 @@ def _check(values: flags.FlagValues, rest: list[str]) -> None:
 
 
 def _run(values: flags.FlagValues, rest: list[str]) -> int:
-    from jaxgrok import reader
+    from jaxgrok import induction, reader
     from jaxgrok.analysis.keys import KEY_RULES
 
     if values.key_rule not in KEY_RULES:
@@ -61,6 +66,9 @@ def _run(values: flags.FlagValues, rest: list[str]) -> int:
             f"--key_rule {values.key_rule} is unknown; choose one of "
             + ", ".join(KEY_RULES)
         )
+    if not values.weights and induction.reads(rest[0]):
+        return _heads(rest[0], values)
+    names = values.figures and [name.strip() for name in values.figures.split(",")]
     if values.cell == "all":
         rows = reader.survey(rest[0], values.key_rule)
         print(summary(rows))
@@ -82,8 +90,29 @@ def _run(values: flags.FlagValues, rest: list[str]) -> int:
         axes = report.source["axes"].items()
         name = ",".join(f"{axis}={value}" for axis, value in axes)
         out = Path(values.out or Path(rest[0]) / "circuits" / name)
+    path = reader.write(report, out, names)
     print(describe(report.as_dict()))
-    print(reader.write(report, out))
+    print(path)
+    return 0
+
+
+def _heads(run_dir: str, values: flags.FlagValues) -> int:
+    """The scores of the heads of one cell, or of all."""
+    from jaxgrok import induction
+
+    for name in ("step", "figures", "out"):
+        if values[name].value is not None:
+            raise ValueError(f"--{name} does not go with heads; leave it out")
+    if values.cell == "all":
+        print(induction.survey(run_dir))
+        return 0
+    found = induction.of_cell(run_dir, values.cell)
+    for row in found.rows():
+        print(
+            f"head {row['layer']}.{row['head']}: previous token "
+            f"{row['previous_token']:.2f}, induction {row['induction']:.2f}"
+        )
+    print(induction.write(found, run_dir))
     return 0
 
 

@@ -50,6 +50,7 @@ def export(run_dir: str, cell: str, *, step: int | None = None, out: str) -> str
     """
     from jaxgrok import checkpoints, manifest, selector, store
     from jaxgrok.analysis import exchange
+    from jaxgrok.models.transformer import Transformer
 
     if not out.endswith(".npz"):
         raise ValueError(f"--out {out} must end in .npz")
@@ -57,6 +58,11 @@ def export(run_dir: str, cell: str, *, step: int | None = None, out: str) -> str
     described = store.read_manifest(Path(run_dir))
     index = selector.one([found["axes"] for found in described["cells"]], cell)
     task, model = manifest.network_of(described, index)
+    if not isinstance(model, Transformer) or model.unembeddings > 1:
+        raise ValueError(
+            f"cell {cell}: TransformerLens has no such network; it takes a transformer "
+            "with one unembedding"
+        )
     seed = described["cells"][index]["lane"]["seed"]
     config = exchange.config_of(task, model, seed=seed)
     exchange.save_npz(out, params, config)

@@ -13,7 +13,7 @@ import dataclasses
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -155,17 +155,25 @@ def _is_train(task: Any, lane: Mapping[str, Any]) -> np.ndarray:
     return is_train
 
 
-def write(report: Report, folder: str | os.PathLike[str]) -> Path:
-    """Write circuit.json and every figure of a report into a folder; return it."""
-    out = Path(folder)
+def write(
+    report: Report,
+    folder: str | os.PathLike[str],
+    names: Sequence[str] | None = None,
+) -> Path:
+    """Write circuit.json and the figures of a report into a folder; return it.
+
+    names: the figures; all that the network has by default. ValueError for one that
+    it has not, before anything is written.
+    """
+    out, facts = Path(folder), report.as_dict()
+    figures = portraits.figures(
+        report.network, report.circuit, report.measures, facts["stages"], names
+    )
+    first = next(figures)
     out.mkdir(parents=True, exist_ok=True)
-    facts = report.as_dict()
     text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(out / "circuit.json", text.encode())
-    figures = portraits.figures(
-        report.network, report.circuit, report.measures, facts["stages"]
-    )
-    for name, figure in figures:
+    for name, figure in (first, *figures):
         plots.save(figure, out / f"{name}.png")
     return out
 

@@ -389,9 +389,8 @@ class _Sweep:
         dataset = store.load(self.directory.path)
         folder = self.directory.path / "plots"
         folder.mkdir(exist_ok=True)
-        plots.save(plots.phase_diagram(dataset), folder / "phase_diagram.png")
-        if "train_loss" in dataset:
-            plots.save(plots.curves(dataset), folder / "curves.png")
+        for name, figure in plots.figures(dataset):
+            plots.save(figure, folder / f"{name}.png")
         if "W_E_norm" in dataset:
             plots.save(circuit_measures(dataset), folder / "circuit_measures.png")
 

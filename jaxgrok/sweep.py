@@ -176,8 +176,11 @@ def _run(values: flags.FlagValues, config: Any, name: str) -> int:
 
 def _read_circuits(out: str) -> None:
     """Read the circuits of the cells whose snapshots were kept, if the task has any."""
-    from jaxgrok import reader
+    from jaxgrok import induction, reader
 
+    if induction.reads(out):
+        print(induction.survey(out))
+        return
     try:
         rows = reader.survey(out)
     except ValueError as error:

@@ -39,6 +39,7 @@ RANKS = {
     "portraits": 5,
     "manifest": 6,
     "plan": 6,
+    "induction": 7,
     "reader": 7,
     "runner": 7,
     "analyse": 8,

@@ -13,7 +13,7 @@ from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from jaxgrok import fourier, grid
+from jaxgrok import fourier, programs
 from jaxgrok.analysis.circuit import circuit
 from jaxgrok.analysis.network import Network, read
 from jaxgrok.analysis.progress import trajectory
@@ -215,7 +215,7 @@ def test_without_measures_there_is_no_training_to_draw():
 @pytest.fixture(scope="module")
 def as_read():
     """A network of x*y mod 7 with random weights, and measures of two snapshots."""
-    task, model = grid.build(dict(config(operation="x*y")))
+    task, model = programs.build(dict(config(operation="x*y")))
     like = jax.eval_shape(model.init, jax.random.key(0), task.pool()[0][:1])["params"]
     generator = np.random.default_rng(0)
     params = {name: generator.normal(size=like[name].shape) for name in like}

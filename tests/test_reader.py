@@ -9,7 +9,7 @@ import pytest
 
 import jaxgrok
 import tiny
-from jaxgrok import analyse, grid, reader, store
+from jaxgrok import analyse, grid, programs, reader, store
 from jaxgrok.analysis import exchange
 from jaxgrok.analysis.survey import survey
 
@@ -62,7 +62,7 @@ def test_what_is_written(report, tmp_path):
 
 
 def test_weights_from_elsewhere_have_the_same_circuit(run_dir, report, tmp_path):
-    task, model = grid.build(dict(store.read_manifest(run_dir)["config"]))
+    task, model = programs.build(dict(store.read_manifest(run_dir)["config"]))
     params = jaxgrok.load_params(run_dir, "seed=1")
     exchange.save_npz(tmp_path / "m.npz", params, exchange.config_of(task, model))
     rows = np.flatnonzero(report.network.pool_is_train)
@@ -104,7 +104,7 @@ def test_command_of_all_cells(run_dir, capsys):
 
 
 def test_command_of_weights(run_dir, tmp_path, capsys):
-    task, model = grid.build(dict(store.read_manifest(run_dir)["config"]))
+    task, model = programs.build(dict(store.read_manifest(run_dir)["config"]))
     params = jaxgrok.load_params(run_dir, 0)
     exchange.save_npz(tmp_path / "m.npz", params, exchange.config_of(task, model))
     code, _, err = _main(

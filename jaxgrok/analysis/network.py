@@ -31,15 +31,16 @@ class Network:
 
     Attributes:
         params: parameters by their TransformerLens names.
-        W_E: [n, model] embeddings of the group's elements.
+        W_E: [n, model] embeddings of the group's elements; of an MLP, W_in [n, mlp].
         logits: [n, n, n] logits[a, b, c] at the read position.
         labels: [n, n] the right c: (a ± b) mod n.
         is_train: [n, n] bool, or None where it is unknown.
         neurons: [n, n, mlp] post-activations of the last layer at the read position;
             None in an attention-only network.
         pattern: [n, n, heads, pos] attention of the read position: the heads of the
-            first layer, then those of the next.
-        W_L: [mlp, n] W_out @ W_U of the last layer, or None without MLP.
+            first layer, then those of the next; None in an MLP.
+        W_L: [mlp, n] W_out @ W_U of the last layer, or None without MLP; of an MLP,
+            W_out.
         sign: +1 where the answer is a + b, -1 where it is a - b.
         elements: token of each group element.
         pool_loss: [pool] loss of every pair of the task over its p classes.
@@ -75,9 +76,9 @@ def read(
 ) -> Network:
     """Run a network over every pair of its task in float64 and return its arrays.
 
-    model: a transformer of `jaxgrok.models`, of any dtype. is_train: [pool] bool over
-    the rows of `task.pool()`. Raises ValueError where the task has no Fourier reading,
-    where `is_train` does not fit it, and where a parameter is not finite.
+    model: a transformer or MLP of `jaxgrok.models`, of any dtype. is_train: [pool] bool
+    over the rows of `task.pool()`. Raises ValueError where the task has no Fourier
+    reading, where `is_train` does not fit it, and where a parameter is not finite.
     """
     reading = reading_of(task)
     rows, elements = pair_rows(task), np.array(reading.elements)
@@ -94,12 +95,12 @@ def read(
     ]
     return Network(
         params=host,
-        W_E=host["embed.W_E"][elements],
+        W_E=embedding(host)[elements],
         logits=ran["logits"][rows][..., elements],
         labels=labels,
         is_train=None if train is None else train[rows],
         neurons=ran["neurons"][rows] if "neurons" in ran else None,
-        pattern=ran["pattern"][rows],
+        pattern=ran["pattern"][rows] if "pattern" in ran else None,
         W_L=neuron_logits(host, elements),
         sign=reading.sign,
         elements=reading.elements,
@@ -154,36 +155,40 @@ def activations(
     """What the analysis reads of one forward pass over the pool; traceable.
 
     logits [pool, vocab without `=`]; pattern [pool, heads, pos] of the read position,
-    the first layer's heads first; neurons [pool, mlp] of the last layer, if it has any.
+    the first layer's heads first, if there is attention; neurons [pool, mlp] of the
+    last layer, if it has any.
     """
     tokens, _ = task.pool()
     (read,) = task.read
     logits, acts = model.apply({"params": dict(params)}, jnp.asarray(tokens))
-    layers = sorted(
-        {int(name.split(".")[1]) for name in params if name.startswith("blocks.")}
-    )
-    patterns = [acts[f"blocks.{layer}.attn.hook_pattern"] for layer in layers]
-    # In the last layer the only query is the read position already.
-    rows = [p[:, :, min(read, p.shape[2] - 1)] for p in patterns]
-    found = {
-        "logits": logits[:, 0, : task.modulus],
-        "pattern": jnp.concatenate(rows, axis=1),
-    }
-    neurons = acts.get(f"blocks.{layers[-1]}.mlp.hook_post")
-    if neurons is not None:
-        found["neurons"] = neurons[:, 0]
+    patterns = [value for name, value in acts.items() if name.endswith("hook_pattern")]
+    found = {"logits": logits[:, 0, : task.modulus]}
+    if patterns:
+        # In the last layer the only query is the read position already.
+        rows = [p[:, :, min(read, p.shape[2] - 1)] for p in patterns]
+        found["pattern"] = jnp.concatenate(rows, axis=1)
+    neurons = [value for name, value in acts.items() if name.endswith("mlp.hook_post")]
+    if neurons:
+        found["neurons"] = neurons[-1][:, min(read, neurons[-1].shape[1] - 1)]
     return found
 
 
 _run = jax.jit(activations, static_argnums=(0, 1))
 
 
+def embedding(params: Mapping[str, Any]) -> Any:
+    """W_E [vocab, model]; of an MLP, whose look-up table it is, W_in [vocab, mlp]."""
+    return params["embed.W_E" if "embed.W_E" in params else "mlp.W_in"]
+
+
 def neuron_logits(params: Mapping[str, Any], elements: np.ndarray) -> Any:
     """W_L = W_out @ W_U of the last layer, [mlp, n]; None in an attention-only network.
 
-    The effect of a neuron on the logits of the group's elements. The scale of a final
-    layer norm is left out.
+    The effect of a neuron on the logits of the group's elements; of an MLP, W_out. The
+    scale of a final layer norm is left out.
     """
+    if "mlp.W_out" in params:
+        return params["mlp.W_out"][:, elements]
     names = [name for name in params if name.endswith(".mlp.W_out")]
     if not names:
         return None

@@ -23,6 +23,7 @@ from jaxgrok.analysis.findings import sum_of_squares
 from jaxgrok.analysis.network import (
     activations,
     check_is_train,
+    embedding,
     neuron_logits,
     on_host,
     pair_rows,
@@ -58,7 +59,8 @@ def trajectory(
     norms), gini_neurons (of the norms over neurons of their 2-D components);
     cos_coefficients [snaps, n//2]; attention_to_equals [snaps, heads]; W_E_norms,
     W_L_norms [snaps, n]; key_frequencies [snaps, n//2] bool; sum_of_squares/MATRIX and
-    sum_of_squares/total. Without MLP there is no W_L_norms, gini_W_L or gini_neurons.
+    sum_of_squares/total. Without MLP there is no W_L_norms, gini_W_L or gini_neurons;
+    without attention no attention_to_equals.
     """
     steps = np.asarray(steps)
     lengths = {name: np.shape(value)[0] for name, value in params.items()}
@@ -128,7 +130,6 @@ def _measure(
         "train_loss": _mean(pool_loss, train),
         "test_loss": _mean(pool_loss, test),
         "all_loss": pool_loss.mean(),
-        "attention_to_equals": acts["pattern"][rows][..., -1].mean((0, 1)),
         "key_frequencies": is_key,
         **{f"sum_of_squares/{k}": v for k, v in sum_of_squares(params).items()},
         **_of_logits(
@@ -138,6 +139,9 @@ def _measure(
             lg.by_answer(test[rows], reading.sign),
         ),
     }
+    if "pattern" in acts:
+        attention = acts["pattern"][rows]
+        found["attention_to_equals"] = attention[..., -1].mean((0, 1))
     if "neurons" in acts:
         components = neurons.components(acts["neurons"][rows])
         found["gini_neurons"] = gini(jnp.linalg.norm(components, axis=2).ravel())
@@ -147,7 +151,7 @@ def _measure(
 def _spectra(
     params: dict[str, jax.Array], elements: np.ndarray
 ) -> dict[str, jax.Array]:
-    norms = component_norms(params["embed.W_E"][elements])
+    norms = component_norms(embedding(params)[elements])
     found = {"W_E_norms": norms, "gini_W_E": gini(norms)}
     W_L = neuron_logits(params, elements)
     if W_L is not None:

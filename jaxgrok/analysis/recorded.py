@@ -17,7 +17,12 @@ import numpy as np
 
 from jaxgrok.analysis import keys
 from jaxgrok.analysis import logits as lg
-from jaxgrok.analysis.network import neuron_logits, pair_rows, reading_of
+from jaxgrok.analysis.network import (
+    embedding,
+    neuron_logits,
+    pair_rows,
+    reading_of,
+)
 from jaxgrok.fourier import component_norms
 
 MEASURES = ("W_E_norm", "W_L_norm", "excluded_loss")
@@ -48,7 +53,7 @@ def measure(
     n, elements = reading.order, np.array(reading.elements)
     order = lg.by_answer(pair_rows(task), reading.sign)
     with jax.default_matmul_precision("highest"):
-        W_E_norms = component_norms(params["embed.W_E"][elements])
+        W_E_norms = component_norms(embedding(params)[elements])
         W_L = neuron_logits(params, elements)
         if W_L is None:
             W_L_norms = jnp.full(n, jnp.nan, W_E_norms.dtype)

@@ -152,8 +152,9 @@ def _norms_meet(measures: Measures, steps: np.ndarray) -> dict[str, Any] | None:
         ]
         return np.mean([measures[name] for name in names], axis=0)
 
-    if not any(name.endswith(".W_in") for name in measures):
-        return None
+    of_mlp = any(name.endswith(".W_in") for name in measures)
+    if not of_mlp or not any(name.endswith(".W_E") for name in measures):
+        return None  # attention only, or nothing but an MLP
     ratio = mean_of(".W_in", ".W_out") / mean_of(".W_E", ".W_V", ".W_O", ".W_U")
     met = np.flatnonzero(np.maximum(ratio, 1 / ratio) <= MET)
     return {

@@ -42,20 +42,20 @@ def curves(
     chosen = _chosen(dataset) if cells is None else list(cells)
     if len(chosen) > MOST_CURVES:
         raise ValueError(f"{len(chosen)} cells: allowed is at most {MOST_CURVES}")
-    titles, common = _cell_names(dataset, chosen)
+    titles, common = cell_names(dataset, chosen)
     width = 7.6 + 0.075 * max(map(len, titles), default=0)
     figure = Figure(figsize=(width, 3.6), layout="constrained")
     panels = figure.subplots(1, 2)
     for axes, quantity in zip(panels, ("loss", "accuracy"), strict=True):
         _draw_curves(axes, dataset, chosen, quantity)
         axes.set_ylabel(quantity)
-    _scale_steps(panels, dataset, chosen)
+    scale_steps(panels, dataset, chosen)
     _mark(panels, milestones or {})
     heading = (dataset.attrs.get("title", ""), common)
     figure.suptitle("\n".join(filter(None, heading)), fontsize=10)
     handles = [
         Line2D([], [], color=color, label=title)
-        for color, title in zip(_colours(len(chosen)), titles, strict=True)
+        for color, title in zip(colours(len(chosen)), titles, strict=True)
     ]
     for style, label in (("-", "train"), ("--", "test")):
         handles.append(Line2D([], [], color="#777777", linestyle=style, label=label))
@@ -67,7 +67,7 @@ def curves(
 
 def _chosen(dataset: xr.Dataset) -> list[int]:
     """The cells that have curves or, of too many, the middle one of each phase."""
-    losses = _curve(dataset, "train_loss")
+    losses = curve(dataset, "train_loss")
     recorded = np.flatnonzero(np.isfinite(losses).any(axis=1))
     if len(recorded) <= MOST_CURVES:
         return recorded.tolist()
@@ -76,13 +76,13 @@ def _chosen(dataset: xr.Dataset) -> list[int]:
     return [int(some[len(some) // 2]) for some in of_phase if len(some)]
 
 
-def _curve(dataset: xr.Dataset, name: str) -> NDArray:
+def curve(dataset: xr.Dataset, name: str) -> NDArray:
     """A curve of every cell, [cells, evals]."""
     values = dataset[name].transpose(*dataset["phase"].dims, "step").values
     return values.reshape(-1, dataset.sizes["step"])
 
 
-def _cell_names(dataset: xr.Dataset, chosen: list[int]) -> tuple[list[str], str]:
+def cell_names(dataset: xr.Dataset, chosen: list[int]) -> tuple[list[str], str]:
     """A name for each cell, of the axes that tell them apart, and what is common."""
     axes = axis_names(dataset)
     parts = {
@@ -103,7 +103,8 @@ def _cell_names(dataset: xr.Dataset, chosen: list[int]) -> tuple[list[str], str]
     return titles, ", ".join(parts[axis][0] for axis in same)
 
 
-def _colours(n: int) -> list[ArrayLike]:
+def colours(n: int) -> list[ArrayLike]:
+    """As many colours that can be told apart."""
     if n <= len(_LINES):
         return list(_LINES[:n])
     return list(matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, n)))
@@ -117,8 +118,8 @@ def _draw_curves(
     if quantity == "loss":
         axes.set_yscale("log")
     for split, style in (("train", "-"), ("test", "--")):
-        values = _curve(dataset, f"{split}_{quantity}")
-        for index, color in zip(chosen, _colours(len(chosen)), strict=True):
+        values = curve(dataset, f"{split}_{quantity}")
+        for index, color in zip(chosen, colours(len(chosen)), strict=True):
             seen = np.isfinite(values[index])
             if quantity == "loss":
                 seen &= values[index] > 0
@@ -130,9 +131,7 @@ def _draw_curves(
                 axes.plot(at[-1], value[-1], "x", color=color)
 
 
-def _scale_steps(
-    panels: Sequence[Axes], dataset: xr.Dataset, chosen: list[int]
-) -> None:
+def scale_steps(panels: Sequence[Axes], dataset: xr.Dataset, chosen: list[int]) -> None:
     """A log scale of the steps where a linear one would hide the first fit."""
     step = dataset["step"].values
     fits = column_of(dataset, "memorise_step").astype(float)[chosen]

@@ -2,8 +2,8 @@
 
 `spectra` norms and components along the sines and cosines · `inputs` activations over
 all pairs, the embedding's geometry · `training` progress measures and stages ·
-`sweeps` circuits of many cells. They take arrays and give Figures, use no pyplot, and
-write nothing.
+`sweeps` circuits of many cells · `heads` of an induction circuit. They take arrays and
+give Figures, use no pyplot, and write nothing.
 
     for name, figure in figures(network, circuit, measures, stages(measures)):
         save(figure, out / f"{name}.png")
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
+from jaxgrok.portraits.heads import heads
 from jaxgrok.portraits.inputs import attention, neuron, pca_and_circles
 from jaxgrok.portraits.spectra import (
     W_L,
@@ -39,6 +40,7 @@ __all__ = [
     "embedding_norms",
     "embedding_norms_over_training",
     "figures",
+    "heads",
     "logits_2d",
     "neuron",
     "neurons_2d",
@@ -71,6 +73,8 @@ _NEEDS = {
     "neurons_2d": "neurons",
     "W_L": "W_L",
 }
+"""What of a network a figure shows, where not every one has it."""
+_SHOWN = {"pattern": "attention", "neurons": "neurons", "W_L": "neurons"}
 
 
 def figures(
@@ -78,15 +82,31 @@ def figures(
     circuit: Circuit,
     measures: Mapping[str, Any] | None = None,
     stages: Mapping[str, Sequence[int] | None] | None = None,
+    names: Sequence[str] | None = None,
 ) -> Iterator[tuple[str, Figure]]:
-    """Every figure that this network has, one at a time, with its name.
+    """The figures of a network, one at a time, with their names; by default all it has.
 
     Without measures, those of the training are left out; without neurons (attention
-    only), those of neurons.
+    only), those of neurons; without attention (an MLP), those of attention. Raises
+    ValueError for a figure that is asked for by a name the network has none for.
     """
-    for name, portrait in PORTRAITS.items():
-        if name not in _NEEDS or getattr(network, _NEEDS[name]) is not None:
-            yield name, portrait(network, circuit)
-    if measures is not None:
-        for name, draw in TRAINING.items():
-            yield name, draw(circuit, measures, stages or {})
+    available = [
+        name
+        for name in PORTRAITS
+        if name not in _NEEDS or getattr(network, _NEEDS[name]) is not None
+    ]
+    available += TRAINING if measures is not None else ()
+    for name in names or ():
+        if name not in available:
+            lacks = _NEEDS.get(name)
+            why = (
+                "is unknown"
+                if lacks is None
+                else f"shows {_SHOWN[lacks]}, which this network has not"
+            )
+            raise ValueError(f"figure {name!r} {why}; there are {', '.join(available)}")
+    for name in available if names is None else names:
+        if name in PORTRAITS:
+            yield name, PORTRAITS[name](network, circuit)
+        else:
+            yield name, TRAINING[name](circuit, measures, stages or {})

@@ -1,0 +1,60 @@
+"""Attention heads of an induction circuit: who looks one back, who looks for repeats.
+
+Owns the two scores. Both are means, over the predictions of a set of examples, of the
+attention that a head pays from a read position i:
+
+- previous token: to position i - 1;
+- induction: to the positions behind an earlier occurrence of token i (Olsson et al.
+  2022, "In-context Learning and Induction Heads"), in all.
+
+    >>> head_scores(task, model, params, examples)["induction"]      # [layers, heads]
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgrok.models import model_inputs
+from jaxgrok.tasks import Example
+
+SCORES = ("previous_token", "induction")
+
+
+def has_heads(task: Any) -> bool:
+    """Whether a task is one that an induction circuit solves."""
+    return bool(getattr(task, "induction", False))
+
+
+def head_scores(
+    task: Any, model: Any, params: Mapping[str, jax.Array], examples: Example
+) -> dict[str, jax.Array]:
+    """Scores of every head, [layers, heads], by the names of SCORES; traceable.
+
+    model: a transformer; examples: with their read positions.
+    """
+    extras = model_inputs(task, examples)
+    with jax.default_matmul_precision("highest"):
+        _, acts = model.apply({"params": dict(params)}, examples.tokens, **extras)
+    tokens, read = examples.tokens, examples.read
+    previous, behind = _targets(tokens, read)
+    found: dict[str, list[jax.Array]] = {name: [] for name in SCORES}
+    for layer in range(model.layers):
+        pattern = acts[f"blocks.{layer}.attn.hook_pattern"]
+        if layer < model.layers - 1:  # the last layer has the read positions alone
+            pattern = jnp.take_along_axis(pattern, read[:, None, :, None], axis=2)
+        for name, target in zip(SCORES, (previous, behind), strict=True):
+            paid = jnp.sum(pattern * target[:, None], -1)
+            found[name].append(paid.mean((0, 2)))
+    return {name: jnp.stack(scores) for name, scores in found.items()}
+
+
+def _targets(tokens: jax.Array, read: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Where the two kinds of head look, each [examples, read, pos] bool."""
+    pos = jnp.arange(tokens.shape[1])[None, None]
+    previous = pos == read[..., None] - 1
+    here = jnp.take_along_axis(tokens, read, axis=1)
+    before = jnp.concatenate([jnp.full_like(tokens[:, :1], -1), tokens[:, :-1]], 1)
+    behind = (before[:, None] == here[..., None]) & (pos <= read[..., None])
+    return previous, behind

@@ -1,0 +1,104 @@
+"""Memorise and grok steps along the one axis that a sweep varies besides its seeds."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+
+from jaxgrok.plots.ticks import value_names
+from jaxgrok.squares import (
+    AXIS_NAMES,
+    axis_names,
+    censored_median,
+    column_of,
+    short,
+    values_along,
+)
+
+_KINDS = {"memorise_step": ("memorises", "#d55e00"), "grok_step": ("groks", "#0072b2")}
+_TWINS = {"train_fraction", "n_train"}
+
+
+def varied_axis(dataset: xr.Dataset) -> str | None:
+    """The only axis, beside the seed and a budget, of several values; or None."""
+    names = [
+        name
+        for name in axis_names(dataset)
+        if name not in ("seed", "budget")
+        and len(np.unique(values_along(dataset, name))) > 1
+    ]
+    if set(names) == _TWINS:
+        return "train_fraction"
+    return names[0] if len(names) == 1 else None
+
+
+def steps(dataset: xr.Dataset) -> Figure:
+    """Step at which each seed memorises and groks, and their medians, along an axis.
+
+    An open triangle at the top is a seed that had not within its budget: no number. A
+    median is drawn where most seeds have one. Values of the axis are evenly spaced.
+    Raises ValueError where not exactly one axis is varied.
+    """
+    axis = varied_axis(dataset)
+    if axis is None:
+        raise ValueError("not exactly one axis is varied besides the seed")
+    values, place = np.unique(values_along(dataset, axis), return_inverse=True)
+    figure = Figure(
+        figsize=(max(5.2, 0.55 * len(values) + 2.8), 3.8), layout="constrained"
+    )
+    axes = figure.subplots()
+    axes.set_yscale("log")
+    finished = column_of(dataset, "steps").astype(float)
+    known = np.isfinite(finished)
+    for side, (name, (label, colour)) in zip((-1, 1), _KINDS.items(), strict=True):
+        found = column_of(dataset, name).astype(float)
+        at = place + 0.12 * side
+        _draw(axes, at[known], found[known], finished[known], label, colour)
+        medians = [_median(found[known & (place == i)]) for i in range(len(values))]
+        where = np.arange(len(values)) + 0.12 * side
+        axes.plot(where, medians, "-", color=colour, lw=1.2, alpha=0.7)
+    names = value_names(values)
+    upright = max(map(len, names)) > 6
+    axes.set_xticks(range(len(values)), names, rotation=30 if upright else 0)
+    if upright:
+        for tick in axes.get_xticklabels():
+            tick.set_horizontalalignment("right")
+    axes.set(xlabel=AXIS_NAMES.get(axis, axis.replace("_", " ")), ylabel="step")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda at, _: short(at)))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(dataset.attrs.get("title", ""), fontsize=10)
+    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    return figure
+
+
+def _draw(
+    axes: Axes,
+    at: NDArray,
+    found: NDArray,
+    finished: NDArray,
+    label: str,
+    colour: str,
+) -> None:
+    reached = np.isfinite(found)
+    # A step of 0 has no place on a log axis.
+    axes.plot(
+        at[reached], found[reached].clip(min=1), "o", color=colour, ms=5, label=label
+    )
+    if (~reached).any():
+        axes.plot(
+            at[~reached],
+            finished[~reached],
+            "^",
+            color=colour,
+            mfc="none",
+            ms=6,
+            label=f"not within its budget ({label})",
+        )
+
+
+def _median(found: NDArray) -> float:
+    """The median for a log axis; NaN where it is a step that was not reached."""
+    middle = censored_median(found)
+    return max(middle, 1) if np.isfinite(middle) else np.nan
