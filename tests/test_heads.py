@@ -1,0 +1,126 @@
+"""Head scores of patterns that were planted; the reading of a run directory."""
+
+import csv
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxgrok
+import tiny
+from jaxgrok import analyse, induction
+from jaxgrok.analysis.heads import head_scores
+from jaxgrok.tasks import Example, draw
+from jaxgrok.tasks.repeats import Repeats
+
+TASK = Repeats(symbols=20, length=12, repeat_length=4, occurrences=2)
+
+
+class Planted:
+    """Stands for a two-layer model: head 0 looks one back, head 1 behind a repeat."""
+
+    layers = 2
+
+    def apply(self, _, tokens, read):
+        examples, pos = tokens.shape
+        first = np.zeros((examples, 2, pos, pos))
+        first[:, 0, np.arange(1, pos), np.arange(pos - 1)] = 0.75
+        first[:, 1, np.arange(1, pos), 0] = 1.0
+        last = np.zeros((examples, 2, read.shape[1], pos))
+        for row, (text, where) in enumerate(
+            zip(np.asarray(tokens), np.asarray(read), strict=True)
+        ):
+            for query, at in enumerate(where):
+                behind = [q for q in range(1, at + 1) if text[q - 1] == text[at]]
+                last[row, 1, query, behind] = 0.5 / len(behind)
+        acts = {
+            "blocks.0.attn.hook_pattern": jnp.asarray(first),
+            "blocks.1.attn.hook_pattern": jnp.asarray(last),
+        }
+        return None, acts
+
+
+def test_planted_heads_are_told():
+    examples = draw(TASK, jax.random.key(0), 64)
+    scores = head_scores(TASK, Planted(), {}, examples)
+    previous, found = scores["previous_token"], scores["induction"]
+    np.testing.assert_allclose(previous[0], [0.75, 0.0], atol=1e-6)
+    np.testing.assert_allclose(found[1], [0.0, 0.5], atol=1e-6)
+    assert previous[1, 0] == 0 and found[0, 1] == 0
+
+
+def test_the_induction_target_is_behind_an_earlier_same_token():
+    tokens = jnp.array([[0, 5, 6, 7, 5, 6, 9]])
+    read = jnp.array([[4, 5]])
+
+    class Uniform:
+        layers = 1
+
+        def apply(self, _, tokens, read):
+            pattern = jnp.arange(14.0).reshape(1, 1, 2, 7)
+            return None, {"blocks.0.attn.hook_pattern": pattern}
+
+    task = SimpleNamespace(induction=True)
+    examples = Example(tokens, jnp.array([[6, 9]]), read)
+    scores = head_scores(task, Uniform(), {}, examples)
+    # Position 4 holds 5, first seen at 1: look at 2. Position 5 holds 6: look at 3.
+    np.testing.assert_allclose(scores["induction"], [[(2 + (7 + 3)) / 2]])
+    np.testing.assert_allclose(scores["previous_token"], [[(3 + (7 + 4)) / 2]])
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    path = tmp_path_factory.mktemp("repeats") / "run"
+    config = tiny.config(
+        task="repeats",
+        symbols=4,
+        length=8,
+        repeat_length=3,
+        occurrences=2,
+        layers=2,
+        attention_only=True,
+        train_fraction=(),
+        n_train=(16,),
+        test_size=32,
+        seed=(0, 1),
+        snapshots="all",
+        snapshot_every=20,
+    )
+    jaxgrok.run(config, path, quiet=True)
+    return path
+
+
+def test_a_cell_s_heads_over_its_snapshots(run_dir):
+    found = induction.of_cell(run_dir, "seed=1")
+    assert found.steps[0] == 0 and found.steps[-1] == 40
+    for values in found.scores.values():
+        assert values.shape == (len(found.steps), 2, 2)
+        assert (values >= 0).all() and (values <= 1).all()
+    assert (np.ptp(found.scores["induction"], axis=0) > 0).any()
+
+
+def test_the_command_writes_a_table_and_a_figure(run_dir, capsys):
+    assert analyse.main(["analyse", str(run_dir), "--cell", "all"]) == 0
+    with open(run_dir / "heads.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 2 * 2
+    assert {(row["seed"], row["layer"], row["head"]) for row in rows} == {
+        (s, layer, h) for s in "01" for layer in "01" for h in "01"
+    }
+    assert analyse.main(["analyse", str(run_dir), "--cell", "seed=0"]) == 0
+    out = capsys.readouterr().out
+    assert "head 1.1: previous token" in out
+    assert len(list((run_dir / "heads").glob("*seed=0.png"))) == 1
+
+
+def test_what_does_not_go_with_heads_is_one_line(run_dir, capsys):
+    assert analyse.main(["analyse", str(run_dir), "--cell", "0", "--step", "20"]) == 2
+    assert "--step does not go with heads" in capsys.readouterr().err
+
+
+def test_a_task_without_induction_is_refused(tmp_path):
+    jaxgrok.run(tiny.config(snapshots="all"), tmp_path, quiet=True)
+    with pytest.raises(ValueError, match="is not solved by induction"):
+        induction.of_cell(tmp_path, 0)
