@@ -133,8 +133,6 @@ class Setup:
                 raise ValueError(
                     f"{name}={getattr(self, name)} must be at least {least}"
                 )
-        if self.regime == "online" and not self.batch_size:
-            raise ValueError("batch_size=0: online training needs at least 1")
         if self.measures == "fourier" and getattr(self.task, "reading", None) is None:
             raise ValueError(
                 "measures='fourier' needs a task with a Fourier reading: task=modular "

@@ -144,6 +144,11 @@ def _setup(
         name, _, rest = str(error).partition(" ")
         raise ValueError(f"{short.get(name, name)} {rest}") from None
     fields = {name: values[name] for name in SETUP}
+    if values["regime"] == "online" and values["batch_size"] < 1:
+        raise ValueError(
+            f"batch_size={values['batch_size']} is not enough: online training needs at "
+            "least 1 example a step"
+        )
     if fields["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
         raise ValueError(
             "dtype='float64' needs JAX's 64-bit mode; set JAX_ENABLE_X64=1, or take "

@@ -32,7 +32,7 @@ def matching(axes: Sequence[Mapping[str, Any]], cell: Selector) -> list[int]:
             )
         before, found = found, [i for i in found if axes[i][name] == value]
         if not found:
-            values = sorted({axes[i][name] for i in before})
+            values = sorted({axes[i][name] for i in before}, key=_by_kind)
             shown = ", ".join(map(str, values[:12])) + (" …" if values[12:] else "")
             raise ValueError(f"cell: no cell has {name}={value}; there are {shown}")
     return found
@@ -51,17 +51,31 @@ def one(axes: Sequence[Mapping[str, Any]], cell: Selector) -> int:
     return found[0]
 
 
-def _parse(text: str) -> int | dict[str, float]:
+def _by_kind(value: Any) -> tuple[bool, Any]:
+    """Numbers before words, each in their order."""
+    return isinstance(value, str), value
+
+
+def _parse(text: str) -> int | dict[str, Any]:
     if text.strip().isdigit():
         return int(text)
-    chosen: dict[str, float] = {}
+    chosen: dict[str, Any] = {}
     for part in text.split(","):
-        name, _, value = part.partition("=")
-        try:
-            chosen[name.strip()] = float(value)
-        except ValueError:
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not equals or not value:
             raise ValueError(
                 f"cell {text!r} is not understood; write an index, or axis values "
                 "like weight_decay=1.0,seed=0"
-            ) from None
+            )
+        chosen[name] = _value(value)
     return chosen
+
+
+def _value(text: str) -> Any:
+    """A number, True or False, or the word itself: axes may be any of them."""
+    if text in ("True", "False"):
+        return text == "True"
+    try:
+        return float(text)
+    except ValueError:
+        return text

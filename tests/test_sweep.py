@@ -295,6 +295,44 @@ def test_division_by_a_composite_modulus_is_one_line(here, capsys):
     assert message.startswith("operation='x/y' needs a prime modulus, got modulus=10")
 
 
+BAD_TASKS = [
+    (["--grid.task=digits", "--grid.digits=0"], "digits=0 must be at least 1"),
+    (
+        ["--grid.task=repeats", "--grid.repeat_length=60"],
+        "repeat_length=60 does not fit: length=84 is 3 parts of 28 tokens",
+    ),
+    (
+        ["--grid.task=trigrams", "--grid.large=1"],
+        "large=1 must be at least 2: the vocabulary is too small for a skip trigram",
+    ),
+    (
+        ["--grid.task=digits", "--grid.digits=1", "--grid.n_train=(101,)"],
+        "n_train=101 is not allowed; there are 100 different examples, take 1 … 100",
+    ),
+    (
+        ["--grid.n_train=(50,)"],
+        "n_train=50 is not allowed; there are 49 training pairs",
+    ),
+    (
+        ["--grid.model=mlp", "--grid.attention_only=True"],
+        "attention_only=True: an MLP has no attention",
+    ),
+    (["--grid.task=digits", "--grid.model=mlp"], "model='mlp' cannot read this task"),
+    (["--grid.task=digits"], "train_fraction=0.5 needs a task whose examples can be"),
+    (["--grid.regime=online"], "batch_size=0 is not enough: online training needs at"),
+    (["--grid.regime=both"], "regime='both' must be one of finite, online"),
+    (["--grid.optimiser=lion"], "optimiser='lion' must be one of adamw, adam, sgd"),
+    (["--grid.momentum=(1.0,)"], "momentum=1.0 is not allowed; it must be in [0, 1)"),
+    (["--grid.dropout=(1.0,)"], "dropout=1.0 is not allowed; it must be in [0, 1)"),
+    (["--grid.decay_on=W_X"], "decay_on='W_X': 'W_X' fits no parameter; there are"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_TASKS, ids=lambda x: str(x)[:40])
+def test_what_a_task_cannot_do_is_one_line(here, capsys, arguments, message):
+    assert refusal(capsys, "tiny_grid.py", *arguments).startswith(message)
+
+
 def test_an_unknown_scale_is_one_line(here, capsys):
     message = refusal(capsys, "tiny_grid.py:huge")
     assert message.endswith("scale='huge' is unknown; choose one of post, laptop, auto")

@@ -8,7 +8,9 @@ import pytest
 import textbook
 from jaxgrok.losses import cross_entropy
 from jaxgrok.models import transformer
+from jaxgrok.tasks import draw
 from jaxgrok.tasks.modular import Modular
+from jaxgrok.tasks.repeats import Repeats
 
 
 class Reads:
@@ -90,6 +92,74 @@ def test_loss_and_gradients_equal_the_textbook(task, examples, layers, fields):
             total = jnp.sqrt(sum(jnp.sum(g**2) for g in want_grads.values()))
             floor = 0.0 if "b_K" not in name else 1e-3 * total
             assert error <= 1e-12 * max(scale, floor), name
+
+
+@pytest.mark.parametrize("examples", [3, 40], ids=["no look-up", "look-up"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_read_positions_of_each_example_equal_the_textbook(examples, layers):
+    with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
+        task = Repeats(symbols=3, length=6, repeat_length=2, occurrences=2)
+        model = transformer.build(
+            task, layers=layers, d_model=8, heads=2, d_head=3, d_mlp=12, dtype="float64"
+        )
+        drawn = draw(task, jax.random.key(0), examples)
+        tokens, labels, read = (jnp.asarray(x) for x in drawn)
+        params = model.init(jax.random.key(0), tokens, read=read)["params"]
+        params = {
+            k: w + 0.3 * jnp.cos(jnp.arange(w.size)).reshape(w.shape)
+            for k, w in params.items()
+        }
+
+        def ours(params):
+            logits, _ = model.apply({"params": params}, tokens, read=read)
+            return cross_entropy(logits, labels).mean()
+
+        def theirs(params):
+            logits = textbook.logits(params, tokens, model=model)
+            chosen = jnp.take_along_axis(logits, read[..., None], 1)
+            chosen = jax.nn.log_softmax(chosen)
+            return -jnp.take_along_axis(chosen, labels[..., None], -1).mean()
+
+        (loss, grads), (want, want_grads) = (
+            jax.jit(jax.value_and_grad(f))(params) for f in (ours, theirs)
+        )
+        np.testing.assert_allclose(loss, want, rtol=1e-12)
+        for name, grad in grads.items():
+            scale = jnp.linalg.norm(want_grads[name])
+            assert jnp.linalg.norm(grad - want_grads[name]) <= 1e-11 * scale, name
+
+
+def test_dropout_thins_patterns_and_mlp_and_keeps_their_mean():
+    task = Modular(modulus=5)
+    model = transformer.build(task, d_model=8, heads=2, d_head=4, d_mlp=8)
+    tokens = jnp.asarray(task.pool()[0])
+    params = random_params(model, tokens)
+    plain, _ = model.apply({"params": params}, tokens)
+
+    @jax.jit
+    @jax.vmap
+    def dropped(key):
+        return model.apply({"params": params}, tokens, dropout=(0.3, key))[0]
+
+    found = dropped(jax.random.split(jax.random.key(0), 4000))
+    assert (np.ptp(found, axis=0) > 0).all()
+    none = model.apply({"params": params}, tokens, dropout=(0.0, jax.random.key(0)))[0]
+    np.testing.assert_allclose(none, plain, rtol=1e-6, atol=1e-6)
+    # Without MLP the logits are linear in the pattern: dropout is unbiased.
+    linear = transformer.build(
+        task, d_model=8, heads=2, d_head=4, d_mlp=8, attention_only=True
+    )
+    params = random_params(linear, tokens)
+    plain, _ = linear.apply({"params": params}, tokens)
+
+    @jax.jit
+    @jax.vmap
+    def thinned(key):
+        return linear.apply({"params": params}, tokens, dropout=(0.3, key))[0]
+
+    found = thinned(jax.random.split(jax.random.key(1), 4000))
+    error = np.abs(found.mean(0) - plain) / (np.std(found, 0) / np.sqrt(4000) + 1e-6)
+    assert error.max() < 5
 
 
 def test_activations_are_named_and_exist_at_read_positions():

@@ -221,8 +221,8 @@ class Transformer(nn.Module):
         """The stream at some positions; example axis 1 when their tokens are fixed."""
         if not isinstance(positions, tuple):
             if stream.place is None:
-                rows = jnp.take_along_axis(stream.rows, positions[..., None], axis=1)
-                return _Stream(rows, None)
+                rows = jax.vmap(lambda rows, where: rows[where])
+                return _Stream(rows(stream.rows, positions), None)
             place = jnp.take_along_axis(stream.place, positions, axis=1)
             return _Stream(stream.rows, place)
         where = np.array(positions)

@@ -1,0 +1,18 @@
+"""Three operations in one network: do their phase changes come apart?
+
+Addition, subtraction and multiplication modulo p, told by a task token, with an
+unembedding each; test loss for each.
+
+    python -m jaxgrok.sweep --grid sweeps/multitask.py
+"""
+
+from jaxgrok import grid
+
+
+def get_config(scale="auto"):
+    config = grid.base(scale, "multitask")
+    laptop = config.scale == "laptop"
+    config.train_fraction = (0.6,) if laptop else (0.3,)
+    config.seed = (0, 1, 2, 3)
+    config.steps = (4_000,) if laptop else (50_000,)
+    return config

@@ -1,0 +1,16 @@
+"""Which operations modulo p grok, and when? Random labels can only be memorised.
+
+    python -m jaxgrok.sweep --grid sweeps/operations.py
+"""
+
+from jaxgrok import grid
+
+
+def get_config(scale="auto"):
+    config = grid.base(scale)
+    laptop = config.scale == "laptop"
+    config.operation = ("x+y", "x-y", "x*y", "x/y", "x^2+xy+y^2", "random")
+    config.train_fraction = (0.8,) if laptop else (0.5,)
+    config.seed = (0, 1, 2)
+    config.steps = (5_000,) if laptop else (50_000,)
+    return config

@@ -1,0 +1,22 @@
+"""How long does a weak weight decay take? The budget grows as the decay falls.
+
+The post, at p = 113 and 30% of the pairs: 0.1 takes about 10 times as long as 1, 0.01
+about 60 times, and 0 never groks.
+
+    python -m jaxgrok.sweep --grid sweeps/weight_decays.py
+"""
+
+from jaxgrok import grid
+
+
+def get_config(scale="auto"):
+    config = grid.base(scale)
+    laptop = config.scale == "laptop"
+    config.weight_decay = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    unit = 1_000 if laptop else 20_000
+    budgets = (40, 40, 40, 20, 6, 3, 3) if laptop else (40, 40, 20, 10, 3, 1, 1)
+    config.steps = tuple(unit * n for n in budgets)
+    config.zip = "weight_decay, steps"
+    config.train_fraction = (0.6,) if laptop else (0.3,)
+    config.seed = (0, 1)
+    return config
