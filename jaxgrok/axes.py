@@ -19,6 +19,7 @@ from jaxgrok.fields import (
     article,
     axis_values,
     listed,
+    refuse_twice,
     unknown_field,
 )
 
@@ -26,14 +27,19 @@ Axes = dict[str, tuple[Any, ...]]
 
 
 class Point(NamedTuple):
-    """One cell to be: the static fields in which it differs, and its traced ones."""
+    """One cell to be: the static fields in which it differs, and its traced ones.
+
+    part: the part of the chain it comes from; "" without one.
+    """
 
     static: dict[str, Any]
     traced: dict[str, Any]
+    part: str = ""
 
     @property
     def values(self) -> dict[str, Any]:
-        return self.static | self.traced
+        """What an axis of this point can be: `part`, and its fields."""
+        return {"part": self.part} | self.static | self.traced
 
 
 def combine(values: Mapping[str, Any]) -> tuple[list[Point], Axes]:
@@ -41,9 +47,10 @@ def combine(values: Mapping[str, Any]) -> tuple[list[Point], Axes]:
 
     Raises ValueError for a field that cannot be an axis, and for axes that do not fit.
     """
-    base = {name: axis_values(name, values[name]) for name in TRACED}
-    base = _static_axes(values) | base
     zipped = tuple(n.strip() for n in values["zip"].split(",") if n.strip())
+    base = _static_axes(values) | {
+        name: axis_values(name, values[name], zipped=name in zipped) for name in TRACED
+    }
     for name in zipped:
         if name not in base:
             raise ValueError(f"zip: {unknown_field(name, base)}")
@@ -53,7 +60,8 @@ def combine(values: Mapping[str, Any]) -> tuple[list[Point], Axes]:
         for name, other in _EITHER.items():
             if overrides.get(name) and other not in overrides:
                 fields[other] = ()
-        points += list(_combine(fields, values, zipped))
+        found = _combine(fields, values, zipped)
+        points += [point._replace(part=part) for point in found]
     if zipped or values["chain"]:
         return points, {}
     shown = {name: axis for name, axis in base.items() if axis}
@@ -99,9 +107,7 @@ def _static_axes(values: Mapping[str, Any]) -> Axes:
 def _distinct(name: str, axis: tuple[Any, ...]) -> tuple[Any, ...]:
     if not axis:
         raise ValueError(f"{name}=() is empty; give at least one value")
-    if len(set(axis)) < len(axis):
-        twice = next(value for value in axis if axis.count(value) > 1)
-        raise ValueError(f"{name}={axis!r} holds {twice!r} twice; drop one")
+    refuse_twice(name, axis)
     return axis
 
 

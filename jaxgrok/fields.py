@@ -94,8 +94,11 @@ def static_value(name: str, value: Any, default: Any) -> Any:
     return kind(value)
 
 
-def axis_values(name: str, axis: Any) -> tuple[Any, ...]:
-    """Check an axis; its values as int or float, so that 1 and 1.0 are one value."""
+def axis_values(name: str, axis: Any, *, zipped: bool = False) -> tuple[Any, ...]:
+    """Check an axis; its values as int or float, so that 1 and 1.0 are one value.
+
+    A value may stand twice only where the axis is zipped with another.
+    """
     refuse_other_than_tuple(name, axis)
     field = name.rsplit(".", 1)[-1]
     whole = field in ("seed", "n_train", "steps")
@@ -104,10 +107,16 @@ def axis_values(name: str, axis: Any) -> tuple[Any, ...]:
         if not good or isinstance(value, bool) or not math.isfinite(value):
             kind = "whole numbers" if whole else "finite numbers"
             raise ValueError(f"{name}={value!r} is not allowed; the axis takes {kind}")
+    if not zipped:
+        refuse_twice(name, axis)
+    return tuple(int(v) if whole else float(v) for v in axis)
+
+
+def refuse_twice(name: str, axis: tuple[Any, ...]) -> None:
+    """Raise ValueError for an axis that holds a value twice."""
     if len(set(axis)) < len(axis):
         twice = next(value for value in axis if axis.count(value) > 1)
         raise ValueError(f"{name}={axis!r} holds {twice!r} twice; drop one")
-    return tuple(int(v) if whole else float(v) for v in axis)
 
 
 def refuse_other_than_tuple(name: str, axis: Any) -> None:

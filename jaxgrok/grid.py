@@ -178,13 +178,15 @@ def _cell(point: Point, program: Program, names: tuple[str, ...]) -> Cell:
     n_train = 0 if program.online else _n_train(traced, program.task)
     lane = {k: v for k, v in traced.items() if k != "train_fraction"}
     lane["n_train"] = n_train
-    decisive, values = program.decisive, point.values
+    decisive = program.decisive
+    # A static field that other parts of a chain set has the sweep's value here.
+    known = {n: v for n, v in program.values.items() if n not in TRACED} | point.values
     kin = _hash(decisive | {k: v for k, v in lane.items() if k != "steps"})
     pool = is_pool(program.task) and not program.online
     return Cell(
         id=_hash(decisive | lane),
         kin=kin,
-        axes={label(name): values.get(name, math.nan) for name in names},
+        axes={label(name): known.get(name, math.nan) for name in names},
         static=point.static,
         lane=lane,
         tested=n_train < program.task.pool_size if pool else True,

@@ -146,8 +146,8 @@ def _setup(
     fields = {name: values[name] for name in SETUP}
     if values["regime"] == "online" and values["batch_size"] < 1:
         raise ValueError(
-            f"batch_size={values['batch_size']} is not enough: online training needs at "
-            "least 1 example a step"
+            f"batch_size={values['batch_size']} is not enough: online training needs "
+            "at least 1 example a step"
         )
     if fields["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
         raise ValueError(

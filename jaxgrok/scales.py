@@ -130,7 +130,8 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "post": _SAMPLED
         | {"model": "mlp", "d_mlp": 256, "n_train": (1_000,), "steps": (50_000,)},
         "laptop": _SAMPLED
-        | {"model": "mlp", "d_mlp": 128, "bits": 30, "n_train": (500,)},
+        | {"model": "mlp", "d_mlp": 128, "bits": 20, "n_train": (800,)}
+        | {"learning_rate": (3e-3,)},
     },
     "multitask": {"post": {}, "laptop": _LAPTOP_MODULAR},
 }

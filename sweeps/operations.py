@@ -1,6 +1,6 @@
 """Which operations modulo p grok, and when? Random labels can only be memorised.
 
-    python -m jaxgrok.sweep --grid sweeps/operations.py
+python -m jaxgrok.sweep --grid sweeps/operations.py
 """
 
 from jaxgrok import grid

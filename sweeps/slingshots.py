@@ -1,4 +1,4 @@
-"""Slingshots come from float32's log_softmax: three arithmetics of one loss, same seeds.
+"""Slingshots come from float32's log_softmax: one loss in three arithmetics.
 
 In full batches and in minibatches: the post saw rarer and milder spikes with
 minibatches even in float64.

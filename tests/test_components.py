@@ -149,7 +149,8 @@ def test_parts_of_a_chain_may_differ_in_static_fields(tmp_path):
     ]
     dataset = jaxgrok.run(config, tmp_path, quiet=True)
     assert dataset.train_loss.dims == ("cell", "step")
-    assert dataset.optimiser.values.tolist()[2] == "sgd"
+    assert dataset.optimiser.values.tolist() == ["adamw"] * 2 + ["sgd"] + ["adamw"] * 2
+    assert dataset.part.values.tolist() == ["adamw"] * 2 + ["sgd"] + ["mlp"] * 2
     assert np.isfinite(dataset.train_loss).all()
     # Matrices that a model lacks are NaN, not another's.
     squares = dataset.sum_of_squares.sel(matrix="mlp.W_in")

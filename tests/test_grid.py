@@ -99,6 +99,15 @@ def test_zip_goes_in_step_and_has_no_dims():
     ]
 
 
+def test_zipped_axes_may_hold_a_value_twice():
+    config = tiny.config(weight_decay=(0.1, 1.0, 2.0), steps=(80, 40, 40))
+    with pytest.raises(ValueError, match="holds 40 twice"):
+        grid.resolve(config)
+    config.zip = "weight_decay, steps"
+    budgets = [cell.lane["steps"] for cell in grid.resolve(config).cells]
+    assert budgets == [80, 40, 40]
+
+
 def test_chain_is_one_product_after_another():
     config = chained(
         weak={"weight_decay": (0.1,), "steps": (80,)},
@@ -107,7 +116,8 @@ def test_chain_is_one_product_after_another():
     config.seed = (0, 1)
     found = grid.resolve(config)
     assert found.dims == {}
-    assert found.axes == ("budget", "weight_decay", "train_fraction", "seed")
+    assert found.axes == ("part", "budget", "weight_decay", "train_fraction", "seed")
+    assert [c.axes["part"] for c in found.cells] == ["weak"] * 2 + ["strong"] * 4
     seen = [
         (c.axes["budget"], c.axes["weight_decay"], c.axes["seed"]) for c in found.cells
     ]

@@ -319,7 +319,7 @@ BAD_TASKS = [
     ),
     (["--grid.task=digits", "--grid.model=mlp"], "model='mlp' cannot read this task"),
     (["--grid.task=digits"], "train_fraction=0.5 needs a task whose examples can be"),
-    (["--grid.regime=online"], "batch_size=0 is not enough: online training needs at"),
+    (["--grid.regime=online"], "batch_size=0 is not enough: online training needs"),
     (["--grid.regime=both"], "regime='both' must be one of finite, online"),
     (["--grid.optimiser=lion"], "optimiser='lion' must be one of adamw, adam, sgd"),
     (["--grid.momentum=(1.0,)"], "momentum=1.0 is not allowed; it must be in [0, 1)"),

@@ -48,3 +48,16 @@ def logits(params, tokens, *, model):
         h = jax.nn.relu(h) if model.activation == "relu" else jax.nn.gelu(h)
         x = x + h @ params[f"{name}.mlp.W_out"] + bias(f"{name}.mlp.b_out")
     return norm(x, "ln_final") @ params["unembed.W_U"] + bias("unembed.b_U")
+
+
+def mlp_logits(params, tokens, *, task):
+    """Logits [examples, 1, vocab] of the 2-layer MLP, from one-hots or signs."""
+    free = [pos for pos, token in enumerate(task.fixed_tokens) if token is None]
+    given = tokens[:, jnp.array(free)]
+    W_in = params["mlp.W_in"]
+    if task.mlp_input == "sum":
+        x = jax.nn.one_hot(given, W_in.shape[0], dtype=W_in.dtype).sum(1)
+    else:
+        x = (2 * given - 1).astype(W_in.dtype)
+    post = jax.nn.relu(x @ W_in + params["mlp.b_in"])
+    return (post @ params["mlp.W_out"] + params["mlp.b_out"])[:, None]

@@ -1,4 +1,7 @@
-"""Memorise and grok steps along the one axis that a sweep varies besides its seeds."""
+"""Memorise and grok steps along the one axis that a sweep varies besides its seeds.
+
+In a chain that axis is its parts, where each of them is one setting.
+"""
 
 import numpy as np
 import xarray as xr
@@ -23,15 +26,18 @@ _TWINS = {"train_fraction", "n_train"}
 
 def varied_axis(dataset: xr.Dataset) -> str | None:
     """The only axis, beside the seed and a budget, of several values; or None."""
-    names = [
-        name
+    columns = {
+        name: values_along(dataset, name).astype(str)
         for name in axis_names(dataset)
         if name not in ("seed", "budget")
-        and len(np.unique(values_along(dataset, name))) > 1
-    ]
-    if set(names) == _TWINS:
+    }
+    varied = {name: col for name, col in columns.items() if len(set(col)) > 1}
+    if set(varied) == _TWINS:
         return "train_fraction"
-    return names[0] if len(names) == 1 else None
+    if "part" in varied:
+        settings = set(zip(*varied.values(), strict=True))
+        return "part" if len(settings) == len(set(varied["part"])) else None
+    return next(iter(varied)) if len(varied) == 1 else None
 
 
 def steps(dataset: xr.Dataset) -> Figure:
@@ -44,7 +50,7 @@ def steps(dataset: xr.Dataset) -> Figure:
     axis = varied_axis(dataset)
     if axis is None:
         raise ValueError("not exactly one axis is varied besides the seed")
-    values, place = np.unique(values_along(dataset, axis), return_inverse=True)
+    values, place = _places(values_along(dataset, axis))
     figure = Figure(
         figsize=(max(5.2, 0.55 * len(values) + 2.8), 3.8), layout="constrained"
     )
@@ -65,12 +71,22 @@ def steps(dataset: xr.Dataset) -> Figure:
     if upright:
         for tick in axes.get_xticklabels():
             tick.set_horizontalalignment("right")
-    axes.set(xlabel=AXIS_NAMES.get(axis, axis.replace("_", " ")), ylabel="step")
+    label = "" if axis == "part" else AXIS_NAMES.get(axis, axis.replace("_", " "))
+    axes.set(xlabel=label, ylabel="step")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda at, _: short(at)))
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(dataset.attrs.get("title", ""), fontsize=10)
     figure.legend(loc="outside right center", fontsize=8, frameon=False)
     return figure
+
+
+def _places(column: NDArray) -> tuple[NDArray, NDArray]:
+    """The values of an axis, and the place of each cell's: words in their own order."""
+    values, place = np.unique(column, return_inverse=True)
+    if column.dtype.kind == "f":
+        return values, place
+    order = list(dict.fromkeys(column.tolist()))
+    return np.array(order), np.array([order.index(value) for value in column])
 
 
 def _draw(

@@ -1,0 +1,31 @@
+"""Which optimisers and regularisers grok? One setting each, and one without any.
+
+AdamW's decay is decoupled; that of Adam and SGD is L2. The steps of SGD scale with the
+gradient, so it needs a rate that still moves a network whose loss is near 0.
+
+    python -m jaxgrok.sweep --grid sweeps/optimisers.py
+"""
+
+from jaxgrok import grid
+
+
+def get_config(scale="auto"):
+    config = grid.base(scale)
+    laptop = config.scale == "laptop"
+    config.train_fraction = (0.7,) if laptop else (0.3,)
+    config.seed = (0, 1)
+    config.steps = (10_000,) if laptop else (100_000,)
+    none = {"weight_decay": (0.0,)}
+    sgd = {"optimiser": "sgd", "learning_rate": (0.1,), "weight_decay": (1e-4,)}
+    config.chain = {
+        "AdamW": {"weight_decay": (1.0,)},
+        "AdamW on matrices": {"weight_decay": (1.0,), "decay_on": "W_*"},
+        "AdamW on embeddings": {"weight_decay": (1.0,), "decay_on": "W_E,W_U"},
+        "Adam + L2": {"optimiser": "adam", "weight_decay": (1e-3,)},
+        "SGD + L2": sgd,
+        "momentum + L2": sgd | {"momentum": (0.9,)},
+        "Adam + L1": none | {"l1": (1e-5,)},
+        "Adam + dropout": none | {"dropout": (0.1,)},
+        "Adam alone": none,
+    }
+    return config
