@@ -69,7 +69,7 @@ def _draw(axes: Axes, dataset: xr.Dataset, cell: int) -> None:
     parts = of_components(dataset, "component_test_loss")[cell]
     axes.set_yscale("log")
     for name, colour, part in zip(
-        dataset["component"].values, colours(len(parts)), parts, strict=True
+        dataset["component"].values, colours(len(parts) + 1)[1:], parts, strict=True
     ):
         axes.plot(step, _positive(part), color=colour, lw=1.1, label=str(name))
         found = phase_change(step, part)

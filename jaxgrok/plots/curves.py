@@ -82,9 +82,14 @@ def curve(dataset: xr.Dataset, name: str) -> NDArray:
     return values.reshape(-1, dataset.sizes["step"])
 
 
-def cell_names(dataset: xr.Dataset, chosen: list[int]) -> tuple[list[str], str]:
-    """A name for each cell, of the axes that tell them apart, and what is common."""
-    axes = axis_names(dataset)
+def cell_names(
+    dataset: xr.Dataset, chosen: list[int], *, without: str = ""
+) -> tuple[list[str], str]:
+    """A name for each cell, of the axes that tell them apart, and what is common.
+
+    without: an axis to leave out.
+    """
+    axes = [axis for axis in axis_names(dataset) if axis != without]
     parts = {
         axis: [
             f"{AXIS_NAMES.get(axis, axis)} {value}"

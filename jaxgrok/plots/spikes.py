@@ -22,7 +22,8 @@ def spikes(dataset: xr.Dataset) -> Figure:
     settings, the first.
     """
     groups = _settings(dataset)[:MOST_PANELS]
-    titles, common = cell_names(dataset, [int(cells[0]) for cells in groups])
+    firsts = [int(cells[0]) for cells in groups]
+    titles, common = cell_names(dataset, firsts, without="seed")
     columns = min(3, len(groups))
     rows = -(-len(groups) // columns)
     figure = Figure(

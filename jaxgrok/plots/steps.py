@@ -43,14 +43,16 @@ def varied_axis(dataset: xr.Dataset) -> str | None:
 def steps(dataset: xr.Dataset) -> Figure:
     """Step at which each seed memorises and groks, and their medians, along an axis.
 
-    An open triangle at the top is a seed that had not within its budget: no number. A
-    median is drawn where most seeds have one. Values of the axis are evenly spaced.
+    An open triangle is a seed that had not within its budget, at that budget: no step.
+    A median is drawn where most seeds have one. Values of the axis are evenly spaced.
     Raises ValueError where not exactly one axis is varied.
     """
     axis = varied_axis(dataset)
     if axis is None:
         raise ValueError("not exactly one axis is varied besides the seed")
-    values, place = _places(values_along(dataset, axis))
+    column = values_along(dataset, axis)
+    values, place = _places(column)
+    ordered = column.dtype.kind == "f"
     figure = Figure(
         figsize=(max(5.2, 0.55 * len(values) + 2.8), 3.8), layout="constrained"
     )
@@ -64,7 +66,9 @@ def steps(dataset: xr.Dataset) -> Figure:
         _draw(axes, at[known], found[known], finished[known], label, colour)
         medians = [_median(found[known & (place == i)]) for i in range(len(values))]
         where = np.arange(len(values)) + 0.12 * side
-        axes.plot(where, medians, "-", color=colour, lw=1.2, alpha=0.7)
+        # A line joins numbers; words have nothing between them.
+        mark = {"ls": "-"} if ordered else {"ls": "", "marker": "_", "ms": 12}
+        axes.plot(where, medians, color=colour, lw=1.2, alpha=0.7, **mark)
     names = value_names(values)
     upright = max(map(len, names)) > 6
     axes.set_xticks(range(len(values)), names, rotation=30 if upright else 0)
@@ -110,7 +114,7 @@ def _draw(
             color=colour,
             mfc="none",
             ms=6,
-            label=f"not within its budget ({label})",
+            label=f"{label}: not within its budget",
         )
 
 
