@@ -552,3 +552,16 @@ def test_nothing_measured_at_all():
 def test_a_table_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"lead has shape \(3, 2\).*\(2, 3\)"):
         phase_share(SHARE, np.transpose(LEAD), **AXES)
+
+
+def test_a_figure_that_a_network_has_nothing_for_is_refused():
+    task, model = programs.build(dict(config(model="mlp", d_mlp=16)))
+    params = model.init(jax.random.key(0), task.pool()[0])["params"]
+    network = read(task, model, params)
+    found = circuit(network)
+    assert "attention" not in dict(figures(network, found))
+    assert list(dict(figures(network, found, names=["neurons_2d"]))) == ["neurons_2d"]
+    with pytest.raises(ValueError, match="'attention' shows attention, which this"):
+        next(figures(network, found, names=["attention"]))
+    with pytest.raises(ValueError, match="'nothing' is unknown; there are embedding"):
+        next(figures(network, found, names=["nothing"]))

@@ -145,6 +145,23 @@ def test_a_sweep_without_snapshots(tmp_path, capsys):
     assert code == 2 and "is not a run directory" in err
 
 
+def test_an_mlp_has_neurons_and_no_attention(tmp_path, capsys):
+    wanted = tiny.config(model="mlp", steps=(10,), snapshots="all", d_mlp=16)
+    jaxgrok.run(wanted, tmp_path / "r", quiet=True)
+    code, out, _ = _main(capsys, tmp_path / "r", "--cell", "0")
+    assert code == 0 and "neurons in clusters" in out
+    (folder,) = (tmp_path / "r" / "circuits").iterdir()
+    names = {path.stem for path in folder.glob("*.png")}
+    assert "neurons_2d" in names and "attention" not in names
+    facts = json.loads((folder / "circuit.json").read_text())
+    assert len(facts["neuron_frequency"]) == 16
+    asked = ("--cell", "0", "--figures", "attention", "--out", str(tmp_path / "no"))
+    code, out, err = _main(capsys, tmp_path / "r", *asked)
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    assert "'attention' shows attention, which this network has not" in err
+    assert not (tmp_path / "no").exists()
+
+
 def test_a_task_without_a_fourier_reading(tmp_path, capsys):
     wanted = tiny.config(operation="x^2+y^2", steps=(10,), snapshots="all")
     jaxgrok.run(wanted, tmp_path / "r", quiet=True)

@@ -114,19 +114,24 @@ def observations(measures: Measures) -> dict[str, Any]:
       end, then fell below LOST of its own peak: step and height of the peak, and the
       end.
     - attention_to_equals: of each head, at the start (a third, untrained), at its
-      lowest and at the largest after that, both with their steps, and at the end.
+      lowest and at the largest after that, both with their steps, and at the end; None
+      without attention.
     """
     steps = np.asarray(measures["steps"])
     return {
         "norms_meet": _norms_meet(measures, steps),
         "train_loss_drop": _train_loss_drop(measures, steps),
         "competition": _competition(measures["cos_coefficients"], steps),
-        "attention_to_equals": _attention(measures["attention_to_equals"], steps),
+        "attention_to_equals": _attention(measures.get("attention_to_equals"), steps),
     }
 
 
-def _attention(attention: np.ndarray, steps: np.ndarray) -> dict[str, list]:
-    """Lists over heads, from [snaps, heads]."""
+def _attention(
+    attention: np.ndarray | None, steps: np.ndarray
+) -> dict[str, list] | None:
+    """Lists over heads, from [snaps, heads]; None without attention."""
+    if attention is None:
+        return None
     lows = attention.argmin(0)
     later = np.arange(len(steps))[:, None] >= lows[None]
     tops = np.where(later, attention, -1).argmax(0)
