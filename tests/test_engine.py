@@ -212,3 +212,39 @@ def test_restore_needs_room(group):
     small = Engine(group.setup, block_width=2, blocks=1)
     with pytest.raises(ValueError, match="no room for 3 lanes"):
         small.restore(engine.snapshot())
+
+
+SAMPLED = {"task": "digits", "digits": 2, "train_fraction": (), "test_size": 16}
+REGIMES = {
+    "online": SAMPLED | {"regime": "online", "batch_size": 8},
+    "minibatches": SAMPLED | {"n_train": (20,), "batch_size": 8},
+    "repeats": {
+        "task": "repeats",
+        "symbols": 4,
+        "length": 8,
+        "repeat_length": 3,
+        "occurrences": 2,
+        "train_fraction": (),
+        "n_train": (20,),
+        "test_size": 16,
+        "layers": 2,
+    },
+    "dropout": {"dropout": (0.1,), "l1": (1e-4,)},
+    "momentum": {"optimiser": "sgd", "momentum": (0.9,), "decay_on": "W_*"},
+    "mlp": {"model": "mlp"},
+    "multitask": {"task": "multitask", "operations": "x+y,x*y"},
+}
+
+
+@pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
+def test_every_regime_and_optimiser_is_blind_to_lanes_too(fields):
+    group = tiny.group(**fields, seed=(0, 1, 2), weight_decay=(0.01,))
+    one = Engine(group.setup, block_width=2, blocks=1)
+    alone = {c.id: curves(one, group, [c])[c.id] for c in group.cells}
+    assert all(np.isfinite(rows).all() for rows in alone.values())
+    assert len({rows[-1, 0].item() for rows in alone.values()}) == 3
+    crowd = Engine(group.setup, block_width=2, blocks=2)
+    same(curves(crowd, group, group.cells[::-1], pieces=3), alone)
+    poisoned = curves(one, group, group.cells, poison={group.cells[0].id})
+    assert np.isnan(poisoned.pop(group.cells[0].id)[-1, 0])
+    same(poisoned, alone)
