@@ -133,7 +133,10 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         | {"model": "mlp", "d_mlp": 128, "bits": 20, "n_train": (800,)}
         | {"learning_rate": (3e-3,)},
     },
-    "multitask": {"post": {}, "laptop": _LAPTOP_MODULAR},
+    "multitask": {
+        "post": {},
+        "laptop": _LAPTOP_MODULAR | {"d_model": 64, "d_head": 16, "d_mlp": 256},
+    },
 }
 """For each task and scale, what differs from POST."""
 SCALES = ("post", "laptop")

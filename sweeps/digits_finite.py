@@ -1,0 +1,23 @@
+"""Sums from a few examples: memorised in hundreds of steps, understood in thousands.
+
+laptop: 2-digit numbers, 150 to 300 of the 10,000 sums. post: 5-digit numbers and 700
+examples, at a rate and decay that are guesses, since those of its saved run are not
+known (LOG has what was tried before).
+
+    python -m jaxgrok.sweep --grid sweeps/digits_finite.py
+"""
+
+from jaxgrok import grid
+
+
+def get_config(scale="auto"):
+    config = grid.base(scale, "digits")
+    laptop = config.scale == "laptop"
+    config.n_train = (150, 200, 300) if laptop else (700,)
+    config.learning_rate = (2e-3,) if laptop else (1e-3,)
+    config.weight_decay = (2.0,) if laptop else (0.3, 1.0)
+    config.seed = (0, 1, 2, 3)
+    config.steps = (10_000,) if laptop else (20_000,)
+    config.steps_past_grok = 1_000
+    config.eval_every = 50 if laptop else 100
+    return config
