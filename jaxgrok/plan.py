@@ -139,14 +139,10 @@ def describe(grid: Grid, blocks: int | None) -> str:
         engine = build(group, len(group.cells), blocks)
         calibrate(engine, group, pace)
         lanes = max(lanes, engine.lanes)
-        n_train = sorted({cell.lane["n_train"] for cell in group.cells})
-        few = len(n_train) <= 3
-        shown = ", ".join(map(str, n_train)) if few else f"{n_train[0]} … {n_train[-1]}"
         lines.append(
-            f"  group {len(lines) + 1}: {len(group.cells)} cells, n_train {shown} "
-            f"padded to {group.setup.train_size}, {engine.lanes // engine.width} "
-            f"blocks × {engine.width} lanes on {engine.devices} devices, "
-            f"{size(engine.memory)} a device, "
+            f"  group {len(lines) + 1}: {len(group.cells)} cells, {_examples(group)}, "
+            f"{engine.lanes // engine.width} blocks × {engine.width} lanes on "
+            f"{engine.devices} devices, {size(engine.memory)} a device, "
             f"about {duration(pace.left(group.cells, {}))}"
         )
     seconds = pace.left(grid.cells, {})
@@ -163,6 +159,18 @@ def describe(grid: Grid, blocks: int | None) -> str:
         *warnings(grid, seconds, snapshots),
     ]
     return "\n".join(total)
+
+
+def _examples(group: Group) -> str:
+    """What a group trains on, in words."""
+    setup = group.setup
+    if setup.regime == "online":
+        return f"{setup.batch_size} fresh examples a step"
+    n_train = sorted({cell.lane["n_train"] for cell in group.cells})
+    few = len(n_train) <= 3
+    shown = ", ".join(map(str, n_train)) if few else f"{n_train[0]} … {n_train[-1]}"
+    words = f"n_train {shown} padded to {setup.train_size}"
+    return f"{words} in batches of {setup.batch_size}" if setup.batch_size else words
 
 
 def build(group: Group, cells: int, blocks: int | None) -> Engine:
