@@ -71,7 +71,7 @@ def squares(
         judged = inside & np.isin(labels, PHASES) & (labels != "untested")
         steps = grok_step[judged].astype(float)
         tested[square], grokked[square] = len(steps), np.isfinite(steps).sum()
-        median[square] = censored_median(steps)
+        median[square] = _censored_median(steps)
         ran_on = judged & np.isnan(grok_step.astype(float)) & (labels != "diverged")
         if ran_on.any():
             budget[square] = followed[ran_on].min()
@@ -169,13 +169,13 @@ def _followed(dataset: xr.Dataset) -> NDArray:
     return np.fmin(budget, last.values.ravel())
 
 
-def censored_median(steps: NDArray) -> float:
+def _censored_median(steps: NDArray) -> float:
     """The median with NaN as later than any; of two middle ones, a finite lower one."""
     if not len(steps):
         return np.nan
     ranked = np.sort(steps)
     low, high = ranked[(len(ranked) - 1) // 2], ranked[len(ranked) // 2]
-    return float((low + high) / 2 if np.isfinite(high) else low)
+    return (low + high) / 2 if np.isfinite(high) else low
 
 
 def grok_text(gathered: Squares, row: int, column: int) -> str:

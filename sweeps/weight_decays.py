@@ -14,9 +14,9 @@ def get_config(scale="auto"):
     laptop = config.scale == "laptop"
     config.weight_decay = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     unit = 1_000 if laptop else 20_000
-    budgets = (40, 40, 40, 20, 6, 3, 3) if laptop else (40, 40, 20, 10, 3, 1, 1)
+    budgets = (40, 40, 40, 20, 10, 3, 3) if laptop else (40, 40, 20, 10, 3, 1, 1)
     config.steps = tuple(unit * n for n in budgets)
     config.zip = "weight_decay, steps"
-    config.train_fraction = (0.6,) if laptop else (0.3,)
-    config.seed = (0, 1)
+    config.train_fraction = (0.65,) if laptop else (0.3,)
+    config.seed = (0, 1, 2)
     return config

@@ -1,0 +1,58 @@
+"""Every grid file that is shipped runs to its end, in a quick form of itself."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxgrok
+from jaxgrok.fields import TRACED
+
+FILES = sorted((Path(__file__).parent.parent / "sweeps").glob("*.py"))
+SMALL = {
+    "modulus": 7,
+    "digits": 2,
+    "symbols": 4,
+    "length": 8,
+    "repeat_length": 3,
+    "occurrences": 2,
+    "small": 3,
+    "large": 3,
+    "entries": 4,
+    "bits": 8,
+    "test_size": 16,
+    "d_model": 8,
+    "heads": 1,
+    "d_head": 4,
+    "d_mlp": 8,
+    "eval_every": 10,
+    "steps_past_grok": 0,
+    "snapshot_every": 10,
+    "block_width": 2,
+}
+
+
+def quick(config):
+    """The same sweep with tiny sizes, 10 steps, the first seed, few programs."""
+    config.update(SMALL)
+    config.seed = config.seed[:1]
+    config.steps = tuple(10 for _ in config.steps)
+    config.n_train = config.n_train and (20,)
+    config.train_fraction = config.train_fraction and (0.5,)
+    for name, value in config.items():
+        if isinstance(value, tuple) and name not in TRACED:
+            config[name] = (value[0], value[-1])  # a program each
+    if config.batch_size:
+        config.batch_size = 8
+    return config
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_grid_file_runs(file, tmp_path):
+    config = quick(runpy.run_path(str(file))["get_config"]("laptop"))
+    dataset = jaxgrok.run(config, tmp_path, blocks=1, quiet=True)
+    assert (dataset.status == "done").all()
+    assert np.isfinite(dataset.final_train_loss).all()
+    assert (dataset.steps == 10).all()
+    assert (tmp_path / "plots" / "phase_diagram.png").stat().st_size > 5_000
