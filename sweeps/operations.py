@@ -10,6 +10,7 @@ def get_config(scale="auto"):
     config = grid.base(scale)
     laptop = config.scale == "laptop"
     config.operation = ("x+y", "x-y", "x*y", "x/y", "x^2+xy+y^2", "random")
+    config.weight_decay = (0.3,) if laptop else (1.0,)
     config.train_fraction = (0.8,) if laptop else (0.5,)
     config.seed = (0, 1, 2)
     config.steps = (5_000,) if laptop else (50_000,)

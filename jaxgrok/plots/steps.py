@@ -7,10 +7,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from jaxgrok.plots.ticks import value_names
+from jaxgrok.plots.ticks import round_steps, value_names
 from jaxgrok.squares import (
     AXIS_NAMES,
     axis_names,
@@ -76,7 +75,9 @@ def steps(dataset: xr.Dataset) -> Figure:
             tick.set_horizontalalignment("right")
     label = "" if axis == "part" else AXIS_NAMES.get(axis, axis.replace("_", " "))
     axes.set(xlabel=label, ylabel="step")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda at, _: short(at)))
+    ticks = round_steps(*axes.get_ylim())
+    axes.set_yticks(ticks, labels=[short(tick) for tick in ticks])
+    axes.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(dataset.attrs.get("title", ""), fontsize=10)
     figure.legend(loc="outside right center", fontsize=8, frameon=False)
