@@ -19,7 +19,8 @@ LABELS = (*PHASES, "failed", "pending")
 AXIS_NAMES = {
     "weight_decay": "weight decay",
     "train_fraction": "train fraction",
-    "n_train": "training pairs n_train",
+    "n_train": "training examples n_train",
+    "batch_size": "batch size",
     "learning_rate": "learning rate",
 }
 """How figures name an axis, where not by its field."""

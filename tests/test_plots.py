@@ -208,7 +208,7 @@ def test_n_train_may_be_an_axis():
     assert found.over == ("seed",)
     np.testing.assert_array_equal(found.median, squares(_dataset()).median)
     figure = phase_diagram(_dataset(), y="n_train")
-    assert figure.axes[0].get_ylabel() == "training pairs n_train"
+    assert figure.axes[0].get_ylabel() == "training examples n_train"
 
 
 def test_an_unknown_axis_or_phase_is_refused():

@@ -565,3 +565,18 @@ def test_a_figure_that_a_network_has_nothing_for_is_refused():
         next(figures(network, found, names=["attention"]))
     with pytest.raises(ValueError, match="'nothing' is unknown; there are embedding"):
         next(figures(network, found, names=["nothing"]))
+
+
+def test_without_key_frequencies_the_clusters_are_shown():
+    row = {"order": 11, "key_frequencies": (), "grok_step": 100}
+    table = [
+        row | {"seed": 0, "clusters": {1: 4, 3: 2}},
+        row | {"seed": 1, "clusters": {}},
+    ]
+    figure = seeds(table)
+    raster, how_many = figure.axes[0], figure.axes[1]
+    squares = [(p.get_x() + 0.45, p.get_y() + 0.4) for p in raster.patches]
+    np.testing.assert_allclose(sorted(squares), [(1, 0), (3, 0)])
+    assert how_many.get_xlabel() == "clusters"
+    table[1]["key_frequencies"] = (2,)
+    assert seeds(table).axes[1].get_xlabel() == "key frequencies"

@@ -146,6 +146,7 @@ def scale_steps(panels: Sequence[Axes], dataset: xr.Dataset, chosen: list[int]) 
         axes.set_xlabel("step")
         if early:
             axes.set_xscale("symlog", linthresh=first, linscale=0.5)
+            axes.set_xlim(-first / 2, 1.2 * step[-1])
             axes.set_xlabel(f"step (log scale, linear below {short(first)})")
             axes.set_xticks([0, *round_steps(first, step[-1])])
             axes.minorticks_off()

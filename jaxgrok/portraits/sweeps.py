@@ -30,6 +30,7 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     table: one row a network, in the order drawn, with `order` (n), `key_frequencies`,
     `clusters` {frequency: its neurons or their number} and `grok_step` (None or NaN: it
     did not grok). Rows are named by `seed` or, where that is not unique, by `cell`.
+    Where no row has a key frequency, those with a cluster are shown in their stead.
     """
     if not table:
         raise ValueError("table is empty: one row a network is needed")
@@ -42,15 +43,16 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     raster = figure.add_subplot(grid[0, 0])
     others = [figure.add_subplot(grid[0, i], sharey=raster) for i in (1, 2, 3)]
     below = figure.add_subplot(grid[1, 0], sharex=raster)
-    scale = _raster(raster, table)
-    _how_many(others[0], table)
+    shown, what = _shown(table)
+    scale = _raster(raster, table, shown)
+    _how_many(others[0], shown, what)
     _cluster_sizes(others[1], table, scale)
     _grok_steps(others[2], table)
     kind, names = _row_names(table)
     raster.set_yticks(range(len(table)), names)
     raster.set(ylim=(len(table) - 0.4, -0.6), ylabel=kind)
     raster.tick_params(labelbottom=False)
-    _by_frequency(below, table)
+    _by_frequency(below, shown)
     below.set_ylabel(f"{kind}s")
     for axes in (raster, *others, below):
         axes.tick_params(labelsize=7 if side >= 0.16 else 6)
@@ -62,7 +64,7 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     beside.set_axis_off()
     inset = beside.inset_axes((0.1, 0.55, 0.8, 0.16))
     bar = figure.colorbar(scale, cax=inset, orientation="horizontal")
-    bar.set_label("neurons in the cluster of a key frequency (0: it has none)")
+    bar.set_label("neurons in the cluster of a frequency (0: it has none)")
     bar.outline.set_visible(False)
     inset.tick_params(labelsize=7)
     return figure
@@ -85,9 +87,20 @@ def _sizes(row: Mapping[str, Any]) -> dict[int, int]:
     }
 
 
-def _raster(axes: Axes, table: Sequence[Mapping[str, Any]]) -> ScalarMappable:
-    """A square for every key frequency of every row, coloured by its cluster."""
-    at = [(row, k) for row in range(len(table)) for k in table[row]["key_frequencies"]]
+def _shown(table: Sequence[Mapping[str, Any]]) -> tuple[list[list[int]], str]:
+    """The frequencies of every row that are shown, and what they are."""
+    keys = [[int(k) for k in row["key_frequencies"]] for row in table]
+    if any(keys):
+        return keys, "key frequencies"
+    clusters = [sorted(_sizes(row)) for row in table]
+    return (clusters, "clusters") if any(clusters) else (keys, "key frequencies")
+
+
+def _raster(
+    axes: Axes, table: Sequence[Mapping[str, Any]], shown: Sequence[Sequence[int]]
+) -> ScalarMappable:
+    """A square for every frequency shown, coloured by its cluster."""
+    at = [(row, k) for row in range(len(table)) for k in shown[row]]
     sizes = [_sizes(table[row]).get(k, 0) for row, k in at]
     scale = ScalarMappable(Normalize(0, max([*sizes, 1])), "viridis_r")
     for (row, k), size in zip(at, sizes, strict=True):
@@ -108,11 +121,11 @@ def _raster(axes: Axes, table: Sequence[Mapping[str, Any]]) -> ScalarMappable:
     return scale
 
 
-def _how_many(axes: Axes, table: Sequence[Mapping[str, Any]]) -> None:
-    keys = [len(row["key_frequencies"]) for row in table]
-    axes.barh(range(len(table)), keys, color="#777777", height=0.7)
+def _how_many(axes: Axes, shown: Sequence[Sequence[int]], what: str) -> None:
+    keys = list(map(len, shown))
+    axes.barh(range(len(shown)), keys, color="#777777", height=0.7)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.set(xlabel="key frequencies", title="how many")
+    axes.set(xlabel=what, title="how many")
     axes.set_xlim(0, max([*keys, 1]) * 1.05)
 
 
@@ -156,9 +169,9 @@ def _number(step: Any) -> float:
     return np.nan if step is None or step == "" else float(step)
 
 
-def _by_frequency(axes: Axes, table: Sequence[Mapping[str, Any]]) -> None:
-    """How many rows have each frequency among their key ones."""
-    used = [k for row in table for k in row["key_frequencies"]]
+def _by_frequency(axes: Axes, shown: Sequence[Sequence[int]]) -> None:
+    """How many rows have each frequency."""
+    used = [k for row in shown for k in row]
     names, counts = np.unique(np.array(used, int), return_counts=True)
     axes.bar(names, counts, width=0.9, color="#777777")
     axes.set_xlabel("frequency k")
