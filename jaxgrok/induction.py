@@ -82,7 +82,8 @@ def of_cell(run_dir: str | os.PathLike[str], cell: Selector) -> Heads:
         return jax.lax.map(functools.partial(_scores, task, model, examples), params)
 
     found = scores({name: jnp.asarray(array) for name, array in params.items()})
-    return Heads(index, facts["axes"], steps, jax.tree.map(np.asarray, found))
+    arrays = {name: np.asarray(found[name]) for name in SCORES}
+    return Heads(index, facts["axes"], steps, arrays)
 
 
 def _scores(task: Any, model: Any, examples: Any, params: Any) -> Any:

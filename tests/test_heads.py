@@ -70,6 +70,26 @@ def test_the_induction_target_is_behind_an_earlier_same_token():
     np.testing.assert_allclose(scores["previous_token"], [[(3 + (7 + 4)) / 2]])
 
 
+def test_previous_token_is_looked_for_where_it_is_needed():
+    """In an earlier layer at the targets, 2 and 3 below, and nowhere else."""
+    tokens = jnp.array([[0, 5, 6, 7, 5, 6, 9]])
+    first = np.zeros((1, 1, 7, 7))
+    first[0, 0, 2, 1], first[0, 0, 3, 2], first[0, 0, 5, 4] = 0.5, 0.25, 1.0
+
+    class TwoLayers:
+        layers = 2
+
+        def apply(self, _, tokens, read):
+            acts = {"blocks.0.attn.hook_pattern": jnp.asarray(first)}
+            acts["blocks.1.attn.hook_pattern"] = jnp.zeros((1, 1, 2, 7))
+            return None, acts
+
+    task = SimpleNamespace(induction=True)
+    examples = Example(tokens, jnp.array([[6, 7]]), jnp.array([[4, 5]]))
+    scores = head_scores(task, TwoLayers(), {}, examples)
+    np.testing.assert_allclose(scores["previous_token"], [[(0.5 + 0.25) / 2], [0]])
+
+
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):
     path = tmp_path_factory.mktemp("repeats") / "run"
