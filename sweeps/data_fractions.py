@@ -4,6 +4,9 @@ The post: 60% and more generalise at once, 30 to 50% grok, below that not in its
 (at p = 113).
 
     python -m jaxgrok.sweep --grid sweeps/data_fractions.py
+
+laptop (p = 47), 2-core CPU, 2026-11-25, 3 min 3 s: none below 45%; 45% at 2,250 and
+2,400; 55 to 65% at 350 to 850; from 70% on soon after memorising (docs/tasks.md).
 """
 
 from jaxgrok import grid
