@@ -2,9 +2,13 @@
 
 laptop: 2-digit numbers, 150 to 300 of the 10,000 sums. post: 5-digit numbers and 700
 examples, at a rate and decay that are guesses, since those of its saved run are not
-known (LOG has what was tried before).
+known (docs/tasks.md has what was tried).
 
     python -m jaxgrok.sweep --grid sweeps/digits_finite.py
+
+laptop, 2-core CPU, 2026-11-25, 4 min 27 s: 150 stay memorised; with 200 the test loss
+falls from 1.7 to 0.2 long after the train loss is at 1e-6, in jumps; 300 generalise
+nearly at once (docs/tasks.md).
 """
 
 from jaxgrok import grid

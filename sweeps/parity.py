@@ -5,8 +5,8 @@ full batches.
 
     python -m jaxgrok.sweep --grid sweeps/parity.py
 
-laptop, 2-core CPU, 2026-11-25, 54 s: 200 examples are only memorised; 400 grok at 5,200 to
-7,600 (3 of 4 seeds), 1,200 at 800 to 2,400 (docs/tasks.md).
+laptop, 2-core CPU, 2026-11-25, 54 s: 200 examples are only memorised; 400 grok at 5,200
+to 7,600 (3 of 4 seeds), 1,200 at 800 to 2,400 (docs/tasks.md).
 """
 
 from jaxgrok import grid

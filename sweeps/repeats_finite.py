@@ -6,8 +6,8 @@ whose test loss passes 3 at step 199,000 in the published run.
 
     python -m jaxgrok.sweep --grid sweeps/repeats_finite.py
 
-laptop, 2-core CPU, 2026-11-25, 4 min 14 s: 80% of train at 400 to 800; of test at 5,600 to
-18,600 with 256 sequences, at 2,200 to 6,200 with 384 (docs/tasks.md).
+laptop, 2-core CPU, 2026-11-25, 4 min 14 s: 80% of train at 400 to 800; of test at 5,600
+to 18,600 with 256 sequences, at 2,200 to 6,200 with 384 (docs/tasks.md).
 """
 
 from jaxgrok import grid

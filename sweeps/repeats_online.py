@@ -5,8 +5,8 @@ induction scores of every head (heads.csv, heads/).
 
     python -m jaxgrok.sweep --grid sweeps/repeats_online.py
 
-laptop, 2-core CPU, 2026-11-25, 1 min 52 s: one phase change, at 1,060 to 1,350, where the
-induction scores of the second layer rise; 88% right at the end (docs/tasks.md).
+laptop, 2-core CPU, 2026-11-25, 1 min 52 s: one phase change, at 1,060 to 1,350, where
+the induction scores of the second layer rise; 88% right at the end (docs/tasks.md).
 """
 
 from jaxgrok import grid

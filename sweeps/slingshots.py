@@ -5,8 +5,8 @@ minibatches even in float64.
 
     python -m jaxgrok.sweep --grid sweeps/slingshots.py
 
-laptop, 2-core CPU, 2026-11-25, 1 min 35 s: full batch, float32 spikes 7, 7, 7 times, float64
-and exact 0, 0, 0; in minibatches all three spike: 3, 7, 5, 5, 7, 0 and 2, 7, 0
+laptop, 2-core CPU, 2026-11-25, 1 min 35 s: full batch, float32 spikes 7, 7, 7 times,
+float64 and exact 0, 0, 0; in minibatches all three spike: 3, 7, 5, 5, 7, 0 and 2, 7, 0
 (docs/tasks.md).
 """
 

@@ -4,8 +4,8 @@ The sizes are the post's own, and small enough for a laptop.
 
     python -m jaxgrok.sweep --grid sweeps/trigrams_online.py
 
-2-core CPU, 2026-11-25, 30 s: all ten between steps 156 and 329, each non-convex; test loss
-7e-5 at 1,000 (docs/tasks.md).
+2-core CPU, 2026-11-25, 30 s: all ten between steps 156 and 329, each non-convex; test
+loss 7e-5 at 1,000 (docs/tasks.md).
 """
 
 from jaxgrok import grid
