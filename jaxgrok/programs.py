@@ -7,6 +7,7 @@ Refuses fields that nothing reads.
     >>> program.setup(lane)
 """
 
+import functools
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -86,7 +87,7 @@ class Program:
         self.task, self.model = build(self.values)
         self._setups: dict[tuple[Any, ...], Any] = {}
 
-    @property
+    @functools.cached_property
     def decisive(self) -> dict[str, Any]:
         """The static fields that decide a result."""
         read = {"task", "model", *SETUP, *THRESHOLDS}

@@ -165,11 +165,8 @@ def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax
                 parts.append(_component_means(setup, examples, values, where))
     if setup.measures == "fourier":
         parts.append(recorded.measure(setup.task, state.params, logits[:, 0], is_train))
-    parts.append(
-        jnp.stack(
-            [jnp.asarray(x, setup.dtype) for x in (finished, state.diverged_step)]
-        )
-    )
+    flags = (finished, state.diverged_step)
+    parts.append(jnp.stack([jnp.asarray(flag, setup.dtype) for flag in flags]))
     state = state._replace(max_train_loss=jnp.array(-jnp.inf, setup.dtype))
     return state, jnp.concatenate(parts)
 
