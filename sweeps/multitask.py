@@ -4,6 +4,10 @@ Addition, subtraction and multiplication modulo p, told by a task token, with an
 unembedding each; test loss for each.
 
     python -m jaxgrok.sweep --grid sweeps/multitask.py
+
+laptop, 2-core CPU, 2026-11-25, 5 min 26 s: addition comes first in all four seeds, at
+88 to 98% after 5,000 steps, multiplication and subtraction after it; none is over 99%
+yet (docs/tasks.md).
 """
 
 from jaxgrok import grid
@@ -12,7 +16,7 @@ from jaxgrok import grid
 def get_config(scale="auto"):
     config = grid.base(scale, "multitask")
     laptop = config.scale == "laptop"
-    config.train_fraction = (0.9,) if laptop else (0.3,)
+    config.train_fraction = (0.8,) if laptop else (0.3,)
     config.seed = (0, 1, 2, 3)
     config.steps = (5_000,) if laptop else (50_000,)
     config.steps_past_grok = 500 if laptop else 5_000
