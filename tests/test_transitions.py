@@ -87,3 +87,9 @@ def test_what_is_not_finite_is_left_out():
 
 def test_the_threshold_is_the_constant():
     assert phase_change(STEPS, sigmoid(2000, 50)).depth > NON_CONVEX
+
+
+def test_a_single_outlier_is_no_fall():
+    loss = sigmoid(2000, 50)
+    loss[20] *= 1e-2
+    assert abs(phase_change(STEPS, loss).step - 2000) <= 25
