@@ -189,6 +189,18 @@ def kept(run_dir: Path) -> set[str]:
     return set(_index(run_dir))
 
 
+def cells_kept(run_dir: Path) -> list[int]:
+    """The cells that have snapshots, by index; ValueError where none has."""
+    cells, have = store.read_manifest(run_dir)["cells"], kept(run_dir)
+    found = [index for index, cell in enumerate(cells) if cell["kin"] in have]
+    if not found:
+        raise ValueError(
+            f"{run_dir}: no cell has snapshots; train with --grid.snapshots=all to "
+            "keep them"
+        )
+    return found
+
+
 def _snapshots(run_dir: Path, cell: Selector) -> tuple[list[int], dict[int, _Place]]:
     """Steps of a cell that were kept, ascending, and where they lie."""
     manifest = store.read_manifest(run_dir)

@@ -104,7 +104,8 @@ def resolve(config: Mapping[str, Any]) -> Grid:
         members.setdefault(program.setup(cell.lane), []).append(cell)
         cells.append(cell)
     _refuse_twins(cells)
-    for name in set(values) - set(TRACED) - set(points[0].static):
+    varied = {name for point in points for name in point.static}
+    for name in set(values) - set(TRACED) - varied:
         values[name] = programs[key].values[name]  # in the type of its default
     width = values["block_width"] or _default_width()
     return Grid(

@@ -103,19 +103,11 @@ def write(found: Heads, run_dir: str | os.PathLike[str]) -> Path:
 def survey(run_dir: str | os.PathLike[str]) -> Path:
     """Write heads.csv, and a figure for every cell that has snapshots."""
     path = Path(run_dir)
-    described = store.read_manifest(path)
-    have = checkpoints.kept(path)
     rows: list[dict[str, Any]] = []
-    for index, cell in enumerate(described["cells"]):
-        if cell["kin"] in have:
-            found = of_cell(path, index)
-            write(found, path)
-            rows += found.rows()
-    if not rows:
-        raise ValueError(
-            f"{path}: no cell has snapshots; train with --grid.snapshots=all to keep "
-            "them"
-        )
+    for index in checkpoints.cells_kept(path):
+        found = of_cell(path, index)
+        write(found, path)
+        rows += found.rows()
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -82,7 +82,6 @@ class Program:
     """The task and model of some static fields, and the setups made of them."""
 
     def __init__(self, values: dict[str, Any], static: dict[str, Any]) -> None:
-        self.static = static
         self.values = values | static
         self.task, self.model = build(self.values)
         self._setups: dict[tuple[Any, ...], Any] = {}

@@ -186,18 +186,9 @@ def survey(
     A row holds the axes, COLUMNS, and `order`; ValueError where no cell has snapshots.
     """
     path = Path(run_dir)
-    described = store.read_manifest(path)
-    have = checkpoints.kept(path)
-    cells = [i for i, c in enumerate(described["cells"]) if c["kin"] in have]
-    _network_of(described, cells[0] if cells else 0)
-    if not cells:
-        raise ValueError(
-            f"{path}: no cell has snapshots; train with --grid.snapshots=all to keep "
-            "them"
-        )
     ended = {row["cell"]: row for row in store.cells(path)}
     rows = []
-    for cell in cells:
+    for cell in checkpoints.cells_kept(path):
         report = of_cell(path, cell, key_rule=key_rule, over_training=False)
         rows.append(_row(report, ended.get(cell, {})))
     return rows

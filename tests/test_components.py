@@ -8,6 +8,7 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok import grid, plots, store
+from jaxgrok.manifest import network_of
 from jaxgrok.tables import COMPONENT_TABLE, component_table
 from jaxgrok.transitions import phase_change
 
@@ -155,6 +156,11 @@ def test_parts_of_a_chain_may_differ_in_static_fields(tmp_path):
     # Matrices that a model lacks are NaN, not another's.
     squares = dataset.sum_of_squares.sel(matrix="mlp.W_in")
     assert np.isnan(squares[:3]).all() and np.isfinite(squares[3:]).all()
+    # What one part sets is no other part's, in the record neither.
+    assert found.config["model"] == "transformer"
+    described = store.read_manifest(tmp_path)
+    kinds = [type(network_of(described, cell)[1]).__name__ for cell in range(5)]
+    assert kinds == ["Transformer"] * 3 + ["MLP"] * 2
 
 
 def test_snapshots_of_several_forms_come_back(tmp_path):
