@@ -14,6 +14,7 @@ RANKS = {
     "files": 0,
     "fields": 0,
     "command": 1,
+    "gridfile": 1,
     "outcomes": 1,
     "transitions": 1,
     "fourier": 1,
