@@ -37,7 +37,7 @@ class Console:
     """Progress of a sweep, as a context manager.
 
     Args:
-        total: cells of the sweep.
+        total: cells of the sweep, None if it is not known before.
         done: cells that were finished before.
         stream: where to write; stderr by default.
         quiet: say nothing.
@@ -45,17 +45,18 @@ class Console:
 
     def __init__(
         self,
-        total: int,
+        total: int | None,
         *,
         done: int = 0,
         stream: TextIO | None = None,
         quiet: bool = False,
     ) -> None:
         self._stream = stream or sys.stderr
-        self._total, self._done, self._quiet = total, done, quiet
+        self._of = "" if total is None else f"/{total}"
+        self._done, self._quiet = done, quiet
         self._live = self._stream.isatty() and not quiet
         self._bar = Progress(
-            TextColumn("{task.completed}/{task.total} cells"),
+            TextColumn(f"{{task.completed}}{self._of} cells"),
             BarColumn(bar_width=None),
             TextColumn("{task.description}"),
             console=RichConsole(file=self._stream),
@@ -77,22 +78,25 @@ class Console:
         elif not self._quiet:
             print(text, file=self._stream, flush=True)
 
-    def moved(self, *, busy: int, lanes: int, rate: float, left: float) -> None:
+    def moved(self, *, busy: int, lanes: int, rate: float, left: float | None) -> None:
         """Show busy lanes of all lanes, lane-steps per second and seconds left."""
         self._bar.update(
             self._task,
             description=(
-                f"{busy}/{lanes} lanes busy · {rate:,.0f} lane-steps/s · "
-                f"{duration(left)} left"
+                f"{busy}/{lanes} lanes busy · {rate:,.0f} lane-steps/s{_left(left)}"
             ),
         )
 
-    def finished(self, row: Mapping[str, Any], *, left: float) -> None:
+    def finished(self, row: Mapping[str, Any], *, left: float | None) -> None:
         """Note a finished cell; off a terminal, print its line."""
         self._done += 1
         self._bar.update(self._task, completed=self._done)
         if not self._live:
-            self.say(f"{self._done}/{self._total} {_line(row)} · {duration(left)} left")
+            self.say(f"{self._done}{self._of} {_line(row)}{_left(left)}")
+
+
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f" · {duration(seconds)} left"
 
 
 def _line(row: Mapping[str, Any]) -> str:

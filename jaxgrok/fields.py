@@ -59,10 +59,20 @@ SCHEDULE = {
 """Fields that become `schedule.Schedule`, and their names there."""
 INCIDENTAL = ("scale", "block_width", "snapshots", *SCHEDULE)
 """Static fields that decide no result, and are no part of who a cell is."""
-OWN = (*INCIDENTAL, "task", "model", "zip", "chain", *SETUP, *THRESHOLDS)
+OWN = (
+    *INCIDENTAL,
+    "task",
+    "model",
+    "train_size",
+    "zip",
+    "chain",
+    *SETUP,
+    *THRESHOLDS,
+)
 """Static fields of every config; tasks and models add their own."""
 SINGLE = (
     *INCIDENTAL,
+    "train_size",
     "zip",
     "chain",
     "eval_every",

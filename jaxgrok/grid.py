@@ -28,7 +28,7 @@ from jaxgrok.schedule import Schedule
 from jaxgrok.selector import matching
 from jaxgrok.tasks import is_pool, title, universe
 
-__all__ = ["Cell", "Grid", "Group", "base", "resolve"]
+__all__ = ["Cell", "Grid", "Group", "base", "resolve", "sizes"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +75,22 @@ class Grid:
     groups: tuple[Group, ...]
     schedule: Schedule
     kept: frozenset[str]
+
+
+def sizes(low: int, high: int, count: int = 24) -> tuple[int, ...]:
+    """At most `count` training-set sizes from `low` to `high`, evenly apart in log n.
+
+    Raises ValueError for a range that holds no two sizes.
+    """
+    if not 1 <= low < high:
+        raise ValueError(
+            f"sizes {low}:{high} are no range; the first must be at least 1, and the "
+            "last above it"
+        )
+    if count < 2:
+        raise ValueError(f"count={count} is not enough; a range needs at least 2 sizes")
+    ratio = (high / low) ** (1 / (count - 1))
+    return tuple(sorted({round(low * ratio**i) for i in range(count)}))
 
 
 def resolve(config: Mapping[str, Any]) -> Grid:

@@ -73,7 +73,8 @@ def adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Result
         if not heirs:
             raise ValueError(_difference(directory.path, old, manifest, cell))
         result = stored.get(cell["id"])
-        if result and int(result.curve("step")[-1]) < budget:
+        stopped = result and result.status == "stopped"
+        if result and not stopped and int(result.curve("step")[-1]) < budget:
             # Ended by its own rule: a longer budget would have changed nothing.
             longer += [dataclasses.replace(result, cell=c["id"]) for c in heirs]
     pending = by_id.keys() - results.keys() - {result.cell for result in longer}

@@ -64,7 +64,7 @@ def build(values: dict[str, Any]) -> tuple[Any, Any]:
             raise ValueError(unknown_field(name, known))
         if name not in (*TRACED, "chain"):
             values[name] = static_value(name, value, defaults.get(name))
-    for name, least in (("eval_every", 1), ("block_width", 0)):
+    for name, least in (("eval_every", 1), ("block_width", 0), ("train_size", 0)):
         if values[name] < least:
             raise ValueError(f"{name}={values[name]} must be at least {least}")
     task = task_type(**{k: v for k, v in values.items() if k in of_task})
@@ -92,6 +92,8 @@ class Program:
         read = {"task", "model", *SETUP, *THRESHOLDS}
         read |= _fields(tasks.TASKS[self.values["task"]]).keys()
         read |= _fields(models.MODELS[self.values["model"]]).keys()
+        # Padding decides bits, but 0 stands for what was there before the field was.
+        read |= {"train_size"} if self.values["train_size"] else set()
         return {name: self.values[name] for name in sorted(read & self.values.keys())}
 
     @property
@@ -102,7 +104,13 @@ class Program:
         """The setup of a lane: its padded size, and what of it is more than zero."""
         size = self.values["batch_size"]
         if not self.online:
-            size = _ladder(lane["n_train"], tasks.universe(self.task))
+            size = self.values["train_size"]
+            size = size or padded(lane["n_train"], tasks.universe(self.task))
+            if size < lane["n_train"]:
+                raise ValueError(
+                    f"train_size={size} is less than n_train={lane['n_train']}; give "
+                    "at least the largest, or 0"
+                )
         key = size, lane["l1"] > 0, lane["dropout"] > 0
         if key not in self._setups:
             self._setups[key] = _setup(self.values, self.task, self.model, *key)
@@ -123,7 +131,7 @@ def round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def _ladder(n: int, most: int) -> int:
+def padded(n: int, most: int) -> int:
     """Round up to five significant bits (at most 6% waste), and never past `most`."""
     step = 1 << max(n.bit_length() - 5, 0)
     return min(round_up(n, step), most)

@@ -9,7 +9,7 @@ arithmetic and no file formats.
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ import xarray as xr
 from jaxgrok import checkpoints, manifest, plan, plots, store, tables
 from jaxgrok.console import Console
 from jaxgrok.engine import Engine, Snapshot, lane_of
-from jaxgrok.grid import Cell, Grid, Group, resolve
+from jaxgrok.grid import Grid, Group, resolve
+from jaxgrok.pending import Everything, Queue
 from jaxgrok.portraits.measured import circuit_measures
 from jaxgrok.store import RunDirectory
 from jaxgrok.tables import CURVES, Result
@@ -48,6 +49,7 @@ def run(
     *,
     blocks: int | None = None,
     quiet: bool = False,
+    queue: Callable[[Grid, plan.Pace], Queue] = Everything,
 ) -> xr.Dataset:
     """Train every cell of a grid that has no result yet, and return the dataset.
 
@@ -57,6 +59,7 @@ def run(
             An existing one goes on, or is extended by the cells it lacks.
         blocks: blocks of lanes; by default one a device. Changes no result.
         quiet: print nothing.
+        queue: what makes the queue of cells; by default it holds every one of them.
 
     Raises ValueError for a config that makes no sense, and for a directory that holds
     another sweep, is in use, or was computed where results would differ in bits;
@@ -68,7 +71,7 @@ def run(
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks={blocks} must be at least 1")
     with RunDirectory(out) as directory, _asked_to_stop() as stop:
-        _Sweep(grid, directory, blocks, stop, quiet).run()
+        _Sweep(grid, directory, blocks, stop, quiet, queue).run()
     return store.load(out)
 
 
@@ -107,18 +110,24 @@ class _Sweep:
         blocks: int | None,
         stop: threading.Event,
         quiet: bool,
+        queue: Callable[[Grid, plan.Pace], Queue],
     ) -> None:
         self.grid, self.directory = grid, directory
         self.blocks, self.stop = blocks, stop
         self.manifest = manifest.describe(grid)
-        self.results = manifest.adopt(directory, self.manifest)
         self.unwritten: list[Result] = []
         self.tracks: dict[str, list[np.ndarray]] = {}
         self.cells = {cell.id: cell for cell in grid.cells}
         self.pace = plan.Pace(grid)
+        self.queue = queue(grid, self.pace)
+        there = manifest.adopt(directory, self.manifest)
+        stand = self.queue.known(tables.table(self.manifest, there))
+        self.results = {name: r for name, r in there.items() if name in stand}
         for name, steps in plan.steps_made(self.results).items():
-            self.pace.ended(self.cells[name], steps)
-        self.console = Console(len(grid.cells), done=len(self.results), quiet=quiet)
+            if self.results[name].status != "stopped":
+                self.pace.ended(self.cells[name], steps)
+        done = len(self.results)
+        self.console = Console(self.queue.total, done=done, quiet=quiet)
         self.announced = False
         old = directory.manifest() or {}
         self.manifest["usage"] = old.get("usage", {"busy": 0, "executed": 0})
@@ -131,10 +140,9 @@ class _Sweep:
         snapshot = self._resumed()
         with self.console, self.snapshots:
             for group in _first(self.grid.groups, snapshot.cells):
-                queue = [cell for cell in group.cells if cell.id not in self.results]
-                if queue:
+                if self.queue.most(group):
                     try:
-                        self._group(group, queue, snapshot)
+                        self._group(group, snapshot)
                     except jax.errors.JaxRuntimeError as error:
                         self._fail(group, error)
             self._flush()
@@ -143,19 +151,21 @@ class _Sweep:
             checkpoints.prune(self.directory.path, self._one_per_phase())
         self._redraw()
 
-    def _group(self, group: Group, queue: list[Cell], snapshot: Snapshot) -> None:
+    def _group(self, group: Group, snapshot: Snapshot) -> None:
         """Train the cells of one group, refilling lanes as they come free."""
-        engine = plan.build(group, len(queue), self.blocks)
-        mine = {cell.id for cell in queue}
+        engine = plan.build(group, self.queue.most(group), self.blocks)
+        mine = {cell.id for cell in group.cells}
         if mine & set(snapshot.cells) and len(snapshot.cells) <= engine.free:
             engine.restore(snapshot)
-        queue = [cell for cell in queue if cell.id not in engine.cells]
+            for cell in engine.cells:
+                self.queue.resumed(self.cells[cell])
         while True:
             if not engine.offset:
-                self._fill(engine, queue)
+                self._give_up(engine)
+                self._fill(engine, group)
                 if not engine.cells:
                     break
-                if not queue:
+                if engine.free:
                     engine.compact()
             if self.stop.is_set():
                 self._flush()
@@ -166,7 +176,9 @@ class _Sweep:
             n_steps = self.pace.steps(engine, ANSWER_SECONDS)
             n_steps = min(n_steps, self._unkept(engine, most=n_steps))
             chunks = 1
-            if not engine.offset and n_steps >= every:
+            # A queue that gives cells up looks at every evaluation, at any pace.
+            ahead = self.queue.total is not None
+            if ahead and not engine.offset and n_steps >= every:
                 chunks = min(n_steps // every, self._certain(engine))
             n_steps = min(n_steps, every - engine.offset)
             started = time.perf_counter()
@@ -206,18 +218,25 @@ class _Sweep:
         self.manifest["usage"]["executed"] += engine.executed
         self.directory.write_manifest(self.manifest)
 
-    def _fill(self, engine: Engine, queue: list[Cell]) -> None:
-        """Start cells in the free lanes, the longest expected first."""
-        while engine.free and queue:
-            # Equal expectations: the weaker the decay, the longer it usually takes.
-            cell = max(
-                queue, key=lambda c: (self.pace.expected(c), -c.lane["weight_decay"])
-            )
-            queue.remove(cell)
-            self.tracks[cell.id] = []
-            record = engine.admit(cell.id, lane_of(engine.setup, **cell.lane))
-            self._note(engine, {cell.id: record})
-            self._keep(engine, {cell.id} & self.tracks.keys())
+    def _fill(self, engine: Engine, group: Group) -> None:
+        """Start cells in the free lanes."""
+        while engine.free and (cells := self.queue.take(group, engine.free)):
+            for cell in cells:
+                self.results.pop(
+                    cell.id, None
+                )  # it was stopped, and is wanted after all
+                self.tracks[cell.id] = []
+                record = engine.admit(cell.id, lane_of(engine.setup, **cell.lane))
+                self._note(engine, {cell.id: record})
+                self._keep(engine, {cell.id} & self.tracks.keys())
+
+    def _give_up(self, engine: Engine) -> None:
+        """Stop the cells that the queue no longer needs."""
+        steps = {cell: self._step(engine, cell) for cell in engine.cells}
+        for cell, cause in self.queue.needless(steps).items():
+            self._keep(engine, [cell], last=True)
+            engine.release(cell)
+            self._finish(engine, cell, "stopped", cause)
 
     def _note(self, engine: Engine, records: Mapping[str, np.ndarray]) -> None:
         """Append records to their cells' curves; take finished cells out."""
@@ -232,7 +251,10 @@ class _Sweep:
                 if diverged_step < 0:
                     self._keep(engine, [cell], last=True)
                 engine.release(cell)
-                self._finish(engine, cell, int(diverged_step))
+                cause = f"training loss not finite at step {int(diverged_step)}"
+                ended = ("done", "") if diverged_step < 0 else ("diverged", cause)
+                row = self._finish(engine, cell, *ended)
+                self.queue.ended(self.cells[cell], row)
 
     def _step(self, engine: Engine, cell: str) -> int:
         """Steps a busy cell has made, as far as they are noted."""
@@ -271,29 +293,32 @@ class _Sweep:
                 chosen.setdefault(row["phase"], kin)
         return set(chosen.values())
 
-    def _finish(self, engine: Engine, cell: str, diverged_step: int) -> None:
-        diverged = diverged_step >= 0
+    def _finish(
+        self, engine: Engine, cell: str, status: str, cause: str
+    ) -> dict[str, Any]:
+        """A cell has ended: keep its result; its row of cells.csv."""
         result = Result(
             cell,
-            status="diverged" if diverged else "done",
+            status,
             columns=("step", *engine.columns),
             records=np.stack(self.tracks.pop(cell)),
             block_width=engine.width,
-            cause=f"training loss not finite at step {diverged_step}"
-            if diverged
-            else "",
+            cause=cause,
         )
         self.results[cell] = result
         self.unwritten.append(result)
-        self.pace.ended(self.cells[cell], int(result.records[-1, 0]))
+        if status != "stopped":
+            self.pace.ended(self.cells[cell], int(result.records[-1, 0]))
         row = tables.table(self.manifest, {cell: result})[0]
         self.console.finished(row, left=self._left())
+        return row
 
     def _fail(self, group: Group, error: Exception) -> None:
         """Give up on a group's open cells, and say why; a later run tries again."""
         cause = str(error).splitlines()[0][:200]
         for cell in group.cells:
-            if cell.id not in self.results:
+            wanted = self.queue.total is not None and cell.id not in self.results
+            if wanted or cell.id in self.tracks:
                 self.tracks.pop(cell.id, None)
                 columns = ("step", *CURVES)
                 empty = np.empty((0, len(columns)), group.setup.dtype)
@@ -301,14 +326,15 @@ class _Sweep:
                 result = Result(cell.id, "failed", columns, empty, width, cause)
                 self.results[cell.id] = result
                 self.unwritten.append(result)
+                row = tables.table(self.manifest, {cell.id: result})[0]
+                self.queue.ended(cell, row)
         self.console.say(f"failed: {cause}")
 
-    def _left(self) -> float:
-        """Seconds to go."""
+    def _left(self) -> float | None:
+        """Seconds to go, None if they are not known."""
         every = self.grid.config["eval_every"]
         made = {name: (len(t) - 1) * every for name, t in self.tracks.items()}
-        open_cells = [c for c in self.grid.cells if c.id not in self.results]
-        return self.pace.left(open_cells, made)
+        return self.queue.left(made)
 
     def _announce(self, engine: Engine) -> None:
         """Say once, after the first dispatches, what is ahead and how long it takes."""
@@ -316,6 +342,8 @@ class _Sweep:
             return
         self.announced = True
         left, done = self._left(), len(self.results)
+        if left is None:
+            return
         snapshots = plan.snapshot_bytes(self.grid, engine)
         self.console.say(plan.headline(self.grid, left, engine.lanes, done, snapshots))
         for warning in plan.warnings(self.grid, left, snapshots):

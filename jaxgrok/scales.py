@@ -45,6 +45,7 @@ POST: dict[str, Any] = {
     "biases": "mlp",
     "regime": "finite",
     "batch_size": 0,
+    "train_size": 0,
     "test_size": 1024,
     "loss": "exact",
     "optimiser": "adamw",
@@ -161,7 +162,8 @@ def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDic
 
     `post` is the post's own sizes, `laptop` small ones that show the same phases in
     minutes on two cores; `auto` is `laptop` on a CPU and `post` on an accelerator.
-    `block_width` 0 means the default of the device.
+    `block_width` 0 means the default of the device; `train_size` 0 that n_train is
+    rounded up, to few programs, where another number is what every cell is padded to.
     """
     if scale == "auto":
         import jax

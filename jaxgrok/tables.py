@@ -173,7 +173,7 @@ def _outcome(
     if result.status == "failed":
         return Outcome("", None, None)
     curves = {n: result.curve(n) for n in ("step", "train_accuracy", "test_accuracy")}
-    return outcome(
+    found = outcome(
         curves,
         has_test=cell["tested"]
         if "tested" in cell  # an earlier version counted the pool
@@ -182,3 +182,6 @@ def _outcome(
         eval_every=manifest["config"]["eval_every"],
         thresholds=thresholds,
     )
+    if result.status == "stopped" and found.grok_step is None:
+        return dataclasses.replace(found, phase="")  # its budget was not spent
+    return found

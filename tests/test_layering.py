@@ -23,8 +23,10 @@ RANKS = {
     "schedule": 1,
     "selector": 1,
     "axes": 1,
+    "threshold": 1,
     "analysis": 2,
     "config": 2,
+    "search": 2,
     "squares": 2,
     "tables": 2,
     "data": 3,
@@ -41,12 +43,14 @@ RANKS = {
     "manifest": 6,
     "plan": 6,
     "induction": 7,
+    "pending": 7,
     "reader": 7,
-    "runner": 7,
     "analyse": 8,
     "export": 8,
-    "sweep": 8,
-    "": 9,  # the package itself: the face that users import
+    "runner": 8,
+    "crossover": 9,
+    "sweep": 9,
+    "": 10,  # the package itself: the face that users import
 }
 """Module or subpackage of jaxgrok → rank, as in DESIGN section 3."""
 

@@ -2,9 +2,9 @@
 
 `phases` the phase diagram · `curves` loss and accuracy over steps · `components` the
 loss of every digit, trigram or task · `steps` memorise and grok steps along an axis ·
-`spikes` slingshots. They read what `jaxgrok.load(run_dir)` gives: per-cell variables
-over the axes of a product grid or over one `cell` dimension. No pyplot, hence no global
-state.
+`spikes` slingshots · `crossover` how much data each setting needs. They read what
+`jaxgrok.load(run_dir)` gives: per-cell variables over the axes of a product grid or
+over one `cell` dimension. No pyplot, hence no global state.
 
     save(phase_diagram(jaxgrok.load(run_dir)), "phases.png")
 """
@@ -17,6 +17,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from jaxgrok.plots.components import components
+from jaxgrok.plots.crossover import crossover
 from jaxgrok.plots.curves import MOST_CURVES, curves
 from jaxgrok.plots.phases import phase_diagram
 from jaxgrok.plots.spikes import spikes
@@ -25,6 +26,7 @@ from jaxgrok.plots.steps import steps, varied_axis
 __all__ = [
     "MOST_CURVES",
     "components",
+    "crossover",
     "curves",
     "figures",
     "phase_diagram",

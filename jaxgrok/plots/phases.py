@@ -16,7 +16,7 @@ from jaxgrok.plots.ticks import round_steps, value_names
 from jaxgrok.squares import AXIS_NAMES, LABELS, Squares, grok_text, short, squares
 
 # Safe for colour-blind readers and ordered by luminance, so that a grey print reads.
-_FILL = {
+FILL = {
     "comprehension": {"facecolor": "#f0e442"},
     "grokking": {"facecolor": "#56b4e9"},
     "memorisation": {"facecolor": "#d55e00"},
@@ -87,7 +87,7 @@ def _draw_phases(axes: Axes, gathered: Squares) -> None:
             if count:
                 width = 0.92 * count / total
                 axes.add_patch(
-                    Rectangle((start, row - 0.46), width, 0.92, lw=0, **_FILL[label])
+                    Rectangle((start, row - 0.46), width, 0.92, lw=0, **FILL[label])
                 )
                 if start > column - 0.45:
                     axes.vlines(start, row - 0.46, row + 0.46, color="white", lw=1.2)
@@ -144,7 +144,7 @@ def _colour_bar(axes: Axes, scale: ScalarMappable, *, width: float) -> None:
 def _patches(gathered: Squares) -> list[Patch]:
     """The labels that are present, and grey where a median is censored."""
     present = [label for label in LABELS if gathered.counts[label].any()]
-    patches = [Patch(label=label, linewidth=0, **_FILL[label]) for label in present]
+    patches = [Patch(label=label, linewidth=0, **FILL[label]) for label in present]
     if (np.isnan(gathered.median) & np.isfinite(gathered.budget)).any():
         text = "censored: not within the budget"
         patches.append(Patch(facecolor=_CENSORED, label=text))
