@@ -347,6 +347,7 @@ def _search(values: flags.FlagValues, config: Any, out: str) -> int:
         config.n_train, config.train_fraction = sizes(*_range(values.sizes)), ()
     grid = resolved(config)
     brackets = brackets_of(grid, values.known)
+    Search(brackets, width=values.width, budget=values.budget)  # refuses what it must
     print(headline(grid, brackets, values.width), file=sys.stderr)
     if values.dry_run:
         return 0

@@ -138,14 +138,13 @@ class Search:
         for trial, made in steps.items():
             self._states[trial.bracket].move(trial, made)
         found: dict[Trial, str] = {}
+        spent = self.spent >= self._budget
         for state in self._states.values():
-            if self.spent >= self._budget:
-                found |= dict.fromkeys(state.running, "the budget is spent")
-            else:
-                found |= state.needless()
-        for trial in found:
-            state = self._states[trial.bracket]
-            state.end(trial, False, state.running[trial], False)
+            # Until nothing changes: asked again, it has no more to say.
+            while causes := state.needless(spent):
+                found |= causes
+                for trial in causes:
+                    state.end(trial, False, state.running[trial], False)
         return found
 
     def findings(self) -> list[Finding]:
@@ -181,12 +180,13 @@ class _State:
         self.running: dict[Trial, int] = {}
         self._told: dict[Trial, tuple[Training, int]] = {}
         self._lost: set[Trial] = set()
+        self._again = 0
         self._fit: Fit | None = None
 
     @property
     def spent(self) -> int:
         told = sum(steps for _, steps in self._told.values())
-        return told + sum(self.running.values())
+        return told + sum(self.running.values()) + self._again
 
     @property
     def fit(self) -> Fit:
@@ -198,7 +198,8 @@ class _State:
     def _evidence(self) -> list[Training]:
         told = [training for training, _ in self._told.values()]
         far = [self._far(t, steps) for t, steps in self.running.items() if steps]
-        return [*self.bracket.known, *told, *far]
+        # Sorted, so that a sum is the same to the last bit after a pause.
+        return sorted([*self.bracket.known, *told, *far])
 
     def _far(self, trial: Trial, steps: int) -> Training:
         """A training that had not generalised by a step, in a budget of `steps`."""
@@ -206,7 +207,8 @@ class _State:
         return Training(trial.size, trial.seed, False, seen)
 
     def start(self, trial: Trial) -> None:
-        self._told.pop(trial, None)
+        # One that was stopped and is wanted after all starts anew.
+        self._again += self._told.pop(trial, (None, 0))[1]
         self.running[trial] = 0
 
     def move(self, trial: Trial, steps: int) -> None:
@@ -294,10 +296,13 @@ class _State:
         self.start(trial)
         return trial
 
-    def needless(self) -> dict[Trial, str]:
-        """Running trials that can no longer change the answer, and why."""
-        if not self.running:
-            return {}
+    def needless(self, spent: bool) -> dict[Trial, str]:
+        """Running trials that can no longer change the answer, and why.
+
+        All of them if the budget is spent.
+        """
+        if spent or not self.running:
+            return dict.fromkeys(self.running, "the budget is spent")
         if self.closed:
             return dict.fromkeys(self.running, f"answered: {self.words()}")
         near = self._near()

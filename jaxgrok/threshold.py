@@ -102,12 +102,12 @@ class Threshold:
                 settled.add(seed)
         if not seeds:
             return self._result(np.zeros(len(self._mu)), self._spacing, math.inf)
-        likelihoods = np.stack(list(seeds.values()))  # [seeds, tau, bins]
-        # [mu, sigma, seeds, tau]: each seed's, its own size being summed over.
-        each = np.einsum("msb,etb->mset", self._share, likelihoods, optimize=True)
-        total = np.log(each + 1e-300).sum(2)
-        weight = np.exp(total - total.max()).mean((1, 2)) * self._spacing
-        return self._result(total.max((1, 2)), weight, _cut(len(settled)))
+        likelihoods = np.stack(list(seeds.values()), -1)  # [tau, bins, seeds]
+        # [tau, mu, sigma, seeds]: each seed's, its own size being summed over.
+        each = self._share @ likelihoods[:, None]
+        total = np.log(each + 1e-300).sum(-1)
+        weight = np.exp(total - total.max()).mean((0, 2)) * self._spacing
+        return self._result(total.max((0, 2)), weight, _cut(len(settled)))
 
     def _result(self, profile: np.ndarray, weight: np.ndarray, cut: float) -> Fit:
         best = profile.max()
