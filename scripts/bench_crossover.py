@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _meet(one: Finding, other: Finding) -> bool:
-    """Whether two findings agree: one outcome, each estimate in the other's interval."""
+    """Whether two findings agree: one outcome, each estimate in both intervals."""
     if one.outcome != other.outcome or one.estimate is None or other.estimate is None:
         return one.outcome == other.outcome
     return all(

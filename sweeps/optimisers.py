@@ -20,6 +20,10 @@ def get_config(scale="auto"):
     config.steps = (10_000,) if laptop else (100_000,)
     none = {"weight_decay": (0.0,)}
     sgd = {"optimiser": "sgd", "learning_rate": (0.1,), "weight_decay": (1e-4,)}
+    # As the loss falls, so do its gradient and its curvature: a rate that grows with
+    # the steps goes on moving where a constant one stands still, or would diverge.
+    growing = sgd | {"momentum": (0.9,), "learning_rate": (10.0,)}
+    growing |= {"warmup_steps": 100_000, "steps": (40_000,)}
     config.chain = {
         "AdamW": {"weight_decay": (1.0,)},
         "AdamW on matrices": {"weight_decay": (1.0,), "decay_on": "W_*"},
@@ -27,6 +31,8 @@ def get_config(scale="auto"):
         "Adam + L2": {"optimiser": "adam", "weight_decay": (1e-3,)},
         "SGD + L2": sgd,
         "momentum + L2": sgd | {"momentum": (0.9,)},
+        "growing momentum": growing | none,
+        "growing momentum + L2": growing | {"weight_decay": (1e-7,)},
         "Adam + L1": none | {"l1": (1e-5,)},
         "Adam + dropout": none | {"dropout": (0.1,)},
         "Adam alone": none,
