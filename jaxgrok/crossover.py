@@ -20,6 +20,7 @@ python -m jaxgrok.crossover DIR reads the crossovers of any run directory, a fin
 sweep's too, and draws them again.
 """
 
+import copy
 import csv
 import dataclasses
 import functools
@@ -80,9 +81,10 @@ def find(
     `jaxgrok.run` raises.
     """
     from jaxgrok import runner
+    from jaxgrok.grid import resolve
 
-    grid = resolved(config)
-    brackets = brackets_of(grid, known)
+    config = of_one_size(config)
+    brackets = brackets_of(resolve(config), known)
     search = Search(brackets, width=width, budget=budget)
     queue = functools.partial(Trials, search)
     runner.run(config, out, blocks=blocks, quiet=quiet, queue=queue)
@@ -95,29 +97,28 @@ def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
     """The crossovers that the trainings of a run directory tell; trains nothing."""
     from jaxgrok import store
 
-    manifest = store.read_manifest(Path(run_dir))
-    rows = store.cells(run_dir)
-    search = Search(_brackets(manifest["cells"]), width=width)
-    for row in rows:
-        _tell(search, _trial(manifest["cells"][row["cell"]]), row)
+    cells = store.read_manifest(Path(run_dir))["cells"]
+    search = Search(_brackets(cell for cell in cells if cell["tested"]), width=width)
+    for row in store.cells(run_dir):
+        if cells[row["cell"]]["tested"]:
+            _tell(search, _trial(cells[row["cell"]]), row)
     return search.findings()
 
 
-def resolved(config: Any) -> Any:
-    """The grid of a config, every size of it padded to the largest."""
-    from jaxgrok import tasks
+def of_one_size(config: Any) -> Any:
+    """A copy of a config in which every training set is padded to the largest."""
+    from jaxgrok import programs, tasks
     from jaxgrok.grid import resolve
-    from jaxgrok.programs import padded
 
     grid = resolve(config)
     if any(group.setup.regime == "online" for group in grid.groups):
         raise ValueError("regime='online' has no training-set size; take 'finite'")
+    config = copy.deepcopy(config)
     if not config.train_size:
         most = max(cell.lane["n_train"] for cell in grid.cells)
         pools = [tasks.universe(group.setup.task) for group in grid.groups]
-        config.train_size = padded(most, min(pools))
-        grid = resolve(config)
-    return grid
+        config.train_size = programs.padded(most, min(pools))
+    return config
 
 
 def brackets_of(grid: Any, known: str | Path | None = None) -> list[Bracket]:
@@ -245,7 +246,7 @@ class Trials:
         return len(group.cells)
 
     def take(self, group: Any, free: int) -> list[Any]:
-        among = {self._trials[cell.id].bracket for cell in group.cells}
+        among = dict.fromkeys(self._trials[cell.id].bracket for cell in group.cells)
         return [self._cells[trial] for trial in self._search.take(free, among)]
 
     def resumed(self, cell: Any) -> None:
@@ -296,8 +297,9 @@ def words(found: Finding) -> str:
     """A finding in one line."""
     row = table([found])[0]
     name = _words(found.bracket)
+    spared = f", sparing up to {found.saved:,} steps" if found.stopped else ""
     made = (
-        f"{found.trainings} trainings ({found.stopped} stopped early), "
+        f"{found.trainings} trainings ({found.stopped} stopped early{spared}), "
         f"{found.lane_steps:,} lane-steps"
     )
     low, high = row["low"] or "…", row["high"] or "…"
@@ -341,11 +343,11 @@ def _main(argv: list[str]) -> int:
 
 def _search(values: flags.FlagValues, config: Any, out: str) -> int:
     from jaxgrok import runner
-    from jaxgrok.grid import sizes
+    from jaxgrok.grid import resolve, sizes
 
     if values.sizes is not None:
         config.n_train, config.train_fraction = sizes(*_range(values.sizes)), ()
-    grid = resolved(config)
+    grid = resolve(of_one_size(config))
     brackets = brackets_of(grid, values.known)
     Search(brackets, width=values.width, budget=values.budget)  # refuses what it must
     print(headline(grid, brackets, values.width), file=sys.stderr)

@@ -25,7 +25,7 @@ def main() -> None:
     from jaxgrok import crossover, runner, store
 
     config, _ = gridfile.parse(flags.FlagValues(), ["", "--grid", file])
-    crossover.resolved(config)  # every size padded to the largest, for both
+    config = crossover.of_one_size(config)  # the same padding for both
     seconds = []
     for name in ("search", "grid"):
         began = time.perf_counter()

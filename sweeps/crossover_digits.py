@@ -12,8 +12,8 @@ from jaxgrok import grid
 def get_config(scale="auto"):
     config = grid.base(scale, "digits")
     laptop = config.scale == "laptop"
-    config.n_train = grid.sizes(100, 800) if laptop else grid.sizes(100, 10_000, 48)
-    config.weight_decay = (1.0,) if laptop else (0.1, 0.3, 1.0)
+    config.n_train = grid.sizes(150, 1_000) if laptop else grid.sizes(100, 10_000, 48)
+    config.weight_decay = (0.3, 1.0) if laptop else (0.1, 0.3, 1.0)
     config.seed = (0, 1, 2, 3, 4)
     config.batch_size = 128
     config.steps = (4_000,) if laptop else (20_000,)

@@ -172,6 +172,19 @@ def test_a_longer_budget_does_not_take_a_stopped_cell_for_a_finished_one(
     assert (dataset.steps.where(censored, 160) == 160).all()
 
 
+def test_a_search_leaves_the_config_as_it_was(tmp_path):
+    mine = config()
+    assert crossover.of_one_size(mine).train_size == 46
+    assert mine.train_size == 0
+
+
+def test_cells_without_test_pairs_tell_nothing(tmp_path):
+    fractions = config(train_fraction=(0.2, 0.5, 1.0), n_train=(), weight_decay=(0.1,))
+    jaxgrok.run(fractions, tmp_path / "a", quiet=True)
+    [found] = crossover.read(tmp_path / "a")
+    assert found.trainings == 2 * 4
+
+
 def test_a_finished_sweep_tells_where_to_look(swept, whole, tmp_path):
     read = crossover.read(swept, width=WIDTH)
     learned = crossover.find(
@@ -193,7 +206,7 @@ def test_known_trainings_must_be_of_a_setting_searched(swept, tmp_path):
 
 def test_budgets_of_their_own_belong_to_the_setting():
     zipped = config(weight_decay=(0.1, 1.0), steps=(200, 40), zip="weight_decay, steps")
-    brackets = crossover.brackets_of(crossover.resolved(zipped))
+    brackets = crossover.brackets_of(grid.resolve(zipped))
     assert [bracket.steps for bracket in brackets] == [200, 40]
     assert all(tuple(bracket.sizes) == SIZES for bracket in brackets)
 

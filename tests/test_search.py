@@ -91,15 +91,25 @@ def planted(kind, seed):
     ],
 )
 def test_planted_crossovers_lie_in_their_intervals(kind, lanes, widest):
-    """At least 180 of 200; the median interval is at most `widest` spacings wide."""
-    inside, widths = 0, []
+    """At least 180 of 200; the median interval is at most `widest` spacings wide.
+
+    `pytest -rP -k planted` tells the numbers.
+    """
+    inside, widths, trainings, stopped = 0, [], [], 0
     for seed in range(200):
         crossover, grok_step = planted(kind, seed)
         bracket = Bracket("it", SIZES, SEEDS, STEPS)
         [found] = find([bracket], Fake(grok_step, lanes), width=1.25)
         low, high = found.low or 0, found.high or math.inf
+        trainings.append(found.trainings)
+        stopped += found.stopped
         inside += low <= crossover <= high
         widths.append(math.log(high / low) / SPACING if low else math.inf)
+    print(
+        f"{kind}, {lanes} lanes: inside {inside} of 200, median width "
+        f"{np.median(widths):.2f} spacings, {np.median(trainings):.0f} trainings of "
+        f"{len(SIZES) * len(SEEDS)}, {stopped / 200:.1f} stopped"
+    )
     assert inside >= 180
     assert np.median(widths) <= widest
 
