@@ -18,12 +18,14 @@ def get_config(scale="auto"):
     config.train_fraction = (0.7,) if laptop else (0.3,)
     config.seed = (0, 1)
     config.steps = (10_000,) if laptop else (100_000,)
+    if laptop:
+        config.block_width = 1  # two cells a program: one for each core
     none = {"weight_decay": (0.0,)}
     sgd = {"optimiser": "sgd", "learning_rate": (0.1,), "weight_decay": (1e-4,)}
     # As the loss falls, so do its gradient and its curvature: a rate that grows with
     # the steps goes on moving where a constant one stands still, or would diverge.
     growing = sgd | {"momentum": (0.9,), "learning_rate": (10.0,)}
-    growing |= {"warmup_steps": 100_000, "steps": (40_000,)}
+    growing |= {"warmup_steps": 100_000, "steps": (30_000,)}
     config.chain = {
         "AdamW": {"weight_decay": (1.0,)},
         "AdamW on matrices": {"weight_decay": (1.0,), "decay_on": "W_*"},
