@@ -18,14 +18,12 @@ def get_config(scale="auto"):
     config.train_fraction = (0.7,) if laptop else (0.3,)
     config.seed = (0, 1)
     config.steps = (10_000,) if laptop else (100_000,)
-    if laptop:
-        config.block_width = 1  # two cells a program: one for each core
     none = {"weight_decay": (0.0,)}
     sgd = {"optimiser": "sgd", "learning_rate": (0.1,), "weight_decay": (1e-4,)}
     # As the loss falls, so do its gradient and its curvature: a rate that grows with
     # the steps goes on moving where a constant one stands still, or would diverge.
     growing = sgd | {"momentum": (0.9,), "learning_rate": (10.0,)}
-    growing |= {"warmup_steps": 100_000, "steps": (30_000,)}
+    growing |= {"warmup_steps": 100_000, "weight_decay": (1e-7,), "steps": (30_000,)}
     config.chain = {
         "AdamW": {"weight_decay": (1.0,)},
         "AdamW on matrices": {"weight_decay": (1.0,), "decay_on": "W_*"},
@@ -33,8 +31,7 @@ def get_config(scale="auto"):
         "Adam + L2": {"optimiser": "adam", "weight_decay": (1e-3,)},
         "SGD + L2": sgd,
         "momentum + L2": sgd | {"momentum": (0.9,)},
-        "growing momentum": growing | none,
-        "growing momentum + L2": growing | {"weight_decay": (1e-7,)},
+        "growing momentum + L2": growing,
         "Adam + L1": none | {"l1": (1e-5,)},
         "Adam + dropout": none | {"dropout": (0.1,)},
         "Adam alone": none,
