@@ -1,9 +1,9 @@
 """What the crossover search saves against the full grid of sizes.
 
-Runs both for the same grid, in two run directories, and compares the answers and the
-lane-steps. Both can be stopped and started again.
+Searches a grid, then trains every cell of it, in two run directories, and compares the
+answers and the lane-steps. Stopped, the same command goes on.
 
-    python scripts/bench_crossover.py [sweeps/crossover_modular.py[:SCALE]] [OUT]
+    python scripts/bench_crossover.py --grid sweeps/crossover_modular.py
 """
 
 import math
@@ -11,41 +11,39 @@ import sys
 import time
 from pathlib import Path
 
+from absl import flags
+
 from jaxgrok import environment, gridfile
 from jaxgrok.search import Finding
 
 
-def main() -> None:
+def main(argv: list[str]) -> None:
     """Search, then train every cell, then read the crossovers of both."""
-    file = sys.argv[1] if len(sys.argv) > 1 else "sweeps/crossover_modular.py"
-    out = Path(sys.argv[2] if len(sys.argv) > 2 else "runs/bench_crossover")
+    values = flags.FlagValues()
+    flags.DEFINE_string("out", "runs/bench_crossover", "folder", flag_values=values)
+    config, _ = gridfile.parse(values, argv)
+    out = Path(values.out)
     environment.prepare()
-    from absl import flags
-
     from jaxgrok import crossover, runner, store
 
-    config, _ = gridfile.parse(flags.FlagValues(), ["", "--grid", file])
     config = crossover.of_one_size(config)  # the same padding for both
-    seconds = []
-    for name in ("search", "grid"):
-        began = time.perf_counter()
-        if name == "search":
-            found = crossover.find(config, out / name)
-        else:
-            runner.run(config, out / name)
-            everything = crossover.read(out / name)
-        seconds.append(time.perf_counter() - began)
+    began = time.perf_counter()
+    found = crossover.find(config, out / "search")
+    between = time.perf_counter()
+    runner.run(config, out / "grid")
+    ended = time.perf_counter()
+    everything = crossover.read(out / "grid")
     for one, other in zip(found, everything, strict=True):
         print(f"search: {crossover.words(one)}")
         print(f"grid:   {crossover.words(other)}")
-    made = [sum(r["steps"] for r in store.cells(out / n)) for n in ("search", "grid")]
-    cells = [len(store.cells(out / n)) for n in ("search", "grid")]
-    stopped = sum(one.stopped for one in found)
+    rows = [store.cells(out / name) for name in ("search", "grid")]
+    made = [sum(row["steps"] for row in of_one) for of_one in rows]
     print(
-        f"trainings {cells[0]} against {cells[1]}; lane-steps {made[0]:,} against "
-        f"{made[1]:,}: {made[0] / made[1]:.3f}; {stopped} stopped early, at most "
-        f"{sum(one.saved for one in found):,} lane-steps before their budgets; seconds "
-        f"of this call {seconds[0]:.0f} and {seconds[1]:.0f}"
+        f"trainings {len(rows[0])} against {len(rows[1])}; lane-steps {made[0]:,} "
+        f"against {made[1]:,}: {made[0] / made[1]:.3f}; "
+        f"{sum(one.stopped for one in found)} stopped early, sparing up to "
+        f"{sum(one.saved for one in found):,}; seconds of this call "
+        f"{between - began:.0f} and {ended - between:.0f}"
     )
     assert all(_meet(*pair) for pair in zip(found, everything, strict=True))
 
@@ -61,4 +59,4 @@ def _meet(one: Finding, other: Finding) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv)
