@@ -5,8 +5,8 @@ about 60 times, and 0 never groks.
 
     python -m jaxgrok.sweep --grid sweeps/weight_decays.py
 
-laptop (p = 47, 65%), 2-core CPU, 2026-11-25, 7 min with twice the budget at 0: medians
-800 at 1, 3,350 at 0.1, 38,350 at 0.01; none at 0 within 40,000 (docs/tasks.md).
+laptop (p = 47, 65%), 2-core CPU, 2026-11-25, 5 min 45 s: medians 800 at 1, 3,350 at
+0.1, 38,350 at 0.01; none at 0 within 20,000 (docs/tasks.md).
 """
 
 from jaxgrok import grid
