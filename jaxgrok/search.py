@@ -21,6 +21,8 @@ from jaxgrok.threshold import Fit, Threshold, Training
 
 FINE = 1 / 8
 """A part of a bracket's probability that is not cut further while others are."""
+CONFIRM = 1.25
+"""How much narrower, in log n, an interval must become to train what follows anyway."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +184,7 @@ class _State:
         self._lost: set[Trial] = set()
         self._again = 0
         self._fit: Fit | None = None
+        self._options: dict[int, list[int]] | None = None
 
     @property
     def spent(self) -> int:
@@ -210,23 +213,27 @@ class _State:
         # One that was stopped and is wanted after all starts anew.
         self._again += self._told.pop(trial, (None, 0))[1]
         self.running[trial] = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._fit = self._options = None
 
     def move(self, trial: Trial, steps: int) -> None:
         if self.running[trial] != steps:
             self.running[trial] = steps
-            self._fit = None
+            self._forget()
 
     def end(self, trial: Trial, generalised: bool, steps: int, over: bool) -> None:
         self.running.pop(trial, None)
         seen = 1.0 if over else self._far(trial, steps).seen
         training = Training(trial.size, trial.seed, generalised, seen)
         self._told[trial] = training, steps
-        self._fit = None
+        self._forget()
 
     def lose(self, trial: Trial) -> None:
         self.running.pop(trial, None)
         self._lost.add(trial)
-        self._fit = None
+        self._forget()
 
     @property
     def _edge(self) -> str:
@@ -246,7 +253,16 @@ class _State:
         return not self.running and not self.options()
 
     def options(self) -> dict[int, list[int]]:
-        """Sizes near the interval, and at each the seeds that are not known there."""
+        """Sizes near the interval, and at each the seeds that are not known there.
+
+        Where all are known, those whose outcome only follows from that of other sizes,
+        if the interval would be much narrower with them.
+        """
+        if self._options is None:
+            self._options = self._find_options()
+        return self._options
+
+    def _find_options(self) -> dict[int, list[int]]:
         # Of each seed: the least size that generalised, the most that did not.
         least: dict[int, int] = {}
         most: dict[int, int] = {}
@@ -254,20 +270,28 @@ class _State:
             size, seed = training.size, training.seed
             if training.generalised:
                 least[seed] = min(size, least.get(seed, size))
-            elif training.seen == 1:
+            elif _over(training):
                 most[seed] = max(size, most.get(seed, size))
-        found = {}
+        settled = {t for t, (training, _) in self._told.items() if _over(training)}
+        found: dict[int, list[int]] = {}
+        follows: dict[int, list[int]] = {}
+        implied = []
         for size in self._near():
-            seeds = [
-                seed
-                for seed in self.bracket.seeds
-                if most.get(seed, 0) < size < least.get(seed, math.inf)
-                and (trial := Trial(self.bracket.name, size, seed)) not in self.running
-                and trial not in self._lost
-            ]
-            if seeds:
-                found[size] = seeds
-        return found
+            for seed in self.bracket.seeds:
+                trial = Trial(self.bracket.name, size, seed)
+                if trial in self._lost or trial in self.running or trial in settled:
+                    continue
+                if most.get(seed, 0) < size < least.get(seed, math.inf):
+                    found.setdefault(size, []).append(seed)
+                else:
+                    follows.setdefault(size, []).append(seed)
+                    good = size >= least.get(seed, math.inf)
+                    implied.append(Training(size, seed, good))
+        if found or not implied:
+            return found
+        # What follows from other trainings confirms them: worth it where it narrows.
+        sure = self.model.fit([*self._evidence(), *implied])
+        return follows if sure.ratio**CONFIRM < self.fit.ratio else {}
 
     def _near(self) -> Sequence[int]:
         """Sizes inside the interval, and the next one on either side."""
@@ -369,3 +393,8 @@ class _State:
             saved=sum(self.bracket.steps - steps for steps in over),
             advice=advice,
         )
+
+
+def _over(training: Training) -> bool:
+    """Whether an outcome is known, and not that of one that was stopped."""
+    return training.generalised or training.seen == 1
