@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from jaxgrok import search
 from jaxgrok.search import Bracket, Search, Trial, find
 from jaxgrok.threshold import Training
 
@@ -241,6 +242,23 @@ def test_trainings_made_elsewhere_spare_some():
     [found] = find([bracket], primed, width=1.25)
     assert found.low <= crossover <= found.high
     assert len(primed.made) < len(plain.made)
+
+
+def test_what_follows_is_confirmed_where_that_narrows(monkeypatch):
+    own = dict(zip(SEEDS, (1_130, 942, 942, 1_130, 1_032), strict=True))
+    sizes = SIZES[20:]
+
+    def widths():
+        fake = Fake(lambda t: 600 if t.size >= own[t.seed] else None, 4)
+        [found] = find([Bracket("it", sizes, SEEDS, STEPS)], fake, width=1.25)
+        assert found.low <= 1_032 <= found.high
+        return found.high / found.low, len(fake.made)
+
+    confirmed, made = widths()
+    monkeypatch.setattr(search, "CONFIRM", math.inf)
+    plain, fewer = widths()
+    assert made > fewer
+    assert confirmed < plain
 
 
 def test_too_wide_says_what_to_add():
