@@ -55,7 +55,8 @@ class Trial(NamedTuple):
 class Finding:
     """What a bracket's search ended with.
 
-    outcome: found, every size generalises, no size generalises, or budget spent.
+    outcome: found, every size generalises, no size generalises, budget spent, or open
+        where the search was not made to its end.
     estimate, low, high: the crossover size and its 95% interval, in examples; None
         where the sizes at hand do not bound it.
     steps: the budget of a training, without which "no size" means nothing.
@@ -151,7 +152,8 @@ class Search:
 
     def findings(self) -> list[Finding]:
         """What is known of every bracket."""
-        return [state.finding() for state in self._states.values()]
+        spent = self.spent >= self._budget
+        return [state.finding(spent) for state in self._states.values()]
 
 
 def find(
@@ -359,10 +361,12 @@ class _State:
         high = f"{self.fit.high:.0f}" if self.fit.high < math.inf else "…"
         return f"half of the seeds generalise at {low} to {high} examples"
 
-    def finding(self) -> Finding:
+    def finding(self, spent: bool) -> Finding:
         fit, sizes = self.fit, self.bracket.sizes
         if not self.closed:
-            outcome, advice = "budget spent", "a larger budget goes on from here"
+            outcome, advice = "open", "more trainings would narrow it"
+            if spent:
+                outcome, advice = "budget spent", "a larger budget goes on from here"
         elif self._edge == "every size generalises" or fit.estimate < sizes[0]:
             outcome, advice = "every size generalises", f"take sizes below {sizes[0]}"
         elif self._edge or fit.estimate > sizes[-1]:
@@ -379,7 +383,7 @@ class _State:
                 advice = f"wider than {self.width:g}: give it {what}"
         told = self._told.values()
         over = [steps for training, steps in told if training.seen < 1]
-        inside = outcome in ("found", "budget spent")
+        inside = outcome in ("found", "budget spent", "open")
         return Finding(
             bracket=self.bracket.name,
             outcome=outcome,

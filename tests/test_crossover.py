@@ -211,6 +211,16 @@ def test_budgets_of_their_own_belong_to_the_setting():
     assert all(tuple(bracket.sizes) == SIZES for bracket in brackets)
 
 
+def test_a_few_trainings_of_a_grid_leave_it_open(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "a")
+    shards = sorted((tmp_path / "a/curves").iterdir())
+    for shard in shards:
+        shard.unlink()
+    found = crossover.read(tmp_path / "a")
+    assert {one.outcome for one in found} == {"open"}
+    assert found[0].trainings == 0
+
+
 def test_a_spent_budget_is_an_outcome(tmp_path):
     findings = crossover.find(
         config(), tmp_path / "a", width=1.01, budget=100, quiet=True
