@@ -16,8 +16,8 @@ n_train or train_fraction; a search trains the few of them that it needs.
 --dry_run             print what would be searched and stop
 --blocks N            blocks of lanes; by default one a device
 
-python -m jaxgrok.crossover DIR reads the crossovers of any run directory, a finished
-sweep's too, and draws them again.
+python -m jaxgrok.crossover DIR draws the crossovers of a run directory again, or reads
+those of a finished sweep.
 """
 
 import copy
@@ -25,9 +25,10 @@ import csv
 import dataclasses
 import functools
 import io
+import itertools
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,15 +99,26 @@ def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
     from jaxgrok import store
 
     cells = store.read_manifest(Path(run_dir))["cells"]
-    search = Search(_brackets(cell for cell in cells if cell["tested"]), width=width)
+    tested = [cell for cell in cells if cell.get("tested", True)]
+    if not tested:
+        raise ValueError(f"{run_dir} holds no training with test examples")
+    brackets = _brackets(tested)
+    trials = {_trial(cell) for cell in tested}
+    search = Search(brackets, width=width)
+    for trial in _missing(brackets, trials):
+        search.forget(trial)
     for row in store.cells(run_dir):
-        if cells[row["cell"]]["tested"]:
-            _tell(search, _trial(cells[row["cell"]]), row)
+        trial = _trial(cells[row["cell"]])
+        if trial in trials:
+            _tell(search, trial, row)
     return search.findings()
 
 
 def of_one_size(config: Any) -> Any:
-    """A copy of a config in which every training set is padded to the largest."""
+    """A copy of a config in which every training set is padded to the largest.
+
+    Its trainings end as they grok: what a search asks is answered then.
+    """
     from jaxgrok import programs, tasks
     from jaxgrok.grid import resolve
 
@@ -114,9 +126,15 @@ def of_one_size(config: Any) -> Any:
     if any(group.setup.regime == "online" for group in grid.groups):
         raise ValueError("regime='online' has no training-set size; take 'finite'")
     config = copy.deepcopy(config)
+    config.stop, config.steps_past_grok = "grokked", 0
     if not config.train_size:
         most = max(cell.lane["n_train"] for cell in grid.cells)
-        pools = [tasks.universe(group.setup.task) for group in grid.groups]
+        pools = {tasks.universe(group.setup.task) for group in grid.groups}
+        if most > min(pools):
+            raise ValueError(
+                f"the settings have {min(pools)} to {max(pools)} examples to choose "
+                f"from, and n_train={most} is too much for some; search one at a time"
+            )
         config.train_size = programs.padded(most, min(pools))
     return config
 
@@ -131,7 +149,14 @@ def brackets_of(grid: Any, known: str | Path | None = None) -> list[Bracket]:
             raise ValueError(
                 f"n_train={cell.lane['n_train']} leaves no pairs to test on; take less"
             )
-    brackets = _brackets([dataclasses.asdict(cell) for cell in grid.cells])
+    cells = [dataclasses.asdict(cell) for cell in grid.cells]
+    brackets = _brackets(cells)
+    trials = {_trial(cell) for cell in cells}
+    for trial in _missing(brackets, trials):
+        raise ValueError(
+            f"{_words(trial.bracket)} has no n_train={trial.size} with seed="
+            f"{trial.seed}; a search needs every size with every seed"
+        )
     if known is None:
         return brackets
     learned = _learn(grid, Path(known))
@@ -163,6 +188,15 @@ def _brackets(cells: Iterable[Mapping[str, Any]]) -> list[Bracket]:
         steps = max(lane["steps"] for lane in lanes)
         found.append(Bracket(name, tuple(sorted(sizes)), tuple(sorted(seeds)), steps))
     return found
+
+
+def _missing(brackets: Iterable[Bracket], trials: set[Trial]) -> Iterator[Trial]:
+    """Sizes and seeds of the brackets that do not come together in any cell."""
+    for bracket in brackets:
+        for size, seed in itertools.product(bracket.sizes, bracket.seeds):
+            trial = Trial(bracket.name, size, seed)
+            if trial not in trials:
+                yield trial
 
 
 def setting(cell: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -200,28 +234,29 @@ def _learn(grid: Any, known: Path) -> dict[Any, list[Training]]:
     from jaxgrok.scales import POST
 
     def settled(config: Mapping[str, Any], cell: Mapping[str, Any]) -> str:
-        program = Program(POST | dict(config), dict(cell["static"]))
-        free = {"n_train", "seed", "steps", "train_size"}
+        program = Program(POST | dict(config), dict(cell.get("static", {})))
+        free = {"n_train", "seed", "steps", "train_size", "stop", "steps_past_grok"}
         found = program.decisive | dict(cell["lane"])
         return repr(sorted((k, v) for k, v in found.items() if k not in free))
 
-    names = {}
+    names: dict[str, dict[Any, int]] = {}
     for one in grid.cells:
         cell = dataclasses.asdict(one)
-        names[settled(grid.config, cell)] = setting(cell), one.lane["steps"]
+        same = names.setdefault(settled(grid.config, cell), {})
+        same[setting(cell)] = one.lane["steps"]
     manifest = store.read_manifest(known)
     learned: dict[Any, list[Training]] = {}
     for row in store.cells(known):
         cell = manifest["cells"][row["cell"]]
-        name, steps = names.get(settled(manifest["config"], cell), (None, 0))
-        if name is None or row["status"] == "failed":
+        if row["status"] == "failed" or not cell.get("tested", True):
             continue
         grok_step, lane = row["grok_step"], cell["lane"]
-        generalised = grok_step is not None and grok_step <= steps
-        late = grok_step is not None or row["status"] == "diverged"
-        seen = 1.0 if late else min(row["steps"] / steps, 1.0)
-        training = Training(lane["n_train"], lane["seed"], generalised, seen)
-        learned.setdefault(name, []).append(training)
+        for name, steps in names.get(settled(manifest["config"], cell), {}).items():
+            generalised = grok_step is not None and grok_step <= steps
+            late = grok_step is not None or row["status"] == "diverged"
+            seen = 1.0 if late else min(row["steps"] / steps, 1.0)
+            training = Training(lane["n_train"], lane["seed"], generalised, seen)
+            learned.setdefault(name, []).append(training)
     return learned
 
 
@@ -293,6 +328,33 @@ def write(findings: list[Finding], out: str | Path) -> None:
     plots.save(figure, Path(out) / "plots" / "crossover.png")
 
 
+def stored(run_dir: str | Path) -> list[Finding] | None:
+    """The findings that a search left in crossover.csv; None where there is none."""
+    path = Path(run_dir) / "crossover.csv"
+    if not path.exists():
+        return None
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    findings = []
+    for row in rows:
+        values = {name: _value(text) for name, text in row.items()}
+        result = {name: values.pop(name) for name in TABLE}
+        result["estimate"] = result.pop("crossover")
+        result["advice"] = result["advice"] or ""
+        findings.append(Finding(tuple(values.items()), **result))
+    return findings
+
+
+def _value(text: str) -> Any:
+    """A cell of a table in the type it was written from; None where it is empty."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"": None, "True": True, "False": False}.get(text, text)
+
+
 def words(found: Finding) -> str:
     """A finding in one line."""
     row = table([found])[0]
@@ -334,7 +396,10 @@ def _main(argv: list[str]) -> int:
         run_dir, *rest = command.parse(values, argv)
         if rest:
             raise ValueError(f"argument {rest[0]!r} is not understood; see --help")
-        findings = read(run_dir, width=values.width)
+        for name in values:
+            if name != "width" and values[name].present:
+                raise ValueError(f"--{name} needs --grid; DIR alone is only read")
+        findings = stored(run_dir) or read(run_dir, width=values.width)
         write(findings, run_dir)
         return _say(findings, run_dir)
     config, name = gridfile.parse(values, argv)

@@ -158,6 +158,7 @@ class _Sweep:
         if mine & set(snapshot.cells) and len(snapshot.cells) <= engine.free:
             engine.restore(snapshot)
             for cell in engine.cells:
+                self.results.pop(cell, None)  # once stopped, then wanted again
                 self.queue.resumed(self.cells[cell])
         while True:
             if not engine.offset:
@@ -403,7 +404,8 @@ class _Sweep:
         meta, arrays = found
         leaves = [arrays["leaves"][name] for name in sorted(arrays["leaves"])]
         snapshot = Snapshot(meta["offset"], meta["cells"], leaves)
-        stale = {c for c in meta["cells"] if c in self.results or c not in self.cells}
+        over = {name for name, r in self.results.items() if r.status != "stopped"}
+        stale = {c for c in meta["cells"] if c in over or c not in self.cells}
         snapshot = snapshot.without(stale)
         self.tracks = {cell: list(arrays["tracks"][cell]) for cell in snapshot.cells}
         for kin, steps in meta["pending"].items():

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgrok.threshold import Fit, Threshold, Training
+from jaxgrok.threshold import Fit, Threshold, Training, spacing
 
 FINE = 1 / 8
 """A part of a bracket's probability that is not cut further while others are."""
@@ -177,9 +177,13 @@ class _State:
 
     def __init__(self, bracket: Bracket, width: float) -> None:
         self.bracket, self.width = bracket, width
-        known = {training.size for training in bracket.known}
-        lattice = sorted(known | set(bracket.sizes))
-        self.model = Threshold(lattice)
+        # One training a size and seed, the one that was watched longest.
+        self._known: dict[Trial, Training] = {}
+        for training in sorted(bracket.known, key=lambda t: (t.generalised, t.seen)):
+            trial = Trial(bracket.name, training.size, training.seed)
+            self._known[trial] = training
+        lattice = sorted({trial.size for trial in self._known} | set(bracket.sizes))
+        self.model = Threshold(lattice, spacing(bracket.sizes))
         self._place = [lattice.index(size) for size in bracket.sizes]
         self.running: dict[Trial, int] = {}
         self._told: dict[Trial, tuple[Training, int]] = {}
@@ -204,7 +208,8 @@ class _State:
         told = [training for training, _ in self._told.values()]
         far = [self._far(t, steps) for t, steps in self.running.items() if steps]
         # Sorted, so that a sum is the same to the last bit after a pause.
-        return sorted([*self.bracket.known, *told, *far])
+        known = [t for trial, t in self._known.items() if trial not in self._told]
+        return sorted([*known, *told, *far])
 
     def _far(self, trial: Trial, steps: int) -> Training:
         """A training that had not generalised by a step, in a budget of `steps`."""
@@ -268,7 +273,8 @@ class _State:
         # Of each seed: the least size that generalised, the most that did not.
         least: dict[int, int] = {}
         most: dict[int, int] = {}
-        for training in (*self.bracket.known, *(t for t, _ in self._told.values())):
+        told = (training for training, _ in self._told.values())
+        for training in (*self._known.values(), *told):
             size, seed = training.size, training.seed
             if training.generalised:
                 least[seed] = min(size, least.get(seed, size))
@@ -345,7 +351,7 @@ class _State:
         others = self._evidence()
         if steps:
             others.remove(self._far(trial, steps))
-        gap = math.sqrt(self.bracket.sizes[1] / self.bracket.sizes[0])
+        gap = math.exp(np.diff(np.log(self.bracket.sizes)).min() / 2)
         for generalised in (True, False):
             fit = self.model.fit(
                 [*others, Training(trial.size, trial.seed, generalised)]
@@ -367,6 +373,10 @@ class _State:
             outcome, advice = "open", "more trainings would narrow it"
             if spent:
                 outcome, advice = "budget spent", "a larger budget goes on from here"
+        elif not fit.low and fit.high == math.inf:
+            outcome, advice = "open", "more seeds would bound it"
+            if self._lost:
+                advice = f"{len(self._lost)} trainings failed, see cells.csv"
         elif self._edge == "every size generalises" or fit.estimate < sizes[0]:
             outcome, advice = "every size generalises", f"take sizes below {sizes[0]}"
         elif self._edge or fit.estimate > sizes[-1]:

@@ -63,14 +63,22 @@ class Fit:
     below: np.ndarray
 
 
-class Threshold:
-    """The model over some candidate sizes, at least two, in increasing order."""
+def spacing(sizes: Sequence[int]) -> float:
+    """The median distance of neighbouring sizes, in log n."""
+    return float(np.median(np.diff(np.log(sizes))))
 
-    def __init__(self, sizes: Sequence[int]) -> None:
+
+class Threshold:
+    """The model over some sizes, at least two, in increasing order.
+
+    `step` is the distance in log n that the scales are measured by: the median one.
+    """
+
+    def __init__(self, sizes: Sequence[int], step: float | None = None) -> None:
         if len(sizes) < 2 or list(sizes) != sorted(set(sizes)):
             raise ValueError(f"sizes={sizes} must be at least two, in increasing order")
         x = np.log(sizes)
-        step = float(np.median(np.diff(x)))
+        step = step or spacing(sizes)
         self._index = {size: i for i, size in enumerate(sizes)}
         # Medians: quarters of every gap between sizes, and some steps beyond them.
         beyond = np.arange(1, 17) * step / 4

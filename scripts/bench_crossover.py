@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
         print(f"search: {crossover.words(one)}")
         print(f"grid:   {crossover.words(other)}")
     rows = [store.cells(out / name) for name in ("search", "grid")]
-    made = [sum(row["steps"] for row in of_one) for of_one in rows]
+    made = [sum(one.lane_steps for one in of_one) for of_one in (found, everything)]
     print(
         f"trainings {len(rows[0])} against {len(rows[1])}; lane-steps {made[0]:,} "
         f"against {made[1]:,}: {made[0] / made[1]:.3f}; "

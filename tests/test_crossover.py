@@ -59,7 +59,7 @@ def test_a_search_leaves_a_run_directory(whole):
     assert (out / "plots/crossover.png").read_bytes()[:4] == b"\x89PNG"
     trained = store.cells(out)
     assert sum(found.trainings for found in findings) == len(trained)
-    assert 0 < len(trained) < 2 * 4 * len(SIZES) / 2
+    assert 0 < len(trained) < 2 * 4 * len(SIZES)
     assert sum(found.lane_steps for found in findings) == sum(
         row["steps"] for row in trained
     )
@@ -128,6 +128,34 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
         assert (tmp_path / "a" / name).read_bytes() == (whole[0] / name).read_bytes()
 
 
+def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypatch):
+    out = tmp_path / "a"
+    crossover.find(config(), out, width=WIDTH, budget=100, blocks=2, quiet=True)
+    stopped = {r["id"] for r in store.cells(out) if r["status"] == "stopped"}
+    assert stopped
+    kept = []
+    restore = runner.Engine.restore
+
+    def noted(self, snapshot):
+        kept.extend(zip(snapshot.cells, snapshot.leaves[0], strict=True))
+        restore(self, snapshot)
+
+    @contextmanager
+    def stopping():
+        yield StopAfter(25)
+
+    monkeypatch.setattr(runner.Engine, "restore", noted)
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "ANSWER_SECONDS", 0.0)
+        patch.setattr(runner, "_asked_to_stop", stopping)
+        with pytest.raises(runner.Interrupted):
+            crossover.find(config(), out, width=WIDTH, blocks=2, quiet=True)
+    found = crossover.find(config(), out, width=WIDTH, blocks=2, quiet=True)
+    assert stopped & {cell for cell, _ in kept}
+    assert not stopped & {r["id"] for r in store.cells(out) if r["status"] == "stopped"}
+    assert {one.outcome for one in found} == {"found"}
+
+
 def test_a_stopped_cell_has_no_phase_and_a_sweep_trains_it_in_full(
     tmp_path, monkeypatch
 ):
@@ -176,6 +204,27 @@ def test_a_search_leaves_the_config_as_it_was(tmp_path):
     mine = config()
     assert crossover.of_one_size(mine).train_size == 46
     assert mine.train_size == 0
+
+
+def test_a_training_ends_as_it_groks_whatever_the_grid_says(tmp_path):
+    longer = config(stop="steps", steps_past_grok=20)
+    alone = crossover.of_one_size(longer)
+    assert (alone.stop, alone.steps_past_grok) == ("grokked", 0)
+
+
+def test_a_directory_is_drawn_again_as_it_was_answered(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "a")
+    found = crossover.stored(tmp_path / "a")
+    assert crossover.table(found) == crossover.table(whole[1])
+    for one, other in zip(found, whole[1], strict=True):
+        assert crossover.words(one) == crossover.words(other)
+    assert crossover.stored(tmp_path) is None
+
+
+def test_a_directory_without_any_test_pairs_is_refused(tmp_path):
+    jaxgrok.run(tiny.config(train_fraction=(1.0,)), tmp_path / "a", quiet=True)
+    with pytest.raises(ValueError, match="no training with test examples"):
+        crossover.read(tmp_path / "a")
 
 
 def test_cells_without_test_pairs_tell_nothing(tmp_path):
@@ -290,6 +339,7 @@ def test_a_dry_run_trains_nothing(here, capsys):
         (["--grid.n_train=(9,)"], "weight_decay=0.0 has one size, 9"),
         (["--grid.seed=(3,)"], "weight_decay=0.0 has one seed, 3"),
         (["--grid.regime=online", "--grid.batch_size=4"], "regime='online' has no"),
+        (["--grid.zip=n_train,seed", "--sizes=8:40:4"], "with every seed"),
         (["--grid.train_size=9"], "train_size=9 is less than n_train=12"),
         (["--width", "1"], "width=1.0 is not allowed; it must be above 1"),
         (["--width", "wide"], "width"),
@@ -314,12 +364,21 @@ def test_bad_input_is_one_line_and_exit_code_2(here, capsys, arguments, words):
     [
         (["nowhere"], "nowhere is not a run directory"),
         (["nowhere", "else"], "argument 'else' is not understood"),
+        (["nowhere", "--budget", "9"], "--budget needs --grid"),
         (["--width", "2"], "--grid is missing"),
     ],
 )
 def test_a_directory_that_is_none(here, capsys, arguments, words):
     assert run(*arguments) == 2
     assert words in capsys.readouterr().err
+
+
+def test_settings_of_different_universes_are_searched_one_at_a_time():
+    both = config(modulus=(5, 7), train_fraction=(0.3, 0.9), n_train=())
+    with pytest.raises(
+        ValueError, match=r"25 to 49 examples .* n_train=44 is too much"
+    ):
+        crossover.of_one_size(both)
 
 
 def test_sizes_are_even_on_a_log_axis():

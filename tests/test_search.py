@@ -284,6 +284,26 @@ def test_a_failed_training_is_not_made_again_and_decides_nothing():
     assert search.findings()[0].trainings == 0
 
 
+def test_where_all_fails_nothing_is_found():
+    search = Search([Bracket("it", SIZES, SEEDS, STEPS)], width=1.25)
+    while trials := search.take(4):
+        for trial in trials:
+            search.forget(trial)
+    [found] = search.findings()
+    assert found.outcome == "open" and "160 trainings failed" in found.advice
+
+
+def test_a_training_known_twice_counts_once_and_one_made_here_replaces_it():
+    known = [Training(n, s, n >= 500) for n in SIZES[::4] for s in SEEDS]
+    once = Search([Bracket("it", SIZES, SEEDS, STEPS, tuple(known))], width=1.25)
+    twice = Search([Bracket("it", SIZES, SEEDS, STEPS, (*known, *known))], width=1.25)
+    for training in known[:7]:
+        trial = Trial("it", training.size, training.seed)
+        good = training.generalised
+        twice.tell(trial, generalised=good, steps=STEPS, over=True)
+    assert once._states["it"].fit.ratio == twice._states["it"].fit.ratio
+
+
 def test_a_resumed_trial_is_not_taken_twice():
     search = Search([Bracket("it", SIZES, SEEDS, STEPS)], width=1.25)
     [first] = Search([Bracket("it", SIZES, SEEDS, STEPS)], width=1.25).take(1)

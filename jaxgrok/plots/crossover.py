@@ -54,7 +54,7 @@ def crossover(dataset: xr.Dataset, rows: Iterable[Mapping[str, Any]]) -> Figure:
             present.add(label)
             at = place + shift[seeds[i]]
             axes.plot(at, sizes[i], **_mark(label))
-        _boundary(axes, place, row, sizes[mine])
+        _boundary(axes, place, row, sizes)
     _frame(axes, names, rows, sizes)
     axes.set_title(dataset.attrs.get("title", ""), fontsize=10)
     figure.legend(
