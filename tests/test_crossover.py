@@ -11,6 +11,7 @@ from test_runner import StopAfter, same
 import jaxgrok
 import tiny
 from jaxgrok import crossover, grid, runner, search, store
+from jaxgrok.engine import Engine
 
 SIZES = tuple(range(6, 46, 3))
 FIELDS = {
@@ -133,27 +134,34 @@ def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypa
     crossover.find(config(), out, width=WIDTH, budget=100, blocks=2, quiet=True)
     stopped = {r["id"] for r in store.cells(out) if r["status"] == "stopped"}
     assert stopped
-    kept = []
-    restore = runner.Engine.restore
+    kept, admit, restore = [], Engine.admit, Engine.restore
+    pause = StopAfter(10**6)
 
-    def noted(self, snapshot):
-        kept.extend(zip(snapshot.cells, snapshot.leaves[0], strict=True))
+    def admitted(self, cell, lane):
+        if cell in stopped:
+            pause.left = min(pause.left, 15)  # it has made some steps by then
+        return admit(self, cell, lane)
+
+    def restored(self, snapshot):
+        kept.extend(snapshot.cells)
         restore(self, snapshot)
 
     @contextmanager
     def stopping():
-        yield StopAfter(25)
+        yield pause
 
-    monkeypatch.setattr(runner.Engine, "restore", noted)
+    monkeypatch.setattr(Engine, "restore", restored)
     with monkeypatch.context() as patch:
+        patch.setattr(Engine, "admit", admitted)
         patch.setattr(runner, "ANSWER_SECONDS", 0.0)
         patch.setattr(runner, "_asked_to_stop", stopping)
         with pytest.raises(runner.Interrupted):
             crossover.find(config(), out, width=WIDTH, blocks=2, quiet=True)
     found = crossover.find(config(), out, width=WIDTH, blocks=2, quiet=True)
-    assert stopped & {cell for cell, _ in kept}
-    assert not stopped & {r["id"] for r in store.cells(out) if r["status"] == "stopped"}
+    assert stopped & set(kept)
     assert {one.outcome for one in found} == {"found"}
+    rows_now = {row["id"]: row for row in store.cells(out)}
+    assert any(rows_now[cell]["status"] == "done" for cell in stopped & set(kept))
 
 
 def test_a_stopped_cell_has_no_phase_and_a_sweep_trains_it_in_full(
