@@ -387,7 +387,7 @@ class _State:
             )
         else:
             outcome, advice = "found", ""
-            if fit.ratio > self.width:
+            if not fit.low or fit.high / fit.low > self.width:
                 fine = len(self._near()) <= 4
                 what = "finer sizes" if fine else "more seeds"
                 advice = f"wider than {self.width:g}: give it {what}"
