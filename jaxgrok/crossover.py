@@ -9,7 +9,7 @@ n_train or train_fraction; a search trains the few of them that it needs.
 --grid FILE[:SCALE]   the grid file, and a scale of it: laptop or post
 --grid.FIELD=VALUE    override a field: --grid.weight_decay="(0.3, 1.0)"
 --sizes LOW:HIGH[:N]  N sizes (24) from LOW to HIGH instead of the grid's
---width W             stop at an interval whose ends are a factor of W apart (1.35)
+--width W             stop at an interval whose ends are a factor of W apart (1.25)
 --budget N            lane-steps to spend in all; no limit by default
 --known DIR           begin with what the trainings of another run directory say
 --out DIR             run directory; run again, it goes on, or narrows the interval
@@ -39,7 +39,7 @@ from jaxgrok.files import write_atomically
 from jaxgrok.search import Bracket, Finding, Search, Trial
 from jaxgrok.threshold import Training
 
-WIDTH = 1.35
+WIDTH = 1.25
 NOT_A_SETTING = ("seed", "n_train", "train_fraction")
 TABLE = (
     "outcome",
