@@ -34,7 +34,7 @@ from typing import Any
 
 from absl import flags
 
-from jaxgrok import command, gridfile
+from jaxgrok import command, gridfile, search
 from jaxgrok.files import write_atomically
 from jaxgrok.search import Bracket, Finding, Search, Trial
 from jaxgrok.threshold import Training
@@ -86,10 +86,12 @@ def find(
 
     config = of_one_size(config)
     brackets = brackets_of(resolve(config), known)
-    search = Search(brackets, width=width, budget=budget)
-    queue = functools.partial(Trials, search)
-    runner.run(config, out, blocks=blocks, quiet=quiet, queue=queue)
-    findings = search.findings()
+
+    def evaluate(searching: Search) -> None:
+        queue = functools.partial(Trials, searching)
+        runner.run(config, out, blocks=blocks, quiet=quiet, queue=queue)
+
+    findings = search.find(brackets, evaluate, width=width, budget=budget)
     write(findings, out)
     return findings
 

@@ -223,9 +223,7 @@ class _Sweep:
         """Start cells in the free lanes."""
         while engine.free and (cells := self.queue.take(group, engine.free)):
             for cell in cells:
-                self.results.pop(
-                    cell.id, None
-                )  # it was stopped, and is wanted after all
+                self.results.pop(cell.id, None)  # once stopped, then wanted again
                 self.tracks[cell.id] = []
                 record = engine.admit(cell.id, lane_of(engine.setup, **cell.lane))
                 self._note(engine, {cell.id: record})

@@ -47,6 +47,13 @@ class Fake:
                 elif busy[trial] >= STEPS:
                     self._end(search, busy, trial, False)
 
+    def tell_again(self, search):
+        """Tell another search of all that was made here, as a run directory would."""
+        for trial, steps in self.made.items():
+            over = trial not in self.stopped
+            good = over and self.grok_step(trial) is not None
+            search.tell(trial, generalised=good, steps=steps, over=over)
+
     def _end(self, search, busy, trial, generalised):
         self.made[trial] = busy.pop(trial)
         search.tell(trial, generalised=generalised, steps=self.made[trial], over=True)
@@ -202,10 +209,7 @@ def test_a_spent_budget_is_said_and_more_of_it_goes_on():
     assert 15_000 <= found.lane_steps < 15_000 + 4 * STEPS
     assert "the budget is spent" in first.stopped.values()
     search = Search([bracket], width=1.25, budget=200_000)
-    for trial, steps in first.made.items():
-        over = trial not in first.stopped
-        good = over and grok_step(trial) is not None
-        search.tell(trial, generalised=good, steps=steps, over=over)
+    first.tell_again(search)
     second = Fake(grok_step, 4)
     second(search)
     [more] = search.findings()
@@ -220,10 +224,7 @@ def test_a_narrower_interval_goes_on_from_the_wider_one():
     fake = Fake(grok_step, 4)
     [wide] = find([bracket], fake, width=2.5)
     search = Search([bracket], width=1.3)
-    for trial, steps in fake.made.items():
-        over = trial not in fake.stopped
-        good = over and grok_step(trial) is not None
-        search.tell(trial, generalised=good, steps=steps, over=over)
+    fake.tell_again(search)
     more = Fake(grok_step, 4)
     more(search)
     [narrow] = search.findings()
