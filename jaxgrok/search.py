@@ -21,7 +21,7 @@ from jaxgrok.threshold import Fit, Threshold, Training, spacing
 
 FINE = 1 / 8
 """A part of a bracket's probability that is not cut further while others are."""
-CONFIRM = 1.25
+CONFIRM = 1.5
 """How much narrower, in log n, an interval must become to train what follows anyway."""
 
 
