@@ -21,39 +21,17 @@ those of a finished sweep.
 """
 
 import copy
-import csv
-import dataclasses
 import functools
-import io
-import itertools
-import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
 from jaxgrok import command, gridfile, search
-from jaxgrok.files import write_atomically
-from jaxgrok.search import Bracket, Finding, Search, Trial
-from jaxgrok.threshold import Training
+from jaxgrok.search import Bracket, Finding, Search
 
 WIDTH = 1.25
-NOT_A_SETTING = ("seed", "n_train", "train_fraction")
-TABLE = (
-    "outcome",
-    "crossover",
-    "low",
-    "high",
-    "steps",
-    "trainings",
-    "stopped",
-    "lane_steps",
-    "saved",
-    "advice",
-)
-"""Columns of crossover.csv after those of the setting."""
 
 
 def find(
@@ -81,39 +59,58 @@ def find(
     the largest: one program. Raises ValueError for what makes no sense, and what
     `jaxgrok.run` raises.
     """
-    from jaxgrok import runner
+    config = of_one_size(config)
+    brackets = _brackets(config, known)
+    return _train(config, brackets, out, width, budget, blocks, quiet)
+
+
+def _brackets(config: Any, known: str | Path | None) -> list[Bracket]:
+    from jaxgrok import brackets
     from jaxgrok.grid import resolve
 
-    config = of_one_size(config)
-    brackets = brackets_of(resolve(config), known)
+    return brackets.of_grid(resolve(config), known)
+
+
+def _train(
+    config: Any,
+    brackets: list[Bracket],
+    out: str | Path,
+    width: float,
+    budget: int | None,
+    blocks: int | None,
+    quiet: bool,
+) -> list[Finding]:
+    """`find`, of a config that is of one size, and of its brackets."""
+    from jaxgrok import findings, runner
+    from jaxgrok.brackets import Trials
 
     def evaluate(searching: Search) -> None:
         queue = functools.partial(Trials, searching)
         runner.run(config, out, blocks=blocks, quiet=quiet, queue=queue)
 
-    findings = search.find(brackets, evaluate, width=width, budget=budget)
-    write(findings, out)
-    return findings
+    found = search.find(brackets, evaluate, width=width, budget=budget)
+    findings.write(found, out)
+    return found
 
 
 def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
     """The crossovers that the trainings of a run directory tell; trains nothing."""
-    from jaxgrok import store
+    from jaxgrok import brackets, store
 
     cells = store.read_manifest(Path(run_dir))["cells"]
     tested = [cell for cell in cells if cell.get("tested", True)]
     if not tested:
         raise ValueError(f"{run_dir} holds no training with test examples")
-    brackets = _brackets(tested)
-    trials = {_trial(cell) for cell in tested}
-    search = Search(brackets, width=width)
-    for trial in _missing(brackets, trials):
-        search.forget(trial)
+    settings = brackets.of_cells(tested)
+    trials = {brackets.trial_of(cell) for cell in tested}
+    told = Search(settings, width=width)
+    for trial in brackets.missing(settings, trials):
+        told.forget(trial)
     for row in store.cells(run_dir):
-        trial = _trial(cells[row["cell"]])
+        trial = brackets.trial_of(cells[row["cell"]])
         if trial in trials:
-            _tell(search, trial, row)
-    return search.findings()
+            brackets.tell(told, trial, row)
+    return told.findings()
 
 
 def of_one_size(config: Any) -> Any:
@@ -141,246 +138,6 @@ def of_one_size(config: Any) -> Any:
     return config
 
 
-def brackets_of(grid: Any, known: str | Path | None = None) -> list[Bracket]:
-    """One bracket for every setting of a grid; `known`: a run directory to learn from.
-
-    Raises ValueError where a bracket has one size or one seed, or no test examples.
-    """
-    for cell in grid.cells:
-        if not cell.tested:
-            raise ValueError(
-                f"n_train={cell.lane['n_train']} leaves no pairs to test on; take less"
-            )
-    cells = [dataclasses.asdict(cell) for cell in grid.cells]
-    brackets = _brackets(cells)
-    trials = {_trial(cell) for cell in cells}
-    for trial in _missing(brackets, trials):
-        raise ValueError(
-            f"{_words(trial.bracket)} has no n_train={trial.size} with seed="
-            f"{trial.seed}; a search needs every size with every seed"
-        )
-    if known is None:
-        return brackets
-    learned = _learn(grid, Path(known))
-    if not any(learned.values()):
-        raise ValueError(f"known={known} holds no training of any setting searched")
-    return [
-        dataclasses.replace(bracket, known=tuple(learned.get(bracket.name, ())))
-        for bracket in brackets
-    ]
-
-
-def _brackets(cells: Iterable[Mapping[str, Any]]) -> list[Bracket]:
-    """The brackets of a manifest's cells."""
-    members: dict[Any, list[Mapping[str, Any]]] = {}
-    for cell in cells:
-        members.setdefault(setting(cell), []).append(cell["lane"])
-    found = []
-    for name, lanes in members.items():
-        sizes, seeds = ({lane[key] for lane in lanes} for key in ("n_train", "seed"))
-        for what, values, way in (
-            ("size", sizes, "a range, as --sizes 300:2000 gives"),
-            ("seed", seeds, 'more, e.g. --grid.seed="(0, 1, 2, 3, 4)"'),
-        ):
-            if len(values) < 2:
-                raise ValueError(
-                    f"{_words(name)} has one {what}, {min(values)}: an interval needs "
-                    f"at least two; give {way}"
-                )
-        steps = max(lane["steps"] for lane in lanes)
-        found.append(Bracket(name, tuple(sorted(sizes)), tuple(sorted(seeds)), steps))
-    return found
-
-
-def _missing(brackets: Iterable[Bracket], trials: set[Trial]) -> Iterator[Trial]:
-    """Sizes and seeds of the brackets that do not come together in any cell."""
-    for bracket in brackets:
-        for size, seed in itertools.product(bracket.sizes, bracket.seeds):
-            trial = Trial(bracket.name, size, seed)
-            if trial not in trials:
-                yield trial
-
-
-def setting(cell: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """What a cell of a manifest shares with the others of its bracket."""
-    axes = cell["axes"].items()
-    return tuple((name, value) for name, value in axes if name not in NOT_A_SETTING)
-
-
-def _words(name: Any) -> str:
-    return " ".join(f"{axis}={value}" for axis, value in name) or "the grid"
-
-
-def _trial(cell: Mapping[str, Any]) -> Trial:
-    return Trial(setting(cell), cell["lane"]["n_train"], cell["lane"]["seed"])
-
-
-def _tell(search: Search, trial: Trial, row: Mapping[str, Any]) -> None:
-    """Tell a search of a trial's row of cells.csv."""
-    if row["status"] == "failed":
-        search.forget(trial)
-        return
-    generalised = row["grok_step"] is not None
-    over = generalised or row["status"] != "stopped"
-    search.tell(trial, generalised=generalised, steps=row["steps"], over=over)
-
-
-def _learn(grid: Any, known: Path) -> dict[Any, list[Training]]:
-    """Trainings of a run directory that are of a setting of the grid, by bracket.
-
-    Sizes, seeds, padding and budgets may differ; what decides a result otherwise may
-    not. A shorter budget that was spent tells as much as that many steps of ours.
-    """
-    from jaxgrok import store
-    from jaxgrok.programs import Program
-    from jaxgrok.scales import POST
-
-    def settled(config: Mapping[str, Any], cell: Mapping[str, Any]) -> str:
-        program = Program(POST | dict(config), dict(cell.get("static", {})))
-        free = {"n_train", "seed", "steps", "train_size", "stop", "steps_past_grok"}
-        found = program.decisive | dict(cell["lane"])
-        return repr(sorted((k, v) for k, v in found.items() if k not in free))
-
-    names: dict[str, dict[Any, int]] = {}
-    for one in grid.cells:
-        cell = dataclasses.asdict(one)
-        same = names.setdefault(settled(grid.config, cell), {})
-        same[setting(cell)] = one.lane["steps"]
-    manifest = store.read_manifest(known)
-    learned: dict[Any, list[Training]] = {}
-    for row in store.cells(known):
-        cell = manifest["cells"][row["cell"]]
-        if row["status"] == "failed" or not cell.get("tested", True):
-            continue
-        grok_step, lane = row["grok_step"], cell["lane"]
-        for name, steps in names.get(settled(manifest["config"], cell), {}).items():
-            generalised = grok_step is not None and grok_step <= steps
-            late = grok_step is not None or row["status"] == "diverged"
-            seen = 1.0 if late else min(row["steps"] / steps, 1.0)
-            training = Training(lane["n_train"], lane["seed"], generalised, seen)
-            learned.setdefault(name, []).append(training)
-    return learned
-
-
-class Trials:
-    """A search as the queue of a run: its trials are cells of the grid."""
-
-    total: int | None = None
-
-    def __init__(self, search: Search, grid: Any, pace: Any) -> None:
-        self._search = search
-        self._cells = {_trial(dataclasses.asdict(cell)): cell for cell in grid.cells}
-        self._trials = {cell.id: trial for trial, cell in self._cells.items()}
-
-    def known(self, rows: Iterable[Mapping[str, Any]]) -> set[str]:
-        """Tell the search of all there is; a stopped cell stands until it is wanted."""
-        rows = list(rows)
-        for row in rows:
-            _tell(self._search, self._trials[row["id"]], row)
-        return {row["id"] for row in rows}
-
-    def most(self, group: Any) -> int:
-        return len(group.cells)
-
-    def take(self, group: Any, free: int) -> list[Any]:
-        among = dict.fromkeys(self._trials[cell.id].bracket for cell in group.cells)
-        return [self._cells[trial] for trial in self._search.take(free, among)]
-
-    def resumed(self, cell: Any) -> None:
-        self._search.started(self._trials[cell.id])
-
-    def ended(self, cell: Any, row: Mapping[str, Any]) -> None:
-        _tell(self._search, self._trials[cell.id], row)
-
-    def needless(self, steps: Mapping[str, int]) -> dict[str, str]:
-        made = {self._trials[name]: count for name, count in steps.items()}
-        found = self._search.needless(made)
-        return {self._cells[trial].id: cause for trial, cause in found.items()}
-
-    def left(self, made: Mapping[str, int]) -> None:
-        return None
-
-
-def table(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Rows of crossover.csv, one a setting; sizes are whole, outwards."""
-    rows = []
-    for found in findings:
-        axes: Any = found.bracket
-        row: dict[str, Any] = dict(axes) | {"outcome": found.outcome}
-        row["crossover"] = None if found.estimate is None else round(found.estimate)
-        row["low"] = None if found.low is None else math.floor(found.low + 1e-6)
-        row["high"] = None if found.high is None else math.ceil(found.high - 1e-6)
-        row |= {name: getattr(found, name) for name in TABLE[4:]}
-        rows.append(row)
-    return rows
-
-
-def write(findings: list[Finding], out: str | Path) -> None:
-    """Write crossover.csv and plots/crossover.png of a run directory."""
-    from jaxgrok import plots, store
-
-    rows = table(findings)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(Path(out) / "crossover.csv", buffer.getvalue().encode())
-    figure = plots.crossover(store.load(out), rows)
-    (Path(out) / "plots").mkdir(exist_ok=True)
-    plots.save(figure, Path(out) / "plots" / "crossover.png")
-
-
-def stored(run_dir: str | Path) -> list[Finding] | None:
-    """The findings that a search left in crossover.csv; None where there is none."""
-    path = Path(run_dir) / "crossover.csv"
-    if not path.exists():
-        return None
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    findings = []
-    for row in rows:
-        values = {name: _value(text) for name, text in row.items()}
-        result = {name: values.pop(name) for name in TABLE}
-        result["estimate"] = result.pop("crossover")
-        result["advice"] = result["advice"] or ""
-        findings.append(Finding(tuple(values.items()), **result))
-    return findings
-
-
-def _value(text: str) -> Any:
-    """A cell of a table in the type it was written from; None where it is empty."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return {"": None, "True": True, "False": False}.get(text, text)
-
-
-def words(found: Finding) -> str:
-    """A finding in one line."""
-    row = table([found])[0]
-    name = _words(found.bracket)
-    spared = f", sparing up to {found.saved:,} steps" if found.stopped else ""
-    made = (
-        f"{found.trainings} trainings ({found.stopped} stopped early{spared}), "
-        f"{found.lane_steps:,} lane-steps"
-    )
-    low, high = row["low"] or "…", row["high"] or "…"
-    if found.outcome == "found":
-        text = (
-            f"half of the seeds generalise at {row['crossover']} examples "
-            f"({low} to {high})"
-        )
-    elif found.outcome == "no size generalises":
-        text = f"no size generalises within {found.steps:,} steps (above {low})"
-    elif found.outcome == "every size generalises":
-        text = f"every size generalises (below {high})"
-    else:
-        text = f"{found.outcome}: {low} to {high} so far"
-    return f"{name}: {text} · {made}{f' · {found.advice}' if found.advice else ''}"
-
-
 def main(argv: list[str]) -> int:
     """Parse, search, and return the exit code; bad input is one line and code 2."""
     return command.run(argv, __doc__, _main)
@@ -401,38 +158,34 @@ def _main(argv: list[str]) -> int:
         for name in values:
             if name != "width" and values[name].present:
                 raise ValueError(f"--{name} needs --grid; DIR alone is only read")
-        findings = stored(run_dir) or read(run_dir, width=values.width)
-        write(findings, run_dir)
-        return _say(findings, run_dir)
+        from jaxgrok import findings
+
+        found = findings.stored(run_dir) or read(run_dir, width=values.width)
+        findings.write(found, run_dir)
+        return _say(found, run_dir)
     config, name = gridfile.parse(values, argv)
     return _search(values, config, values.out or f"runs/{name}-{config.scale}")
 
 
 def _search(values: flags.FlagValues, config: Any, out: str) -> int:
     from jaxgrok import runner
-    from jaxgrok.grid import resolve, sizes
+    from jaxgrok.grid import sizes
 
     if values.sizes is not None:
         config.n_train, config.train_fraction = sizes(*_range(values.sizes)), ()
-    grid = resolve(of_one_size(config))
-    brackets = brackets_of(grid, values.known)
-    Search(brackets, width=values.width, budget=values.budget)  # refuses what it must
-    print(headline(grid, brackets, values.width), file=sys.stderr)
+    config = of_one_size(config)
+    brackets = _brackets(config, values.known)
+    width, budget = values.width, values.budget
+    Search(brackets, width=width, budget=budget)  # refuses what it must
+    print(headline(config.scale, brackets, width), file=sys.stderr)
     if values.dry_run:
         return 0
     try:
-        findings = find(
-            config,
-            out,
-            width=values.width,
-            budget=values.budget,
-            known=values.known,
-            blocks=values.blocks,
-        )
+        found = _train(config, brackets, out, width, budget, values.blocks, False)
     except runner.Interrupted as stopped:
         print(f"{stopped}; the same command goes on", file=sys.stderr)
         return command.INTERRUPTED
-    return _say(findings, out)
+    return _say(found, out)
 
 
 def _range(text: str) -> list[int]:
@@ -443,13 +196,15 @@ def _range(text: str) -> list[int]:
 
 
 def _say(findings: list[Finding], out: str | Path) -> int:
+    from jaxgrok.findings import words
+
     for found in findings:
         print(words(found))
     print(f"{out}/crossover.csv, {out}/plots/crossover.png")
     return 0
 
 
-def headline(grid: Any, brackets: list[Bracket], width: float) -> str:
+def headline(scale: str, brackets: list[Bracket], width: float) -> str:
     """The line before a search: what it looks through."""
     sizes = sorted({size for bracket in brackets for size in bracket.sizes})
     seeds = max(len(bracket.seeds) for bracket in brackets)
@@ -457,7 +212,7 @@ def headline(grid: Any, brackets: list[Bracket], width: float) -> str:
     steps = max(bracket.steps for bracket in brackets)
     count = "1 crossover" if len(brackets) == 1 else f"{len(brackets)} crossovers"
     return (
-        f"{grid.config['scale']} scale: {count} to within a factor of {width:g}, in "
+        f"{scale} scale: {count} to within a factor of {width:g}, in "
         f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]} and {seeds} seeds, up to "
         f"{steps:,} steps a training"
         f"{f'; {known} trainings known' if known else ''}"

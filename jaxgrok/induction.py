@@ -6,10 +6,8 @@ Owns what heads.csv and heads/CELL.png hold. Does no mathematics.
     >>> found.scores["induction"][-1]                     # [layers, heads]
 """
 
-import csv
 import dataclasses
 import functools
-import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +19,7 @@ import numpy as np
 
 from jaxgrok import checkpoints, data, manifest, plots, portraits, selector, store
 from jaxgrok.analysis.heads import SCORES, has_heads, head_scores
-from jaxgrok.files import write_atomically
+from jaxgrok.files import write_table
 from jaxgrok.selector import Selector
 from jaxgrok.tasks import draw
 
@@ -108,9 +106,5 @@ def survey(run_dir: str | os.PathLike[str]) -> Path:
         found = of_cell(path, index)
         write(found, path)
         rows += found.rows()
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path / "heads.csv", buffer.getvalue().encode())
+    write_table(path / "heads.csv", list(rows[0]), rows)
     return path / "heads.csv"

@@ -8,9 +8,7 @@ Owns what circuit.json, circuits.csv and the figures' folder hold. Does no mathe
     >>> write(report, "circuits/seed=0")
 """
 
-import csv
 import dataclasses
-import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -31,7 +29,7 @@ from jaxgrok import (
 from jaxgrok.analysis import exchange, progress
 from jaxgrok.analysis.circuit import Circuit, circuit
 from jaxgrok.analysis.network import Network, read, reading_of
-from jaxgrok.files import write_atomically
+from jaxgrok.files import write_atomically, write_table
 from jaxgrok.selector import Selector
 
 COLUMNS = (
@@ -212,15 +210,9 @@ def _row(report: Report, ended: Mapping[str, Any]) -> dict[str, Any]:
 def write_survey(rows: list[dict[str, Any]], run_dir: str | os.PathLike[str]) -> Path:
     """Write circuits.csv, and plots/circuits.png where seeds are told apart."""
     path = Path(run_dir)
-    buffer = io.StringIO()
     names = [name for name in rows[0] if name not in ("order", *COLUMNS)]
-    writer = csv.DictWriter(
-        buffer, [*names, *COLUMNS], extrasaction="ignore", lineterminator="\n"
-    )
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _text(value) for name, value in row.items()})
-    write_atomically(path / "circuits.csv", buffer.getvalue().encode())
+    texts = [{name: _text(value) for name, value in row.items()} for row in rows]
+    write_table(path / "circuits.csv", [*names, *COLUMNS], texts)
     (path / "plots").mkdir(exist_ok=True)
     plots.save(portraits.seeds(rows), path / "plots" / "circuits.png")
     return path / "circuits.csv"

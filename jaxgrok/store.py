@@ -7,7 +7,6 @@ are written under a temporary name, fsynced and renamed. Knows no training.
     >>> dataset.test_loss.sel(weight_decay=1.0).mean("seed")
 """
 
-import csv
 import fcntl
 import io
 import itertools
@@ -24,7 +23,7 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok import dataset
-from jaxgrok.files import write_atomically
+from jaxgrok.files import write_atomically, write_table
 from jaxgrok.tables import COMPONENT_TABLE, TABLE, Result, component_table, table
 
 
@@ -107,20 +106,11 @@ class RunDirectory:
         """
         results, axes = self.results(), manifest["axes"]
         names = ["cell", *axes, *(name for name in TABLE if name not in axes)]
-        self._write_csv("cells.csv", names, table(manifest, results))
+        write_table(self.path / "cells.csv", names, table(manifest, results))
         rows = component_table(manifest, results)
         if rows:
             names = ["cell", *axes, *COMPONENT_TABLE]
-            self._write_csv("components.csv", names, rows)
-
-    def _write_csv(
-        self, name: str, names: list[str], rows: list[dict[str, Any]]
-    ) -> None:
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: _text(row[k]) for k in names} for row in rows)
-        write_atomically(self.path / name, buffer.getvalue().encode())
+            write_table(self.path / "components.csv", names, rows)
 
     def save_resume(self, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         """Replace the rolling resume state: JSON-able `meta`, and a tree of arrays."""
@@ -217,7 +207,3 @@ def _read_shard(file: Path) -> dict[str, Result]:
             facts["columns"] = tuple(facts["columns"])
             found[cell] = Result(cell, records=shard[cell], **facts)
     return found
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)

@@ -24,7 +24,7 @@ def main(argv: list[str]) -> None:
     config, _ = gridfile.parse(values, argv)
     out = Path(values.out)
     environment.prepare()
-    from jaxgrok import crossover, runner, store
+    from jaxgrok import crossover, findings, runner, store
 
     config = crossover.of_one_size(config)  # the same padding for both
     began = time.perf_counter()
@@ -34,8 +34,8 @@ def main(argv: list[str]) -> None:
     ended = time.perf_counter()
     everything = crossover.read(out / "grid")
     for one, other in zip(found, everything, strict=True):
-        print(f"search: {crossover.words(one)}")
-        print(f"grid:   {crossover.words(other)}")
+        print(f"search: {findings.words(one)}")
+        print(f"grid:   {findings.words(other)}")
     rows = [store.cells(out / name) for name in ("search", "grid")]
     made = [sum(one.lane_steps for one in of_one) for of_one in (found, everything)]
     print(

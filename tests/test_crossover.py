@@ -10,7 +10,7 @@ from test_runner import StopAfter, same
 
 import jaxgrok
 import tiny
-from jaxgrok import crossover, grid, runner, search, store
+from jaxgrok import brackets, crossover, findings, grid, runner, search, store
 from jaxgrok.engine import Engine
 
 SIZES = tuple(range(6, 46, 3))
@@ -53,17 +53,15 @@ def swept(tmp_path_factory):
 
 
 def test_a_search_leaves_a_run_directory(whole):
-    out, findings = whole
+    out, found = whole
     table = rows(out / "crossover.csv")
     assert [row["weight_decay"] for row in table] == ["0.0", "0.1"]
-    assert [row["outcome"] for row in table] == [found.outcome for found in findings]
+    assert [row["outcome"] for row in table] == [one.outcome for one in found]
     assert (out / "plots/crossover.png").read_bytes()[:4] == b"\x89PNG"
     trained = store.cells(out)
-    assert sum(found.trainings for found in findings) == len(trained)
+    assert sum(one.trainings for one in found) == len(trained)
     assert 0 < len(trained) < 2 * 4 * len(SIZES)
-    assert sum(found.lane_steps for found in findings) == sum(
-        row["steps"] for row in trained
-    )
+    assert sum(one.lane_steps for one in found) == sum(row["steps"] for row in trained)
     dataset = jaxgrok.load(out)
     assert dataset.sizes["n_train"] == len(SIZES)
     assert int((dataset.status != "").sum()) == len(trained)
@@ -91,8 +89,8 @@ def test_a_training_is_the_sweeps_own_at_that_padding(whole, tmp_path):
 def test_asked_again_it_trains_nothing(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "a")
     shards = sorted((tmp_path / "a/curves").iterdir())
-    findings = crossover.find(config(), tmp_path / "a", width=WIDTH, quiet=True)
-    assert findings == whole[1] == crossover.read(tmp_path / "a", width=WIDTH)
+    found = crossover.find(config(), tmp_path / "a", width=WIDTH, quiet=True)
+    assert found == whole[1] == crossover.read(tmp_path / "a", width=WIDTH)
     assert sorted((tmp_path / "a/curves").iterdir()) == shards
 
 
@@ -222,11 +220,11 @@ def test_a_training_ends_as_it_groks_whatever_the_grid_says(tmp_path):
 
 def test_a_directory_is_drawn_again_as_it_was_answered(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "a")
-    found = crossover.stored(tmp_path / "a")
-    assert crossover.table(found) == crossover.table(whole[1])
+    found = findings.stored(tmp_path / "a")
+    assert findings.table(found) == findings.table(whole[1])
     for one, other in zip(found, whole[1], strict=True):
-        assert crossover.words(one) == crossover.words(other)
-    assert crossover.stored(tmp_path) is None
+        assert findings.words(one) == findings.words(other)
+    assert findings.stored(tmp_path) is None
 
 
 def test_a_directory_without_any_test_pairs_is_refused(tmp_path):
@@ -263,9 +261,9 @@ def test_known_trainings_must_be_of_a_setting_searched(swept, tmp_path):
 
 def test_budgets_of_their_own_belong_to_the_setting():
     zipped = config(weight_decay=(0.1, 1.0), steps=(200, 40), zip="weight_decay, steps")
-    brackets = crossover.brackets_of(grid.resolve(zipped))
-    assert [bracket.steps for bracket in brackets] == [200, 40]
-    assert all(tuple(bracket.sizes) == SIZES for bracket in brackets)
+    found = brackets.of_grid(grid.resolve(zipped))
+    assert [bracket.steps for bracket in found] == [200, 40]
+    assert all(tuple(bracket.sizes) == SIZES for bracket in found)
 
 
 def test_a_few_trainings_of_a_grid_leave_it_open(whole, tmp_path):
@@ -279,14 +277,12 @@ def test_a_few_trainings_of_a_grid_leave_it_open(whole, tmp_path):
 
 
 def test_a_spent_budget_is_an_outcome(tmp_path):
-    findings = crossover.find(
-        config(), tmp_path / "a", width=1.01, budget=100, quiet=True
-    )
-    assert {found.outcome for found in findings} == {"budget spent"}
+    found = crossover.find(config(), tmp_path / "a", width=1.01, budget=100, quiet=True)
+    assert {one.outcome for one in found} == {"budget spent"}
     assert {row["cause"] for row in store.cells(tmp_path / "a")} >= {
         "the budget is spent"
     }
-    assert "a larger budget" in crossover.words(findings[0])
+    assert "a larger budget" in findings.words(found[0])
 
 
 GRID = f"""
@@ -319,7 +315,7 @@ def test_the_command_searches_and_reads_again(here, whole, capsys):
         "and 4 seeds, up to 120 steps a training\n1 weight_decay="
     )
     lines = captured.out.splitlines()
-    assert lines == [*map(crossover.words, whole[1]), lines[-1]]
+    assert lines == [*map(findings.words, whole[1]), lines[-1]]
     assert lines[-1] == "a/crossover.csv, a/plots/crossover.png"
     before = (store.Path("a/crossover.csv")).read_bytes()
     assert run("a", "--width", str(WIDTH)) == 0
