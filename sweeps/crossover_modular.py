@@ -2,9 +2,9 @@
 
     python -m jaxgrok.crossover --grid sweeps/crossover_modular.py
 
-laptop (p = 47, 2,209 pairs, 3,000 steps), 2-core CPU, 2026-11-25, 5 min 31 s: 1,246
-(1,170 to 1,326) at weight decay 0.3, 1,170 (1,068 to 1,282) at 0.5, 1,015 (910 to
-1,118) at 1. At 3 the train loss is unsteady and seeds are not monotone.
+laptop (p = 47, 2,209 pairs, 3,000 steps), 2-core CPU, 2026-11-25, 5 min 8 s: 1,297
+(1,170 to 1,409) at weight decay 0.3, 1,207 (1,055 to 1,380) at 0.5, 1,078 (932 to
+1,195) at 1. At 3 the train loss is unsteady and seeds are not monotone.
 """
 
 from jaxgrok import grid
