@@ -54,7 +54,10 @@ def network_of(manifest: Mapping[str, Any], cell: int) -> tuple[Any, Any]:
 
 
 def adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Result]:
-    """Results the directory already has for this grid; refuse what does not fit."""
+    """Results the directory has of this grid's cells; refuse what does not fit.
+
+    Failed ones are among them, and are as good as none.
+    """
     old = directory.manifest()
     if old is None:
         return {}
@@ -62,7 +65,7 @@ def adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Result
     by_kin: dict[str, list[dict[str, Any]]] = {}
     for cell in manifest["cells"]:
         by_kin.setdefault(cell["kin"], []).append(cell)
-    stored = {k: r for k, r in directory.results().items() if r.status != "failed"}
+    stored = directory.results()
     results = {name: result for name, result in stored.items() if name in by_id}
     longer = []
     for cell in old["cells"]:
@@ -73,11 +76,12 @@ def adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Result
         if not heirs:
             raise ValueError(_difference(directory.path, old, manifest, cell))
         result = stored.get(cell["id"])
-        stopped = result and result.status == "stopped"
-        if result and not stopped and int(result.curve("step")[-1]) < budget:
+        over = result and result.status not in ("stopped", "failed")
+        if result and over and int(result.curve("step")[-1]) < budget:
             # Ended by its own rule: a longer budget would have changed nothing.
             longer += [dataclasses.replace(result, cell=c["id"]) for c in heirs]
-    pending = by_id.keys() - results.keys() - {result.cell for result in longer}
+    finished = {name for name, r in results.items() if r.status != "failed"}
+    pending = by_id.keys() - finished - {result.cell for result in longer}
     for name, value in old["bits"].items():
         if pending and manifest["bits"].get(name) != value:
             raise ValueError(

@@ -7,15 +7,13 @@ length of a dispatch, and decide no result.
 """
 
 import time
-from collections.abc import Iterable, Mapping
 
 import jax
 import numpy as np
 
 from jaxgrok.console import duration, size
 from jaxgrok.engine import Engine, lane_of
-from jaxgrok.grid import Cell, Grid, Group
-from jaxgrok.tables import Result
+from jaxgrok.grid import Grid, Group
 
 CALIBRATION_SECONDS = 2.0
 LEAST_SECONDS = 0.5
@@ -27,14 +25,12 @@ MUCH_DISK = 10e9
 
 
 class Pace:
-    """Seconds a lane-step takes, and steps a cell is expected to need; both learned."""
+    """Seconds that a lane-step takes, learned from dispatches."""
 
-    def __init__(self, grid: Grid) -> None:
-        self._size = {c.id: g.setup.train_size for g in grid.groups for c in g.cells}
+    def __init__(self) -> None:
         # By train size: decaying sums of seconds, steps and lane-steps measured.
         self._sums: dict[int, np.ndarray] = {}
         self._warm: set[int] = set()
-        self._lengths: dict[tuple, list[int]] = {}
 
     def measured(self, engine: Engine, n_steps: int, seconds: float) -> None:
         """Learn from a dispatch; a program's first one is slow, and left out."""
@@ -44,10 +40,6 @@ class Pace:
             return
         new = np.array([seconds, n_steps, n_steps * len(engine.cells)])
         self._sums[size] = MEMORY * self._sums.get(size, 0) + new
-
-    def ended(self, cell: Cell, steps: int) -> None:
-        """Learn how long a cell ran."""
-        self._lengths.setdefault(_settings(cell), []).append(steps)
 
     @property
     def known(self) -> bool:
@@ -59,28 +51,10 @@ class Pace:
         sums = self._sums.get(engine.setup.train_size)
         return 2 if sums is None else max(1, int(seconds / sums[0] * sums[1]))
 
-    def expected(self, cell: Cell) -> float:
-        """Steps the cell should need: its siblings' mean, or its budget."""
-        lengths = self._lengths.get(_settings(cell))
-        return sum(lengths) / len(lengths) if lengths else cell.lane["steps"]
-
-    def left(self, cells: Iterable[Cell], done: Mapping[str, int]) -> float:
-        """Seconds to train these cells, of which `done` steps are made.
-
-        A cell that outlives its siblings is given a tenth more than it has had.
-        """
-        seconds = 0.0
-        for cell in cells:
-            made = done.get(cell.id, 0)
-            whole = min(max(self.expected(cell), 1.1 * made), cell.lane["steps"])
-            seconds += max(whole - made, 0) * self._seconds(cell)
-        return seconds
-
-    def _seconds(self, cell: Cell) -> float:
-        """Seconds a lane-step of this cell; unmeasured sizes in proportion."""
+    def seconds(self, size: int) -> float:
+        """Seconds of a lane-step at a train size; unmeasured ones in proportion."""
         if not self._sums:
             return 0.0
-        size = self._size[cell.id]
         sound = {n: sums for n, sums in self._sums.items() if sums[0] > LEAST_SECONDS}
         sums = sound or self._sums
         near = min(sums, key=lambda known: abs(known - size))
@@ -133,7 +107,7 @@ def snapshot_bytes(grid: Grid, engine: Engine) -> int:
 
 def describe(grid: Grid, blocks: int | None) -> str:
     """The whole plan: compiles every group's program and times a few steps of it."""
-    pace, lanes = Pace(grid), 0
+    pace, lanes = Pace(), 0
     lines: list[str] = []
     for group in grid.groups:
         engine = build(group, len(group.cells), blocks)
@@ -143,9 +117,9 @@ def describe(grid: Grid, blocks: int | None) -> str:
             f"  group {len(lines) + 1}: {len(group.cells)} cells, {_examples(group)}, "
             f"{engine.lanes // engine.width} blocks × {engine.width} lanes on "
             f"{engine.devices} devices, {size(engine.memory)} a device, "
-            f"about {duration(pace.left(group.cells, {}))}"
+            f"about {duration(_whole(group, pace))}"
         )
-    seconds = pace.left(grid.cells, {})
+    seconds = sum(_whole(group, pace) for group in grid.groups)
     evals = sum(
         cell.lane["steps"] // grid.config["eval_every"] + 1 for cell in grid.cells
     )
@@ -204,20 +178,13 @@ def calibrate(engine: Engine, group: Group, pace: Pace) -> None:
         pace.measured(engine, n_steps, time.perf_counter() - started)
 
 
-def _settings(cell: Cell) -> tuple:
-    """What siblings share: everything but the seed."""
-    return tuple(sorted((k, v) for k, v in cell.lane.items() if k != "seed"))
+def _whole(group: Group, pace: Pace) -> float:
+    """Seconds that a group takes if every cell spends its budget."""
+    steps = sum(cell.lane["steps"] for cell in group.cells)
+    return steps * pace.seconds(group.setup.train_size)
 
 
 def _device() -> str:
     devices = jax.local_devices()
     count = f"{len(devices)} × " if len(devices) > 1 else ""
     return f"{count}{devices[0].device_kind}"
-
-
-def steps_made(results: Mapping[str, Result]) -> dict[str, int]:
-    """Steps of each finished cell."""
-    return {
-        name: int(result.curve("step")[-1]) if len(result.records) else 0
-        for name, result in results.items()
-    }

@@ -18,25 +18,29 @@ import jax
 import numpy as np
 import xarray as xr
 
-from jaxgrok import checkpoints, manifest, plan, plots, store, tables
+from jaxgrok import checkpoints, manifest, plan, plots, store
 from jaxgrok.console import Console
 from jaxgrok.engine import Engine, Snapshot, lane_of
 from jaxgrok.grid import Grid, Group, resolve
+from jaxgrok.ledger import Ledger
 from jaxgrok.pending import Everything, Queue
 from jaxgrok.portraits.measured import circuit_measures
 from jaxgrok.store import RunDirectory
 from jaxgrok.tables import CURVES, Result
 from jaxgrok.trainer import FLAGS, METRICS
 
-FLUSH_SECONDS = 10
-SAVE_SECONDS = 45
-REDRAW_SECONDS = 60
+PERIODS = {"flush": 10.0, "save": 45.0, "redraw": 60.0}
+"""Seconds between two of a chore, at least."""
+SELDOM = 100
+"""A chore is left alone for so many times what it took."""
 ANSWER_SECONDS = 1.0
 """Length of a dispatch: what Ctrl-C waits for."""
 
 assert CURVES == METRICS
-TEST_ACCURACY = 1 + CURVES.index("test_accuracy")
-"""Column of a record, the step being the first."""
+TEST_ACCURACY = CURVES.index("test_accuracy")
+"""Column of a record."""
+OVER = ("done", "diverged")
+"""How a cell ends that is not trained again."""
 
 
 class Interrupted(Exception):
@@ -71,8 +75,7 @@ def run(
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks={blocks} must be at least 1")
     with RunDirectory(out) as directory, _asked_to_stop() as stop:
-        _Sweep(grid, directory, blocks, stop, quiet, queue).run()
-    return store.load(out)
+        return _Sweep(grid, directory, blocks, stop, quiet, queue).run()
 
 
 @contextmanager
@@ -115,26 +118,24 @@ class _Sweep:
         self.grid, self.directory = grid, directory
         self.blocks, self.stop = blocks, stop
         self.manifest = manifest.describe(grid)
-        self.unwritten: list[Result] = []
         self.tracks: dict[str, list[np.ndarray]] = {}
+        """Records of the busy cells, one an evaluation."""
         self.cells = {cell.id: cell for cell in grid.cells}
-        self.pace = plan.Pace(grid)
+        self.pace = plan.Pace()
         self.queue = queue(grid, self.pace)
         there = manifest.adopt(directory, self.manifest)
-        stand = self.queue.known(tables.table(self.manifest, there))
-        self.results = {name: r for name, r in there.items() if name in stand}
-        for name, steps in plan.steps_made(self.results).items():
-            if self.results[name].status != "stopped":
-                self.pace.ended(self.cells[name], steps)
-        done = len(self.results)
+        self.ledger = Ledger(directory, self.manifest, there)
+        rows = [row for row in self.ledger.rows() if row["status"] != "failed"]
+        self.ledger.stand(self.queue.known(rows))
+        done = len(self.ledger)
         self.console = Console(self.queue.total, done=done, quiet=quiet)
         self.announced = False
         old = directory.manifest() or {}
         self.manifest["usage"] = old.get("usage", {"busy": 0, "executed": 0})
         self.snapshots = checkpoints.Writer(directory.path)
-        self.clocks = dict.fromkeys(("flush", "save", "redraw"), time.monotonic())
+        self.due = {chore: time.monotonic() + every for chore, every in PERIODS.items()}
 
-    def run(self) -> None:
+    def run(self) -> xr.Dataset:
         """Run group after group; leave table and figures behind."""
         self.directory.write_manifest(self.manifest)
         snapshot = self._resumed()
@@ -149,7 +150,7 @@ class _Sweep:
         self.directory.drop_resume()
         if self.grid.config["snapshots"] == "phases":
             checkpoints.prune(self.directory.path, self._one_per_phase())
-        self._redraw()
+        return self._redraw()
 
     def _group(self, group: Group, snapshot: Snapshot) -> None:
         """Train the cells of one group, refilling lanes as they come free."""
@@ -158,7 +159,7 @@ class _Sweep:
         if mine & set(snapshot.cells) and len(snapshot.cells) <= engine.free:
             engine.restore(snapshot)
             for cell in engine.cells:
-                self.results.pop(cell, None)  # once stopped, then wanted again
+                self.ledger.reopen(cell)  # once stopped, then wanted again
                 self.queue.resumed(self.cells[cell])
         while True:
             if not engine.offset:
@@ -172,7 +173,7 @@ class _Sweep:
                 self._flush()
                 self._save(engine)
                 self._count(engine)
-                raise Interrupted(f"stopped; {len(self.results)} cells are finished")
+                raise Interrupted(f"stopped; {len(self.ledger)} cells are finished")
             every = engine.setup.eval_every
             n_steps = self.pace.steps(engine, ANSWER_SECONDS)
             n_steps = min(n_steps, self._unkept(engine, most=n_steps))
@@ -223,7 +224,7 @@ class _Sweep:
         """Start cells in the free lanes."""
         while engine.free and (cells := self.queue.take(group, engine.free)):
             for cell in cells:
-                self.results.pop(cell.id, None)  # once stopped, then wanted again
+                self.ledger.reopen(cell.id)  # once stopped, then wanted again
                 self.tracks[cell.id] = []
                 record = engine.admit(cell.id, lane_of(engine.setup, **cell.lane))
                 self._note(engine, {cell.id: record})
@@ -240,11 +241,9 @@ class _Sweep:
     def _note(self, engine: Engine, records: Mapping[str, np.ndarray]) -> None:
         """Append records to their cells' curves; take finished cells out."""
         for cell, record in records.items():
-            if cell in self.results:
+            if cell in self.ledger:
                 continue  # it ended at an earlier evaluation of the same dispatch
-            track = self.tracks[cell]
-            step = len(track) * engine.setup.eval_every
-            track.append(np.append(record.dtype.type(step), record[: -len(FLAGS)]))
+            self.tracks[cell].append(record[: -len(FLAGS)])
             finished, diverged_step = record[-len(FLAGS) :]
             if finished:
                 if diverged_step < 0:
@@ -286,7 +285,7 @@ class _Sweep:
         """The first training of each phase that has snapshots."""
         have = checkpoints.kept(self.directory.path)
         chosen: dict[str, str] = {}
-        for row in tables.table(self.manifest, self.results):
+        for row in self.ledger.rows():
             kin = self.cells[row["id"]].kin
             if kin in have:
                 chosen.setdefault(row["phase"], kin)
@@ -300,33 +299,34 @@ class _Sweep:
             cell,
             status,
             columns=("step", *engine.columns),
-            records=np.stack(self.tracks.pop(cell)),
+            records=self._curves(cell),
             block_width=engine.width,
             cause=cause,
         )
-        self.results[cell] = result
-        self.unwritten.append(result)
-        if status != "stopped":
-            self.pace.ended(self.cells[cell], int(result.records[-1, 0]))
-        row = tables.table(self.manifest, {cell: result})[0]
+        del self.tracks[cell]
+        row = self.ledger.add(result)
         self.console.finished(row, left=self._left())
         return row
+
+    def _curves(self, cell: str) -> np.ndarray:
+        """The records of a busy cell under their steps: [evals, 1 + columns]."""
+        records = np.stack(self.tracks[cell])
+        every = self.grid.config["eval_every"]
+        steps = np.arange(len(records), dtype=records.dtype) * every
+        return np.column_stack([steps, records])
 
     def _fail(self, group: Group, error: Exception) -> None:
         """Give up on a group's open cells, and say why; a later run tries again."""
         cause = str(error).splitlines()[0][:200]
         for cell in group.cells:
-            wanted = self.queue.total is not None and cell.id not in self.results
+            wanted = self.queue.total is not None and cell.id not in self.ledger
             if wanted or cell.id in self.tracks:
                 self.tracks.pop(cell.id, None)
                 columns = ("step", *CURVES)
                 empty = np.empty((0, len(columns)), group.setup.dtype)
                 width = group.block_width
                 result = Result(cell.id, "failed", columns, empty, width, cause)
-                self.results[cell.id] = result
-                self.unwritten.append(result)
-                row = tables.table(self.manifest, {cell.id: result})[0]
-                self.queue.ended(cell, row)
+                self.queue.ended(cell, self.ledger.add(result))
         self.console.say(f"failed: {cause}")
 
     def _left(self) -> float | None:
@@ -340,7 +340,7 @@ class _Sweep:
         if self.announced or not self.pace.known:
             return
         self.announced = True
-        left, done = self._left(), len(self.results)
+        left, done = self._left(), len(self.ledger)
         if left is None:
             return
         snapshots = plan.snapshot_bytes(self.grid, engine)
@@ -357,25 +357,26 @@ class _Sweep:
             rate=busy * steps_per_second,
             left=self._left(),
         )
-        now = time.monotonic()
-        if self.unwritten and now - self.clocks["flush"] > FLUSH_SECONDS:
-            self._flush()
-            self.clocks["flush"] = time.monotonic()
-        if now - self.clocks["save"] > SAVE_SECONDS:
-            self._save(engine)
-            self.clocks["save"] = time.monotonic()
-        if self.results and now - self.clocks["redraw"] > REDRAW_SECONDS:
-            self._redraw()
-            self.clocks["redraw"] = time.monotonic()
+        if self.ledger.unwritten:
+            self._when_due("flush", self._flush)
+        self._when_due("save", lambda: self._save(engine))
+        if len(self.ledger):
+            self._when_due("redraw", self._redraw)
+
+    def _when_due(self, chore: str, do: Callable[[], Any]) -> None:
+        """Do a chore whose time has come; the longer it takes, the more seldom."""
+        started = time.monotonic()
+        if started >= self.due[chore]:
+            do()
+            ended = time.monotonic()
+            self.due[chore] = ended + max(PERIODS[chore], SELDOM * (ended - started))
 
     def _flush(self) -> None:
         """Write finished cells, their snapshots before them."""
-        if self.unwritten:
+        if self.ledger.unwritten:
             self.snapshots.flush()
             self.snapshots.wait()
-            self.directory.write_results(self.unwritten)
-            self.unwritten = []
-        self.directory.write_table(self.manifest)
+        self.ledger.flush()
 
     def _save(self, engine: Engine) -> None:
         """Save what is in memory alone: lanes, curves so far, snapshots on no shard."""
@@ -389,7 +390,7 @@ class _Sweep:
             "shapes": engine.shapes,
         }
         leaves = {f"{i:04d}": leaf for i, leaf in enumerate(snapshot.leaves)}
-        tracks = {cell: np.stack(self.tracks[cell]) for cell in snapshot.cells}
+        tracks = {cell: self._curves(cell) for cell in snapshot.cells}
         vectors = {kin: np.stack(list(rows.values())) for kin, rows in pending.items()}
         arrays = {"leaves": leaves, "tracks": tracks, "pending": vectors}
         self.directory.save_resume(meta, arrays)
@@ -402,18 +403,18 @@ class _Sweep:
         meta, arrays = found
         leaves = [arrays["leaves"][name] for name in sorted(arrays["leaves"])]
         snapshot = Snapshot(meta["offset"], meta["cells"], leaves)
-        over = {name for name, r in self.results.items() if r.status != "stopped"}
+        over = {row["id"] for row in self.ledger.rows() if row["status"] in OVER}
         stale = {c for c in meta["cells"] if c in over or c not in self.cells}
         snapshot = snapshot.without(stale)
-        self.tracks = {cell: list(arrays["tracks"][cell]) for cell in snapshot.cells}
+        self.tracks = {c: list(arrays["tracks"][c][:, 1:]) for c in snapshot.cells}
         for kin, steps in meta["pending"].items():
             for step, vector in zip(steps, arrays["pending"][kin], strict=True):
                 if not self.snapshots.has(kin, step):
                     self.snapshots.add(kin, step, vector, meta["shapes"])
         return snapshot
 
-    def _redraw(self) -> None:
-        """Redraw the figures from disk."""
+    def _redraw(self) -> xr.Dataset:
+        """Redraw the figures from disk; what they show."""
         dataset = store.load(self.directory.path)
         folder = self.directory.path / "plots"
         folder.mkdir(exist_ok=True)
@@ -421,6 +422,7 @@ class _Sweep:
             plots.save(figure, folder / f"{name}.png")
         if "W_E_norm" in dataset:
             plots.save(circuit_measures(dataset), folder / "circuit_measures.png")
+        return dataset
 
 
 def _first(groups: tuple[Group, ...], cells: list[str]) -> list[Group]:

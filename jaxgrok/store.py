@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,7 +24,7 @@ import xarray as xr
 
 from jaxgrok import dataset
 from jaxgrok.files import write_atomically, write_table
-from jaxgrok.tables import COMPONENT_TABLE, TABLE, Result, component_table, table
+from jaxgrok.tables import COMPONENT_TABLE, TABLE, Result, table
 
 
 class RunDirectory:
@@ -79,8 +79,9 @@ class RunDirectory:
         return None if new else read_manifest(self.path)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Replace the manifest."""
-        text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        """Replace the manifest: a line an entry, and a line an item of its lists."""
+        entries = [f'"{name}": {_lines(value)}' for name, value in manifest.items()]
+        text = "{\n " + ",\n ".join(entries) + "\n}\n"
         write_atomically(self.path / "manifest.json", text.encode())
 
     def write_results(self, results: Iterable[Result]) -> None:
@@ -99,18 +100,22 @@ class RunDirectory:
         """Every finished cell by id."""
         return _read_results(self.path)
 
-    def write_table(self, manifest: Mapping[str, Any]) -> None:
-        """Rewrite cells.csv from the shards; cells without a result are left out.
+    def write_tables(
+        self,
+        manifest: Mapping[str, Any],
+        rows: Iterable[Mapping[str, Any]],
+        component_rows: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Rewrite cells.csv and, where there are components, components.csv.
 
-        Beside it components.csv, where predictions belong to components.
+        The rows are those of `tables.table` and `tables.component_table`.
         """
-        results, axes = self.results(), manifest["axes"]
+        axes = manifest["axes"]
         names = ["cell", *axes, *(name for name in TABLE if name not in axes)]
-        write_table(self.path / "cells.csv", names, table(manifest, results))
-        rows = component_table(manifest, results)
-        if rows:
+        write_table(self.path / "cells.csv", names, rows)
+        if component_rows:
             names = ["cell", *axes, *COMPONENT_TABLE]
-            write_table(self.path / "components.csv", names, rows)
+            write_table(self.path / "components.csv", names, component_rows)
 
     def save_resume(self, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         """Replace the rolling resume state: JSON-able `meta`, and a tree of arrays."""
@@ -207,3 +212,11 @@ def _read_shard(file: Path) -> dict[str, Result]:
             facts["columns"] = tuple(facts["columns"])
             found[cell] = Result(cell, records=shard[cell], **facts)
     return found
+
+
+def _lines(value: Any) -> str:
+    """A value as JSON. (With json's own indent ten thousand cells take seconds.)"""
+    if not isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    items = [json.dumps(item, ensure_ascii=False) for item in value]
+    return "[\n  " + ",\n  ".join(items) + "\n ]"

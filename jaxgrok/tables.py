@@ -85,70 +85,78 @@ def table(
     manifest: Mapping[str, Any], results: Mapping[str, Result]
 ) -> list[dict[str, Any]]:
     """Rows of cells.csv, in cell order, for the cells that have a result."""
-    thresholds = Thresholds(**manifest["thresholds"])
-    rows = []
-    for index, cell in enumerate(manifest["cells"]):
-        result = results.get(cell["id"])
-        if result is None:
-            continue
-        found = _outcome(manifest, cell, result, thresholds)
-        row = {"cell": index, "id": cell["id"], "axes": cell["axes"], **cell["axes"]}
-        row |= dict.fromkeys(TABLE)
-        row |= {
-            "n_train": cell["lane"]["n_train"],
-            "status": result.status,
-            "phase": found.phase,
-            "memorise_step": found.memorise_step,
-            "grok_step": found.grok_step,
-            "steps": int(result.curve("step")[-1]) if len(result.records) else 0,
-            "block_width": result.block_width,
-            "cause": result.cause,
-        }
-        if len(result.records):
-            row |= {name: result.curve(name)[-1] for name in CURVES if name in TABLE}
-            row |= _change(result.curve("step"), result.curve("test_loss"))
-            row["spikes"] = len(
-                spikes(*map(result.curve, ("step", "train_loss", "max_train_loss")))
-            )
-        rows.append(row)
-    return rows
+    return [
+        row_of(manifest, index, results[cell["id"]])
+        for index, cell in enumerate(manifest["cells"])
+        if cell["id"] in results
+    ]
 
 
 def component_table(
     manifest: Mapping[str, Any], results: Mapping[str, Result]
 ) -> list[dict[str, Any]]:
-    """Rows of components.csv: one for each component of each cell that has several.
+    """Rows of components.csv: one for each component of each cell that has several."""
+    return [
+        row
+        for index, cell in enumerate(manifest["cells"])
+        if cell["id"] in results
+        for row in component_rows(manifest, index, results[cell["id"]])
+    ]
 
-    The phase change is that of the component's test loss.
-    """
-    thresholds = Thresholds(**manifest["thresholds"])
-    rows = []
-    for index, cell in enumerate(manifest["cells"]):
-        result = results.get(cell["id"])
-        if result is None or not len(result.records):
-            continue
-        for component in result.components:
-            curves = {
-                name: result.curve(f"component_{name}/{component}")
-                for name in CURVES[:4]
-            }
-            curves["step"] = result.curve("step")
-            found = outcome(
-                curves,
-                has_test=True,
-                diverged=result.status == "diverged",
-                eval_every=manifest["config"]["eval_every"],
-                thresholds=thresholds,
-            )
-            row = {"cell": index, "id": cell["id"], **cell["axes"]}
-            row |= {"component": component}
-            row |= {
-                "memorise_step": found.memorise_step,
-                "grok_step": found.grok_step,
-                **_change(curves["step"], curves["test_loss"]),
-            }
-            row |= {name: curves[name][-1] for name in CURVES[:4]}
-            rows.append(row)
+
+def row_of(manifest: Mapping[str, Any], index: int, result: Result) -> dict[str, Any]:
+    """The row of a cell in cells.csv, from its index and its result."""
+    cell = manifest["cells"][index]
+    found = _outcome(manifest, cell, result, Thresholds(**manifest["thresholds"]))
+    row = {"cell": index, "id": cell["id"], "axes": cell["axes"], **cell["axes"]}
+    row |= dict.fromkeys(TABLE)
+    row |= {
+        "n_train": cell["lane"]["n_train"],
+        "status": result.status,
+        "phase": found.phase,
+        "memorise_step": found.memorise_step,
+        "grok_step": found.grok_step,
+        "steps": int(result.curve("step")[-1]) if len(result.records) else 0,
+        "block_width": result.block_width,
+        "cause": result.cause,
+    }
+    if len(result.records):
+        row |= {name: result.curve(name)[-1] for name in CURVES if name in TABLE}
+        row |= _change(result.curve("step"), result.curve("test_loss"))
+        row["spikes"] = len(
+            spikes(*map(result.curve, ("step", "train_loss", "max_train_loss")))
+        )
+    return row
+
+
+def component_rows(
+    manifest: Mapping[str, Any], index: int, result: Result
+) -> list[dict[str, Any]]:
+    """The rows of a cell in components.csv; the phase change is the component's own."""
+    if not len(result.records):
+        return []
+    cell, rows = manifest["cells"][index], []
+    for component in result.components:
+        curves = {
+            name: result.curve(f"component_{name}/{component}") for name in CURVES[:4]
+        }
+        curves["step"] = result.curve("step")
+        found = outcome(
+            curves,
+            has_test=True,
+            diverged=result.status == "diverged",
+            eval_every=manifest["config"]["eval_every"],
+            thresholds=Thresholds(**manifest["thresholds"]),
+        )
+        row = {"cell": index, "id": cell["id"], **cell["axes"]}
+        row |= {"component": component}
+        row |= {
+            "memorise_step": found.memorise_step,
+            "grok_step": found.grok_step,
+            **_change(curves["step"], curves["test_loss"]),
+        }
+        row |= {name: curves[name][-1] for name in CURVES[:4]}
+        rows.append(row)
     return rows
 
 

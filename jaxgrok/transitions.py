@@ -76,7 +76,7 @@ def _level(steps: NDArray, loss: NDArray) -> tuple[NDArray, NDArray]:
     half = SMOOTHED_OVER // 2
     padded = np.pad(level, half, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHED_OVER)
-    smooth = np.median(windows, axis=1)
+    smooth = np.sort(windows, axis=1)[:, half]
     peak = int(smooth.argmax())
     lowest = np.minimum.accumulate(smooth[peak:])
     # Strictly falling, so that a level belongs to the last step that has it.

@@ -14,7 +14,10 @@ from pathlib import Path
 from absl import flags
 
 from jaxgrok import environment, gridfile
-from jaxgrok.search import Finding
+
+environment.prepare()
+
+from jaxgrok.search import Finding  # noqa: E402
 
 
 def main(argv: list[str]) -> None:
@@ -23,7 +26,6 @@ def main(argv: list[str]) -> None:
     flags.DEFINE_string("out", "runs/bench_crossover", "folder", flag_values=values)
     config, _ = gridfile.parse(values, argv)
     out = Path(values.out)
-    environment.prepare()
     from jaxgrok import crossover, findings, runner, store
 
     config = crossover.of_one_size(config)  # the same padding for both

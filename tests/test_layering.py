@@ -45,6 +45,7 @@ RANKS = {
     "plan": 6,
     "brackets": 7,
     "induction": 7,
+    "ledger": 7,
     "pending": 7,
     "reader": 7,
     "analyse": 8,

@@ -66,7 +66,8 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
     whole, tmp_path, monkeypatch, asked
 ):
     monkeypatch.setattr(runner, "ANSWER_SECONDS", 0.0)  # a step a dispatch
-    monkeypatch.setattr(runner, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setitem(runner.PERIODS, "flush", 0.0)
+    monkeypatch.setattr(runner, "SELDOM", 0)
 
     @contextmanager
     def stopping():
@@ -128,7 +129,8 @@ SCRIPT = """
 import sys, tiny, jaxgrok
 from jaxgrok import runner
 runner.ANSWER_SECONDS = 0.0
-runner.FLUSH_SECONDS = runner.SAVE_SECONDS = 0.05
+runner.PERIODS |= {"flush": 0.05, "save": 0.05}
+runner.SELDOM = 0
 from test_runner import FIELDS
 jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
 """

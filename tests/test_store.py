@@ -46,7 +46,8 @@ def write(path, manifest, *shards):
         directory.write_manifest(manifest)
         for shard in shards:
             directory.write_results(shard)
-        directory.write_table(manifest)
+        rows = store.table(manifest, directory.results())
+        directory.write_tables(manifest, rows)
     return path
 
 
@@ -402,7 +403,7 @@ def test_writes_are_all_or_nothing(tmp_path, monkeypatch):
             for attempt in (
                 lambda: directory.write_manifest(manifest | {"title": "new"}),
                 lambda: directory.write_results(all_results(manifest, evals=2)),
-                lambda: directory.write_table(manifest),
+                lambda: directory.write_tables(manifest, []),
             ):
                 with pytest.raises(OSError, match="No space left"):
                     attempt()

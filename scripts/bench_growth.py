@@ -1,0 +1,175 @@
+"""How does a lane-step grow with everything that can grow?
+
+    python scripts/bench_growth.py --out docs/growth.png
+
+From one model (x + y mod 47, the laptop's; or the post's with --scale post), one thing
+at a time: lanes in one block, blocks of the default width, training examples, modulus,
+d_model and layers. Times, interleaved, full engines, evaluations left out; memory is
+what the compiled program asks for. Prints the table, draws the figure, and ends with
+one line of JSON. About 8 minutes on two cores.
+"""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from absl import app, flags
+
+from jaxgrok import environment
+
+environment.prepare()
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter  # noqa: E402
+
+from jaxgrok import grid  # noqa: E402
+from jaxgrok.engine import Engine, lane_of  # noqa: E402
+
+SCALE = flags.DEFINE_enum("scale", "laptop", ["post", "laptop"], "where to start from")
+ROUNDS = flags.DEFINE_integer("rounds", 5, "interleaved rounds; medians are reported")
+SECONDS = flags.DEFINE_float("seconds", 0.4, "least time of a measurement")
+MOST = flags.DEFINE_float("memory", 6.0, "GB that one program may ask for")
+OUT = flags.DEFINE_string("out", None, "draw the figure to this PNG")
+
+WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+BLOCKS = (1, 2, 4, 8, 16, 32, 64, 128)
+"""Per device, of the default width."""
+
+
+class Case(NamedTuple):
+    """What is changed from where we start: fields, and the engine's shape."""
+
+    what: str
+    value: int
+    fields: dict[str, Any]
+    width: int = 0
+    blocks: int = 1
+
+
+def cases() -> Iterator[Case]:
+    post = SCALE.value == "post"
+    for width in WIDTHS:
+        yield Case("lanes in a block", width, {}, width=width)
+    for blocks in BLOCKS:
+        yield Case("blocks a device", blocks, {}, blocks=blocks)
+    most = 113 if post else 47
+    for share in (0.05, 0.1, 0.2, 0.4, 0.8):
+        n_train = round(share * most**2)
+        yield Case("n_train", n_train, {"n_train": (n_train,), "train_fraction": ()})
+    for p in (29, 59, 113, 199) if post else (23, 31, 47, 71, 97):
+        fields = {"modulus": p, "n_train": (600,), "train_fraction": ()}
+        yield Case("modulus p", p, fields)
+    for d in (64, 128, 256) if post else (16, 32, 64, 128, 256):
+        yield Case("d_model", d, {"d_model": d, "d_head": d // 4, "d_mlp": 4 * d})
+    for layers in (1, 2, 3) if post else (1, 2, 3, 4):
+        yield Case("layers", layers, {"layers": layers})
+
+
+class Loaded:
+    """A full engine of a case."""
+
+    def __init__(self, case: Case) -> None:
+        config = grid.base(SCALE.value)
+        config.update(case.fields)
+        (group,) = grid.resolve(config).groups
+        setup = dataclasses.replace(group.setup, eval_every=10**6)
+        width = case.width or group.block_width
+        blocks = case.blocks * jax.local_device_count()
+        self.engine = Engine(setup, block_width=width, blocks=blocks)
+        lane = lane_of(setup, **group.cells[0].lane)
+        for i in range(self.engine.lanes):
+            self.engine.admit(str(i), lane)
+        self._steps = 1
+        while self.time() * self._steps * self.engine.lanes < SECONDS.value:
+            self._steps *= 2
+
+    def time(self) -> float:
+        """Seconds a lane-step."""
+        self.engine.offset = 0  # never reach an evaluation
+        started = time.perf_counter()
+        self.engine.advance(self._steps)
+        return (time.perf_counter() - started) / self._steps / self.engine.lanes
+
+
+class Point(NamedTuple):
+    """What was measured of a case: lanes, ms a lane-step, MB a lane, GFLOP a step."""
+
+    value: int
+    lanes: int
+    ms: float
+    mb: float
+
+
+def measure(panel: list[Case]) -> list[Point]:
+    """Time the cases of one panel, interleaved; those too large are left out."""
+    loaded: dict[Case, Loaded] = {}
+    for case in panel:
+        one = Loaded(case)
+        loaded[case] = one
+        if 2 * one.engine.memory * one.engine.devices > MOST.value * 1e9:
+            break  # the next is larger
+    rounds = [[one.time() for one in loaded.values()] for _ in range(ROUNDS.value)]
+    return [
+        Point(
+            case.value,
+            one.engine.lanes,
+            float(median) * 1e3,
+            one.engine.memory * one.engine.devices / one.engine.lanes / 1e6,
+        )
+        for (case, one), median in zip(
+            loaded.items(), np.median(rounds, axis=0), strict=True
+        )
+    ]
+
+
+def draw(panels: dict[str, list[Point]], title: str) -> Figure:
+    """Milliseconds a lane-step (and megabytes a lane) against each thing."""
+    figure = Figure(figsize=(10, 6.4), layout="constrained")
+    figure.suptitle(title)
+    for axes, (what, points) in zip(
+        figure.subplots(2, 3).flat, panels.items(), strict=True
+    ):
+        values = [point.value for point in points]
+        axes.loglog(values, [p.ms for p in points], "o-", color="#0072b2")
+        axes.set_xlabel(what)
+        axes.set_ylabel("ms a lane-step", color="#0072b2")
+        axes.set_ylim(bottom=min(p.ms for p in points) / 2)
+        axes.set_ylim(top=max(p.ms for p in points) * 2)
+        axes.set_xticks(values, [f"{value:,}" for value in values], rotation=45)
+        axes.xaxis.set_minor_locator(LogLocator(subs=()))
+        beside = axes.twinx()
+        beside.loglog(values, [p.mb for p in points], "s--", color="#d55e00")
+        beside.set_ylabel("MB a lane", color="#d55e00")
+        beside.set_ylim(min(p.mb for p in points) / 3, max(p.mb for p in points) * 3)
+        for side in (axes, beside):
+            side.yaxis.set_major_formatter(ScalarFormatter())
+            side.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            side.yaxis.set_minor_formatter(NullFormatter())
+    return figure
+
+
+def main(_: list[str]) -> None:
+    groups: dict[str, list[Case]] = {}
+    for case in cases():
+        groups.setdefault(case.what, []).append(case)
+    panels = {}
+    for what, panel in groups.items():
+        panels[what] = measure(panel)
+        print(f"\n{what:18s}    lanes  ms a lane-step  MB a lane")
+        for point in panels[what]:
+            value, lanes, ms, mb = point
+            print(f"{value:18,d} {lanes:8d} {ms:15.3f} {mb:10.2f}", flush=True)
+    device = f"{jax.local_device_count()} × {jax.local_devices()[0].device_kind}"
+    if OUT.value:
+        title = f"x + y, {SCALE.value} scale, {device}"
+        draw(panels, title).savefig(OUT.value, dpi=130)
+    found = {what: [p._asdict() for p in points] for what, points in panels.items()}
+    print(json.dumps({"scale": SCALE.value, "device": device, "panels": found}))
+
+
+if __name__ == "__main__":
+    app.run(main)
