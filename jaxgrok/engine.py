@@ -23,6 +23,10 @@ from jaxgrok import trainer
 from jaxgrok.config import INTEGER_FIELDS, Lane, Setup
 from jaxgrok.trainer import LaneState
 
+CPU_OPTIONS: dict[str, bool | str] = {"xla_cpu_experimental_ynn_fusion_type": ""}
+"""Without XLA's YNNPACK fusions: they keep elementwise work from being fused with what
+reads it. Measured: docs/performance.md."""
+
 
 class Snapshot(NamedTuple):
     """The busy lanes of an engine, on the host: enough to go on bitwise."""
@@ -259,7 +263,7 @@ class _Share:
         self.carry = jax.device_put(empty, device)
         self.active = np.zeros(empty[0].seed.shape[0], bool)
         arguments = self._arguments(0, complete=False)
-        self.program = _advance.lower(setup, self.carry, *arguments).compile()
+        self.program = _compile(_advance.lower(setup, self.carry, *arguments), device)
 
     def _arguments(self, n_steps: int, *, complete: bool) -> Any:
         arguments = (self.active.copy(), np.int32(n_steps), np.bool_(complete))
@@ -270,6 +274,17 @@ class _Share:
         arguments = self._arguments(n_steps, complete=complete)
         self.carry, records = self.program(self.carry, *arguments)
         return records
+
+
+def _compile(lowered: jax.stages.Lowered, device: jax.Device) -> jax.stages.Compiled:
+    """Compile, with options of a CPU where this version of XLA knows them."""
+    if device.platform == "cpu":
+        try:
+            return lowered.compile(compiler_options=CPU_OPTIONS)
+        except jax.errors.JaxRuntimeError as error:
+            if "No such compile option" not in str(error):
+                raise
+    return lowered.compile()
 
 
 def lane_of(setup: Setup, **fields: Any) -> Lane:

@@ -8,6 +8,7 @@ import pytest
 import textbook
 from jaxgrok.losses import cross_entropy
 from jaxgrok.models import transformer
+from jaxgrok.models.transformer import Fold, Transformer
 from jaxgrok.tasks import draw
 from jaxgrok.tasks.modular import Modular
 from jaxgrok.tasks.repeats import Repeats
@@ -53,6 +54,19 @@ def tokens_of(task, examples):
     ids=lambda fields: ",".join(fields) or "post",
 )
 def test_loss_and_gradients_equal_the_textbook(task, examples, layers, fields):
+    equals_the_textbook(task, examples, layers, fields)
+
+
+@pytest.mark.parametrize("task", [Modular(modulus=5), Reads()], ids=["x y =", "reads"])
+@pytest.mark.parametrize("examples", [3, 40], ids=["no look-up", "look-up"])
+@pytest.mark.parametrize("biases", ["none", "all"])
+@pytest.mark.parametrize("fold", Fold)
+def test_every_fold_equals_the_textbook(task, examples, biases, fold, monkeypatch):
+    monkeypatch.setattr(Transformer, "_fold", lambda *_: fold)
+    equals_the_textbook(task, examples, 1, {"biases": biases})
+
+
+def equals_the_textbook(task, examples, layers, fields):
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
         model = transformer.build(
             task,
@@ -208,3 +222,33 @@ def test_parameters_have_transformer_lens_names_and_layouts():
 def test_wrong_fields_are_named(fields, message):
     with pytest.raises(ValueError, match=message):
         transformer.build(Modular(), **fields)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "fold"),
+    [
+        # The post's x + y mod 113, and the laptop's mod 47.
+        ({"examples": 3840, "heads": 128, "mlp": 512, "vocab": 114}, Fold.ALL),
+        ({"examples": 1152, "heads": 32, "mlp": 128, "vocab": 48}, Fold.NONE),
+        # Digits in a second layer, where all streams differ.
+        ({"examples": 4200, "heads": 256, "mlp": 1024, "vocab": 10}, Fold.OUT),
+    ],
+)
+def test_products_of_matrices_are_formed_where_that_is_less_work(sizes, fold):
+    rows = sizes["examples"] if fold is Fold.OUT else 1
+    assert Fold.best(rows=rows, model=sizes["heads"], **sizes) is fold
+
+
+def test_the_folded_network_multiplies_less():
+    task = Modular()
+    tokens = tokens_of(task, 3840)
+    found = {}
+    for name in ("best", "none"):
+        model = transformer.build(task)
+        params = model.init(jax.random.key(0), tokens[:1])["params"]
+        with pytest.MonkeyPatch.context() as patch:
+            if name == "none":
+                patch.setattr(Transformer, "_fold", lambda *_: Fold.NONE)
+            run = jax.jit(lambda p, model=model: model.apply({"params": p}, tokens)[0])
+            found[name] = run.lower(params).compile().cost_analysis()["flops"]
+    assert 0.8 < found["best"] / found["none"] < 0.92
