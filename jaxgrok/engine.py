@@ -137,9 +137,22 @@ class Engine:
     @property
     def memory(self) -> int:
         """Bytes on the fullest device: arguments and temporaries of the program."""
+        return sum(self._memory())
+
+    def blocks_in(self, room: float) -> int:
+        """How many blocks fit, if every device has `room` bytes; at least one each.
+
+        Blocks of a device run one after the other: only their states add up.
+        """
+        states, temporaries = self._memory()
+        per_block = states / len(self._shares[0].active)
+        return max(int((room - temporaries) / per_block), 1) * self.devices
+
+    def _memory(self) -> tuple[int, int]:
+        """Bytes of the arguments and of the temporaries, on the fullest device."""
         analysis = self._shares[0].program.memory_analysis()
         assert analysis is not None  # every platform JAX supports tells
-        return analysis.argument_size_in_bytes + analysis.temp_size_in_bytes
+        return analysis.argument_size_in_bytes, analysis.temp_size_in_bytes
 
     def admit(self, cell: str, lane: Lane) -> np.ndarray:
         """Start a cell in a free slot; return its record at step 0."""

@@ -6,6 +6,7 @@ length of a dispatch, and decide no result.
     >>> print(describe(grid, blocks=None))
 """
 
+import os
 import time
 
 import jax
@@ -22,6 +23,8 @@ MEMORY = 0.9
 """Weight of a dispatch in the pace, against the one after it."""
 LONG_SECONDS = 86_400 / 4
 MUCH_DISK = 10e9
+USABLE = 0.8
+"""Share of a device's memory for a program; the rest is for what is beside it."""
 
 
 class Pace:
@@ -151,17 +154,33 @@ def build(group: Group, cells: int, blocks: int | None) -> Engine:
     """An engine for so many cells: a block a device, and none that would stay empty.
 
     More blocks than devices would run one after the other, and more lanes mean fewer
-    refills: a longer tail. Halves the blocks where the device's memory runs out.
+    refills: a longer tail. Fewer blocks than asked for where the compiled program says
+    that they do not fit, or the device's memory runs out all the same.
     """
     most = -(-cells // group.block_width)
     blocks = min(blocks or jax.local_device_count(), most)
     while True:
         try:
-            return Engine(group.setup, block_width=group.block_width, blocks=blocks)
+            engine = Engine(group.setup, block_width=group.block_width, blocks=blocks)
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error) or blocks == 1:
                 raise
             blocks //= 2
+            continue
+        fitting = engine.blocks_in(room())
+        if fitting >= blocks:
+            return engine
+        blocks = fitting
+
+
+def room() -> float:
+    """Bytes of memory that a program may take on each device."""
+    devices = jax.local_devices()
+    stats = devices[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return USABLE * stats["bytes_limit"]
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return USABLE * whole / len(devices)
 
 
 def calibrate(engine: Engine, group: Group, pace: Pace) -> None:

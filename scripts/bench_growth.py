@@ -5,14 +5,16 @@
 From one model (x + y mod 47, the laptop's; or the post's with --scale post), one thing
 at a time: lanes in one block, blocks of the default width, training examples, modulus,
 d_model and layers. Times, interleaved, full engines, evaluations left out; memory is
-what the compiled program asks for. Prints the table, draws the figure, and ends with
-one line of JSON. About 8 minutes on two cores.
+what the compiled program asks for, and beside it what the process took at its peak.
+Prints the table, draws the figure, and ends with one line of JSON. About 8 minutes on
+two cores.
 """
 
 import dataclasses
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from absl import app, flags
@@ -73,6 +75,7 @@ class Loaded:
     """A full engine of a case."""
 
     def __init__(self, case: Case) -> None:
+        before = _status("VmRSS")
         config = grid.base(SCALE.value)
         config.update(case.fields)
         (group,) = grid.resolve(config).groups
@@ -84,6 +87,10 @@ class Loaded:
         for i in range(self.engine.lanes):
             self.engine.admit(str(i), lane)
         self._steps = 1
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+        self.time()
+        self.peak = _status("VmHWM") - before
+        """Bytes that the process took more than before."""
         while self.time() * self._steps * self.engine.lanes < SECONDS.value:
             self._steps *= 2
 
@@ -95,13 +102,20 @@ class Loaded:
         return (time.perf_counter() - started) / self._steps / self.engine.lanes
 
 
+def _status(name: str) -> int:
+    """Bytes that Linux reports of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(v.split()[1]) for v in lines if v.startswith(name))
+
+
 class Point(NamedTuple):
-    """What was measured of a case: lanes, ms a lane-step, MB a lane, GFLOP a step."""
+    """What was measured of a case: lanes, ms a lane-step, MB a lane and at its peak."""
 
     value: int
     lanes: int
     ms: float
     mb: float
+    peak: float
 
 
 def measure(panel: list[Case]) -> list[Point]:
@@ -119,6 +133,7 @@ def measure(panel: list[Case]) -> list[Point]:
             one.engine.lanes,
             float(median) * 1e3,
             one.engine.memory * one.engine.devices / one.engine.lanes / 1e6,
+            one.peak / one.engine.lanes / 1e6,
         )
         for (case, one), median in zip(
             loaded.items(), np.median(rounds, axis=0), strict=True
@@ -159,10 +174,11 @@ def main(_: list[str]) -> None:
     panels = {}
     for what, panel in groups.items():
         panels[what] = measure(panel)
-        print(f"\n{what:18s}    lanes  ms a lane-step  MB a lane")
+        print(f"\n{what:18s}    lanes  ms a lane-step  MB a lane    at peak")
         for point in panels[what]:
-            value, lanes, ms, mb = point
-            print(f"{value:18,d} {lanes:8d} {ms:15.3f} {mb:10.2f}", flush=True)
+            value, lanes, ms, mb, peak = point
+            row = f"{value:18,d} {lanes:8d} {ms:15.3f} {mb:10.2f} {peak:10.2f}"
+            print(row, flush=True)
     device = f"{jax.local_device_count()} × {jax.local_devices()[0].device_kind}"
     if OUT.value:
         title = f"x + y, {SCALE.value} scale, {device}"

@@ -1,0 +1,178 @@
+"""Where does the time of a whole sweep go, and what does refilling lanes save?
+
+    python scripts/bench_sweep.py
+
+Runs a heavy-tailed set of cells (x + y mod 47, weight decays log-spaced from 0.1 to 3,
+three seeds, budgets long enough) three times, interleaved with the same cells in
+lock-step: all of them in one program until the last has ended, by the same rule. Tells
+
+- the wall time against lock-step's, compilation left out of both;
+- against the lane-steps needed times what a lane-step takes in a full engine;
+- what passes outside the engine (queue, curves, tables, shards, figures);
+- how long a second start takes, with its programs in JAX's cache: the whole command.
+
+Medians. The last line is one line of JSON. About 5 minutes on two cores.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from absl import app, flags
+
+from jaxgrok import environment
+
+environment.prepare()
+
+import jax  # noqa: E402
+
+from jaxgrok import grid, plan, runner  # noqa: E402
+from jaxgrok.engine import Engine, lane_of  # noqa: E402
+
+ROUNDS = flags.DEFINE_integer("rounds", 3, "interleaved rounds; medians are reported")
+FRACTION = flags.DEFINE_float("train_fraction", 0.6, "share of the pairs that train")
+DECAYS = tuple(np.geomspace(0.1, 3, 8).round(3).tolist())
+BUDGET = 20_000
+COMMAND = (
+    "-m jaxgrok.sweep --grid sweeps/wd_vs_frac.py:laptop --grid.seed=(0,) "
+    "--grid.weight_decay=(1.0,) --grid.train_fraction=(0.5,) --grid.steps=(50,) --out"
+)
+
+
+def config() -> Any:
+    found = grid.base("laptop")
+    found.weight_decay, found.seed, found.steps = DECAYS, (0, 1, 2), (BUDGET,)
+    found.train_fraction = (FRACTION.value,)
+    return found
+
+
+class Clock:
+    """Seconds inside the functions that it watches."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def around(self, function: Any) -> Any:
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.seconds += time.perf_counter() - started
+
+        return timed
+
+
+def sweep() -> dict[str, float]:
+    """Wall seconds of a sweep, without compilation; of its engine; its lane-steps."""
+    build, advance = Clock(), Clock()
+    with (
+        tempfile.TemporaryDirectory() as out,
+        mock.patch.object(plan, "build", build.around(plan.build)),
+        mock.patch.object(Engine, "advance", advance.around(Engine.advance)),
+    ):
+        started = time.perf_counter()
+        dataset = runner.run(config(), out, quiet=True)
+        wall = time.perf_counter() - started
+    steps = dataset.steps.values.ravel()
+    return {
+        "wall": wall - build.seconds,
+        "engine": advance.seconds,
+        "lane_steps": float(steps.sum()),
+        "longest": float(steps.max()),
+        "grokked": float(dataset.grok_step.notnull().mean()),
+    }
+
+
+def lockstep() -> float:
+    """Seconds of the same cells side by side until the last of them has ended."""
+    (group,) = grid.resolve(config()).groups
+    blocks = -(-len(group.cells) // group.block_width)
+    engine = Engine(group.setup, block_width=group.block_width, blocks=blocks)
+    started = time.perf_counter()
+    for cell in group.cells:
+        engine.admit(cell.id, lane_of(group.setup, **cell.lane))
+    ended: set[str] = set()
+    while len(ended) < len(group.cells):
+        for records in engine.advance(group.setup.eval_every, chunks=4):
+            ended |= {cell for cell, record in records.items() if record[-2]}
+    return time.perf_counter() - started
+
+
+def full_speed() -> float:
+    """Seconds of a lane-step in an engine that is full, evaluations included."""
+    (group,) = grid.resolve(config()).groups
+    engine = plan.build(group, len(group.cells), None)
+    for i in range(engine.lanes):
+        engine.admit(str(i), lane_of(group.setup, **group.cells[0].lane))
+    every, times = group.setup.eval_every, []
+    for _ in range(6):
+        started = time.perf_counter()
+        engine.advance(every, chunks=20)
+        times.append((time.perf_counter() - started) / (20 * every * engine.lanes))
+    return float(np.median(times[1:]))
+
+
+def second_start() -> list[float]:
+    """Seconds of a command that trains one chunk, the first time and the second."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        variables = os.environ | {"XDG_CACHE_HOME": folder}
+        variables.pop("JAX_COMPILATION_CACHE_DIR", None)
+        for name in "ab":
+            command = [sys.executable, *COMMAND.split(), f"{folder}/{name}"]
+            started = time.perf_counter()
+            subprocess.run(
+                command,
+                check=True,
+                env=variables,
+                capture_output=True,
+                cwd=Path(__file__).parent.parent,
+            )
+            found.append(time.perf_counter() - started)
+    return found
+
+
+def main(_: list[str]) -> None:
+    sweep()  # imports, compilation
+    rounds = []
+    for _ in range(ROUNDS.value):
+        one = sweep()
+        rounds.append(one | {"lockstep": lockstep(), "step": full_speed()})
+    middle = {name: float(np.median([r[name] for r in rounds])) for name in rounds[0]}
+    middle["needed"] = middle["lane_steps"] * middle["step"]
+    cold, warm = second_start()
+    cells = len(DECAYS) * 3
+    longest = middle["longest"]
+    print(
+        f"{cells} cells, {middle['grokked']:.0%} grokked, "
+        f"{middle['lane_steps']:,.0f} lane-steps, the longest {longest:,.0f} "
+        f"(in lock-step {cells * longest:,.0f}), {jax.local_device_count()} devices"
+    )
+    summary = {
+        "over_lockstep": float(np.median([r["wall"] / r["lockstep"] for r in rounds])),
+        "over_needed": float(
+            np.median([r["wall"] / (r["lane_steps"] * r["step"]) for r in rounds])
+        ),
+        "outside_engine": float(
+            np.median([1 - r["engine"] / r["wall"] for r in rounds])
+        ),
+        "first_start_s": cold,
+        "second_start_s": warm,
+    }
+    for name in ("wall", "lockstep", "needed"):
+        print(f"{name:10s} {middle[name]:8.1f} s")
+    for name, value in summary.items():
+        print(f"{name:16s} {value:8.3f}")
+    print(json.dumps(middle | summary))
+
+
+if __name__ == "__main__":
+    app.run(main)
