@@ -2,8 +2,8 @@
 
     python -m jaxgrok.crossover --grid sweeps/crossover_modular.py
 
-laptop (p = 47, 2,209 pairs, 3,000 steps), 2-core CPU, 2026-11-25, 5 min 8 s: 1,297
-(1,170 to 1,409) at weight decay 0.3, 1,207 (1,055 to 1,380) at 0.5, 1,078 (932 to
+laptop (p = 47, 2,209 pairs, 3,000 steps), 2-core CPU, 2026-11-25, 3 min 12 s: 1,297
+(1,170 to 1,438) at weight decay 0.3, 1,207 (1,055 to 1,380) at 0.5, 1,078 (932 to
 1,195) at 1. At 3 the train loss is unsteady and seeds are not monotone.
 """
 

@@ -4,7 +4,7 @@ Records the spectra and excluded losses of every cell as it trains.
 
     python -m jaxgrok.sweep --grid sweeps/wd_vs_frac.py
 
-laptop, 2-core CPU, 2026-11-23, 4 min: 84 cells, a staircase (docs/phase_diagram.png):
+laptop, 2-core CPU, 2026-11-25, 4 min: 84 cells, a staircase (docs/phase_diagram.png):
 weight decay 0.3 groks from 60% of the pairs, 0.03 from 70%, 0 only at 90%; 5 never
 fits. Embeddings are sparser the stronger the decay (docs/circuit_measures.png).
 """
