@@ -11,6 +11,7 @@ for a group; the number of blocks and of devices changes no bit. Knows no files.
 
 import functools
 import math
+import os
 from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -135,24 +136,15 @@ class Engine:
         return sum(math.prod(shape) for shape in self.shapes.values())
 
     @property
-    def memory(self) -> int:
-        """Bytes on the fullest device: arguments and temporaries of the program."""
-        return sum(self._memory())
+    def memory(self) -> int | None:
+        """Bytes on the fullest device: arguments and temporaries of the program.
 
-    def blocks_in(self, room: float) -> int:
-        """How many blocks fit, if every device has `room` bytes; at least one each.
-
-        Blocks of a device run one after the other: only their states add up.
+        None where the backend does not tell.
         """
-        states, temporaries = self._memory()
-        per_block = states / len(self._shares[0].active)
-        return max(int((room - temporaries) / per_block), 1) * self.devices
-
-    def _memory(self) -> tuple[int, int]:
-        """Bytes of the arguments and of the temporaries, on the fullest device."""
         analysis = self._shares[0].program.memory_analysis()
-        assert analysis is not None  # every platform JAX supports tells
-        return analysis.argument_size_in_bytes, analysis.temp_size_in_bytes
+        if analysis is None:
+            return None
+        return analysis.argument_size_in_bytes + analysis.temp_size_in_bytes
 
     def admit(self, cell: str, lane: Lane) -> np.ndarray:
         """Start a cell in a free slot; return its record at step 0."""
@@ -290,12 +282,14 @@ class _Share:
 
 
 def _compile(lowered: jax.stages.Lowered, device: jax.Device) -> jax.stages.Compiled:
-    """Compile, with options of a CPU where this version of XLA knows them."""
-    if device.platform == "cpu":
+    """Compile; on a CPU with options, where this XLA has them and the user none."""
+    chosen = os.environ.get("XLA_FLAGS", "")
+    options = {k: v for k, v in CPU_OPTIONS.items() if k not in chosen}
+    if device.platform == "cpu" and options:
         try:
-            return lowered.compile(compiler_options=CPU_OPTIONS)
+            return lowered.compile(compiler_options=options)
         except jax.errors.JaxRuntimeError as error:
-            if "No such compile option" not in str(error):
+            if not any(name in str(error) for name in options):
                 raise
     return lowered.compile()
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 MOST_CPU_DEVICES = 16
+ARITHMETIC = 2
+"""Counts changes of the training step that change a result's last bits."""
 
 
 def cores() -> int:
@@ -44,6 +46,7 @@ def bits() -> dict[str, Any]:
         "jax": version("jax"),
         "jaxlib": version("jaxlib"),
         "device": device.device_kind,
+        "arithmetic": ARITHMETIC,
     }
     if device.platform == "cpu":
         # XLA's thread pool: it divides the sums of a matmul by its number of threads.

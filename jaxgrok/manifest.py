@@ -82,7 +82,8 @@ def adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Result
             longer += [dataclasses.replace(result, cell=c["id"]) for c in heirs]
     finished = {name for name, r in results.items() if r.status != "failed"}
     pending = by_id.keys() - finished - {result.cell for result in longer}
-    for name, value in old["bits"].items():
+    was = {"arithmetic": 1} | old["bits"]  # an earlier version did not record it
+    for name, value in was.items():
         if pending and manifest["bits"].get(name) != value:
             raise ValueError(
                 f"out={directory.path} was computed with {name}={value}, here it is "

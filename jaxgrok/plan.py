@@ -119,7 +119,7 @@ def describe(grid: Grid, blocks: int | None) -> str:
         lines.append(
             f"  group {len(lines) + 1}: {len(group.cells)} cells, {_examples(group)}, "
             f"{engine.lanes // engine.width} blocks × {engine.width} lanes on "
-            f"{engine.devices} devices, {size(engine.memory)} a device, "
+            f"{engine.devices} devices, {size(engine.memory or 0)} a device, "
             f"about {duration(_whole(group, pace))}"
         )
     seconds = sum(_whole(group, pace) for group in grid.groups)
@@ -167,10 +167,13 @@ def build(group: Group, cells: int, blocks: int | None) -> Engine:
                 raise
             blocks //= 2
             continue
-        fitting = engine.blocks_in(room())
-        if fitting >= blocks:
+        share = (engine.memory or 0.0) / room()
+        if share <= 1 or blocks <= engine.devices:
             return engine
-        blocks = fitting
+        # Memory grows with the blocks, a little less than in proportion.
+        per_device = max(int(blocks / share / engine.devices), 1)
+        blocks = per_device * engine.devices
+        del engine  # before another takes its place
 
 
 def room() -> float:

@@ -31,7 +31,7 @@ from jaxgrok.trainer import FLAGS, METRICS
 
 PERIODS = {"flush": 10.0, "save": 45.0, "redraw": 60.0}
 """Seconds between two of a chore, at least."""
-SELDOM = 100
+SELDOM = {"flush": 10, "save": 10, "redraw": 100}
 """A chore is left alone for so many times what it took."""
 ANSWER_SECONDS = 1.0
 """Length of a dispatch: what Ctrl-C waits for."""
@@ -161,6 +161,8 @@ class _Sweep:
             for cell in engine.cells:
                 self.ledger.reopen(cell)  # once stopped, then wanted again
                 self.queue.resumed(self.cells[cell])
+        elif mine & set(snapshot.cells):
+            self.tracks.clear()  # too many for the lanes there are: they start anew
         while True:
             if not engine.offset:
                 self._give_up(engine)
@@ -243,7 +245,8 @@ class _Sweep:
         for cell, record in records.items():
             if cell in self.ledger:
                 continue  # it ended at an earlier evaluation of the same dispatch
-            self.tracks[cell].append(record[: -len(FLAGS)])
+            # A copy: a view would keep the records of all lanes.
+            self.tracks[cell].append(record[: -len(FLAGS)].copy())
             finished, diverged_step = record[-len(FLAGS) :]
             if finished:
                 if diverged_step < 0:
@@ -369,7 +372,9 @@ class _Sweep:
         if started >= self.due[chore]:
             do()
             ended = time.monotonic()
-            self.due[chore] = ended + max(PERIODS[chore], SELDOM * (ended - started))
+            self.due[chore] = ended + max(
+                PERIODS[chore], SELDOM[chore] * (ended - started)
+            )
 
     def _flush(self) -> None:
         """Write finished cells, their snapshots before them."""

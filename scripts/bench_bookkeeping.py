@@ -26,6 +26,7 @@ from jaxgrok import environment
 environment.prepare()
 
 from jaxgrok import grid, plan, runner, trainer  # noqa: E402
+from jaxgrok.engine import Snapshot  # noqa: E402
 
 CELLS = flags.DEFINE_list("cells", ["100", "1000", "3000", "10000"], "sizes of sweeps")
 LANES = flags.DEFINE_integer("lanes", 64, "lanes of the engine")
@@ -69,6 +70,9 @@ class FakeEngine:
 
     def compact(self) -> None:
         pass
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(self.offset, [], [])
 
     def vectors(self, cells: Any) -> list[np.ndarray]:
         return []

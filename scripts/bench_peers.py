@@ -36,7 +36,7 @@ SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "model and modulu
 ROUNDS = flags.DEFINE_integer("rounds", 7, "interleaved rounds")
 STEPS = flags.DEFINE_integer("steps", 0, "steps of a lane in a round; 0: by scale")
 ONLY = flags.DEFINE_list("only", [], "peers to time, by number: 1,7,8")
-LANES = flags.DEFINE_integer("lanes", 0, "lanes of jaxgrok and of the ensembles")
+LANES = flags.DEFINE_integer("lanes", 4, "lanes of the ensembles, peers 5 and 7")
 EVERY = 100
 CELL = 10_000
 """Steps of a training, for cells an hour."""
@@ -51,6 +51,8 @@ CONNECT = multiprocessing.get_context("spawn")
 def serve(pipe: Any, name: str, lanes: int) -> None:
     """A peer's process: build it, then do what is asked and say how long it took."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    if name == PROCESSES:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # an idea for CPUs
     if name == OURS:
         from jaxgrok import environment
 
@@ -59,7 +61,7 @@ def serve(pipe: Any, name: str, lanes: int) -> None:
     work = pipe.recv()
     try:
         importlib.import_module("torch" if name[0] in "12345" else "flax.training")
-        wide = {"lanes": lanes} if lanes and name[0] in "57" else {}
+        wide = {"lanes": lanes} if name[0] in "57" else {}
         started = time.perf_counter()
         peer = PEERS[name](work, **wide)
         pipe.send((time.perf_counter() - started, peer.lanes))
@@ -125,7 +127,7 @@ class Timed(NamedTuple):
 def measure(names: list[str], n_steps: int) -> tuple[dict[str, Timed], dict[str, str]]:
     """Time the peers, round by round; those that failed, with the cause."""
     with CONNECT.Pool(1) as pool:
-        work = pool.apply(prepare, (SCALE.value, 64 if LANES.value else 4))
+        work = pool.apply(prepare, (SCALE.value, LANES.value))
     remotes: dict[str, Remote] = {}
     failed: dict[str, str] = {}
     first, losses = {}, {}
@@ -157,6 +159,8 @@ def measure(names: list[str], n_steps: int) -> tuple[dict[str, Timed], dict[str,
 
 def agree(losses: dict[str, np.ndarray]) -> None:
     """Refuse to compare peers that do not train the same; losses [lanes]."""
+    if not losses:
+        return
     reference = next(iter(losses.values()))[0]
     for name, values in losses.items():
         if not abs(values[0] / reference - 1) < TOLERANCE:

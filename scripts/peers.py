@@ -57,7 +57,7 @@ def _group(scale: str) -> Any:
 
     config = grid.base(scale)
     config.train_fraction = (0.3,)
-    config.seed = tuple(range(64))
+    config.seed = tuple(range(1024))
     config.weight_decay = (1.0,)
     config.eval_every = 10**6  # evaluations are asked for here
     config.steps = (10**6,)
@@ -104,8 +104,9 @@ class Ours:
         blocks = jax.local_device_count()
         self._engine = Engine(group.setup, block_width=group.block_width, blocks=blocks)
         self.lanes = self._engine.lanes
-        for i, cell in enumerate(group.cells[: self.lanes]):
-            self._engine.admit(str(i), lane_of(group.setup, **cell.lane))
+        for i in range(self.lanes):
+            lane = group.cells[i % len(group.cells)].lane
+            self._engine.admit(str(i), lane_of(group.setup, **lane))
         self._column = self._engine.columns.index("train_loss")
 
     def steps(self, count: int) -> None:
@@ -182,6 +183,7 @@ class Flax:
 
         from jaxgrok.losses import cross_entropy
 
+        jax.config.update("jax_default_matmul_precision", "highest")
         model = _flax_model(work)
         self.lanes = lanes
         rate = optax.linear_schedule(0.0, work.learning_rate, work.warmup)
@@ -445,14 +447,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-PEERS: dict[str, Callable[[Work], Peer]] = {
+PEERS: dict[str, Callable[..., Peer]] = {
     "1 the post's loop": functools.partial(Torch, every_epoch=True),
     "2 without its test loss": Torch,
     "3 torch.compile": functools.partial(Torch, compiled=True),
     "4 a process a core": _one_thread,
-    "5 torch.func ensemble": functools.partial(Ensemble, lanes=4),
-    "5 the same, compiled": functools.partial(Ensemble, lanes=4, compiled=True),
+    "5 torch.func ensemble": Ensemble,
+    "5 the same, compiled": functools.partial(Ensemble, compiled=True),
     "6 Flax, one by one": functools.partial(Flax, lanes=1),
-    "7 Flax under vmap": functools.partial(Flax, lanes=4),
+    "7 Flax under vmap": Flax,
     "8 jaxgrok": Ours,
 }

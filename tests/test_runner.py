@@ -1,11 +1,13 @@
 """A sweep that is stopped, killed or extended ends as if nothing had happened."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import jax
 import pytest
@@ -67,7 +69,6 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
 ):
     monkeypatch.setattr(runner, "ANSWER_SECONDS", 0.0)  # a step a dispatch
     monkeypatch.setitem(runner.PERIODS, "flush", 0.0)
-    monkeypatch.setattr(runner, "SELDOM", 0)
 
     @contextmanager
     def stopping():
@@ -114,6 +115,31 @@ def test_another_machine_is_refused_only_while_something_is_pending(
         jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
 
 
+def test_results_of_an_earlier_arithmetic_are_not_mixed_with_todays(tmp_path):
+    out = tmp_path / "a"
+    jaxgrok.run(tiny.config(), out, quiet=True)
+    manifest = json.loads((out / "manifest.json").read_text())
+    del manifest["bits"]["arithmetic"]  # as it was before it was recorded
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    jaxgrok.run(tiny.config(), out, quiet=True)
+    with pytest.raises(ValueError, match="computed with arithmetic=1, here it is 2"):
+        jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
+
+
+def test_a_chore_that_takes_long_comes_seldom(monkeypatch):
+    now, done = [100.0], []
+    monkeypatch.setattr(runner.time, "monotonic", lambda: now[0])
+    sweep = SimpleNamespace(due={"redraw": 100.0})
+
+    def redraw():
+        done.append(now[0])
+        now[0] += 4.0
+
+    for now[0] in (99.0, 100.0, 160.0, 500.0, 504.0, 900.0):
+        runner._Sweep._when_due(sweep, "redraw", redraw)
+    assert done == [100.0, 504.0]
+
+
 def test_another_grid_is_refused_and_nothing_is_touched(tmp_path):
     out = tmp_path / "a"
     jaxgrok.run(tiny.config(), out, quiet=True)
@@ -130,7 +156,6 @@ import sys, tiny, jaxgrok
 from jaxgrok import runner
 runner.ANSWER_SECONDS = 0.0
 runner.PERIODS |= {"flush": 0.05, "save": 0.05}
-runner.SELDOM = 0
 from test_runner import FIELDS
 jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
 """
