@@ -18,7 +18,7 @@ from jaxgrok.grid import Grid
 from jaxgrok.programs import build
 from jaxgrok.scales import POST
 from jaxgrok.store import RunDirectory
-from jaxgrok.tables import Result
+from jaxgrok.tables import OVER, Result
 
 
 def describe(grid: Grid) -> dict[str, Any]:
@@ -76,8 +76,9 @@ def adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Result
         if not heirs:
             raise ValueError(_difference(directory.path, old, manifest, cell))
         result = stored.get(cell["id"])
-        over = result and result.status not in ("stopped", "failed")
-        if result and over and int(result.curve("step")[-1]) < budget:
+        if not result or result.status not in OVER:
+            continue
+        if int(result.curve("step")[-1]) < budget:
             # Ended by its own rule: a longer budget would have changed nothing.
             longer += [dataclasses.replace(result, cell=c["id"]) for c in heirs]
     finished = {name for name, r in results.items() if r.status != "failed"}

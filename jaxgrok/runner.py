@@ -26,7 +26,7 @@ from jaxgrok.ledger import Ledger
 from jaxgrok.pending import Everything, Queue
 from jaxgrok.portraits.measured import circuit_measures
 from jaxgrok.store import RunDirectory
-from jaxgrok.tables import CURVES, Result
+from jaxgrok.tables import CURVES, OVER, Result
 from jaxgrok.trainer import FLAGS, METRICS
 
 PERIODS = {"flush": 10.0, "save": 45.0, "redraw": 60.0}
@@ -39,8 +39,6 @@ ANSWER_SECONDS = 1.0
 assert CURVES == METRICS
 TEST_ACCURACY = CURVES.index("test_accuracy")
 """Column of a record."""
-OVER = ("done", "diverged")
-"""How a cell ends that is not trained again."""
 
 
 class Interrupted(Exception):

@@ -41,6 +41,8 @@ TABLE = (
     "cause",
 )
 """Columns of cells.csv after `cell` and one per axis."""
+OVER = ("done", "diverged")
+"""How a cell ends that is not trained again."""
 COMPONENT_CURVES = tuple(f"component_{name}" for name in CURVES[:4])
 COMPONENT_TABLE = (
     "component",
