@@ -5,14 +5,16 @@ each device and skips those with no busy lane. Width decides rounding, so it is 
 for a group; the number of blocks and of devices changes no bit. Knows no files.
 
     >>> engine = Engine(setup, block_width=4, blocks=2)
-    >>> record = engine.admit("cell-0", lane)
+    >>> records = engine.admit({"cell-0": lane})
     >>> while not done: records = engine.advance(n_steps)
 """
 
+import dataclasses
 import functools
 import math
+import operator
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -22,11 +24,15 @@ import numpy as np
 
 from jaxgrok import trainer
 from jaxgrok.config import INTEGER_FIELDS, Lane, Setup
+from jaxgrok.tasks import is_pool
 from jaxgrok.trainer import LaneState
 
-CPU_OPTIONS: dict[str, bool | str] = {"xla_cpu_experimental_ynn_fusion_type": ""}
+Options = dict[str, bool | str]
+CPU_OPTIONS: Options = {"xla_cpu_experimental_ynn_fusion_type": ""}
 """Without XLA's YNNPACK fusions: they keep elementwise work from being fused with what
 reads it. Measured: docs/performance.md."""
+ONCE: Options = {"xla_backend_optimization_level": "1"}
+"""For a program that runs once a cell: half the time to compile, the same bits."""
 
 
 class Snapshot(NamedTuple):
@@ -137,23 +143,31 @@ class Engine:
 
     @property
     def memory(self) -> int | None:
-        """Bytes on the fullest device: arguments and temporaries of the program.
+        """Bytes on the fullest device: lanes, and temporaries of the larger program.
 
         None where the backend does not tell.
         """
-        analysis = self._shares[0].program.memory_analysis()
-        if analysis is None:
+        programs = (self._shares[0].train, self._shares[0].evaluate)
+        train, evaluate = (program.memory_analysis() for program in programs)
+        if train is None or evaluate is None:
             return None
-        return analysis.argument_size_in_bytes + analysis.temp_size_in_bytes
+        temporary = max(train.temp_size_in_bytes, evaluate.temp_size_in_bytes)
+        return train.argument_size_in_bytes + temporary
 
-    def admit(self, cell: str, lane: Lane) -> np.ndarray:
-        """Start a cell in a free slot; return its record at step 0."""
+    def admit(self, lanes: Mapping[str, Lane]) -> dict[str, np.ndarray]:
+        """Start cells in free slots; return their records at step 0."""
         if self.offset:
             raise ValueError("cells are admitted between chunks, not inside one")
-        lane = jax.device_put(lane, self._shares[0].device)
-        state, record = _fresh(self.setup, lane)
-        self._place(cell, self._vacant(), (lane, state))
-        return jax.device_get(record)
+        if len(lanes) > self.free:
+            raise ValueError(f"no room for {len(lanes)} lanes")
+        first = self._shares[0].device
+        init = _initial(_unsized(self.setup), first)
+        for cell, lane in lanes.items():
+            one = jax.device_put(lane, first)
+            self._place(cell, self._vacant(), (one, init(one)))
+        self._mark(lanes)
+        (records,) = self._read([[share.record() for share in self._shares]])
+        return {cell: records[cell] for cell in lanes}
 
     def advance(self, n_steps: int, *, chunks: int = 1) -> list[dict[str, np.ndarray]]:
         """Make up to `n_steps` steps; return the records of each chunk completed.
@@ -169,28 +183,21 @@ class Engine:
             raise ValueError("several chunks start between chunks, not inside one")
         n_steps = every if chunks > 1 else min(n_steps, every - self.offset)
         complete = self.offset + n_steps == every
-        for share in self._shares:
-            share.active[:] = False
-        for slot in self._cells:
-            self._shares[slot.device].active[slot.block] = True
-        flying = [
-            [share.dispatch(n_steps, complete=complete) for share in self._shares]
-            for _ in range(chunks)
-        ]
-        read = jax.device_get(flying)
-        active = sum(int(share.active.sum()) for share in self._shares)
+        self._mark(self._cells.values())
+        flying = []
+        for _ in range(chunks):
+            for share in self._shares:
+                share.advance(n_steps)
+            if complete:
+                flying.append([share.record() for share in self._shares])
+        if not complete:
+            jax.block_until_ready([share.carry for share in self._shares])
+        read = self._read(flying)
+        active = sum(int(share.busy.any(1).sum()) for share in self._shares)
         self.executed += active * self.width * n_steps * chunks
         self.busy += len(self._cells) * n_steps * chunks
         self.offset = (self.offset + n_steps) % every
-        if not complete:
-            return []
-        return [
-            {
-                cell: records[slot.device][slot.block, slot.lane]
-                for slot, cell in self._cells.items()
-            }
-            for records in read
-        ]
+        return read
 
     def vectors(self, cells: Sequence[str]) -> list[np.ndarray]:
         """Copy the parameters of some cells: each one vector, laid out as `shapes`."""
@@ -214,12 +221,12 @@ class Engine:
         outside = [slot for slot in self._order[needed:] if slot in self._cells]
         for slot, hole in zip(outside, holes, strict=False):
             cell = self._cells.pop(slot)
-            self._place(cell, hole, self._read(slot))
+            self._place(cell, hole, self._lane(slot))
 
     def snapshot(self) -> Snapshot:
         """Copy the busy lanes to the host."""
         busy = [slot for slot in self._order if slot in self._cells]
-        read = [jax.device_get(jax.tree.leaves(self._read(slot))) for slot in busy]
+        read = [jax.device_get(jax.tree.leaves(self._lane(slot))) for slot in busy]
         leaves = [np.stack(leaf) for leaf in zip(*read, strict=True)]
         return Snapshot(self.offset, [self._cells[slot] for slot in busy], leaves)
 
@@ -244,7 +251,24 @@ class Engine:
         share.carry = _insert(share.carry, where, jax.device_put(one, share.device))
         self._cells[slot] = cell
 
-    def _read(self, slot: "_Slot") -> tuple[Lane, LaneState]:
+    def _mark(self, cells: Collection[str]) -> None:
+        """Make these cells the ones that the next dispatches act on."""
+        for share in self._shares:
+            share.busy[:] = False
+        for slot, cell in self._cells.items():
+            self._shares[slot.device].busy[slot.block, slot.lane] = cell in cells
+
+    def _read(self, flying: list[list[jax.Array]]) -> list[dict[str, np.ndarray]]:
+        """Wait for records, by evaluation and device; hand them out by cell."""
+        return [
+            {
+                cell: records[slot.device][slot.block, slot.lane]
+                for slot, cell in self._cells.items()
+            }
+            for records in jax.device_get(flying)
+        ]
+
+    def _lane(self, slot: "_Slot") -> tuple[Lane, LaneState]:
         share, where = self._locate(slot)
         return _extract(share.carry, where)
 
@@ -266,31 +290,72 @@ class _Share:
     def __init__(self, device: jax.Device, setup: Setup, empty: Any) -> None:
         self.device = device
         self.carry = jax.device_put(empty, device)
-        self.active = np.zeros(empty[0].seed.shape[0], bool)
-        arguments = self._arguments(0, complete=False)
-        self.program = _compile(_advance.lower(setup, self.carry, *arguments), device)
+        self.busy = np.zeros(empty[0].seed.shape, bool)
+        """[blocks, width]: the lanes that the next dispatch acts on."""
+        steps = self._put(np.int32(0))
+        lowered = _train.lower(setup, self.carry, self._put(self.busy.any(1)), steps)
+        self.train = _compile(lowered, device)
+        self.evaluate = _evaluation(_unsized(setup), *self.busy.shape, device)
 
-    def _arguments(self, n_steps: int, *, complete: bool) -> Any:
-        arguments = (self.active.copy(), np.int32(n_steps), np.bool_(complete))
-        return jax.device_put(arguments, self.device)
+    def advance(self, n_steps: int) -> None:
+        """Start steps of the blocks that have a busy lane."""
+        active, steps = self._put((self.busy.any(1), np.int32(n_steps)))
+        self.carry = self.train(self.carry, active, steps)
 
-    def dispatch(self, n_steps: int, *, complete: bool) -> jax.Array:
-        """Start a chunk, or a part of one; its records are there when it is done."""
-        arguments = self._arguments(n_steps, complete=complete)
-        self.carry, records = self.program(self.carry, *arguments)
+    def record(self) -> jax.Array:
+        """Start an evaluation of the busy lanes; their records, when it is done."""
+        lanes, states = self.carry
+        watched, records = self.evaluate(
+            lanes, states._replace(opt_state=()), self._put(self.busy.copy())
+        )
+        self.carry = lanes, states._replace(**watched)
         return records
 
+    def _put(self, values: Any) -> Any:
+        return jax.device_put(values, self.device)
 
-def _compile(lowered: jax.stages.Lowered, device: jax.Device) -> jax.stages.Compiled:
-    """Compile; on a CPU with options, where this XLA has them and the user none."""
+
+def _unsized(setup: Setup) -> Setup:
+    """One setup for every size of a pool's training set: what reads none is shared."""
+    return dataclasses.replace(setup, train_size=1) if is_pool(setup.task) else setup
+
+
+@functools.cache
+def _evaluation(
+    setup: Setup, blocks: int, width: int, device: jax.Device
+) -> jax.stages.Compiled:
+    """The program that evaluates blocks on a device."""
+    lanes, states = jax.device_put(_empty(setup, blocks, width), device)
+    busy = jax.device_put(np.zeros((blocks, width), bool), device)
+    lowered = _evaluate.lower(setup, lanes, states._replace(opt_state=()), busy)
+    return _compile(lowered, device)
+
+
+@functools.cache
+def _initial(setup: Setup, device: jax.Device) -> jax.stages.Compiled:
+    """The program that initialises one lane, whatever the block width."""
+    lane = lane_of(setup, **dict.fromkeys(Lane._fields, 0))
+    init = jax.jit(functools.partial(trainer.init, setup))
+    return _compile(init.lower(jax.device_put(lane, device)), device, ONCE)
+
+
+def options(device: jax.Device) -> Options:
+    """Compiler options of a device; none that the user chose through XLA_FLAGS."""
     chosen = os.environ.get("XLA_FLAGS", "")
-    options = {k: v for k, v in CPU_OPTIONS.items() if k not in chosen}
-    if device.platform == "cpu" and options:
-        try:
-            return lowered.compile(compiler_options=options)
-        except jax.errors.JaxRuntimeError as error:
-            if not any(name in str(error) for name in options):
-                raise
+    found = CPU_OPTIONS if device.platform == "cpu" else {}
+    return {name: value for name, value in found.items() if name not in chosen}
+
+
+def _compile(
+    lowered: jax.stages.Lowered, device: jax.Device, more: Options | None = None
+) -> jax.stages.Compiled:
+    """Compile with the device's options, on a CPU with more; without what XLA lacks."""
+    wanted = options(device) | ((more or {}) if device.platform == "cpu" else {})
+    try:
+        return lowered.compile(compiler_options=wanted)
+    except jax.errors.JaxRuntimeError as error:
+        if not any(name in str(error) for name in wanted):
+            raise
     return lowered.compile()
 
 
@@ -302,12 +367,6 @@ def lane_of(setup: Setup, **fields: Any) -> Lane:
             for name, value in fields.items()
         }
     )
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _fresh(setup: Setup, lane: Lane) -> tuple[LaneState, jax.Array]:
-    """Initialise and evaluate one lane; its own program, whatever the block width."""
-    return trainer.evaluate(setup, lane, trainer.init(setup, lane))
 
 
 def _empty(setup: Setup, blocks: int, width: int) -> tuple[Lane, LaneState]:
@@ -339,26 +398,46 @@ def _flat(params: trainer.Params, slot: jax.Array) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
-def _advance(
-    setup: Setup, carry: Any, active: jax.Array, n_steps: jax.Array, complete: jax.Array
-) -> tuple[Any, jax.Array]:
-    """Train, and evaluate if `complete`, the active ones of a device's blocks."""
+def _train(setup: Setup, carry: Any, active: jax.Array, n_steps: jax.Array) -> Any:
+    """Make steps in the active ones of a device's blocks."""
+    train = jax.vmap(functools.partial(trainer.train, setup), in_axes=(0, 0, None))
 
-    def run(lanes: Lane, states: LaneState) -> tuple[LaneState, jax.Array]:
-        train = functools.partial(trainer.train, setup)
-        states = jax.vmap(train, in_axes=(0, 0, None))(lanes, states, n_steps)
-        return jax.lax.cond(complete, evaluate, skip, lanes, states)
-
-    evaluate = jax.vmap(functools.partial(trainer.evaluate, setup))
-
-    def skip(lanes: Lane, states: LaneState) -> tuple[LaneState, jax.Array]:
-        record = jax.eval_shape(evaluate, lanes, states)[1]
-        return states, jnp.zeros(record.shape, record.dtype)
-
-    def block(args: tuple[Lane, LaneState, jax.Array]) -> tuple[LaneState, jax.Array]:
+    def block(args: tuple[Lane, LaneState, jax.Array]) -> LaneState:
         lanes, states, busy = args
-        return jax.lax.cond(busy, run, skip, lanes, states)
+        return jax.lax.cond(
+            busy, train, lambda lanes, states, _: states, lanes, states, n_steps
+        )
 
     lanes, states = carry
-    states, records = jax.lax.map(block, (lanes, states, active))
-    return (lanes, states), records
+    return lanes, jax.lax.map(block, (lanes, states, active))
+
+
+WATCHED = ("max_train_loss", "diverged_step", "held", "stop_step")
+"""What an evaluation changes of a lane's state."""
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _evaluate(
+    setup: Setup, lanes: Lane, states: LaneState, busy: jax.Array
+) -> tuple[dict[str, jax.Array], jax.Array]:
+    """Evaluate the blocks with a busy lane: what changes in those lanes, and records.
+
+    Its own program: it reads no training set, so that the groups of a pool share it.
+    """
+    evaluate = jax.vmap(functools.partial(trainer.evaluate, setup))
+    watched = operator.attrgetter(*WATCHED)
+
+    def run(lanes: Lane, states: LaneState, busy: jax.Array) -> Any:
+        after, record = evaluate(lanes, states)
+        pairs = zip(watched(after), watched(states), strict=True)
+        return tuple(jnp.where(busy, new, old) for new, old in pairs), record
+
+    def skip(lanes: Lane, states: LaneState, _: jax.Array) -> Any:
+        record = jax.eval_shape(evaluate, lanes, states)[1]
+        return watched(states), jnp.zeros(record.shape, record.dtype)
+
+    def block(args: tuple[Lane, LaneState, jax.Array]) -> Any:
+        return jax.lax.cond(args[2].any(), run, skip, *args)
+
+    values, records = jax.lax.map(block, (lanes, states, busy))
+    return dict(zip(WATCHED, values, strict=True)), records

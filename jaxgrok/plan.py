@@ -6,12 +6,12 @@ length of a dispatch, and decide no result.
     >>> print(describe(grid, blocks=None))
 """
 
-import os
 import time
 
 import jax
 import numpy as np
 
+from jaxgrok import environment
 from jaxgrok.console import duration, size
 from jaxgrok.engine import Engine, lane_of
 from jaxgrok.grid import Grid, Group
@@ -182,14 +182,13 @@ def room() -> float:
     stats = devices[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return USABLE * stats["bytes_limit"]
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return USABLE * whole / len(devices)
+    return USABLE * environment.memory() / len(devices)
 
 
 def calibrate(engine: Engine, group: Group, pace: Pace) -> None:
     """Fill an engine and time a few steps; leaves it with offset and lanes to drop."""
-    for cell in group.cells[: engine.free]:
-        engine.admit(cell.id, lane_of(group.setup, **cell.lane))
+    first = group.cells[: engine.free]
+    engine.admit({cell.id: lane_of(group.setup, **cell.lane) for cell in first})
     engine.advance(1)
     began = time.perf_counter()
     while time.perf_counter() < began + CALIBRATION_SECONDS:

@@ -223,12 +223,12 @@ class _Sweep:
     def _fill(self, engine: Engine, group: Group) -> None:
         """Start cells in the free lanes."""
         while engine.free and (cells := self.queue.take(group, engine.free)):
-            for cell in cells:
-                self.ledger.reopen(cell.id)  # once stopped, then wanted again
-                self.tracks[cell.id] = []
-                record = engine.admit(cell.id, lane_of(engine.setup, **cell.lane))
-                self._note(engine, {cell.id: record})
-                self._keep(engine, {cell.id} & self.tracks.keys())
+            lanes = {cell.id: lane_of(engine.setup, **cell.lane) for cell in cells}
+            for cell in lanes:
+                self.ledger.reopen(cell)  # once stopped, then wanted again
+                self.tracks[cell] = []
+            self._note(engine, engine.admit(lanes))
+            self._keep(engine, [cell for cell in lanes if cell in self.tracks])
 
     def _give_up(self, engine: Engine) -> None:
         """Stop the cells that the queue no longer needs."""

@@ -15,6 +15,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from typing import Any
 from unittest import mock
 
@@ -61,9 +62,9 @@ class FakeEngine:
     def free(self) -> int:
         return self.lanes - len(self._steps)
 
-    def admit(self, cell: str, lane: Any) -> np.ndarray:
-        self._steps[cell] = 0
-        return self._records[0]
+    def admit(self, lanes: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        self._steps |= dict.fromkeys(lanes, 0)
+        return dict.fromkeys(lanes, self._records[0])
 
     def release(self, cell: str) -> None:
         del self._steps[cell]

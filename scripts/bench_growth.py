@@ -85,8 +85,7 @@ class Loaded:
         blocks = case.blocks * jax.local_device_count()
         self.engine = Engine(setup, block_width=width, blocks=blocks)
         lane = lane_of(setup, **group.cells[0].lane)
-        for i in range(self.engine.lanes):
-            self.engine.admit(str(i), lane)
+        self.engine.admit({str(i): lane for i in range(self.engine.lanes)})
         self._steps = 1
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
         self.time()
@@ -125,7 +124,7 @@ def measure(panel: list[Case]) -> list[Point]:
     for case in panel:
         one = Loaded(case)
         loaded.append(one)
-        if 2 * one.engine.memory * one.engine.devices > MOST.value * 1e9:
+        if 2 * (one.engine.memory or 0) * one.engine.devices > MOST.value * 1e9:
             break  # the next is larger
     rounds = [[one.time() for one in loaded] for _ in range(ROUNDS.value)]
     return [
@@ -133,7 +132,7 @@ def measure(panel: list[Case]) -> list[Point]:
             one.case.value,
             one.engine.lanes,
             float(median) * 1e3,
-            one.engine.memory * one.engine.devices / one.engine.lanes / 1e6,
+            (one.engine.memory or np.nan) * one.engine.devices / one.engine.lanes / 1e6,
             one.peak / one.engine.lanes / 1e6,
         )
         for one, median in zip(loaded, np.median(rounds, axis=0), strict=True)

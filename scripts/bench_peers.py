@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from absl import app, flags
-from peers import PEERS, cores, prepare
+from peers import PEERS, build, cores, prepare
 
 SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "model and modulus")
 ROUNDS = flags.DEFINE_integer("rounds", 7, "interleaved rounds")
@@ -60,10 +60,10 @@ def serve(pipe: Any, name: str, lanes: int) -> None:
         os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # to tell what it takes
     work = pipe.recv()
     try:
-        importlib.import_module("torch" if name[0] in "12345" else "flax.training")
+        importlib.import_module(PEERS[name][0])
         wide = {"lanes": lanes} if name[0] in "57" else {}
         started = time.perf_counter()
-        peer = PEERS[name](work, **wide)
+        peer = build(name, work, **wide)
         pipe.send((time.perf_counter() - started, peer.lanes))
         while order := pipe.recv():
             what, *arguments = order

@@ -54,8 +54,8 @@ def training(group: grid.Group) -> dict[str, float]:
     """Alternate turns with and without snapshots."""
     blocks = LANES // group.block_width
     engine = Engine(group.setup, block_width=group.block_width, blocks=blocks)
-    for cell in range(LANES):
-        engine.admit(f"cell{cell}", lane_of(group.setup, **group.cells[0].lane))
+    lane = lane_of(group.setup, **group.cells[0].lane)
+    engine.admit({f"cell{i}": lane for i in range(LANES)})
     engine.advance(2)
     checkpoints.SHARD_BYTES = ROUNDS * LANES * engine.n_parameters * 4
     seconds: dict[str, list[float]] = {"without": [], "with": []}
@@ -97,8 +97,8 @@ def _evaluating(config: grid.ml_collections.ConfigDict, measured: str) -> Engine
     (group,) = grid.resolve(config).groups
     setup = dataclasses.replace(group.setup, eval_every=1, measures=measured)
     engine = Engine(setup, block_width=group.block_width, blocks=jax.device_count())
-    for cell in range(engine.lanes):
-        engine.admit(f"cell{cell}", lane_of(setup, **group.cells[0].lane))
+    lane = lane_of(setup, **group.cells[0].lane)
+    engine.admit({f"cell{i}": lane for i in range(engine.lanes)})
     return engine
 
 

@@ -78,12 +78,12 @@ def refill_against_lockstep() -> float:
     def lockstep() -> float:
         started = time.perf_counter()
         for _ in range(3):
-            for i in range(engine.lanes):
-                engine.admit(str(i), lane)
+            engine.admit({str(i): lane for i in range(engine.lanes)})
             for _ in range(chunks):
                 for share in engine._shares:
-                    share.active[:] = True
-                    share.dispatch(group.setup.eval_every, complete=True)
+                    share.busy[:] = True
+                    share.advance(group.setup.eval_every)
+                    share.record()
             jax.block_until_ready([share.carry for share in engine._shares])
             engine._cells.clear()
         return time.perf_counter() - started
@@ -92,7 +92,7 @@ def refill_against_lockstep() -> float:
         started, waiting, made = time.perf_counter(), 3 * engine.lanes, 0
         while waiting or engine.cells:
             while engine.free and waiting:
-                engine.admit(f"cell {waiting}", lane)
+                engine.admit({f"cell {waiting}": lane})
                 waiting, made = waiting - 1, 0
             ahead = min(AHEAD, chunks - made)
             for records in engine.advance(group.setup.eval_every, chunks=ahead):

@@ -32,7 +32,7 @@ import optax  # noqa: E402
 import textbook  # noqa: E402
 from jaxgrok import grid, trainer  # noqa: E402
 from jaxgrok.config import Setup  # noqa: E402
-from jaxgrok.engine import Engine, lane_of  # noqa: E402
+from jaxgrok.engine import Engine, lane_of, options  # noqa: E402
 from jaxgrok.tasks import Example  # noqa: E402
 
 SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "model and modulus")
@@ -48,8 +48,7 @@ def engine_step(group: grid.Group, width: int, blocks: int, n_steps: int) -> Tim
     """Seconds a lane-step in a full engine, evaluations left out."""
     engine = Engine(group.setup, block_width=width, blocks=blocks)
     lane = lane_of(group.setup, **group.cells[0].lane)
-    for i in range(engine.lanes):
-        engine.admit(str(i), lane)
+    engine.admit({str(i): lane for i in range(engine.lanes)})
 
     def timed() -> float:
         engine.offset = 0  # never reach an evaluation
@@ -168,7 +167,7 @@ def parts(group: grid.Group, width: int, n_steps: int) -> dict[str, Timed]:
     states = jax.tree.map(lambda x: jnp.stack([x] * width), one)
 
     def timed_loop(body: Callable) -> Timed:
-        @jax.jit
+        @functools.partial(jax.jit, compiler_options=options(jax.local_devices()[0]))
         def loop(states: trainer.LaneState) -> trainer.LaneState:
             return jax.lax.fori_loop(0, n_steps, lambda _, s: jax.vmap(body)(s), states)
 

@@ -98,8 +98,8 @@ def lockstep() -> float:
     blocks = -(-len(group.cells) // group.block_width)
     engine = Engine(group.setup, block_width=group.block_width, blocks=blocks)
     started = time.perf_counter()
-    for cell in group.cells:
-        engine.admit(cell.id, lane_of(group.setup, **cell.lane))
+    lanes = {cell.id: lane_of(group.setup, **cell.lane) for cell in group.cells}
+    engine.admit(lanes)
     ended: set[str] = set()
     while len(ended) < len(group.cells):
         for records in engine.advance(group.setup.eval_every, chunks=4):
@@ -111,8 +111,8 @@ def full_speed() -> float:
     """Seconds of a lane-step in an engine that is full, evaluations included."""
     (group,) = grid.resolve(config()).groups
     engine = plan.build(group, len(group.cells), None)
-    for i in range(engine.lanes):
-        engine.admit(str(i), lane_of(group.setup, **group.cells[0].lane))
+    lane = lane_of(group.setup, **group.cells[0].lane)
+    engine.admit({str(i): lane for i in range(engine.lanes)})
     every, times = group.setup.eval_every, []
     for _ in range(6):
         started = time.perf_counter()

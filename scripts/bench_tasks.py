@@ -10,6 +10,7 @@ medians of interleaved rounds on one device. The last line is one line of JSON. 
 minutes on two cores.
 """
 
+import functools
 import json
 import sys
 import time
@@ -32,7 +33,7 @@ import optax  # noqa: E402
 import textbook  # noqa: E402
 from jaxgrok import data, grid, optimisers, trainer  # noqa: E402
 from jaxgrok.config import Setup  # noqa: E402
-from jaxgrok.engine import lane_of  # noqa: E402
+from jaxgrok.engine import lane_of, options  # noqa: E402
 from jaxgrok.tasks import Example  # noqa: E402
 
 SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "sizes of the tasks")
@@ -125,11 +126,16 @@ def textbook_logits(
 
 
 def measure(setup: Setup, lane: Any, state: trainer.LaneState, make: Any) -> Any:
-    """GFLOP of a lane's step, and a function that times some steps of all lanes."""
+    """GFLOP of a lane's step, and a function that times some steps of all lanes.
+
+    Ours is compiled as the engine does it, the other as plain `jax.jit` does.
+    """
     flop = jax.jit(lambda s: make(setup, lane, s.order)(s)).lower(state).compile()
     states = jax.tree.map(lambda x: jnp.stack([x] * LANES), state)
 
-    @jax.jit
+    chosen = options(jax.local_devices()[0]) if make is ours else None
+
+    @functools.partial(jax.jit, compiler_options=chosen)
     def run(states: trainer.LaneState, n_steps: jax.Array) -> trainer.LaneState:
         def one(state: trainer.LaneState) -> trainer.LaneState:
             step = make(setup, lane, state.order)

@@ -135,10 +135,10 @@ def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypa
     kept, admit, restore = [], Engine.admit, Engine.restore
     pause = StopAfter(10**6)
 
-    def admitted(self, cell, lane):
-        if cell in stopped:
+    def admitted(self, lanes):
+        if stopped & lanes.keys():
             pause.left = min(pause.left, 15)  # it has made some steps by then
-        return admit(self, cell, lane)
+        return admit(self, lanes)
 
     def restored(self, snapshot):
         kept.extend(snapshot.cells)

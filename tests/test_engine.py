@@ -1,5 +1,7 @@
 """Lanes do not feel their place, their neighbours, or the machine's shape: bitwise."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -11,17 +13,21 @@ from jaxgrok.engine import Engine, lane_of
 SEEDS = (0, 1, 2, 3, 4, 5)
 
 
+def admit(engine, group, cells, **fields):
+    """Start cells; the records so far by cell id."""
+    lanes = {c.id: lane_of(group.setup, **(c.lane | fields)) for c in cells}
+    return {cell: [record] for cell, record in engine.admit(lanes).items()}
+
+
 def curves(engine, group, cells, *, before=(), pieces=10, poison=()):
     """Train cells to the end of their budgets with refill; records by cell id."""
     queue, records = list(cells), {}
-    for cell in before:
-        engine.admit(cell.id, lane_of(group.setup, **cell.lane))
+    admit(engine, group, before)
     while queue or engine.cells:
         while not engine.offset and engine.free and queue:
             cell = queue.pop(0)
-            fields = cell.lane | ({"init_scale": np.nan} if cell.id in poison else {})
-            first = engine.admit(cell.id, lane_of(group.setup, **fields))
-            records[cell.id] = [first]
+            fields = {"init_scale": np.nan} if cell.id in poison else {}
+            records |= admit(engine, group, [cell], **fields)
         for read in engine.advance(pieces):
             for cell, record in read.items():
                 records.setdefault(cell, []).append(record)
@@ -89,10 +95,7 @@ def test_cutting_a_chunk_into_dispatches_changes_no_bit(group, alone, pieces):
 
 def test_snapshot_inside_a_chunk_goes_on_bitwise(group, alone):
     first = Engine(group.setup, block_width=2, blocks=2)
-    records = {}
-    for cell in group.cells[:3]:
-        row = first.admit(cell.id, lane_of(group.setup, **cell.lane))
-        records[cell.id] = [row]
+    records = admit(first, group, group.cells[:3])
     for cell, record in first.advance(10)[0].items():
         records[cell].append(record)
     first.advance(4)
@@ -111,9 +114,7 @@ def test_snapshot_inside_a_chunk_goes_on_bitwise(group, alone):
 
 def test_several_chunks_in_flight_change_no_bit(group, alone):
     engine = Engine(group.setup, block_width=2, blocks=2)
-    records = {}
-    for cell in group.cells[:3]:
-        records[cell.id] = [engine.admit(cell.id, lane_of(group.setup, **cell.lane))]
+    records = admit(engine, group, group.cells[:3])
     for read in [*engine.advance(10, chunks=3), *engine.advance(10)]:
         for cell, record in read.items():
             records[cell].append(record)
@@ -126,8 +127,7 @@ def test_several_chunks_in_flight_change_no_bit(group, alone):
 
 def test_snapshot_without_finished_cells(group):
     engine = Engine(group.setup, block_width=2, blocks=1)
-    for cell in group.cells[:2]:
-        engine.admit(cell.id, lane_of(group.setup, **cell.lane))
+    admit(engine, group, group.cells[:2])
     rest = engine.snapshot().without({group.cells[0].id})
     assert rest.cells == [group.cells[1].id]
     assert all(len(leaf) == 1 for leaf in rest.leaves)
@@ -135,9 +135,7 @@ def test_snapshot_without_finished_cells(group):
 
 def test_compaction_frees_a_block_and_changes_no_bit(group, alone):
     engine = Engine(group.setup, block_width=2, blocks=2)
-    records = {}
-    for cell in group.cells[:4]:
-        records[cell.id] = [engine.admit(cell.id, lane_of(group.setup, **cell.lane))]
+    records = admit(engine, group, group.cells[:4])
     for cell, record in engine.advance(10)[0].items():
         records[cell].append(record)
     for cell in (group.cells[0], group.cells[2]):
@@ -156,7 +154,7 @@ def test_compaction_frees_a_block_and_changes_no_bit(group, alone):
 
 def test_idle_blocks_are_not_counted_and_lanes_are(group):
     engine = Engine(group.setup, block_width=2, blocks=3)
-    engine.admit("only", lane_of(group.setup, **group.cells[0].lane))
+    admit(engine, group, group.cells[:1])
     engine.advance(10)
     assert (engine.executed, engine.busy) == (20, 10)
 
@@ -193,22 +191,43 @@ def test_no_implicit_transfer(group):
     engine = Engine(group.setup, block_width=2, blocks=2)
     with jax.transfer_guard("disallow"):
         curves(engine, group, group.cells)
-        engine.admit("a", lane_of(group.setup, **group.cells[0].lane))
+        admit(engine, group, group.cells[:1])
         engine.snapshot()
 
 
 def test_cells_are_not_admitted_inside_a_chunk(group):
     engine = Engine(group.setup, block_width=2, blocks=1)
-    engine.admit("a", lane_of(group.setup, **group.cells[0].lane))
+    admit(engine, group, group.cells[:1])
     engine.advance(3)
     with pytest.raises(ValueError, match="between chunks"):
-        engine.admit("b", lane_of(group.setup, **group.cells[1].lane))
+        admit(engine, group, group.cells[1:2])
+
+
+def test_admission_touches_no_neighbour_and_needs_room(group):
+    # Anything right makes an evaluation a good one, and is counted.
+    thresholds = dataclasses.replace(group.setup.thresholds, accuracy=1e-9)
+    setup = dataclasses.replace(group.setup, thresholds=thresholds)
+    engine = Engine(setup, block_width=2, blocks=1)
+    admit(engine, group, group.cells[:1])
+    before = engine.snapshot()
+    admit(engine, group, group.cells[1:2])
+    after = engine.snapshot().without({group.cells[1].id})
+    for old, new in zip(before.leaves, after.leaves, strict=True):
+        np.testing.assert_array_equal(old, new)
+    with pytest.raises(ValueError, match="no room for 1 lanes"):
+        admit(engine, group, group.cells[2:3])
+
+
+def test_training_sizes_of_a_pool_share_the_evaluation(group):
+    other = dataclasses.replace(group.setup, train_size=group.setup.train_size + 8)
+    one, two = (Engine(s, block_width=2, blocks=1) for s in (group.setup, other))
+    assert one._shares[0].evaluate is two._shares[0].evaluate
+    assert one._shares[0].train is not two._shares[0].train
 
 
 def test_restore_needs_room(group):
     engine = Engine(group.setup, block_width=2, blocks=2)
-    for cell in group.cells[:3]:
-        engine.admit(cell.id, lane_of(group.setup, **cell.lane))
+    admit(engine, group, group.cells[:3])
     small = Engine(group.setup, block_width=2, blocks=1)
     with pytest.raises(ValueError, match="no room for 3 lanes"):
         small.restore(engine.snapshot())

@@ -1,9 +1,10 @@
 """The number of blocks follows from the memory that the compiled program asks for."""
 
+import jax
 import pytest
 
 import tiny
-from jaxgrok import grid, plan
+from jaxgrok import environment, grid, plan
 
 
 @pytest.fixture
@@ -13,18 +14,50 @@ def group():
 
 
 def test_blocks_are_as_many_as_fit(group, monkeypatch):
-    fitting, roomy = (plan.build(group, 64, blocks) for blocks in (8, 16))
-    assert roomy.devices == 4 and roomy.lanes == 16 * group.block_width
+    two = jax.local_devices()[:2]
+    monkeypatch.setattr(jax, "local_devices", lambda: two)
+    fitting, roomy = (plan.build(group, 64, blocks) for blocks in (4, 8))
+    assert roomy.devices == 2 and roomy.lanes == 8 * group.block_width
     monkeypatch.setattr(plan, "room", lambda: fitting.memory + 1)
-    found = plan.build(group, 64, 16)
-    assert found.lanes == 8 * group.block_width
+    found = plan.build(group, 64, 8)
+    assert found.lanes == 4 * group.block_width
     assert found.memory == fitting.memory < roomy.memory
     # One a device is tried, whatever the room.
     monkeypatch.setattr(plan, "room", lambda: 1.0)
-    assert plan.build(group, 64, 16).lanes == 4 * group.block_width
+    assert plan.build(group, 64, 8).lanes == 2 * group.block_width
 
 
 def test_a_backend_that_does_not_tell_gets_what_was_asked(group, monkeypatch):
     monkeypatch.setattr(plan, "room", lambda: 1.0)
     monkeypatch.setattr(plan.Engine, "memory", None)
     assert plan.build(group, 64, 8).lanes == 8 * group.block_width
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "found"),
+    [
+        (
+            "0::/job/step\n",
+            {"job/memory.max": 4096, "job/step/memory.max": "max"},
+            4096,
+        ),
+        ("0::/job\n", {"job/memory.max": 8192, "memory.max": 4096}, 4096),
+        (
+            "9:cpu:/a\n4:memory:/job\n",
+            {"memory/job/memory.limit_in_bytes": 4096, "cpu/a/memory.max": 1},
+            4096,
+        ),
+        ("0::/job\n", {"job/memory.max": "max"}, None),
+        ("0::/gone\n", {}, None),
+    ],
+)
+def test_memory_is_what_the_cgroup_allows(tmp_path, groups, limits, found):
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(groups)
+    for name, limit in limits.items():
+        file = tmp_path / "sys/fs/cgroup" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{limit}\n")
+    whole = environment.memory(tmp_path / "elsewhere")
+    assert environment.memory(tmp_path) == (found or whole)
+    assert whole > 2**28
