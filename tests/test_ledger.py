@@ -1,0 +1,80 @@
+"""The ledger knows what is finished, makes a row once, and writes each result once."""
+
+import csv
+
+import numpy as np
+import pytest
+
+import tiny
+from jaxgrok import grid, ledger
+from jaxgrok.ledger import Ledger
+from jaxgrok.manifest import describe
+from jaxgrok.store import RunDirectory
+from jaxgrok.tables import CURVES, Result
+
+COLUMNS = ("step", *CURVES, "W_E")
+
+
+@pytest.fixture
+def manifest():
+    return describe(grid.resolve(tiny.config(seed=(0, 1, 2, 3))))
+
+
+def result(manifest, index, status="done"):
+    records = np.full((5, len(COLUMNS)), index, np.float32)
+    records[:, 0] = np.arange(5) * 10
+    return Result(manifest["cells"][index]["id"], status, COLUMNS, records, 2)
+
+
+def test_rows_are_in_cell_order_and_made_once(tmp_path, manifest, monkeypatch):
+    made, row_of = [], ledger.row_of
+
+    def counted(manifest, index, result):
+        made.append(index)
+        return row_of(manifest, index, result)
+
+    monkeypatch.setattr(ledger, "row_of", counted)
+    with RunDirectory(tmp_path / "a") as directory:
+        directory.write_manifest(manifest)
+        there = {r.cell: r for r in [result(manifest, 2)]}
+        book = Ledger(directory, manifest, there)
+        for index in (3, 0):
+            row = book.add(result(manifest, index))
+            assert (row["id"], row["seed"]) == (manifest["cells"][index]["id"], index)
+            book.flush()
+        assert [row["seed"] for row in book.rows()] == [0, 2, 3]
+    assert made == [2, 3, 0]
+    with open(tmp_path / "a/cells.csv", newline="") as file:
+        assert [row["seed"] for row in csv.DictReader(file)] == ["0", "2", "3"]
+
+
+def test_each_result_is_written_once(tmp_path, manifest):
+    with RunDirectory(tmp_path / "a") as directory:
+        directory.write_manifest(manifest)
+        book = Ledger(directory, manifest, {})
+        book.add(result(manifest, 0))
+        assert book.unwritten
+        book.flush()
+        assert not book.unwritten
+        book.flush()
+        book.add(result(manifest, 1))
+        book.flush()
+        assert len(list((tmp_path / "a/curves").glob("*.npz"))) == 2
+        assert len(directory.results()) == 2
+
+
+def test_what_stands_is_what_counts_as_finished(tmp_path, manifest):
+    ids = [cell["id"] for cell in manifest["cells"]]
+    with RunDirectory(tmp_path / "a") as directory:
+        there = {ids[i]: result(manifest, i, "stopped") for i in (0, 1)}
+        book = Ledger(directory, manifest, there)
+        assert len(book) == 0 and len(book.rows()) == 2
+        book.stand(ids[:2])
+        assert len(book) == 2 and ids[1] in book
+        book.reopen(ids[1])
+        assert len(book) == 1 and ids[1] not in book
+        # Its old row stays in the tables until there is a new one.
+        assert [row["status"] for row in book.rows()] == ["stopped", "stopped"]
+        book.add(result(manifest, 1))
+        assert [row["status"] for row in book.rows()] == ["stopped", "done"]
+        assert ids[1] in book
