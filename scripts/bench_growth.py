@@ -4,10 +4,11 @@
 
 From one model (x + y mod 47, the laptop's; or the post's with --scale post), one thing
 at a time: lanes in one block, blocks of the default width, training examples, modulus,
-d_model and layers. Times, interleaved, full engines, evaluations left out; memory is
-what the compiled program asks for, and beside it what the process took at its peak (of
-the host's memory: on a GPU it says nothing).
-Prints the table, draws the figure, and ends with one line of JSON. About 8 minutes on
+d_model and layers. Times, interleaved, full engines, evaluations left out, and what a
+dispatch takes whatever its length; memory is what the compiled programs ask for, and
+beside it what the process took at its peak (of the host's memory: on a GPU it says
+nothing).
+Prints the table, draws the figure, and ends with one line of JSON. About 10 minutes on
 two cores.
 """
 
@@ -86,7 +87,7 @@ class Loaded:
         self.engine = Engine(setup, block_width=width, blocks=blocks)
         lane = lane_of(setup, **group.cells[0].lane)
         self.engine.admit({str(i): lane for i in range(self.engine.lanes)})
-        self._steps = 1
+        self._steps = 2
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
         self.time()
         self.peak = _status("VmHWM") - before
@@ -95,11 +96,15 @@ class Loaded:
             self._steps *= 2
 
     def time(self) -> float:
-        """Seconds a lane-step."""
+        """Seconds a lane-step: what further steps of a dispatch take after its first."""
+        more = self._seconds(1 + self._steps) - self._seconds(1)
+        return more / self._steps / self.engine.lanes
+
+    def _seconds(self, n_steps: int) -> float:
         self.engine.offset = 0  # never reach an evaluation
         started = time.perf_counter()
-        self.engine.advance(self._steps)
-        return (time.perf_counter() - started) / self._steps / self.engine.lanes
+        self.engine.advance(n_steps)
+        return time.perf_counter() - started
 
 
 def _status(name: str) -> int:
