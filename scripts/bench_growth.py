@@ -96,7 +96,7 @@ class Loaded:
             self._steps *= 2
 
     def time(self) -> float:
-        """Seconds a lane-step: what further steps of a dispatch take after its first."""
+        """Seconds a lane-step: of a dispatch's further steps, after its first."""
         more = self._seconds(1 + self._steps) - self._seconds(1)
         return more / self._steps / self.engine.lanes
 
