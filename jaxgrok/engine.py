@@ -82,7 +82,8 @@ class Engine:
         self.busy = 0
         """Lane-steps computed for a cell."""
         counts = [len(range(d, blocks, len(devices))) for d in range(len(devices))]
-        with ThreadPoolExecutor(len(devices)) as pool:
+        with ThreadPoolExecutor(len(devices) + 1) as pool:
+            init = pool.submit(_initial, _unsized(setup), devices[0])
             self._shares = list(
                 pool.map(
                     lambda device, count: _Share(
@@ -92,6 +93,7 @@ class Engine:
                     counts,
                 )
             )
+        self._init = init.result()
         # Filling order: one block of every device before their second ones.
         self._order = [
             _Slot(block % len(devices), block // len(devices), lane)
@@ -161,10 +163,9 @@ class Engine:
         if len(lanes) > self.free:
             raise ValueError(f"no room for {len(lanes)} lanes")
         first = self._shares[0].device
-        init = _initial(_unsized(self.setup), first)
         for cell, lane in lanes.items():
             one = jax.device_put(lane, first)
-            self._place(cell, self._vacant(), (one, init(one)))
+            self._place(cell, self._vacant(), (one, self._init(one)))
         self._mark(lanes)
         (records,) = self._read([[share.record() for share in self._shares]])
         return {cell: records[cell] for cell in lanes}
@@ -253,10 +254,11 @@ class Engine:
 
     def _mark(self, cells: Collection[str]) -> None:
         """Make these cells the ones that the next dispatches act on."""
+        chosen = set(cells)
         for share in self._shares:
             share.busy[:] = False
         for slot, cell in self._cells.items():
-            self._shares[slot.device].busy[slot.block, slot.lane] = cell in cells
+            self._shares[slot.device].busy[slot.block, slot.lane] = cell in chosen
 
     def _read(self, flying: list[list[jax.Array]]) -> list[dict[str, np.ndarray]]:
         """Wait for records, by evaluation and device; hand them out by cell."""
@@ -325,8 +327,13 @@ def _evaluation(
     setup: Setup, blocks: int, width: int, device: jax.Device
 ) -> jax.stages.Compiled:
     """The program that evaluates blocks on a device."""
-    lanes, states = jax.device_put(_empty(setup, blocks, width), device)
-    busy = jax.device_put(np.zeros((blocks, width), bool), device)
+    here = jax.sharding.SingleDeviceSharding(device)
+
+    def shaped(x: np.ndarray) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((blocks, width, *x.shape), x.dtype, sharding=here)
+
+    lanes, states = jax.tree.map(shaped, _one(setup))
+    busy = shaped(np.zeros((), bool))
     lowered = _evaluate.lower(setup, lanes, states._replace(opt_state=()), busy)
     return _compile(lowered, device)
 
@@ -352,7 +359,7 @@ def _compile(
     """Compile with the device's options, on a CPU with more; without what XLA lacks."""
     wanted = options(device) | ((more or {}) if device.platform == "cpu" else {})
     try:
-        return lowered.compile(compiler_options=wanted)
+        return lowered.compile(compiler_options=wanted or None)
     except jax.errors.JaxRuntimeError as error:
         if not any(name in str(error) for name in wanted):
             raise
@@ -371,11 +378,15 @@ def lane_of(setup: Setup, **fields: Any) -> Lane:
 
 def _empty(setup: Setup, blocks: int, width: int) -> tuple[Lane, LaneState]:
     """Zeros in the shape of [blocks, width] lanes, on the host."""
-    lane = lane_of(setup, **dict.fromkeys(Lane._fields, 0))
-    state = jax.eval_shape(functools.partial(trainer.init, setup), lane)
     return jax.tree.map(
-        lambda x: np.zeros((blocks, width, *x.shape), x.dtype), (lane, state)
+        lambda x: np.zeros((blocks, width, *x.shape), x.dtype), _one(setup)
     )
+
+
+def _one(setup: Setup) -> tuple[Lane, LaneState]:
+    """Shapes and dtypes of one lane."""
+    lane = lane_of(setup, **dict.fromkeys(Lane._fields, 0))
+    return lane, jax.eval_shape(functools.partial(trainer.init, setup), lane)
 
 
 @functools.partial(jax.jit, donate_argnums=0)

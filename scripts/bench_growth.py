@@ -27,8 +27,8 @@ environment.prepare()
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
+from matplotlib import ticker  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter  # noqa: E402
 
 from jaxgrok import grid  # noqa: E402
 from jaxgrok.engine import Engine, lane_of  # noqa: E402
@@ -157,16 +157,17 @@ def draw(panels: dict[str, list[Point]], title: str) -> Figure:
         axes.set_ylabel("ms a lane-step", color="#0072b2")
         axes.set_ylim(bottom=min(p.ms for p in points) / 2)
         axes.set_ylim(top=max(p.ms for p in points) * 2)
-        axes.set_xticks(values, [f"{value:,}" for value in values], rotation=45)
-        axes.xaxis.set_minor_locator(LogLocator(subs=()))
         beside = axes.twinx()
         beside.loglog(values, [p.mb for p in points], "s--", color="#d55e00")
+        # After both were drawn, for drawing sets the ticks of the shared axis anew.
+        axes.set_xticks(values, [f"{value:,}" for value in values], rotation=45)
+        axes.xaxis.set_minor_locator(ticker.NullLocator())
         beside.set_ylabel("MB a lane", color="#d55e00")
         beside.set_ylim(min(p.mb for p in points) / 3, max(p.mb for p in points) * 3)
         for side in (axes, beside):
-            side.yaxis.set_major_formatter(ScalarFormatter())
-            side.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            side.yaxis.set_minor_formatter(NullFormatter())
+            side.yaxis.set_major_formatter(ticker.ScalarFormatter())
+            side.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            side.yaxis.set_minor_formatter(ticker.NullFormatter())
     return figure
 
 
