@@ -8,10 +8,11 @@ lock-step: all of them in one program until the last has ended, by the same rule
 
 - the wall time against lock-step's, compilation left out of both;
 - against the lane-steps needed times what a lane-step takes in a full engine;
-- what passes outside the engine (queue, curves, tables, shards, figures);
+- what passes outside the engine (queue, curves, tables, shards), and in figures;
 - how long a second start takes, with its programs in JAX's cache: the whole command.
 
-Medians. The last line is one line of JSON. About 12 minutes on two cores.
+Medians. The last line is one line of JSON. About 25 minutes on
+two cores, 5 of them without lock-step (--nolockstep).
 """
 
 import json
@@ -37,6 +38,9 @@ from jaxgrok import grid, plan, runner  # noqa: E402
 from jaxgrok.engine import Engine, lane_of  # noqa: E402
 
 ROUNDS = flags.DEFINE_integer("rounds", 2, "interleaved rounds; medians are reported")
+LOCKSTEP = flags.DEFINE_bool(
+    "lockstep", True, "compare with lock-step: most of the time"
+)
 FRACTION = flags.DEFINE_float("train_fraction", 0.75, "share of the pairs that train")
 DECAYS = tuple(np.geomspace(0.1, 3, 12).round(3).tolist())
 SEEDS = (0, 1, 2, 3)
@@ -73,11 +77,12 @@ class Clock:
 
 def sweep() -> dict[str, float]:
     """Wall seconds of a sweep, without compilation; of its engine; its lane-steps."""
-    build, advance = Clock(), Clock()
+    build, advance, draw = Clock(), Clock(), Clock()
     with (
         tempfile.TemporaryDirectory() as out,
         mock.patch.object(plan, "build", build.around(plan.build)),
         mock.patch.object(Engine, "advance", advance.around(Engine.advance)),
+        mock.patch.object(runner._Sweep, "_redraw", draw.around(runner._Sweep._redraw)),
     ):
         started = time.perf_counter()
         dataset = runner.run(config(), out, quiet=True)
@@ -86,6 +91,7 @@ def sweep() -> dict[str, float]:
     return {
         "wall": wall - build.seconds,
         "engine": advance.seconds,
+        "figures": draw.seconds,
         "lane_steps": float(steps.sum()),
         "longest": float(steps.max()),
         "grokked": float(dataset.grok_step.notnull().mean()),
@@ -147,7 +153,9 @@ def main(_: list[str]) -> None:
     rounds = []
     for _ in range(ROUNDS.value):
         one = sweep()
-        rounds.append(one | {"lockstep": lockstep(), "step": full_speed()})
+        if LOCKSTEP.value:
+            one["lockstep"] = lockstep()
+        rounds.append(one | {"step": full_speed()})
         print(rounds[-1], flush=True)
     middle = {name: float(np.median([r[name] for r in rounds])) for name in rounds[0]}
     middle["needed"] = middle["lane_steps"] * middle["step"]
@@ -159,19 +167,20 @@ def main(_: list[str]) -> None:
         f"{middle['lane_steps']:,.0f} lane-steps, the longest {longest:,.0f} "
         f"(in lock-step {cells * longest:,.0f}), {jax.local_device_count()} devices"
     )
-    summary = {
-        "over_lockstep": float(np.median([r["wall"] / r["lockstep"] for r in rounds])),
-        "over_needed": float(
-            np.median([r["wall"] / (r["lane_steps"] * r["step"]) for r in rounds])
-        ),
-        "outside_engine": float(
-            np.median([1 - r["engine"] / r["wall"] for r in rounds])
-        ),
-        "first_start_s": cold,
-        "second_start_s": warm,
+    ratios = {
+        "over_needed": [r["wall"] / (r["lane_steps"] * r["step"]) for r in rounds],
+        "in_figures": [r["figures"] / r["wall"] for r in rounds],
+        "outside_engine": [
+            1 - (r["engine"] + r["figures"]) / r["wall"] for r in rounds
+        ],
     }
+    if LOCKSTEP.value:
+        ratios["over_lockstep"] = [r["wall"] / r["lockstep"] for r in rounds]
+    summary = {name: float(np.median(values)) for name, values in ratios.items()}
+    summary |= {"first_start_s": cold, "second_start_s": warm}
     for name in ("wall", "lockstep", "needed"):
-        print(f"{name:10s} {middle[name]:8.1f} s")
+        if name in middle:
+            print(f"{name:10s} {middle[name]:8.1f} s")
     for name, value in summary.items():
         print(f"{name:16s} {value:8.3f}")
     print(json.dumps(middle | summary))
