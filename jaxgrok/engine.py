@@ -322,7 +322,7 @@ def _unsized(setup: Setup) -> Setup:
     return dataclasses.replace(setup, train_size=1) if is_pool(setup.task) else setup
 
 
-@functools.cache
+@functools.lru_cache
 def _evaluation(
     setup: Setup, blocks: int, width: int, device: jax.Device
 ) -> jax.stages.Compiled:
@@ -338,7 +338,7 @@ def _evaluation(
     return _compile(lowered, device)
 
 
-@functools.cache
+@functools.lru_cache
 def _initial(setup: Setup, device: jax.Device) -> jax.stages.Compiled:
     """The program that initialises one lane, whatever the block width."""
     lane = lane_of(setup, **dict.fromkeys(Lane._fields, 0))

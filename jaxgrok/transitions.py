@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import median_filter
 
 SMOOTHED_OVER = 3
 """Evaluations of the running median that takes out single outliers."""
@@ -73,10 +74,7 @@ def _level(steps: NDArray, loss: NDArray) -> tuple[NDArray, NDArray]:
     steps, level = steps[known], np.log(loss[known])
     if len(level) < SMOOTHED_OVER:
         return steps, level
-    half = SMOOTHED_OVER // 2
-    padded = np.pad(level, half, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHED_OVER)
-    smooth = np.sort(windows, axis=1)[:, half]
+    smooth = median_filter(level, SMOOTHED_OVER, mode="nearest")
     peak = int(smooth.argmax())
     lowest = np.minimum.accumulate(smooth[peak:])
     # Strictly falling, so that a level belongs to the last step that has it.
