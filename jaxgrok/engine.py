@@ -6,7 +6,8 @@ for a group; the number of blocks and of devices changes no bit. Knows no files.
 
     >>> engine = Engine(setup, block_width=4, blocks=2)
     >>> records = engine.admit({"cell-0": lane})
-    >>> while not done: records = engine.advance(n_steps)
+    >>> while not done:
+    ...     for records in engine.advance(n_steps): ...
 """
 
 import dataclasses
@@ -297,7 +298,11 @@ class _Share:
         steps = self._put(np.int32(0))
         lowered = _train.lower(setup, self.carry, self._put(self.busy.any(1)), steps)
         self.train = _compile(lowered, device)
-        self.evaluate = _evaluation(_unsized(setup), *self.busy.shape, device)
+        shape = *self.busy.shape, device
+        if is_pool(setup.task):
+            self.evaluate = _shared_evaluation(_unsized(setup), *shape)
+        else:
+            self.evaluate = _evaluation(setup, *shape)
 
     def advance(self, n_steps: int) -> None:
         """Start steps of the blocks that have a busy lane."""
@@ -318,11 +323,10 @@ class _Share:
 
 
 def _unsized(setup: Setup) -> Setup:
-    """One setup for every size of a pool's training set: what reads none is shared."""
-    return dataclasses.replace(setup, train_size=1) if is_pool(setup.task) else setup
+    """The setup with its train size set aside, for programs that do not read it."""
+    return dataclasses.replace(setup, train_size=1)
 
 
-@functools.lru_cache
 def _evaluation(
     setup: Setup, blocks: int, width: int, device: jax.Device
 ) -> jax.stages.Compiled:
@@ -338,7 +342,11 @@ def _evaluation(
     return _compile(lowered, device)
 
 
-@functools.lru_cache
+_shared_evaluation = functools.cache(_evaluation)
+"""One program for groups that differ by the size of a pool's training set alone."""
+
+
+@functools.cache
 def _initial(setup: Setup, device: jax.Device) -> jax.stages.Compiled:
     """The program that initialises one lane, whatever the block width."""
     lane = lane_of(setup, **dict.fromkeys(Lane._fields, 0))
@@ -346,24 +354,26 @@ def _initial(setup: Setup, device: jax.Device) -> jax.stages.Compiled:
     return _compile(init.lower(jax.device_put(lane, device)), device, ONCE)
 
 
-def options(device: jax.Device) -> Options:
-    """Compiler options of a device; none that the user chose through XLA_FLAGS."""
+def options(device: jax.Device, more: Options | None = None) -> Options:
+    """Compiler options of a CPU, and more; none that the user chose by XLA_FLAGS."""
     chosen = os.environ.get("XLA_FLAGS", "")
-    found = CPU_OPTIONS if device.platform == "cpu" else {}
+    found = CPU_OPTIONS | (more or {}) if device.platform == "cpu" else {}
     return {name: value for name, value in found.items() if name not in chosen}
 
 
 def _compile(
     lowered: jax.stages.Lowered, device: jax.Device, more: Options | None = None
 ) -> jax.stages.Compiled:
-    """Compile with the device's options, on a CPU with more; without what XLA lacks."""
-    wanted = options(device) | ((more or {}) if device.platform == "cpu" else {})
-    try:
-        return lowered.compile(compiler_options=wanted or None)
-    except jax.errors.JaxRuntimeError as error:
-        if not any(name in str(error) for name in wanted):
-            raise
-    return lowered.compile()
+    """Compile with the device's options and more, less those that this XLA lacks."""
+    wanted = options(device, more)
+    while True:
+        try:
+            return lowered.compile(compiler_options=wanted or None)
+        except jax.errors.JaxRuntimeError as error:
+            lacking = [name for name in wanted if name in str(error)]
+            if not lacking:
+                raise
+            wanted = {k: v for k, v in wanted.items() if k not in lacking}
 
 
 def lane_of(setup: Setup, **fields: Any) -> Lane:
@@ -433,7 +443,7 @@ def _evaluate(
 ) -> tuple[dict[str, jax.Array], jax.Array]:
     """Evaluate the blocks with a busy lane: what changes in those lanes, and records.
 
-    Its own program: it reads no training set, so that the groups of a pool share it.
+    Its own program: of a pool it reads no training set, so that groups share it.
     """
     evaluate = jax.vmap(functools.partial(trainer.evaluate, setup))
     watched = operator.attrgetter(*WATCHED)

@@ -1,4 +1,4 @@
-"""The machine and the versions: what a result's bits depend on besides its cell.
+"""The machine and the versions: what bits depend on besides the cell, and memory.
 
 >>> prepare()          # before jax is imported
 >>> bits()["device"]

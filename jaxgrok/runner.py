@@ -333,7 +333,7 @@ class _Sweep:
     def _left(self) -> float | None:
         """Seconds to go, None if they are not known."""
         every = self.grid.config["eval_every"]
-        made = {name: (len(t) - 1) * every for name, t in self.tracks.items()}
+        made = {n: max(len(t) - 1, 0) * every for n, t in self.tracks.items()}
         return self.queue.left(made)
 
     def _announce(self, engine: Engine) -> None:

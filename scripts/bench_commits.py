@@ -5,7 +5,8 @@
 
 Checks both commits out beside each other, runs the `scripts/bench_step.py` of each in
 turns, and tells the ratio of their times a lane-step, round by round: median, least and
-greatest. Below 1 the second is faster. The last line is one line of JSON.
+greatest. Below 1 the second is faster. A change of that script counts as well: look at
+its difference first. The last line is one line of JSON.
 """
 
 import json

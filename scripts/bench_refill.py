@@ -91,9 +91,9 @@ def refill_against_lockstep() -> float:
     def refill() -> float:
         started, waiting, made = time.perf_counter(), 3 * engine.lanes, 0
         while waiting or engine.cells:
-            while engine.free and waiting:
-                engine.admit({f"cell {waiting}": lane})
-                waiting, made = waiting - 1, 0
+            if first := min(engine.free, waiting):
+                engine.admit({f"cell {waiting - i}": lane for i in range(first)})
+                waiting, made = waiting - first, 0
             ahead = min(AHEAD, chunks - made)
             for records in engine.advance(group.setup.eval_every, chunks=ahead):
                 made += 1

@@ -104,7 +104,7 @@ def gemm(setup: Setup, n_steps: int) -> Timed:
     model, devices = setup.model, jax.local_devices()
     shapes = (setup.train_size, model.d_model), (model.d_model, model.d_mlp)
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=options(devices[0]))
     def chain(a: jax.Array, b: jax.Array) -> jax.Array:
         def body(_: int, b: jax.Array) -> jax.Array:
             # The next product needs a value of this one, so that none is skipped.

@@ -3,7 +3,7 @@
     python scripts/bench_sweep.py
 
 Runs a heavy-tailed set of cells (x + y mod 47, weight decays log-spaced from 0.1 to 3,
-four seeds, budgets long enough) twice, interleaved with the same cells in
+four seeds, budgets that most grok within) twice, interleaved with the same cells in
 lock-step: all of them in one program until the last has ended, by the same rule. Tells
 
 - the wall time against lock-step's, compilation left out of both;

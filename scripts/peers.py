@@ -3,7 +3,7 @@
 Every peer starts from the same weights and trains the same network on the same pairs
 with the same optimiser; `build(name, work)` builds one. A peer makes steps, evaluates
 (loss and accuracy on the training and the test pairs) and returns its training losses.
-A peer's module is imported when it is built: torch and JAX stay apart.
+A peer's module is imported in its own process: torch and JAX stay apart.
 """
 
 import importlib
@@ -51,7 +51,7 @@ class Peer(Protocol):
         ...
 
 
-def _group(scale: str) -> Any:
+def group_of(scale: str) -> Any:
     from jaxgrok import grid
 
     config = grid.base(scale)
@@ -70,7 +70,7 @@ def prepare(scale: str, lanes: int) -> Work:
     from jaxgrok import trainer
     from jaxgrok.engine import lane_of
 
-    group = _group(scale)
+    group = group_of(scale)
     setup = group.setup
     cells = [lane_of(setup, **cell.lane) for cell in group.cells[:lanes]]
     init = jax.jit(trainer.init, static_argnums=0)
@@ -91,33 +91,6 @@ def prepare(scale: str, lanes: int) -> Work:
     )
 
 
-class Ours:
-    """jaxgrok's engine, as a sweep runs it: a block a device."""
-
-    def __init__(self, work: Work) -> None:
-        import jax
-
-        from jaxgrok.engine import Engine, lane_of
-
-        group = _group(work.scale)
-        blocks = jax.local_device_count()
-        self._engine = Engine(group.setup, block_width=group.block_width, blocks=blocks)
-        self.lanes = self._engine.lanes
-        cells = [group.cells[i % len(group.cells)] for i in range(self.lanes)]
-        lanes = [lane_of(group.setup, **cell.lane) for cell in cells]
-        self._engine.admit({str(i): lane for i, lane in enumerate(lanes)})
-        self._column = self._engine.columns.index("train_loss")
-
-    def steps(self, count: int) -> None:
-        self._engine.offset = 0
-        self._engine.advance(count)
-
-    def evaluate(self) -> np.ndarray:
-        self._engine.offset = self._engine.setup.eval_every  # due now
-        (records,) = self._engine.advance(1)
-        return np.array([record[self._column] for record in records.values()])
-
-
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0))
@@ -132,7 +105,7 @@ PEERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "5 the same, compiled": ("torch_peers", "Ensemble", {"compiled": True}),
     "6 Flax, one by one": ("flax_peers", "Flax", {"lanes": 1}),
     "7 Flax under vmap": ("flax_peers", "Flax", {}),
-    "8 jaxgrok": ("peers", "Ours", {}),
+    "8 jaxgrok": ("our_peer", "Ours", {}),
 }
 """Module, class and arguments of each."""
 

@@ -8,7 +8,7 @@ import pytest
 
 import tiny
 from jaxgrok import trainer
-from jaxgrok.engine import Engine, lane_of
+from jaxgrok.engine import Engine, lane_of, options
 
 SEEDS = (0, 1, 2, 3, 4, 5)
 
@@ -203,13 +203,23 @@ def test_cells_are_not_admitted_inside_a_chunk(group):
         admit(engine, group, group.cells[1:2])
 
 
-def test_admission_touches_no_neighbour_and_needs_room(group):
-    # Anything right makes an evaluation a good one, and is counted.
-    thresholds = dataclasses.replace(group.setup.thresholds, accuracy=1e-9)
-    setup = dataclasses.replace(group.setup, thresholds=thresholds)
-    engine = Engine(setup, block_width=2, blocks=1)
+def state(engine):
+    """The state of an engine's first busy lane."""
+    return jax.device_get(engine._lane(next(iter(engine._cells)))[1])
+
+
+@pytest.fixture
+def easy(group):
+    """Anything right makes an evaluation a good one; the third ends a cell."""
+    thresholds = dataclasses.replace(group.setup.thresholds, accuracy=1e-9, hold=3)
+    return dataclasses.replace(group.setup, thresholds=thresholds)
+
+
+def test_admission_touches_no_neighbour_and_needs_room(group, easy):
+    engine = Engine(easy, block_width=2, blocks=1)
     admit(engine, group, group.cells[:1])
     before = engine.snapshot()
+    assert state(engine).held == 1
     admit(engine, group, group.cells[1:2])
     after = engine.snapshot().without({group.cells[1].id})
     for old, new in zip(before.leaves, after.leaves, strict=True):
@@ -218,11 +228,45 @@ def test_admission_touches_no_neighbour_and_needs_room(group):
         admit(engine, group, group.cells[2:3])
 
 
-def test_training_sizes_of_a_pool_share_the_evaluation(group):
+def test_good_evaluations_in_a_row_end_a_cell(group, easy):
+    setup = dataclasses.replace(easy, steps_past_grok=10)
+    engine = Engine(setup, block_width=2, blocks=1)
+    admit(engine, group, group.cells[:1])
+    ended = []
+    for held, stop in ((2, -1), (3, 30), (4, 30)):
+        (records,) = engine.advance(10)
+        ended.append(records[group.cells[0].id][-2])
+        assert (state(engine).held, state(engine).stop_step) == (held, stop)
+    assert ended == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"batch_size": 8}, {"regime": "online", "batch_size": 8}]
+)
+def test_training_sizes_of_a_pool_share_the_evaluation(fields):
+    group = tiny.group(**fields)
     other = dataclasses.replace(group.setup, train_size=group.setup.train_size + 8)
-    one, two = (Engine(s, block_width=2, blocks=1) for s in (group.setup, other))
-    assert one._shares[0].evaluate is two._shares[0].evaluate
-    assert one._shares[0].train is not two._shares[0].train
+    engines = [Engine(s, block_width=2, blocks=1) for s in (group.setup, other)]
+    shares = [engine._shares[0] for engine in engines]
+    assert shares[0].evaluate is shares[1].evaluate
+    assert shares[0].train is not shares[1].train
+    lane = lane_of(group.setup, **group.cells[0].lane)
+    for setup, engine in zip((group.setup, other), engines, strict=True):
+        found = engine.admit({"a": lane})["a"]
+        want = trainer.evaluate(setup, lane, trainer.init(setup, lane))[1]
+        np.testing.assert_allclose(found, want, rtol=1e-5)
+
+
+def test_initial_weights_have_the_bits_of_a_program_compiled_in_full(group):
+    engine = Engine(group.setup, block_width=2, blocks=1)
+    lane = lane_of(group.setup, **group.cells[0].lane)
+    engine.admit({"a": lane})
+    (device, *_) = jax.local_devices()
+    chosen = options(device)
+    init = jax.jit(trainer.init, static_argnums=0, compiler_options=chosen)
+    want = init(group.setup, lane).params
+    for name, values in state(engine).params.items():
+        np.testing.assert_array_equal(values, want[name], strict=True)
 
 
 def test_restore_needs_room(group):

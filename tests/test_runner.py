@@ -17,6 +17,7 @@ import jaxgrok
 import tiny
 from jaxgrok import runner, store
 from jaxgrok.engine import Engine
+from jaxgrok.environment import ARITHMETIC
 
 FIELDS = {"seed": (0, 1, 2), "weight_decay": (0.0, 1.0), "train_fraction": (0.4, 0.9)}
 
@@ -122,7 +123,7 @@ def test_results_of_an_earlier_arithmetic_are_not_mixed_with_todays(tmp_path):
     del manifest["bits"]["arithmetic"]  # as it was before it was recorded
     (out / "manifest.json").write_text(json.dumps(manifest))
     jaxgrok.run(tiny.config(), out, quiet=True)
-    with pytest.raises(ValueError, match="computed with arithmetic=1, here it is "):
+    with pytest.raises(ValueError, match=f"=1, here it is {ARITHMETIC}"):
         jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
 
 
