@@ -336,7 +336,7 @@ def _evaluation(
     def shaped(x: np.ndarray) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((blocks, width, *x.shape), x.dtype, sharding=here)
 
-    lanes, states = jax.tree.map(shaped, _one(setup))
+    lanes, states = jax.tree.map(shaped, _one(_unsized(setup)))
     busy = shaped(np.zeros((), bool))
     lowered = _evaluate.lower(setup, lanes, states._replace(opt_state=()), busy)
     return _compile(lowered, device)
@@ -349,9 +349,9 @@ _shared_evaluation = functools.cache(_evaluation)
 @functools.cache
 def _initial(setup: Setup, device: jax.Device) -> jax.stages.Compiled:
     """The program that initialises one lane, whatever the block width."""
-    lane = lane_of(setup, **dict.fromkeys(Lane._fields, 0))
+    lane = jax.device_put(_one(setup)[0], device)
     init = jax.jit(functools.partial(trainer.init, setup))
-    return _compile(init.lower(jax.device_put(lane, device)), device, ONCE)
+    return _compile(init.lower(lane), device, ONCE)
 
 
 def options(device: jax.Device, more: Options | None = None) -> Options:
@@ -389,12 +389,13 @@ def lane_of(setup: Setup, **fields: Any) -> Lane:
 def _empty(setup: Setup, blocks: int, width: int) -> tuple[Lane, LaneState]:
     """Zeros in the shape of [blocks, width] lanes, on the host."""
     return jax.tree.map(
-        lambda x: np.zeros((blocks, width, *x.shape), x.dtype), _one(setup)
+        lambda x: np.zeros((blocks, width, *x.shape), x.dtype), _one(_unsized(setup))
     )
 
 
+@functools.cache
 def _one(setup: Setup) -> tuple[Lane, LaneState]:
-    """Shapes and dtypes of one lane."""
+    """A lane of zeros, and the shapes and dtypes of its state; traced once."""
     lane = lane_of(setup, **dict.fromkeys(Lane._fields, 0))
     return lane, jax.eval_shape(functools.partial(trainer.init, setup), lane)
 

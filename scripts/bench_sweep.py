@@ -11,8 +11,8 @@ lock-step: all of them in one program until the last has ended, by the same rule
 - what passes outside the engine (queue, curves, tables, shards), and in figures;
 - how long a second start takes, with its programs in JAX's cache: the whole command.
 
-Medians. The last line is one line of JSON. About 25 minutes on
-two cores, 5 of them without lock-step (--nolockstep).
+Medians. The last line is one line of JSON. About 25 minutes on two cores, 5 without
+lock-step (--nolockstep).
 """
 
 import json

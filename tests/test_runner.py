@@ -123,7 +123,8 @@ def test_results_of_an_earlier_arithmetic_are_not_mixed_with_todays(tmp_path):
     del manifest["bits"]["arithmetic"]  # as it was before it was recorded
     (out / "manifest.json").write_text(json.dumps(manifest))
     jaxgrok.run(tiny.config(), out, quiet=True)
-    with pytest.raises(ValueError, match=f"=1, here it is {ARITHMETIC}"):
+    words = f"computed with arithmetic=1, here it is {ARITHMETIC}"
+    with pytest.raises(ValueError, match=words):
         jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
 
 
