@@ -9,6 +9,7 @@ program. Owns no defaults of science (those are the grid's scales) and no paths.
 import dataclasses
 from typing import Any, NamedTuple
 
+import numpy as np
 from flax import linen as nn
 
 from jaxgrok.losses import ARMS
@@ -143,3 +144,13 @@ class Setup:
                 f"steps_past_grok={self.steps_past_grok} must be a multiple of "
                 f"eval_every={self.eval_every}"
             )
+
+
+def lane_of(setup: Setup, **fields: Any) -> Lane:
+    """Build a host-side Lane with the dtypes the compiled programs expect."""
+    return Lane(
+        **{
+            name: np.asarray(value, np.int32 if name in INTEGER_FIELDS else setup.dtype)
+            for name, value in fields.items()
+        }
+    )

@@ -12,8 +12,9 @@ import jax
 import numpy as np
 
 from jaxgrok import environment
+from jaxgrok.config import lane_of
 from jaxgrok.console import duration, size
-from jaxgrok.engine import Engine, lane_of
+from jaxgrok.engine import Engine
 from jaxgrok.grid import Grid, Group
 
 CALIBRATION_SECONDS = 2.0

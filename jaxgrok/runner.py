@@ -19,8 +19,9 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok import checkpoints, manifest, plan, plots, store
+from jaxgrok.config import lane_of
 from jaxgrok.console import Console
-from jaxgrok.engine import Engine, Snapshot, lane_of
+from jaxgrok.engine import Engine, Snapshot
 from jaxgrok.grid import Grid, Group, resolve
 from jaxgrok.ledger import Ledger
 from jaxgrok.pending import Everything, Queue

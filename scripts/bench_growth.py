@@ -30,7 +30,8 @@ from matplotlib import ticker  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from jaxgrok import grid  # noqa: E402
-from jaxgrok.engine import Engine, lane_of  # noqa: E402
+from jaxgrok.config import lane_of  # noqa: E402
+from jaxgrok.engine import Engine  # noqa: E402
 
 SCALE = flags.DEFINE_enum("scale", "laptop", ["post", "laptop"], "where to start from")
 ROUNDS = flags.DEFINE_integer("rounds", 5, "interleaved rounds; medians are reported")

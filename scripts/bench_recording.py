@@ -26,7 +26,8 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
 from jaxgrok import checkpoints, grid, manifest, store  # noqa: E402
-from jaxgrok.engine import Engine, lane_of  # noqa: E402
+from jaxgrok.config import lane_of  # noqa: E402
+from jaxgrok.engine import Engine  # noqa: E402
 
 LANES = 8
 ROUNDS = 1

@@ -35,7 +35,8 @@ environment.prepare()
 import jax  # noqa: E402
 
 from jaxgrok import grid, plan, runner  # noqa: E402
-from jaxgrok.engine import Engine, lane_of  # noqa: E402
+from jaxgrok.config import lane_of  # noqa: E402
+from jaxgrok.engine import Engine  # noqa: E402
 
 ROUNDS = flags.DEFINE_integer("rounds", 2, "interleaved rounds; medians are reported")
 LOCKSTEP = flags.DEFINE_bool(

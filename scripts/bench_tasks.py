@@ -32,8 +32,8 @@ import optax  # noqa: E402
 
 import textbook  # noqa: E402
 from jaxgrok import data, grid, optimisers, trainer  # noqa: E402
-from jaxgrok.config import Setup  # noqa: E402
-from jaxgrok.engine import lane_of, options  # noqa: E402
+from jaxgrok.blocks import options  # noqa: E402
+from jaxgrok.config import Setup, lane_of  # noqa: E402
 from jaxgrok.tasks import Example  # noqa: E402
 
 SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "sizes of the tasks")

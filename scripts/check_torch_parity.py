@@ -26,8 +26,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxgrok import grid, trainer
-from jaxgrok.config import Lane, Setup
-from jaxgrok.engine import lane_of
+from jaxgrok.blocks import suited
+from jaxgrok.config import Lane, Setup, lane_of
 
 try:
     import torch
@@ -67,7 +67,8 @@ def compare(modulus: int, steps: int, dtype: str) -> np.ndarray:
     config = grid.base("post")
     config.modulus, config.dtype = modulus, dtype
     group = grid.resolve(config).groups[0]
-    setup, lane = group.setup, lane_of(group.setup, **group.cells[0].lane)
+    setup = suited(group.setup, jax.local_devices()[0])
+    lane = lane_of(setup, **group.cells[0].lane)
     state = jax.jit(functools.partial(trainer.init, setup))(lane)
     weights = {name: np.array(w) for name, w in state.params.items()}
     tokens, labels = setup.task.pool()

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 from peers import Work, group_of
 
-from jaxgrok.engine import Engine, lane_of
+from jaxgrok.config import lane_of
+from jaxgrok.engine import Engine
 
 
 class Ours:

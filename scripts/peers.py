@@ -68,7 +68,7 @@ def prepare(scale: str, lanes: int) -> Work:
     import jax
 
     from jaxgrok import trainer
-    from jaxgrok.engine import lane_of
+    from jaxgrok.config import lane_of
 
     group = group_of(scale)
     setup = group.setup

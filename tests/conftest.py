@@ -3,15 +3,17 @@
 import os
 import tempfile
 
-# Saves compiling the same tiny program in every test; no test needs a hit.
-CACHE = tempfile.TemporaryDirectory(prefix="jaxgrok-tests-")
-os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE.name
+# Saves compiling the same tiny program in every test; no test needs a hit. Test
+# processes side by side share the folder of the one that started them.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    CACHE = tempfile.TemporaryDirectory(prefix="jaxgrok-tests-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "4")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import jax  # noqa: E402
-import pytest  # noqa: E402
+import jax
+import pytest
 
 jax.config.update("jax_default_matmul_precision", "highest")
 

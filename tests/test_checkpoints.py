@@ -11,7 +11,7 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok import checkpoints, grid, runner, store, trainer
-from jaxgrok.engine import lane_of
+from jaxgrok.config import lane_of
 from jaxgrok.schedule import Schedule
 
 DENSE = {"snapshot_every": 20, "snapshot_early_every": 3, "snapshot_early_until": 12}

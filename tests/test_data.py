@@ -9,7 +9,7 @@ import pytest
 
 import tiny
 from jaxgrok import data
-from jaxgrok.engine import lane_of
+from jaxgrok.config import lane_of
 
 
 def group(task="digits", **fields):

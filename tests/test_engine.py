@@ -8,7 +8,10 @@ import pytest
 
 import tiny
 from jaxgrok import trainer
-from jaxgrok.engine import Engine, lane_of, options
+from jaxgrok.blocks import options
+from jaxgrok.config import lane_of
+from jaxgrok.engine import Engine
+from jaxgrok.models.fold import Fold
 
 SEEDS = (0, 1, 2, 3, 4, 5)
 
@@ -253,7 +256,8 @@ def test_training_sizes_of_a_pool_share_the_evaluation(fields):
     lane = lane_of(group.setup, **group.cells[0].lane)
     for setup, engine in zip((group.setup, other), engines, strict=True):
         found = engine.admit({"a": lane})["a"]
-        want = trainer.evaluate(setup, lane, trainer.init(setup, lane))[1]
+        state = jax.jit(trainer.init, static_argnums=0)(setup, lane)
+        want = jax.jit(trainer.evaluate, static_argnums=0)(setup, lane, state)[1]
         np.testing.assert_allclose(found, want, rtol=1e-5)
 
 
@@ -296,14 +300,21 @@ REGIMES = {
     "momentum": {"optimiser": "sgd", "momentum": (0.9,), "decay_on": "W_*"},
     "mlp": {"model": "mlp"},
     "multitask": {"task": "multitask", "operations": "x+y,x*y"},
+    "sums of rows": {"d_model": 64, "heads": 1, "d_head": 64},
 }
 
 
 @pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
-def test_every_regime_and_optimiser_is_blind_to_lanes_too(fields):
+def test_every_regime_and_optimiser_is_blind_to_lanes_too(fields, monkeypatch):
+    chosen = []
+    best = Fold.best
+    monkeypatch.setattr(
+        Fold, "best", lambda sizes: chosen.append(best(sizes)) or chosen[-1]
+    )
     group = tiny.group(**fields, seed=(0, 1, 2), weight_decay=(0.01,))
     one = Engine(group.setup, block_width=2, blocks=1)
     alone = {c.id: curves(one, group, [c])[c.id] for c in group.cells}
+    assert (Fold.ROWS in chosen) == (fields == REGIMES["sums of rows"])
     assert all(np.isfinite(rows).all() for rows in alone.values())
     assert len({rows[-1, 0].item() for rows in alone.values()}) == 3
     crowd = Engine(group.setup, block_width=2, blocks=2)

@@ -53,13 +53,14 @@ def test_each_operation_has_an_unembedding_of_its_own():
     tokens, labels = task.pool()
     examples = Example(jnp.asarray(tokens), jnp.asarray(labels))
     extras = model_inputs(task, examples)
-    params = model.init(jax.random.key(0), examples.tokens, **extras)["params"]
+    init = jax.jit(model.init)
+    params = init(jax.random.key(0), examples.tokens, **extras)["params"]
     assert params["unembed.W_U"].shape == (2, 8, 5)
 
     def logits(params):
         return model.apply({"params": params}, examples.tokens, **extras)[0]
 
-    _, acts = model.apply({"params": params}, examples.tokens, **extras)
+    _, acts = jax.jit(model.apply)({"params": params}, examples.tokens, **extras)
     by_hand = jnp.einsum(
         "erd,edv->erv",
         acts["blocks.0.hook_resid_post"],

@@ -7,7 +7,7 @@ import pytest
 
 import tiny
 from jaxgrok import grid, optimisers
-from jaxgrok.engine import lane_of
+from jaxgrok.config import lane_of
 
 PARAMS = {
     "embed.W_E": np.linspace(-1, 1, 6).reshape(2, 3).astype(np.float32),

@@ -556,7 +556,7 @@ def test_a_table_of_another_shape_is_refused():
 
 def test_a_figure_that_a_network_has_nothing_for_is_refused():
     task, model = programs.build(dict(config(model="mlp", d_mlp=16)))
-    params = model.init(jax.random.key(0), task.pool()[0])["params"]
+    params = jax.jit(model.init)(jax.random.key(0), task.pool()[0])["params"]
     network = read(task, model, params)
     found = circuit(network)
     assert "attention" not in dict(figures(network, found))

@@ -10,7 +10,7 @@ import pytest
 
 import tiny
 from jaxgrok import data, trainer
-from jaxgrok.engine import lane_of
+from jaxgrok.config import lane_of
 from jaxgrok.tasks import Example
 from jaxgrok.trainer import FLAGS, METRICS
 
@@ -131,7 +131,7 @@ def test_record_holds_what_it_says():
     _, record = evaluate(setup, one, state)
     values = dict(zip(METRICS, np.asarray(record), strict=False))
     tokens, labels = setup.task.pool()
-    logits, _ = setup.model.apply({"params": state.params}, tokens)
+    logits, _ = jax.jit(setup.model.apply)({"params": state.params}, tokens)
     log_p = np.float64(jax.nn.log_softmax(logits[:, 0]))
     losses = -log_p[np.arange(49), labels[:, 0]]
     right = np.argmax(log_p, -1) == labels[:, 0]
@@ -218,5 +218,5 @@ def test_given_weights_are_used():
     group = tiny.group()
     one, state = start(group)
     given = {name: w + 1 for name, w in state.params.items()}
-    state = trainer.init(group.setup, one, given)
+    state = jax.jit(trainer.init, static_argnums=0)(group.setup, one, given)
     np.testing.assert_array_equal(state.params["embed.W_E"], given["embed.W_E"])

@@ -7,8 +7,9 @@ import pytest
 
 import textbook
 from jaxgrok.losses import cross_entropy
-from jaxgrok.models import transformer
-from jaxgrok.models.transformer import Fold, Transformer
+from jaxgrok.models import suited, transformer
+from jaxgrok.models.fold import Fold, Sizes
+from jaxgrok.models.transformer import Transformer
 from jaxgrok.tasks import draw
 from jaxgrok.tasks.modular import Modular
 from jaxgrok.tasks.repeats import Repeats
@@ -22,12 +23,21 @@ class Reads:
     fixed_tokens = (None, None, 5, None, None)
 
 
-def random_params(model, tokens):
-    params = model.init(jax.random.key(0), tokens)["params"]
-    keys = jax.random.split(jax.random.key(1), len(params))
+def initial(model, tokens):
+    return jax.jit(model.init)(jax.random.key(0), tokens)["params"]
+
+
+def apply(model, params, tokens):
+    return jax.jit(model.apply)({"params": params}, tokens)
+
+
+def random_params(model, tokens, **extras):
+    """Parameters without a zero among them; a program that draws them takes seconds."""
+    generator = np.random.default_rng(1)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), tokens, **extras)["params"]
     return {
-        name: value + 0.3 * jax.random.normal(key, value.shape, value.dtype)
-        for key, (name, value) in zip(keys, params.items(), strict=True)
+        name: (0.5 * generator.normal(size=like.shape)).astype(like.dtype)
+        for name, like in shapes.items()
     }
 
 
@@ -60,10 +70,35 @@ def test_loss_and_gradients_equal_the_textbook(task, examples, layers, fields):
 @pytest.mark.parametrize("task", [Modular(modulus=5), Reads()], ids=["x y =", "reads"])
 @pytest.mark.parametrize("examples", [3, 40], ids=["no look-up", "look-up"])
 @pytest.mark.parametrize("biases", ["none", "all"])
-@pytest.mark.parametrize("fold", Fold)
+@pytest.mark.parametrize("fold", [Fold.NONE, Fold.OUT, Fold.ALL])
 def test_every_fold_equals_the_textbook(task, examples, biases, fold, monkeypatch):
     monkeypatch.setattr(Transformer, "_fold", lambda *_: fold)
     equals_the_textbook(task, examples, 1, {"biases": biases})
+
+
+class Free:
+    """A task stand-in that has no fixed token."""
+
+    vocab_in, vocab_out = 6, 5
+    read = (1,)
+    fixed_tokens = (None, None, None)
+
+
+@pytest.mark.parametrize("task", [Modular(modulus=5), Free()], ids=["x y =", "free"])
+@pytest.mark.parametrize("biases", ["none", "all"])
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_sums_of_looked_up_rows_equal_the_textbook(
+    task, biases, activation, monkeypatch
+):
+    summed = []
+
+    def fold(_self, _here, heads):
+        summed.append(heads.n_weights)
+        return Fold.ROWS
+
+    monkeypatch.setattr(Transformer, "_fold", fold)
+    equals_the_textbook(task, 40, 1, {"biases": biases, "activation": activation})
+    assert summed[-1] == 2 * 2  # heads × free positions
 
 
 def equals_the_textbook(task, examples, layers, fields):
@@ -99,11 +134,12 @@ def equals_the_textbook(task, examples, layers, fields):
             jax.jit(jax.value_and_grad(f))(params) for f in (ours, theirs)
         )
         np.testing.assert_allclose(loss, want, rtol=1e-12)
+        grads, want_grads = jax.device_get((grads, want_grads))
         for name, grad in grads.items():
-            error = jnp.linalg.norm(grad - want_grads[name])
+            error = np.linalg.norm(grad - want_grads[name])
             # The gradient of b_K is zero in exact arithmetic: no norm to compare with.
-            scale = jnp.linalg.norm(want_grads[name])
-            total = jnp.sqrt(sum(jnp.sum(g**2) for g in want_grads.values()))
+            scale = np.linalg.norm(want_grads[name])
+            total = np.sqrt(sum(np.sum(g**2) for g in want_grads.values()))
             floor = 0.0 if "b_K" not in name else 1e-3 * total
             assert error <= 1e-12 * max(scale, floor), name
 
@@ -118,11 +154,7 @@ def test_read_positions_of_each_example_equal_the_textbook(examples, layers):
         )
         drawn = draw(task, jax.random.key(0), examples)
         tokens, labels, read = (jnp.asarray(x) for x in drawn)
-        params = model.init(jax.random.key(0), tokens, read=read)["params"]
-        params = {
-            k: w + 0.3 * jnp.cos(jnp.arange(w.size)).reshape(w.shape)
-            for k, w in params.items()
-        }
+        params = random_params(model, tokens, read=read)
 
         def ours(params):
             logits, _ = model.apply({"params": params}, tokens, read=read)
@@ -138,9 +170,10 @@ def test_read_positions_of_each_example_equal_the_textbook(examples, layers):
             jax.jit(jax.value_and_grad(f))(params) for f in (ours, theirs)
         )
         np.testing.assert_allclose(loss, want, rtol=1e-12)
+        grads, want_grads = jax.device_get((grads, want_grads))
         for name, grad in grads.items():
-            scale = jnp.linalg.norm(want_grads[name])
-            assert jnp.linalg.norm(grad - want_grads[name]) <= 1e-11 * scale, name
+            scale = np.linalg.norm(want_grads[name])
+            assert np.linalg.norm(grad - want_grads[name]) <= 1e-11 * scale, name
 
 
 def test_dropout_thins_patterns_and_mlp_and_keeps_their_mean():
@@ -148,7 +181,7 @@ def test_dropout_thins_patterns_and_mlp_and_keeps_their_mean():
     model = transformer.build(task, d_model=8, heads=2, d_head=4, d_mlp=8)
     tokens = jnp.asarray(task.pool()[0])
     params = random_params(model, tokens)
-    plain, _ = model.apply({"params": params}, tokens)
+    plain, _ = apply(model, params, tokens)
 
     @jax.jit
     @jax.vmap
@@ -157,14 +190,15 @@ def test_dropout_thins_patterns_and_mlp_and_keeps_their_mean():
 
     found = dropped(jax.random.split(jax.random.key(0), 4000))
     assert (np.ptp(found, axis=0) > 0).all()
-    none = model.apply({"params": params}, tokens, dropout=(0.0, jax.random.key(0)))[0]
+    dropout = 0.0, jax.random.key(0)
+    none, _ = jax.jit(model.apply)({"params": params}, tokens, dropout=dropout)
     np.testing.assert_allclose(none, plain, rtol=1e-6, atol=1e-6)
     # Without MLP the logits are linear in the pattern: dropout is unbiased.
     linear = transformer.build(
         task, d_model=8, heads=2, d_head=4, d_mlp=8, attention_only=True
     )
     params = random_params(linear, tokens)
-    plain, _ = linear.apply({"params": params}, tokens)
+    plain, _ = apply(linear, params, tokens)
 
     @jax.jit
     @jax.vmap
@@ -180,8 +214,7 @@ def test_activations_are_named_and_exist_at_read_positions():
     task = Modular(modulus=5)
     model = transformer.build(task, layers=2, d_model=8, heads=2, d_head=3, d_mlp=12)
     tokens = tokens_of(task, 7)
-    params = model.init(jax.random.key(0), tokens)["params"]
-    logits, acts = model.apply({"params": params}, tokens)
+    logits, acts = apply(model, initial(model, tokens), tokens)
     assert logits.shape == (7, 1, 6)
     assert acts["blocks.0.attn.hook_pattern"].shape == (7, 2, 3, 3)
     assert acts["blocks.1.attn.hook_pattern"].shape == (7, 2, 1, 3)
@@ -195,7 +228,7 @@ def test_parameters_have_transformer_lens_names_and_layouts():
     model = transformer.build(
         Modular(modulus=7), d_model=8, heads=2, d_head=3, d_mlp=12
     )
-    params = model.init(jax.random.key(0), jnp.zeros((1, 3), jnp.int32))["params"]
+    params = initial(model, jnp.zeros((1, 3), jnp.int32))
     assert {name: value.shape for name, value in params.items()} == {
         "embed.W_E": (8, 8),
         "pos_embed.W_pos": (3, 8),
@@ -224,19 +257,56 @@ def test_wrong_fields_are_named(fields, message):
         transformer.build(Modular(), **fields)
 
 
+POST = Sizes(
+    3840, rows=1, keys=229, weights=8, heads=128, model=128, mlp=512, vocab=114
+)
+LAPTOP = Sizes(1152, rows=1, keys=97, weights=8, heads=32, model=32, mlp=128, vocab=48)
+DIGITS = Sizes(
+    4200, rows=4200, keys=4200, weights=0, heads=256, model=256, mlp=1024, vocab=10
+)
+
+
 @pytest.mark.parametrize(
     ("sizes", "fold"),
     [
-        # The post's x + y mod 113, and the laptop's mod 47.
-        ({"examples": 3840, "heads": 128, "mlp": 512, "vocab": 114}, Fold.ALL),
-        ({"examples": 1152, "heads": 32, "mlp": 128, "vocab": 48}, Fold.NONE),
+        # The post's x + y mod 113, where rows can be summed and where not.
+        (POST, Fold.ROWS),
+        (POST._replace(weights=0), Fold.ALL),
+        # The same with so many heads that as many rows are weighted as z is wide.
+        (POST._replace(weights=128), Fold.ALL),
+        (LAPTOP, Fold.NONE),
         # Digits in a second layer, where all streams differ.
-        ({"examples": 4200, "heads": 256, "mlp": 1024, "vocab": 10}, Fold.OUT),
+        (DIGITS, Fold.OUT),
     ],
 )
 def test_products_of_matrices_are_formed_where_that_is_less_work(sizes, fold):
-    rows = sizes["examples"] if fold is Fold.OUT else 1
-    assert Fold.best(rows=rows, model=sizes["heads"], **sizes) is fold
+    assert Fold.best(sizes) is fold
+
+
+def test_rows_are_summed_where_a_query_has_few_of_them(monkeypatch):
+    found = []
+    best = Fold.best
+    monkeypatch.setattr(Fold, "best", lambda sizes: found.append(sizes) or best(sizes))
+
+    def sizes(task, platform="cpu", **fields):
+        model = suited(transformer.build(task, **fields), platform)
+        tokens = tokens_of(task, 3840)
+        jax.eval_shape(model.init, jax.random.key(0), tokens)
+        return found[-1]
+
+    assert sizes(Modular()) == POST
+    assert sizes(Modular(), "gpu").weights == 0
+    assert sizes(Modular(), layers=2).weights == 0  # nothing to look up
+    assert sizes(Reads()).weights == 0  # two queries
+
+
+def test_the_gradient_of_the_activation_is_that_of_relu():
+    x = jnp.array([-2.0, -0.0, 0.0, 1e-30, 3.0])
+    relu = transformer.ACTIVATIONS["relu"]
+    np.testing.assert_array_equal(relu(x), jax.nn.relu(x))
+    np.testing.assert_array_equal(
+        jax.vmap(jax.grad(relu))(x), jax.vmap(jax.grad(jax.nn.relu))(x)
+    )
 
 
 def test_the_folded_network_multiplies_less():
@@ -245,7 +315,7 @@ def test_the_folded_network_multiplies_less():
     found = {}
     for name in ("best", "none"):
         model = transformer.build(task)
-        params = model.init(jax.random.key(0), tokens[:1])["params"]
+        params = initial(model, tokens[:1])
         with pytest.MonkeyPatch.context() as patch:
             if name == "none":
                 patch.setattr(Transformer, "_fold", lambda *_: Fold.NONE)

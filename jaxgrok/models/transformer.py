@@ -4,14 +4,14 @@ Owns the parameters (named and laid out as in TransformerLens) and the forward p
 Three exact savings over the textbook form: the first layer looks its queries, keys and
 values up in a table of (position, token) rows where that table is smaller than the
 batch; the last layer computes queries, MLP and logits at the read positions only; and
-there products of matrices are formed first where that is less work (`Fold`).
+there products of matrices, or of matrices and the table, are formed first where that is
+less work (`Fold`).
 
     >>> model = build(task, layers=1, d_model=128)
     >>> params = model.init(key, tokens)["params"]
     >>> logits, activations = model.apply({"params": params}, tokens)
 """
 
-import enum
 import functools
 import zlib
 from collections.abc import Callable
@@ -22,8 +22,20 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from jaxgrok.models.bag import bag
+from jaxgrok.models.fold import Fold, Sizes
+
+
+@jax.custom_jvp
+def _relu(x: jax.Array) -> jax.Array:
+    """As nn.relu, but its gradient reads its result: its input need not exist."""
+    return jnp.maximum(x, 0)
+
+
+_relu.defjvps(lambda g, y, _: jnp.where(y > 0, g, 0))
+
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "relu": nn.relu,
+    "relu": _relu,
     "gelu": nn.gelu,
 }
 BIASES = ("none", "mlp", "all")
@@ -100,37 +112,47 @@ class _Stream(NamedTuple):
         return values if self.place is None else jnp.take(values[0], self.place, axis=0)
 
 
-class Fold(enum.Enum):
-    """Which products of the last layer's matrices are formed before the examples.
+class _Attended(NamedTuple):
+    """What the heads of a layer put out, and what it is made of."""
 
-    With x the stream before the layer, z the heads' output and h the hidden layer,
-    logits = (x + z W_O + h W_out) W_U and h = relu((x + z W_O) W_in + b_in).
-    """
+    z: jax.Array
+    """[examples, query, heads × head]"""
+    pattern: jax.Array
+    """[examples, heads, query, pos]"""
+    v: jax.Array
+    """Values of the stream's rows: [1 or examples, rows, heads, head]."""
+    place: jax.Array | None
+    """As the stream's."""
+    fixed: tuple[bool, ...]
+    """Which positions hold the same token in every example."""
 
-    NONE = "none"
-    OUT = "W_out W_U"
-    ALL = "W_out W_U, W_O W_in, W_O W_U"
+    @property
+    def n_weights(self) -> int:
+        """Rows that a prediction weights in `sum_rows`; 0 where it does not apply."""
+        once = self.pattern.shape[2] == 1 and sum(self.fixed) <= 1
+        free = len(self.fixed) - sum(self.fixed)
+        return free * self.pattern.shape[1] if once and self.place is not None else 0
 
-    @staticmethod
-    def best(
-        examples: int, rows: int, heads: int, model: int, mlp: int, vocab: int
-    ) -> "Fold":
-        """What takes the fewest multiplications by a margin of 3%.
+    def times(self, W: jax.Array, bias: jax.Array | None) -> jax.Array:
+        """z times W [heads × head, out], plus a bias."""
+        return _linear(self.z, W, bias)
 
-        Args:
-            examples: predictions, each with an MLP of its own.
-            rows: different rows among their streams before the layer.
-            heads, model, mlp, vocab: widths; of all heads together.
+    def sum_rows(self, W: jax.Array, bias: jax.Array | None) -> jax.Array:
+        """The same as a weighted sum of rows of v W, looked up.
+
+        A pattern sums to 1, so that only what the free positions' rows differ by from
+        the fixed one's is weighted.
         """
-        before = examples * (heads * model + model * mlp)
-        work = {
-            Fold.NONE: 0.97 * (before + examples * (mlp * model + model * vocab)),
-            Fold.OUT: before + examples * (mlp + model) * vocab + mlp * model * vocab,
-            Fold.ALL: examples * (heads * (mlp + vocab) + mlp * vocab)
-            + (rows + heads) * model * (mlp + vocab)
-            + mlp * model * vocab,
-        }
-        return min(work, key=lambda fold: work[fold])
+        assert self.place is not None
+        heads, head = self.v.shape[2:]
+        tables = jnp.einsum("rhd,hdn->hrn", self.v[0], W.reshape(heads, head, -1))
+        found = jnp.zeros((1, W.shape[1]), W.dtype) if bias is None else bias[0]
+        for pos in np.flatnonzero(self.fixed):
+            base = tables[:, self.place[0, pos]]
+            tables, found = tables - base[:, None], found + base.sum(0)[None]
+        free = np.flatnonzero(np.logical_not(self.fixed))
+        weights = self.pattern[:, :, 0, free].transpose(0, 2, 1)
+        return (found + bag(weights, tables, self.place[:, free]))[:, None]
 
 
 class Transformer(nn.Module):
@@ -156,6 +178,8 @@ class Transformer(nn.Module):
     biases: str
     dtype: str
     unembeddings: int = 1
+    bags: bool = False
+    """Sum looked-up rows where that is less work: fast on CPUs, no forward mode."""
 
     @nn.compact
     def __call__(
@@ -251,21 +275,24 @@ class Transformer(nn.Module):
         name, drop = f"blocks.{layer}", _dropping(dropout, layer)
         here = self._at(stream, queries)
         acts[f"{name}.hook_resid_pre"] = here.each(here.rows)
-        z, W_O, b_O = self._attention(name, stream, here, queries, acts, drop)
-        attn = _linear(z, W_O, b_O)
+        heads, W_O, b_O = self._attention(name, stream, here, queries, acts, drop)
+        attn = _linear(heads.z, W_O, b_O)
         acts[f"{name}.hook_attn_out"] = attn
         residual = here.each(here.rows) + attn
         if self.attention_only:
             acts[f"{name}.hook_resid_post"] = residual
             return residual, functools.partial(_linear, residual)
         acts[f"{name}.hook_resid_mid"] = residual
-        fold = self._fold(here, z) if last and dropout is None else Fold.NONE
+        fold = Fold.NONE
+        if last and dropout is None and not self.layer_norm:
+            fold = self._fold(here, heads)
 
         def residual_times(W: jax.Array) -> jax.Array:
-            if fold is not Fold.ALL:
+            if fold not in (Fold.ALL, Fold.ROWS):
                 return _linear(residual, W)
+            times = heads.sum_rows if fold is Fold.ROWS else heads.times
             base = here.each(_linear(here.rows, W))
-            return base + _linear(z, W_O @ W, _product(b_O, W))
+            return base + times(W_O @ W, _product(b_O, W))
 
         post, W_out, b_out = self._mlp(name, residual, residual_times, acts)
         mlp = drop("mlp", _linear(post, W_out, b_out))
@@ -281,13 +308,20 @@ class Transformer(nn.Module):
 
         return after, times
 
-    def _fold(self, here: _Stream, z: jax.Array) -> Fold:
-        """How the last layer's products are best formed, for its heads' output z."""
-        if self.layer_norm:
-            return Fold.NONE
-        examples, rows = z.shape[0] * z.shape[1], here.rows.size // self.d_model
-        vocab = self.vocab_out * self.unembeddings
-        return Fold.best(examples, rows, z.shape[-1], self.d_model, self.d_mlp, vocab)
+    def _fold(self, here: _Stream, heads: _Attended) -> Fold:
+        """How the last layer's products are best formed."""
+        z = heads.z
+        sizes = Sizes(
+            examples=z.shape[0] * z.shape[1],
+            rows=here.rows.size // self.d_model,
+            keys=heads.v.shape[1],
+            weights=heads.n_weights if self.bags else 0,
+            heads=z.shape[-1],
+            model=self.d_model,
+            mlp=self.d_mlp,
+            vocab=self.vocab_out * self.unembeddings,
+        )
+        return Fold.best(sizes)
 
     def _at(self, stream: _Stream, positions: Positions) -> _Stream:
         """The stream at some positions; example axis 1 when their tokens are fixed."""
@@ -312,21 +346,21 @@ class Transformer(nn.Module):
         queries: Positions,
         acts: dict[str, jax.Array],
         drop: Drop,
-    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
-        """Causal attention: z [examples, query, heads × head], W_O, and its bias."""
-        heads = (self.heads, self.d_model, self.d_head)
+    ) -> tuple[_Attended, jax.Array, jax.Array | None]:
+        """Causal attention: the heads, W_O [heads × head, model], and its bias."""
+        shape = (self.heads, self.d_model, self.d_head)
         scale = self.d_model**-0.5
         norm = self._norm(f"{name}.ln1")
         normed = norm(stream.rows)
         if self.layer_norm:
             acts[f"{name}.ln1.hook_normalized"] = stream.each(normed)
-        q = self._heads(norm(here.rows), self._matrix(f"{name}.attn.W_Q", heads, scale))
-        k = self._heads(normed, self._matrix(f"{name}.attn.W_K", heads, scale))
-        v = self._heads(normed, self._matrix(f"{name}.attn.W_V", heads, scale))
+        q = self._heads(norm(here.rows), self._matrix(f"{name}.attn.W_Q", shape, scale))
+        k = self._heads(normed, self._matrix(f"{name}.attn.W_K", shape, scale))
+        v = self._heads(normed, self._matrix(f"{name}.attn.W_V", shape, scale))
         if self.biases == "all":
-            q = q + self._bias(f"{name}.attn.b_Q", heads[::2])
-            k = k + self._bias(f"{name}.attn.b_K", heads[::2])
-            v = v + self._bias(f"{name}.attn.b_V", heads[::2])
+            q = q + self._bias(f"{name}.attn.b_Q", shape[::2])
+            k = k + self._bias(f"{name}.attn.b_K", shape[::2])
+            v = v + self._bias(f"{name}.attn.b_V", shape[::2])
         acts[f"{name}.attn.hook_q"] = here.each(q)
         acts[f"{name}.attn.hook_k"] = stream.each(k)
         acts[f"{name}.attn.hook_v"] = stream.each(v)
@@ -343,7 +377,10 @@ class Transformer(nn.Module):
         b_O = None
         if self.biases == "all":
             b_O = self._bias(f"{name}.attn.b_O", (self.d_model,))
-        return z.reshape(*z.shape[:2], -1), W_O.reshape(-1, self.d_model), b_O
+        z = z.reshape(*z.shape[:2], -1)
+        fixed = tuple(token is not None for token in self.fixed_tokens)
+        heads = _Attended(z, pattern, v, stream.place, fixed[: pattern.shape[-1]])
+        return heads, W_O.reshape(-1, self.d_model), b_O
 
     def _heads(self, x: jax.Array, W: jax.Array) -> jax.Array:
         """[..., model] times [heads, model, head] → [..., heads, head]."""
