@@ -5,7 +5,7 @@ Owns the names and dimensions of what `jaxgrok.load` returns. Reads no files.
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -20,16 +20,30 @@ from jaxgrok.tables import (
 )
 
 
-def assemble(manifest: Mapping[str, Any], results: Mapping[str, Result]) -> xr.Dataset:
+class Rows(NamedTuple):
+    """Rows of cells.csv and of components.csv."""
+
+    cells: list[dict[str, Any]]
+    components: list[dict[str, Any]]
+
+
+def assemble(
+    manifest: Mapping[str, Any],
+    results: Mapping[str, Result],
+    rows: Rows | None = None,
+) -> xr.Dataset:
     """The dataset of a manifest and the results there are; see `jaxgrok.load`.
 
     A product grid has one dimension per axis; zipped and chained grids have `cell`,
     with the axes as coordinates. Curves have a further dimension `step`, NaN past a
     cell's end; `sum_of_squares` also `matrix`, Fourier measures `freq`, and what is
     known of every digit, trigram or task `component`. Unfinished cells have phase and
-    status "".
+    status "". The rows of the tables are made here unless they are given.
     """
-    rows = {row["id"]: row for row in table(manifest, results)}
+    if rows is None:
+        made = table(manifest, results), component_table(manifest, results)
+        rows = Rows(*made)
+    of_cell = {row["id"]: row for row in rows.cells if row["id"] in results}
     cells = manifest["cells"]
     if manifest["dims"]:
         dims, shape = zip(
@@ -45,7 +59,7 @@ def assemble(manifest: Mapping[str, Any], results: Mapping[str, Result]) -> xr.D
     for name in TABLE:
         text = name in ("status", "phase", "cause")
         default: Any = "" if text else np.nan
-        column = [rows.get(c["id"], {}).get(name, default) for c in cells]
+        column = [of_cell.get(c["id"], {}).get(name, default) for c in cells]
         if name == "n_train":
             column = [c["lane"]["n_train"] for c in cells]
         column = [np.nan if value is None else value for value in column]
@@ -55,7 +69,7 @@ def assemble(manifest: Mapping[str, Any], results: Mapping[str, Result]) -> xr.D
     curves, axes = _curves(cells, results)
     for name, (array, last) in curves.items():
         variables[name] = ((*dims, *last), array.reshape(*shape, *array.shape[1:]))
-    for name, array in _of_components(manifest, results, axes).items():
+    for name, array in _of_components(manifest, rows.components, axes).items():
         last = ("component",)
         variables[name] = ((*dims, *last), array.reshape(*shape, *array.shape[1:]))
     attrs = {
@@ -110,7 +124,7 @@ def _curves(
 
 
 def _of_components(
-    manifest: Mapping[str, Any], results: Mapping[str, Result], axes: Mapping[str, Any]
+    manifest: Mapping[str, Any], rows: list[dict[str, Any]], axes: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
     """What components.csv says beyond final values: {name: [cells, components]}."""
     if "component" not in axes:
@@ -118,7 +132,7 @@ def _of_components(
     names = ("memorise_step", "grok_step", "change_step", "change_width", "non_convex")
     shape = len(manifest["cells"]), len(axes["component"])
     found = {f"component_{name}": np.full(shape, np.nan) for name in names}
-    for row in component_table(manifest, results):
+    for row in rows:
         at = row["cell"], axes["component"].index(row["component"])
         for name in names:
             if row[name] is not None:

@@ -54,6 +54,11 @@ class Ledger:
         """Rows of cells.csv, in cell order."""
         return [self._rows[index] for index in sorted(self._rows)]
 
+    def component_rows(self) -> list[dict[str, Any]]:
+        """Rows of components.csv, in cell order."""
+        parts = self._components
+        return [row for index in sorted(parts) for row in parts[index]]
+
     def stand(self, cells: Iterable[str]) -> None:
         """Only these cells count as finished, whatever the tables tell of others."""
         self._standing = set(cells)
@@ -73,10 +78,7 @@ class Ledger:
         if self._unwritten:
             self._directory.write_results(self._unwritten)
             self._unwritten = []
-        components = [
-            row for index in sorted(self._components) for row in self._components[index]
-        ]
-        self._directory.write_tables(self._manifest, self.rows(), components)
+        self._directory.write_tables(self._manifest, self.rows(), self.component_rows())
 
     def _note(self, result: Result) -> dict[str, Any]:
         index = self._index[result.cell]

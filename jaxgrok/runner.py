@@ -18,9 +18,10 @@ import jax
 import numpy as np
 import xarray as xr
 
-from jaxgrok import checkpoints, manifest, plan, plots, store
+from jaxgrok import checkpoints, manifest, plan, plots
 from jaxgrok.config import lane_of
 from jaxgrok.console import Console
+from jaxgrok.dataset import Rows
 from jaxgrok.engine import Engine, Snapshot
 from jaxgrok.grid import Grid, Group, resolve
 from jaxgrok.ledger import Ledger
@@ -234,13 +235,16 @@ class _Sweep:
     def _give_up(self, engine: Engine) -> None:
         """Stop the cells that the queue no longer needs."""
         steps = {cell: self._step(engine, cell) for cell in engine.cells}
+        rows = []
         for cell, cause in self.queue.needless(steps).items():
             self._keep(engine, [cell], last=True)
             engine.release(cell)
-            self._finish(engine, cell, "stopped", cause)
+            rows.append(self._finish(engine, cell, "stopped", cause))
+        self._tell(rows)
 
     def _note(self, engine: Engine, records: Mapping[str, np.ndarray]) -> None:
         """Append records to their cells' curves; take finished cells out."""
+        rows = []
         for cell, record in records.items():
             if cell in self.ledger:
                 continue  # it ended at an earlier evaluation of the same dispatch
@@ -253,8 +257,9 @@ class _Sweep:
                 engine.release(cell)
                 cause = f"training loss not finite at step {int(diverged_step)}"
                 ended = ("done", "") if diverged_step < 0 else ("diverged", cause)
-                row = self._finish(engine, cell, *ended)
-                self.queue.ended(self.cells[cell], row)
+                rows.append(self._finish(engine, cell, *ended))
+                self.queue.ended(self.cells[cell], rows[-1])
+        self._tell(rows)
 
     def _step(self, engine: Engine, cell: str) -> int:
         """Steps a busy cell has made, as far as they are noted."""
@@ -306,9 +311,13 @@ class _Sweep:
             cause=cause,
         )
         del self.tracks[cell]
-        row = self.ledger.add(result)
-        self.console.finished(row, left=self._left())
-        return row
+        return self.ledger.add(result)
+
+    def _tell(self, rows: list[dict[str, Any]]) -> None:
+        """Show cells that have just ended."""
+        left = self._left() if rows else None
+        for row in rows:
+            self.console.finished(row, left=left)
 
     def _curves(self, cell: str) -> np.ndarray:
         """The records of a busy cell under their steps: [evals, 1 + columns]."""
@@ -419,7 +428,8 @@ class _Sweep:
 
     def _redraw(self) -> xr.Dataset:
         """Redraw the figures from disk; what they show."""
-        dataset = store.load(self.directory.path)
+        rows = Rows(self.ledger.rows(), self.ledger.component_rows())
+        dataset = self.directory.assemble(rows)
         folder = self.directory.path / "plots"
         folder.mkdir(exist_ok=True)
         for name, figure in plots.figures(dataset):

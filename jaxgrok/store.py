@@ -23,8 +23,12 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok import dataset
+from jaxgrok.dataset import Rows
 from jaxgrok.files import write_atomically, write_table
 from jaxgrok.tables import COMPONENT_TABLE, TABLE, Result, table
+
+FACTS = ("cell", "status", "block_width", "cause")
+"""What a shard tells of a cell, besides its records and their columns."""
 
 
 class RunDirectory:
@@ -85,13 +89,25 @@ class RunDirectory:
         write_atomically(self.path / "manifest.json", text.encode())
 
     def write_results(self, results: Iterable[Result]) -> None:
-        """Add one immutable shard with these results."""
-        results = list(results)
-        arrays: dict[str, Any] = {r.cell: r.records for r in results}
-        facts = ("status", "columns", "block_width", "cause")
-        head = json.dumps({r.cell: {f: getattr(r, f) for f in facts} for r in results})
+        """Add one immutable shard with these results.
+
+        Its `head` lists, for each array `records-N` and in its order, what is known of
+        the cells and how many evaluations are theirs.
+        """
+        kinds: dict[tuple[Any, ...], list[Result]] = {}
+        for result in results:
+            kinds.setdefault((result.columns, result.records.dtype), []).append(result)
+        head: list[dict[str, Any]] = []
+        arrays: dict[str, Any] = {}
+        for (columns, _), same in kinds.items():
+            arrays[f"records-{len(head)}"] = np.concatenate([r.records for r in same])
+            cells = [
+                {fact: getattr(r, fact) for fact in FACTS} | {"evals": len(r.records)}
+                for r in same
+            ]
+            head.append({"columns": columns, "cells": cells})
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, head=np.array(head), **arrays)
+        np.savez_compressed(buffer, head=np.array(json.dumps(head)), **arrays)
         name = f"{time.time_ns():020d}-{os.getpid()}-{next(self._shards)}.npz"
         (self.path / "curves").mkdir(exist_ok=True)
         write_atomically(self.path / "curves" / name, buffer.getvalue())
@@ -99,6 +115,11 @@ class RunDirectory:
     def results(self) -> dict[str, Result]:
         """Every finished cell by id."""
         return _read_results(self.path)
+
+    def assemble(self, rows: Rows) -> xr.Dataset:
+        """As `load`, from rows of the tables that are made already."""
+        manifest = read_manifest(self.path)
+        return dataset.assemble(manifest, _read_results(self.path), rows)
 
     def write_tables(
         self,
@@ -208,9 +229,19 @@ def _read_results(path: Path) -> dict[str, Result]:
 def _read_shard(file: Path) -> dict[str, Result]:
     found = {}
     with open(file, "rb") as opened, np.load(opened) as shard:
-        for cell, facts in json.loads(str(shard["head"])).items():
-            facts["columns"] = tuple(facts["columns"])
-            found[cell] = Result(cell, records=shard[cell], **facts)
+        head = json.loads(str(shard["head"]))
+        if isinstance(head, dict):  # an earlier version: an array a cell
+            for cell, facts in head.items():
+                facts["columns"] = tuple(facts["columns"])
+                found[cell] = Result(cell, records=shard[cell], **facts)
+            return found
+        for number, kind in enumerate(head):
+            records, start = shard[f"records-{number}"], 0
+            for facts in kind["cells"]:
+                end = start + facts.pop("evals")
+                columns = tuple(kind["columns"])
+                result = Result(columns=columns, records=records[start:end], **facts)
+                found[result.cell], start = result, end
     return found
 
 

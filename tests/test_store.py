@@ -72,6 +72,43 @@ def test_results_come_back_from_several_shards(tmp_path):
     assert all(same(found[r.cell], r) for r in results)
 
 
+def test_cells_of_one_shard_may_differ_in_columns_and_length(tmp_path):
+    other = Result(
+        "c", "done", ("step", *CURVES), np.ones((2, 6), np.float32), block_width=4
+    )
+    empty = Result("d", "failed", other.columns, np.empty((0, 6)), 4, "no memory")
+    results = [
+        result({"id": "a"}),
+        other,
+        empty,
+        result({"id": "b"}, evals=3, cause="why"),
+    ]
+    with RunDirectory(tmp_path) as directory:
+        directory.write_results(results)
+        found = directory.results()
+    assert found.keys() == {"a", "b", "c", "d"}
+    for want in results:
+        assert same(found[want.cell], want)
+        assert found[want.cell].records.dtype == want.records.dtype
+
+
+def test_a_shard_of_an_earlier_version_is_read(tmp_path):
+    """It had an array for every cell."""
+    results = [result({"id": "a"}, cause="why"), result({"id": "b"}, evals=3)]
+    facts = ("status", "columns", "block_width", "cause")
+    head = json.dumps({r.cell: {f: getattr(r, f) for f in facts} for r in results})
+    with RunDirectory(tmp_path) as directory:
+        (tmp_path / "curves").mkdir()
+        np.savez_compressed(
+            tmp_path / "curves" / "1.npz",
+            head=np.array(head),
+            **{r.cell: r.records for r in results},
+        )
+        found = directory.results()
+    for want in results:
+        assert same(found[want.cell], want)
+
+
 def test_a_later_shard_wins(tmp_path):
     manifest = product()
     cell = manifest["cells"][0]
