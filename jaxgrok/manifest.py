@@ -42,7 +42,7 @@ def describe(grid: Grid) -> dict[str, Any]:
             }
             for group in grid.groups
         ],
-        "cells": [dataclasses.asdict(cell) for cell in grid.cells],
+        "cells": [dict(vars(cell)) for cell in grid.cells],
     }
 
 

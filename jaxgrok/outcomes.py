@@ -73,7 +73,7 @@ def first_held(
     if hold < 1:
         raise ValueError(f"hold = {hold!r}: allowed is a whole number >= 1")
     run = 0
-    for index, above in enumerate(values >= threshold):
+    for index, above in enumerate((values >= threshold).tolist()):
         run = run + 1 if above else 0
         if run == hold:
             return int(steps[index - hold + 1])
@@ -143,7 +143,10 @@ def spikes(
     )
     # fmax: where one of the two was not recorded, the other one counts.
     peaks = np.fmax(train_loss, max_train_loss)
-    found, armed = [], False
+    found: list[int] = []
+    if not (train_loss < SPIKE_ARMED_BELOW).any():
+        return np.array(found, dtype=np.int64)
+    armed = False
     # The peak of a chunk comes before the loss at its end: test first, then re-arm.
     for at, end, peak in zip(step, train_loss, peaks, strict=True):
         if armed and peak > SPIKE_ABOVE:

@@ -40,7 +40,9 @@ ANSWER_SECONDS = 1.0
 
 assert CURVES == METRICS
 TEST_ACCURACY = CURVES.index("test_accuracy")
-"""Column of a record."""
+FINISHED, DIVERGED_STEP = -2, -1
+"""Columns of a record."""
+assert FLAGS == ("finished", "diverged_step")
 
 
 class Interrupted(Exception):
@@ -246,12 +248,12 @@ class _Sweep:
         """Append records to their cells' curves; take finished cells out."""
         rows = []
         for cell, record in records.items():
-            if cell in self.ledger:
+            if cell not in self.tracks:
                 continue  # it ended at an earlier evaluation of the same dispatch
             # A copy: a view would keep the records of all lanes.
             self.tracks[cell].append(record[: -len(FLAGS)].copy())
-            finished, diverged_step = record[-len(FLAGS) :]
-            if finished:
+            if record[FINISHED]:
+                diverged_step = record[DIVERGED_STEP]
                 if diverged_step < 0:
                     self._keep(engine, [cell], last=True)
                 engine.release(cell)
