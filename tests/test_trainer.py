@@ -88,9 +88,9 @@ def test_vmapped_hyper_parameters_are_the_static_ones():
     init = functools.partial(trainer.init, group.setup)
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *lanes)
     together = jax.jit(jax.vmap(lambda one: run(one, init(one)).params))(stacked)
+    alone = jax.jit(lambda one: run(one, init(one)).params)
     for i, one in enumerate(lanes):
-        alone = jax.jit(lambda one: run(one, init(one)).params)(one)
-        for name, w in alone.items():
+        for name, w in alone(one).items():
             np.testing.assert_allclose(together[name][i], w, rtol=2e-4, atol=2e-6)
 
 
