@@ -300,15 +300,6 @@ def test_rows_are_summed_where_a_query_has_few_of_them(monkeypatch):
     assert sizes(Reads()).weights == 0  # two queries
 
 
-def test_the_gradient_of_the_activation_is_that_of_relu():
-    x = jnp.array([-2.0, -0.0, 0.0, 1e-30, 3.0])
-    relu = transformer.ACTIVATIONS["relu"]
-    np.testing.assert_array_equal(relu(x), jax.nn.relu(x))
-    np.testing.assert_array_equal(
-        jax.vmap(jax.grad(relu))(x), jax.vmap(jax.grad(jax.nn.relu))(x)
-    )
-
-
 def test_the_folded_network_multiplies_less():
     task = Modular()
     tokens = tokens_of(task, 3840)

@@ -25,17 +25,8 @@ from flax import linen as nn
 from jaxgrok.models.bag import bag
 from jaxgrok.models.fold import Fold, Sizes
 
-
-@jax.custom_jvp
-def _relu(x: jax.Array) -> jax.Array:
-    """As nn.relu, but its gradient reads its result: its input need not exist."""
-    return jnp.maximum(x, 0)
-
-
-_relu.defjvps(lambda g, y, _: jnp.where(y > 0, g, 0))
-
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "relu": _relu,
+    "relu": nn.relu,
     "gelu": nn.gelu,
 }
 BIASES = ("none", "mlp", "all")
