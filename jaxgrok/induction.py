@@ -73,7 +73,7 @@ def of_cell(run_dir: str | os.PathLike[str], cell: Selector) -> Heads:
         raise ValueError(f"{task} is not solved by induction: take task='repeats'")
     steps, params = checkpoints.load_trajectory(run_dir, index)
     key = data.stream(facts["lane"]["seed"], "heads")
-    examples = draw(task, key, EXAMPLES)
+    examples = jax.jit(draw, static_argnums=(0, 2))(task, key, EXAMPLES)
 
     @jax.jit
     def scores(params: Mapping[str, jax.Array]) -> dict[str, jax.Array]:

@@ -323,10 +323,12 @@ class _Sweep:
 
     def _curves(self, cell: str) -> np.ndarray:
         """The records of a busy cell under their steps: [evals, 1 + columns]."""
-        records = np.stack(self.tracks[cell])
+        track = self.tracks[cell]
         every = self.grid.config["eval_every"]
-        steps = np.arange(len(records), dtype=records.dtype) * every
-        return np.column_stack([steps, records])
+        steps = np.arange(len(track), dtype=track[0].dtype) * every
+        # In one piece: `np.stack` looks at every record by itself.
+        records = np.concatenate(track).reshape(len(track), -1)
+        return np.concatenate([steps[:, None], records], axis=1)
 
     def _fail(self, group: Group, error: Exception) -> None:
         """Give up on a group's open cells, and say why; a later run tries again."""

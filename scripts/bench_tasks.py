@@ -32,7 +32,7 @@ import optax  # noqa: E402
 
 import textbook  # noqa: E402
 from jaxgrok import data, grid, optimisers, trainer  # noqa: E402
-from jaxgrok.blocks import options  # noqa: E402
+from jaxgrok.blocks import options, suited  # noqa: E402
 from jaxgrok.config import Setup, lane_of  # noqa: E402
 from jaxgrok.tasks import Example  # noqa: E402
 
@@ -65,9 +65,10 @@ def case(fields: dict[str, Any]) -> tuple[Setup, Any, trainer.LaneState]:
     config = grid.base(SCALE.value, fields.get("task", "modular"))
     config.update(fields)
     (group,) = grid.resolve(config).groups
-    lane = jax.device_put(lane_of(group.setup, **group.cells[0].lane))
-    state = jax.jit(trainer.init, static_argnums=0)(group.setup, lane)
-    return group.setup, lane, state
+    setup = suited(group.setup, jax.local_devices()[0])  # as the engine does
+    lane = jax.device_put(lane_of(setup, **group.cells[0].lane))
+    state = jax.jit(trainer.init, static_argnums=0)(setup, lane)
+    return setup, lane, state
 
 
 def ours(setup: Setup, lane: Any, order: jax.Array) -> Step:

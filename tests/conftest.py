@@ -15,6 +15,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 import pytest
 
+import tiny
+from jaxgrok import blocks
+
 jax.config.update("jax_default_matmul_precision", "highest")
 
 
@@ -22,3 +25,21 @@ jax.config.update("jax_default_matmul_precision", "highest")
 def strict():
     with jax.numpy_rank_promotion("raise"):
         yield
+
+
+@pytest.fixture(scope="module")
+def hurried():
+    """Engines whose programs are compiled in a hurry: where neither bits nor speed are.
+
+    A module asks for it by `pytestmark`; those on bits have programs as shipped.
+    """
+
+    def forget():
+        blocks._initial.cache_clear()
+        blocks._shared_evaluation.cache_clear()
+
+    forget()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "CPU_OPTIONS", blocks.CPU_OPTIONS | tiny.UNOPTIMISED)
+        yield
+    forget()

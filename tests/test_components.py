@@ -12,6 +12,8 @@ from jaxgrok.manifest import network_of
 from jaxgrok.tables import COMPONENT_TABLE, component_table
 from jaxgrok.transitions import phase_change
 
+pytestmark = pytest.mark.usefixtures("hurried")
+
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):

@@ -13,6 +13,8 @@ import tiny
 from jaxgrok import brackets, crossover, findings, grid, runner, search, store
 from jaxgrok.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("hurried")
+
 SIZES = tuple(range(6, 46, 3))
 FIELDS = {
     "weight_decay": (0.0, 0.1),
@@ -48,7 +50,7 @@ def whole(tmp_path_factory):
 def swept(tmp_path_factory):
     """Every cell of the same grid, at another padding."""
     out = tmp_path_factory.mktemp("swept") / "run"
-    jaxgrok.run(config(train_size=max(SIZES) + 2), out, quiet=True)
+    jaxgrok.run(config(train_size=max(SIZES) + 2), out, blocks=2, quiet=True)
     return out
 
 
@@ -89,16 +91,17 @@ def test_a_training_is_the_sweeps_own_at_that_padding(whole, tmp_path):
 def test_asked_again_it_trains_nothing(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "a")
     shards = sorted((tmp_path / "a/curves").iterdir())
-    found = crossover.find(config(), tmp_path / "a", width=WIDTH, quiet=True)
+    again = {"width": WIDTH, "blocks": 2, "quiet": True}
+    found = crossover.find(config(), tmp_path / "a", **again)
     assert found == whole[1] == crossover.read(tmp_path / "a", width=WIDTH)
     assert sorted((tmp_path / "a/curves").iterdir()) == shards
 
 
 def test_going_on_it_uses_what_there_is(tmp_path):
     out = tmp_path / "a"
-    first = crossover.find(config(), out, width=4.0, budget=1_500, quiet=True)
+    first = crossover.find(config(), out, width=4.0, budget=1_500, blocks=2, quiet=True)
     old = store._read_results(out)
-    more = crossover.find(config(), out, width=1.2, quiet=True)
+    more = crossover.find(config(), out, width=1.2, blocks=2, quiet=True)
     new = store._read_results(out)
     assert len(new) > len(old) == sum(found.trainings for found in first)
     assert len(new) == sum(found.trainings for found in more)
@@ -235,7 +238,7 @@ def test_a_directory_without_any_test_pairs_is_refused(tmp_path):
 
 def test_cells_without_test_pairs_tell_nothing(tmp_path):
     fractions = config(train_fraction=(0.2, 0.5, 1.0), n_train=(), weight_decay=(0.1,))
-    jaxgrok.run(fractions, tmp_path / "a", quiet=True)
+    jaxgrok.run(fractions, tmp_path / "a", blocks=2, quiet=True)
     [found] = crossover.read(tmp_path / "a")
     assert found.trainings == 2 * 4
 

@@ -15,6 +15,8 @@ from jaxgrok.analysis.heads import head_scores
 from jaxgrok.tasks import Example, draw
 from jaxgrok.tasks.repeats import Repeats
 
+pytestmark = pytest.mark.usefixtures("hurried")
+
 TASK = Repeats(symbols=20, length=12, repeat_length=4, occurrences=2)
 
 
@@ -43,7 +45,8 @@ class Planted:
 
 
 def test_planted_heads_are_told():
-    examples = draw(TASK, jax.random.key(0), 64)
+    drawn = tiny.jit(draw, static_argnums=(0, 2))
+    examples = drawn(TASK, jax.random.key(0), 64)
     scores = head_scores(TASK, Planted(), {}, examples)
     previous, found = scores["previous_token"], scores["induction"]
     np.testing.assert_allclose(previous[0], [0.75, 0.0], atol=1e-6)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import tiny
 from jaxgrok.models import model_inputs, transformer
 from jaxgrok.tasks import Example, component_names
 from jaxgrok.tasks.multitask import Multitask
@@ -53,14 +54,15 @@ def test_each_operation_has_an_unembedding_of_its_own():
     tokens, labels = task.pool()
     examples = Example(jnp.asarray(tokens), jnp.asarray(labels))
     extras = model_inputs(task, examples)
-    init = jax.jit(model.init)
+    init = tiny.jit(model.init)
     params = init(jax.random.key(0), examples.tokens, **extras)["params"]
     assert params["unembed.W_U"].shape == (2, 8, 5)
 
+    @tiny.jit
     def logits(params):
         return model.apply({"params": params}, examples.tokens, **extras)[0]
 
-    _, acts = jax.jit(model.apply)({"params": params}, examples.tokens, **extras)
+    _, acts = tiny.jit(model.apply)({"params": params}, examples.tokens, **extras)
     by_hand = jnp.einsum(
         "erd,edv->erv",
         acts["blocks.0.hook_resid_post"],

@@ -13,6 +13,8 @@ from jaxgrok import analyse, grid, programs, reader, store
 from jaxgrok.analysis import exchange
 from jaxgrok.analysis.survey import survey
 
+pytestmark = pytest.mark.usefixtures("hurried")
+
 FIELDS = {"seed": (0, 1), "equals_logit": False, "snapshot_early_until": 0}
 
 

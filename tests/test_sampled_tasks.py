@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+import tiny
 from jaxgrok import tasks
 from jaxgrok.tasks import Example, draw
 from jaxgrok.tasks.digits import Digits
@@ -16,7 +17,7 @@ KEY = jax.random.key(7)
 
 def drawn(task, count=200):
     """Examples as NumPy arrays."""
-    examples = jax.jit(draw, static_argnums=(0, 2))(task, KEY, count)
+    examples = tiny.jit(draw, static_argnums=(0, 2))(task, KEY, count)
     return jax.tree.map(np.asarray, examples)
 
 

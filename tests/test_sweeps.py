@@ -9,6 +9,8 @@ import pytest
 import jaxgrok
 from jaxgrok.fields import TRACED
 
+pytestmark = pytest.mark.usefixtures("hurried")
+
 FILES = sorted((Path(__file__).parent.parent / "sweeps").glob("*.py"))
 SMALL = {
     "modulus": 7,

@@ -87,8 +87,8 @@ def test_vmapped_hyper_parameters_are_the_static_ones():
     run = functools.partial(trainer.train, group.setup, n_steps=12)
     init = functools.partial(trainer.init, group.setup)
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *lanes)
-    together = jax.jit(jax.vmap(lambda one: run(one, init(one)).params))(stacked)
-    alone = jax.jit(lambda one: run(one, init(one)).params)
+    together = tiny.jit(jax.vmap(lambda one: run(one, init(one)).params))(stacked)
+    alone = tiny.jit(lambda one: run(one, init(one)).params)
     for i, one in enumerate(lanes):
         for name, w in alone(one).items():
             np.testing.assert_allclose(together[name][i], w, rtol=2e-4, atol=2e-6)
