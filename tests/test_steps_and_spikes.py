@@ -1,5 +1,7 @@
 """The figures of steps along an axis and of slingshots say what the dataset holds."""
 
+import itertools
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -138,3 +140,16 @@ def test_only_what_there_is_to_show_is_drawn():
     ]
     wild = dataset("loss", ("exact", "float32"), steps, steps, spikes=1)
     assert "spikes" in dict(plots.figures(wild))
+
+
+@pytest.mark.parametrize("draw", [plots.steps, plots.phase_diagram])
+def test_a_long_axis_makes_no_endless_figure_and_its_labels_lie_apart(draw):
+    values = np.geomspace(0.1, 3, 100).round(6)
+    figure = draw(dataset("weight_decay", values, [[10, 10]] * 100, [[NAN, NAN]] * 100))
+    assert figure.get_size_inches().max() < 24
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        boxes = [tick.get_window_extent() for tick in axes.get_xticklabels()]
+        assert len(boxes) >= 20
+        for one, other in itertools.pairwise(boxes):
+            assert one.x1 <= other.x0

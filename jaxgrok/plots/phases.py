@@ -36,7 +36,7 @@ def phase_diagram(
     """The phase of every square and, beside it, its median grok step."""
     gathered = squares(dataset, x=x, y=y)
     rows, columns = gathered.median.shape
-    side = float(np.clip(7.0 / max(rows, columns), 0.3, 0.72))
+    side = float(np.clip(7.0 / max(rows, columns), 0.1, 0.72))
     size = max(6.8, 2 * columns * side + 2.6), max(2.4, rows * side + 1.9)
     figure = Figure(figsize=size, layout="compressed")
     left, right = figure.subplots(1, 2)

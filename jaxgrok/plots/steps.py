@@ -51,8 +51,10 @@ def steps(dataset: xr.Dataset) -> Figure:
     column = values_along(dataset, axis)
     values, place = _places(column)
     ordered = column.dtype.kind == "f"
+    # Inches; a number may stand for those beside it, a word does not.
+    apart = min(0.55, 12 / len(values)) if ordered else 0.55
     figure = Figure(
-        figsize=(max(5.2, 0.55 * len(values) + 2.8), 3.8), layout="constrained"
+        figsize=(max(5.2, apart * len(values) + 2.8), 3.8), layout="constrained"
     )
     axes = figure.subplots()
     axes.set_yscale("log")
@@ -69,7 +71,10 @@ def steps(dataset: xr.Dataset) -> Figure:
         axes.plot(where, medians, color=colour, lw=1.2, alpha=0.7, **mark)
     names = value_names(values)
     upright = max(map(len, names)) > 6
-    axes.set_xticks(range(len(values)), names, rotation=30 if upright else 0)
+    every = int(np.ceil(0.5 / apart))
+    axes.set_xticks(
+        range(0, len(values), every), names[::every], rotation=30 if upright else 0
+    )
     if upright:
         for tick in axes.get_xticklabels():
             tick.set_horizontalalignment("right")
