@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import tiny
 from jaxgrok.models import bag as bags
 
 
@@ -97,7 +96,7 @@ def gradients(function, times):
 @pytest.mark.parametrize("name", ["bag", "products", "spread"])
 def test_values_and_gradients_are_those_of_the_plain_sum(arrays, name, times):
     ours, plain, inputs = pairs(*arrays)[name]
-    found, want = (tiny.jit(gradients(f, times))(*inputs) for f in (ours, plain))
+    found, want = (jax.jit(gradients(f, times))(*inputs) for f in (ours, plain))
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(want), strict=True):
         assert jnp.any(other != 0)
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
@@ -110,7 +109,7 @@ def test_a_row_that_many_share_does_not_change_its_neighbour_lane():
     sums = jnp.asarray(generator.normal(size=(2, 30, 4)))
     even = jnp.asarray(generator.integers(5, size=(30, 2)))
     crowded = jnp.zeros_like(even)
-    spread = tiny.jit(jax.vmap(lambda w, s, p: bags.spread(w, s, p, 5)))
+    spread = jax.jit(jax.vmap(lambda w, s, p: bags.spread(w, s, p, 5)))
     beside_even = spread(weights, sums, jnp.stack([even, even]))
     beside_crowded = spread(weights, sums, jnp.stack([even, crowded]))
     np.testing.assert_array_equal(beside_even[0], beside_crowded[0])

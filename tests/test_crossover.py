@@ -13,8 +13,6 @@ import tiny
 from jaxgrok import brackets, crossover, findings, grid, runner, search, store
 from jaxgrok.engine import Engine
 
-pytestmark = pytest.mark.usefixtures("hurried")
-
 SIZES = tuple(range(6, 46, 3))
 FIELDS = {
     "weight_decay": (0.0, 0.1),

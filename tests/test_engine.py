@@ -256,8 +256,8 @@ def test_training_sizes_of_a_pool_share_the_evaluation(fields):
     lane = lane_of(group.setup, **group.cells[0].lane)
     for setup, engine in zip((group.setup, other), engines, strict=True):
         found = engine.admit({"a": lane})["a"]
-        state = tiny.jit(trainer.init, static_argnums=0)(setup, lane)
-        want = tiny.jit(trainer.evaluate, static_argnums=0)(setup, lane, state)[1]
+        state = jax.jit(trainer.init, static_argnums=0)(setup, lane)
+        want = jax.jit(trainer.evaluate, static_argnums=0)(setup, lane, state)[1]
         np.testing.assert_allclose(found, want, rtol=1e-5)
 
 
@@ -311,16 +311,14 @@ def test_every_regime_and_optimiser_is_blind_to_lanes_too(fields, monkeypatch):
     monkeypatch.setattr(
         Fold, "best", lambda sizes: chosen.append(best(sizes)) or chosen[-1]
     )
-    group = tiny.group(**fields, seed=(0, 1, 2, 3, 4), weight_decay=(0.01,))
-    # One program for all: those of other blocks and devices are compared above.
-    engine = Engine(
-        group.setup, block_width=2, blocks=2, devices=jax.local_devices()[:1]
-    )
-    alone = {c.id: curves(engine, group, [c])[c.id] for c in group.cells}
+    group = tiny.group(**fields, seed=(0, 1, 2), weight_decay=(0.01,))
+    one = Engine(group.setup, block_width=2, blocks=1)
+    alone = {c.id: curves(one, group, [c])[c.id] for c in group.cells}
     assert (Fold.ROWS in chosen) == (fields == REGIMES["sums of rows"])
     assert all(np.isfinite(rows).all() for rows in alone.values())
-    assert len({rows[-1, 0].item() for rows in alone.values()}) == 5
-    same(curves(engine, group, group.cells[::-1], pieces=3), alone)
-    poisoned = curves(engine, group, group.cells, poison={group.cells[0].id})
+    assert len({rows[-1, 0].item() for rows in alone.values()}) == 3
+    crowd = Engine(group.setup, block_width=2, blocks=2)
+    same(curves(crowd, group, group.cells[::-1], pieces=3), alone)
+    poisoned = curves(one, group, group.cells, poison={group.cells[0].id})
     assert np.isnan(poisoned.pop(group.cells[0].id)[-1, 0])
     same(poisoned, alone)

@@ -6,6 +6,8 @@ import pytest
 import tiny
 from jaxgrok import environment, grid, plan
 
+pytestmark = pytest.mark.usefixtures("hurried")
+
 
 @pytest.fixture
 def group():
@@ -13,7 +15,6 @@ def group():
     return group
 
 
-@pytest.mark.usefixtures("hurried")
 def test_blocks_are_as_many_as_fit(group, monkeypatch):
     devices = jax.local_devices()[:2]
     monkeypatch.setattr(jax, "local_devices", lambda: devices)
@@ -28,7 +29,6 @@ def test_blocks_are_as_many_as_fit(group, monkeypatch):
     assert plan.build(group, 64, 8).lanes == 2 * group.block_width
 
 
-@pytest.mark.usefixtures("hurried")
 def test_a_backend_that_does_not_tell_gets_what_was_asked(group, monkeypatch):
     monkeypatch.setattr(plan, "room", lambda: 1.0)
     monkeypatch.setattr(plan.Engine, "memory", None)

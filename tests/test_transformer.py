@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import textbook
-import tiny
 from jaxgrok.losses import cross_entropy
 from jaxgrok.models import suited, transformer
 from jaxgrok.models.fold import Fold, Sizes
@@ -25,11 +24,11 @@ class Reads:
 
 
 def initial(model, tokens):
-    return tiny.jit(model.init)(jax.random.key(0), tokens)["params"]
+    return jax.jit(model.init)(jax.random.key(0), tokens)["params"]
 
 
 def apply(model, params, tokens):
-    return tiny.jit(model.apply)({"params": params}, tokens)
+    return jax.jit(model.apply)({"params": params}, tokens)
 
 
 def random_params(model, tokens, **extras):
@@ -132,7 +131,7 @@ def equals_the_textbook(task, examples, layers, fields):
             return -jnp.take_along_axis(chosen, labels[..., None], -1).mean()
 
         (loss, grads), (want, want_grads) = (
-            tiny.jit(jax.value_and_grad(f))(params) for f in (ours, theirs)
+            jax.jit(jax.value_and_grad(f))(params) for f in (ours, theirs)
         )
         np.testing.assert_allclose(loss, want, rtol=1e-12)
         grads, want_grads = jax.device_get((grads, want_grads))
@@ -168,7 +167,7 @@ def test_read_positions_of_each_example_equal_the_textbook(examples, layers):
             return -jnp.take_along_axis(chosen, labels[..., None], -1).mean()
 
         (loss, grads), (want, want_grads) = (
-            tiny.jit(jax.value_and_grad(f))(params) for f in (ours, theirs)
+            jax.jit(jax.value_and_grad(f))(params) for f in (ours, theirs)
         )
         np.testing.assert_allclose(loss, want, rtol=1e-12)
         grads, want_grads = jax.device_get((grads, want_grads))
@@ -184,7 +183,7 @@ def test_dropout_thins_patterns_and_mlp_and_keeps_their_mean():
     params = random_params(model, tokens)
     plain, _ = apply(model, params, tokens)
 
-    @tiny.jit
+    @jax.jit
     @jax.vmap
     def dropped(key):
         return model.apply({"params": params}, tokens, dropout=(0.3, key))[0]
@@ -192,7 +191,7 @@ def test_dropout_thins_patterns_and_mlp_and_keeps_their_mean():
     found = dropped(jax.random.split(jax.random.key(0), 4000))
     assert (np.ptp(found, axis=0) > 0).all()
     dropout = 0.0, jax.random.key(0)
-    none, _ = tiny.jit(model.apply)({"params": params}, tokens, dropout=dropout)
+    none, _ = jax.jit(model.apply)({"params": params}, tokens, dropout=dropout)
     np.testing.assert_allclose(none, plain, rtol=1e-6, atol=1e-6)
     # Without MLP the logits are linear in the pattern: dropout is unbiased.
     linear = transformer.build(
@@ -201,7 +200,7 @@ def test_dropout_thins_patterns_and_mlp_and_keeps_their_mean():
     params = random_params(linear, tokens)
     plain, _ = apply(linear, params, tokens)
 
-    @tiny.jit
+    @jax.jit
     @jax.vmap
     def thinned(key):
         return linear.apply({"params": params}, tokens, dropout=(0.3, key))[0]

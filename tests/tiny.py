@@ -8,8 +8,8 @@ from jaxgrok import grid
 
 UNOPTIMISED = {"xla_backend_optimization_level": "0"}
 jit = functools.partial(jax.jit, compiler_options=UNOPTIMISED)
-"""For oracles, draws and what is looked at once: half the time of `jax.jit` to compile.
-Where bits count, engine and trainer are compiled as they are shipped."""
+"""For draws and what is looked at once: half the time of `jax.jit` to compile. The
+oracle, lanes and bits are tested in programs that are optimised."""
 
 
 def config(**fields):
