@@ -18,15 +18,15 @@ __version__ = "0.1.0"
 __all__ = ["load", "load_params", "load_trajectory", "run"]
 
 if TYPE_CHECKING:
-    from jaxgrok.checkpoints import load_params, load_trajectory
-    from jaxgrok.runner import run
-    from jaxgrok.store import load
+    from jaxgrok.results.run_directory import load
+    from jaxgrok.results.snapshots import load_params, load_trajectory
+    from jaxgrok.sweep.run import run
 
 _HOME = {
-    "load": "jaxgrok.store",
-    "load_params": "jaxgrok.checkpoints",
-    "load_trajectory": "jaxgrok.checkpoints",
-    "run": "jaxgrok.runner",
+    "load": "jaxgrok.results.run_directory",
+    "load_params": "jaxgrok.results.snapshots",
+    "load_trajectory": "jaxgrok.results.snapshots",
+    "run": "jaxgrok.sweep.run",
 }
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxgrok import command
+from jaxgrok.host import command_line
 
 
 def main(argv: list[str]) -> int:
     """Parse, export, and return the exit code; bad input is one line and code 2."""
-    return command.run(argv, __doc__, _run)
+    return command_line.run(argv, __doc__, _run)
 
 
 def _run(argv: list[str]) -> int:
@@ -33,7 +33,7 @@ def _parse(argv: list[str]) -> tuple[str, flags.FlagValues]:
         "step", None, "a step that was kept", lower_bound=0, flag_values=values
     )
     flags.DEFINE_string("out", None, "file to write", flag_values=values)
-    rest = command.parse(values, argv)
+    rest = command_line.parse(values, argv)
     if len(rest) != 1:
         found = f"got {', '.join(rest)}" if rest else "none is given"
         raise ValueError(f"name one run directory; {found}")
@@ -48,14 +48,15 @@ def export(run_dir: str, cell: str, *, step: int | None = None, out: str) -> str
 
     Raises ValueError or FileNotFoundError, one line, for whatever does not exist.
     """
-    from jaxgrok import checkpoints, manifest, selector, store
-    from jaxgrok.analysis import exchange
+    from jaxgrok.circuits import transformerlens
+    from jaxgrok.grid import selector
     from jaxgrok.models.transformer import Transformer
+    from jaxgrok.results import manifest, run_directory, snapshots
 
     if not out.endswith(".npz"):
         raise ValueError(f"--out {out} must end in .npz")
-    params = checkpoints.load_params(run_dir, cell, step)
-    described = store.read_manifest(Path(run_dir))
+    params = snapshots.load_params(run_dir, cell, step)
+    described = run_directory.read_manifest(Path(run_dir))
     index = selector.one([found["axes"] for found in described["cells"]], cell)
     task, model = manifest.network_of(described, index)
     if not isinstance(model, Transformer) or model.unembeddings > 1:
@@ -64,8 +65,8 @@ def export(run_dir: str, cell: str, *, step: int | None = None, out: str) -> str
             "with one unembedding"
         )
     seed = described["cells"][index]["lane"]["seed"]
-    config = exchange.config_of(task, model, seed=seed)
-    exchange.save_npz(out, params, config)
+    config = transformerlens.config_of(task, model, seed=seed)
+    transformerlens.save_npz(out, params, config)
     count = sum(array.size for array in params.values())
     return f"cell {index}: {count:,} weights\n{out}, {Path(out).with_name('cfg.json')}"
 

@@ -16,7 +16,7 @@ import jax
 import pytest
 
 import tiny
-from jaxgrok import blocks
+from jaxgrok.engine import device
 
 jax.config.update("jax_default_matmul_precision", "highest")
 
@@ -35,11 +35,11 @@ def hurried():
     """
 
     def forget():
-        blocks._initial.cache_clear()
-        blocks._shared_evaluation.cache_clear()
+        device._initial.cache_clear()
+        device._shared_evaluation.cache_clear()
 
     forget()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "CPU_OPTIONS", blocks.CPU_OPTIONS | tiny.UNOPTIMISED)
+        patch.setattr(device, "CPU_OPTIONS", device.CPU_OPTIONS | tiny.UNOPTIMISED)
         yield
     forget()

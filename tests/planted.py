@@ -8,7 +8,7 @@ plants logits and neurons that are exact sums of cosines.
 
 import numpy as np
 
-from jaxgrok.analysis.network import Network
+from jaxgrok.circuits.network import Network
 from jaxgrok.models import transformer
 
 RING = 24

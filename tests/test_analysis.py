@@ -11,12 +11,14 @@ import numpy as np
 import planted
 import pytest
 
-from jaxgrok.analysis import circuit as circuits
-from jaxgrok.analysis import findings, keys, neurons
-from jaxgrok.analysis import logits as lg
-from jaxgrok.analysis.circuit import circuit
-from jaxgrok.analysis.network import read
-from jaxgrok.fourier import basis, frequencies
+from jaxgrok.circuits import circuit as circuits
+from jaxgrok.circuits import sections
+from jaxgrok.circuits.circuit import circuit
+from jaxgrok.circuits.network import read
+from jaxgrok.fourier import key_frequencies as keys
+from jaxgrok.fourier import logit_projections as lg
+from jaxgrok.fourier import neuron_spectra
+from jaxgrok.fourier.basis import basis, frequencies
 from jaxgrok.models import transformer
 from jaxgrok.tasks import modular
 from jaxgrok.tasks.modular import Modular
@@ -294,10 +296,12 @@ def test_ablation_is_a_forward_pass_with_other_neurons():
     params["blocks.0.mlp.W_out"][-2] = 0.5
     network = read(task, planted.model(task, amplitudes), params)
     found = circuit(network)
-    assert found.neuron_explained[-2] < neurons.CLUSTER_SHARE
+    assert found.neuron_explained[-2] < neuron_spectra.CLUSTER_SHARE
 
     def loss(which):
-        replaced = neurons.single_frequency(network.neurons, found.neuron_frequency)
+        replaced = neuron_spectra.single_frequency(
+            network.neurons, found.neuron_frequency
+        )
         post = np.where(which, replaced, network.neurons)
         out = post @ params["blocks.0.mlp.W_out"] + params["blocks.0.mlp.b_out"]
         x, y = np.meshgrid(range(11), range(11), indexing="ij")
@@ -320,7 +324,7 @@ def test_a_neuron_keeps_the_terms_of_its_frequency_only():
     mine = 1 + np.cos(2 * w * a) + np.sin(2 * w * b) * np.cos(2 * w * a)
     other = np.cos(w * a) + np.cos(w * a) * np.cos(2 * w * b)
     values = np.stack([mine + other, mine + other, mine + other], 2)
-    kept = neurons.single_frequency(values, np.array([2, 0, 3]))
+    kept = neuron_spectra.single_frequency(values, np.array([2, 0, 3]))
     np.testing.assert_allclose(kept[:, :, 0], mine, atol=1e-12)
     np.testing.assert_allclose(kept[:, :, 1], 1, atol=1e-12)
     np.testing.assert_allclose(kept[:, :, 2], 1, atol=1e-12)
@@ -600,4 +604,4 @@ def test_the_logits_measures_inside_jit_are_those_on_the_host(n, sign):
 def test_every_plain_field_exists():
     names = {field.name for field in dataclasses.fields(circuits.Circuit)}
     assert set(circuits._PLAIN) <= names
-    assert findings.MOST_PCA == circuit(noisy(7, 1)).pca.shape[1] == 4
+    assert sections.MOST_PCA == circuit(noisy(7, 1)).pca.shape[1] == 4

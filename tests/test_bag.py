@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgrok.models import bag as bags
+from jaxgrok.models import embedding_bag as bags
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 import tiny
-from jaxgrok import brackets, grid
-from jaxgrok.search import Search, Trial
+from jaxgrok import grid
+from jaxgrok.crossover import settings
+from jaxgrok.crossover.search import Search, Trial
 
 SIZES, SEEDS = (10, 20, 30), (0, 1)
 
@@ -17,7 +18,7 @@ def cells(**fields):
 
 
 def test_a_setting_is_all_but_size_and_seed():
-    found = brackets.of_cells(cells(weight_decay=(0.3, 1.0), steps=(40, 80)))
+    found = settings.of_cells(cells(weight_decay=(0.3, 1.0), steps=(40, 80)))
     assert [dict(bracket.name) for bracket in found] == [
         {"weight_decay": decay, "budget": steps}
         for steps in (40, 80)
@@ -38,17 +39,17 @@ def test_a_setting_is_all_but_size_and_seed():
 )
 def test_one_size_or_one_seed_is_no_bracket(fields, words):
     with pytest.raises(ValueError, match=words):
-        brackets.of_cells(cells(**fields))
+        settings.of_cells(cells(**fields))
 
 
 def test_holes_are_found():
     every = cells()
-    whole = brackets.of_cells(every)
+    whole = settings.of_cells(every)
     [name] = {bracket.name for bracket in whole}
-    trials = {brackets.trial_of(cell) for cell in every}
-    assert list(brackets.missing(whole, trials)) == []
+    trials = {settings.trial_of(cell) for cell in every}
+    assert list(settings.missing(whole, trials)) == []
     hole = Trial(name, 20, 1)
-    assert list(brackets.missing(whole, trials - {hole})) == [hole]
+    assert list(settings.missing(whole, trials - {hole})) == [hole]
 
 
 @pytest.mark.parametrize(
@@ -67,10 +68,10 @@ def test_a_row_is_told_as_it_ended(row, over):
         def tell(self, trial, **facts):
             told.append((trial, facts))
 
-    whole = brackets.of_cells(cells())
+    whole = settings.of_cells(cells())
     search = Listener(whole, width=1.5)
     trial = Trial(whole[0].name, 20, 0)
-    brackets.tell(search, trial, row)
+    settings.tell(search, trial, row)
     generalised = row["grok_step"] is not None
     steps = row["steps"]
     facts = {"generalised": generalised, "steps": steps, "over": over}

@@ -10,9 +10,14 @@ import pytest
 
 import jaxgrok
 import tiny
-from jaxgrok import checkpoints, grid, runner, store, trainer
-from jaxgrok.config import lane_of
-from jaxgrok.schedule import Schedule
+from jaxgrok import grid
+from jaxgrok.engine import sizing
+from jaxgrok.grid.snapshot_schedule import Schedule
+from jaxgrok.results import run_directory
+from jaxgrok.results import snapshots as checkpoints
+from jaxgrok.sweep import run
+from jaxgrok.training import trainer
+from jaxgrok.training.setup import lane_of
 
 DENSE = {"snapshot_every": 20, "snapshot_early_every": 3, "snapshot_early_until": 12}
 
@@ -110,7 +115,7 @@ def test_one_per_phase(tmp_path):
 
 def _stop_after(monkeypatch, dispatches):
     """Ask the sweep to stop after so many dispatches, as Ctrl-C does."""
-    original = runner._Sweep._chores
+    original = run._Sweep._chores
 
     def chores(self, *args):
         original(self, *args)
@@ -118,7 +123,7 @@ def _stop_after(monkeypatch, dispatches):
         if self.dispatches == dispatches:
             self.stop.set()
 
-    monkeypatch.setattr(runner._Sweep, "_chores", chores)
+    monkeypatch.setattr(run._Sweep, "_chores", chores)
 
 
 @pytest.mark.parametrize("dispatches", [1, 3, 6])
@@ -127,7 +132,7 @@ def test_a_stopped_sweep_goes_on_to_the_same_snapshots(
 ):
     with monkeypatch.context() as patch:
         _stop_after(patch, dispatches)
-        with pytest.raises(runner.Interrupted):
+        with pytest.raises(run.Interrupted):
             jaxgrok.run(config(), tmp_path / "r", blocks=1, quiet=True)
     jaxgrok.run(config(), tmp_path / "r", quiet=True)
     for cell in range(3):
@@ -141,7 +146,7 @@ def test_a_stopped_sweep_goes_on_to_the_same_snapshots(
 def test_finished_cells_have_their_snapshots_on_disk(tmp_path, monkeypatch):
     """A kill without warning may come right after a shard of results."""
     seen = []
-    original = store.RunDirectory.write_results
+    original = run_directory.RunDirectory.write_results
 
     def write_results(self, results):
         results = list(results)
@@ -150,7 +155,7 @@ def test_finished_cells_have_their_snapshots_on_disk(tmp_path, monkeypatch):
         by_id = {cell["id"]: cell["kin"] for cell in self.manifest()["cells"]}
         seen.extend(max(kept[by_id[result.cell]]) for result in results)
 
-    monkeypatch.setattr(store.RunDirectory, "write_results", write_results)
+    monkeypatch.setattr(run_directory.RunDirectory, "write_results", write_results)
     jaxgrok.run(config(), tmp_path / "r", quiet=True)
     assert seen == [40, 40, 40]
 
@@ -175,7 +180,7 @@ def test_reading_a_cell_reads_its_arrays_alone(run_dir, monkeypatch):
         lambda head, steps: asked.append(set(steps)) or original(head, steps),
     )
     jaxgrok.load_trajectory(run_dir, 1)
-    kin = store.read_manifest(run_dir)["cells"][1]["kin"]
+    kin = run_directory.read_manifest(run_dir)["cells"][1]["kin"]
     assert asked and all(names == {kin} for names in asked)
 
 
@@ -249,14 +254,19 @@ def test_bad_fields(fields, words):
 
 
 def test_the_plan_tells_the_bytes():
-    from jaxgrok import plan
+    from jaxgrok.sweep import estimate
 
     wanted = grid.resolve(config())
-    engine = plan.build(wanted.groups[0], 3, None)
+    engine = sizing.build(
+        wanted.groups[0].setup,
+        block_width=wanted.groups[0].block_width,
+        cells=3,
+        blocks=None,
+    )
     each = sum(math.prod(shape) for shape in engine.shapes.values())
-    assert plan.snapshot_bytes(wanted, engine) == 3 * 7 * each * 4
-    assert "of snapshots" in plan.describe(wanted, None)
-    assert plan.warnings(wanted, 60, 9_000_000_000) == []
-    (much,) = plan.warnings(wanted, 60, 32_000_000_000)
+    assert estimate.snapshot_bytes(wanted, engine) == 3 * 7 * each * 4
+    assert "of snapshots" in estimate.describe(wanted, None)
+    assert estimate.warnings(wanted, 60, 9_000_000_000) == []
+    (much,) = estimate.warnings(wanted, 60, 32_000_000_000)
     assert much.startswith("warning: up to 32 GB of snapshots; a larger snapshot_every")
-    assert "of snapshots" not in plan.describe(grid.resolve(tiny.config()), None)
+    assert "of snapshots" not in estimate.describe(grid.resolve(tiny.config()), None)

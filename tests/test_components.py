@@ -7,10 +7,12 @@ import pytest
 
 import jaxgrok
 import tiny
-from jaxgrok import grid, plots, store
-from jaxgrok.manifest import network_of
-from jaxgrok.tables import COMPONENT_TABLE, component_table
-from jaxgrok.transitions import phase_change
+from jaxgrok import grid
+from jaxgrok.outcomes.phase_changes import phase_change
+from jaxgrok.plots import sweep
+from jaxgrok.results import run_directory
+from jaxgrok.results.manifest import network_of
+from jaxgrok.results.rows import COMPONENT_TABLE, component_table
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -73,8 +75,8 @@ def test_components_csv_has_a_row_for_each(run_dir):
     assert [(row["seed"], row["component"]) for row in rows] == [
         (seed, digit) for seed in "01" for digit in ("digit 0", "digit 1")
     ]
-    manifest = store.read_manifest(run_dir)
-    results = store._read_results(run_dir)
+    manifest = run_directory.read_manifest(run_dir)
+    results = run_directory.read_results(run_dir)
     same = component_table(manifest, results)
     assert [float(r["test_loss"]) for r in rows] == [
         pytest.approx(r["test_loss"]) for r in same
@@ -83,12 +85,12 @@ def test_components_csv_has_a_row_for_each(run_dir):
 
 def test_their_figure_shows_each_of_them(run_dir):
     assert (run_dir / "plots" / "components.png").stat().st_size > 10_000
-    figure = plots.components(jaxgrok.load(run_dir))
+    figure = sweep.components(jaxgrok.load(run_dir))
     panel = figure.axes[0]
     labels = [line.get_label() for line in panel.get_lines()]
     assert {"digit 0", "digit 1", "all", "all, train"} <= set(labels)
     with pytest.raises(ValueError, match="5 cells: allowed is at most 4"):
-        plots.components(jaxgrok.load(run_dir), cells=range(5))
+        sweep.components(jaxgrok.load(run_dir), cells=range(5))
 
 
 def test_trigrams_of_a_class_are_averaged_over_their_own_examples(tmp_path):
@@ -160,7 +162,7 @@ def test_parts_of_a_chain_may_differ_in_static_fields(tmp_path):
     assert np.isnan(squares[:3]).all() and np.isfinite(squares[3:]).all()
     # What one part sets is no other part's, in the record neither.
     assert found.config["model"] == "transformer"
-    described = store.read_manifest(tmp_path)
+    described = run_directory.read_manifest(tmp_path)
     kinds = [type(network_of(described, cell)[1]).__name__ for cell in range(5)]
     assert kinds == ["Transformer"] * 3 + ["MLP"] * 2
 

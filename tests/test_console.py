@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from jaxgrok.console import Console, duration, size
+from jaxgrok.host.terminal import Console, duration, size
 
 ROW = {
     "axes": {"weight_decay": 0.1, "seed": 2},

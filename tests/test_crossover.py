@@ -10,8 +10,12 @@ from test_runner import StopAfter, same
 
 import jaxgrok
 import tiny
-from jaxgrok import brackets, crossover, findings, grid, runner, search, store
-from jaxgrok.engine import Engine
+from jaxgrok import grid
+from jaxgrok.crossover import __main__ as crossover
+from jaxgrok.crossover import report, search, settings
+from jaxgrok.engine.engine import Engine
+from jaxgrok.results import run_directory
+from jaxgrok.sweep import run as runner
 
 SIZES = tuple(range(6, 46, 3))
 FIELDS = {
@@ -58,7 +62,7 @@ def test_a_search_leaves_a_run_directory(whole):
     assert [row["weight_decay"] for row in table] == ["0.0", "0.1"]
     assert [row["outcome"] for row in table] == [one.outcome for one in found]
     assert (out / "plots/crossover.png").read_bytes()[:4] == b"\x89PNG"
-    trained = store.cells(out)
+    trained = run_directory.cells(out)
     assert sum(one.trainings for one in found) == len(trained)
     assert 0 < len(trained) < 2 * 4 * len(SIZES)
     assert sum(one.lane_steps for one in found) == sum(row["steps"] for row in trained)
@@ -71,17 +75,17 @@ def test_a_search_leaves_a_run_directory(whole):
 
 
 def test_all_sizes_share_one_padded_program(whole):
-    groups = store.read_manifest(whole[0])["groups"]
+    groups = run_directory.read_manifest(whole[0])["groups"]
     assert [group["train_size"] for group in groups] == [max(SIZES) + 1]
 
 
 def test_a_training_is_the_sweeps_own_at_that_padding(whole, tmp_path):
-    wanted = next(r for r in store.cells(whole[0]) if r["status"] == "done")
+    wanted = next(r for r in run_directory.cells(whole[0]) if r["status"] == "done")
     axes = {name: (wanted["axes"][name],) for name in ("weight_decay", "seed")}
     alone = config(n_train=(wanted["n_train"],), train_size=max(SIZES) + 1, **axes)
     jaxgrok.run(alone, tmp_path / "a", quiet=True)
-    found = store._read_results(whole[0])[wanted["id"]]
-    [other] = store._read_results(tmp_path / "a").values()
+    found = run_directory.read_results(whole[0])[wanted["id"]]
+    [other] = run_directory.read_results(tmp_path / "a").values()
     assert other.cell == wanted["id"]
     np.testing.assert_array_equal(found.records, other.records)
 
@@ -98,9 +102,9 @@ def test_asked_again_it_trains_nothing(whole, tmp_path):
 def test_going_on_it_uses_what_there_is(tmp_path):
     out = tmp_path / "a"
     first = crossover.find(config(), out, width=4.0, budget=1_500, blocks=2, quiet=True)
-    old = store._read_results(out)
+    old = run_directory.read_results(out)
     more = crossover.find(config(), out, width=1.2, blocks=2, quiet=True)
-    new = store._read_results(out)
+    new = run_directory.read_results(out)
     assert len(new) > len(old) == sum(found.trainings for found in first)
     assert len(new) == sum(found.trainings for found in more)
     kept = [name for name in old if old[name].status == "done"]
@@ -119,7 +123,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
 
     with monkeypatch.context() as patch:
         patch.setattr(runner, "ANSWER_SECONDS", 0.0)  # a step a dispatch
-        patch.setattr(runner, "_asked_to_stop", stopping)
+        patch.setattr(runner, "asked_to_stop", stopping)
         with pytest.raises(runner.Interrupted):
             crossover.find(config(), tmp_path / "a", width=WIDTH, blocks=2, quiet=True)
     crossover.find(config(), tmp_path / "a", width=WIDTH, blocks=2, quiet=True)
@@ -131,7 +135,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
 def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypatch):
     out = tmp_path / "a"
     crossover.find(config(), out, width=WIDTH, budget=100, blocks=2, quiet=True)
-    stopped = {r["id"] for r in store.cells(out) if r["status"] == "stopped"}
+    stopped = {r["id"] for r in run_directory.cells(out) if r["status"] == "stopped"}
     assert stopped
     kept, admit, restore = [], Engine.admit, Engine.restore
     pause = StopAfter(10**6)
@@ -153,13 +157,13 @@ def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(Engine, "admit", admitted)
         patch.setattr(runner, "ANSWER_SECONDS", 0.0)
-        patch.setattr(runner, "_asked_to_stop", stopping)
+        patch.setattr(runner, "asked_to_stop", stopping)
         with pytest.raises(runner.Interrupted):
             crossover.find(config(), out, width=WIDTH, blocks=2, quiet=True)
     found = crossover.find(config(), out, width=WIDTH, blocks=2, quiet=True)
     assert stopped & set(kept)
     assert {one.outcome for one in found} == {"found"}
-    rows_now = {row["id"]: row for row in store.cells(out)}
+    rows_now = {row["id"]: row for row in run_directory.cells(out)}
     assert any(rows_now[cell]["status"] == "done" for cell in stopped & set(kept))
 
 
@@ -183,7 +187,7 @@ def test_a_stopped_cell_has_no_phase_and_a_sweep_trains_it_in_full(
         patch.setattr(search.Search, "needless", needless)
         crossover.find(config(**small), out, width=1.01, budget=1, quiet=True)
     assert given_up
-    stopped = [row for row in store.cells(out) if row["status"] == "stopped"]
+    stopped = [row for row in run_directory.cells(out) if row["status"] == "stopped"]
     assert len(stopped) == len(given_up)
     for row in stopped:
         assert (row["phase"], row["grok_step"], row["steps"]) == ("", None, 50)
@@ -200,7 +204,7 @@ def test_a_longer_budget_does_not_take_a_stopped_cell_for_a_finished_one(
 ):
     small = {"weight_decay": (1.0,), "n_train": (6, 45), "seed": (0, 1)}
     crossover.find(config(**small), tmp_path / "a", budget=100, quiet=True)
-    assert "stopped" in {row["status"] for row in store.cells(tmp_path / "a")}
+    assert "stopped" in {row["status"] for row in run_directory.cells(tmp_path / "a")}
     longer = config(**small, train_size=46, steps=(160,))
     dataset = jaxgrok.run(longer, tmp_path / "a", quiet=True)
     censored = dataset.grok_step.isnull()
@@ -221,11 +225,11 @@ def test_a_training_ends_as_it_groks_whatever_the_grid_says(tmp_path):
 
 def test_a_directory_is_drawn_again_as_it_was_answered(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "a")
-    found = findings.stored(tmp_path / "a")
-    assert findings.table(found) == findings.table(whole[1])
+    found = report.stored(tmp_path / "a")
+    assert report.table(found) == report.table(whole[1])
     for one, other in zip(found, whole[1], strict=True):
-        assert findings.words(one) == findings.words(other)
-    assert findings.stored(tmp_path) is None
+        assert report.words(one) == report.words(other)
+    assert report.stored(tmp_path) is None
 
 
 def test_a_directory_without_any_test_pairs_is_refused(tmp_path):
@@ -262,7 +266,7 @@ def test_known_trainings_must_be_of_a_setting_searched(swept, tmp_path):
 
 def test_budgets_of_their_own_belong_to_the_setting():
     zipped = config(weight_decay=(0.1, 1.0), steps=(200, 40), zip="weight_decay, steps")
-    found = brackets.of_grid(grid.resolve(zipped))
+    found = settings.of_grid(grid.resolve(zipped))
     assert [bracket.steps for bracket in found] == [200, 40]
     assert all(tuple(bracket.sizes) == SIZES for bracket in found)
 
@@ -280,10 +284,10 @@ def test_a_few_trainings_of_a_grid_leave_it_open(whole, tmp_path):
 def test_a_spent_budget_is_an_outcome(tmp_path):
     found = crossover.find(config(), tmp_path / "a", width=1.01, budget=100, quiet=True)
     assert {one.outcome for one in found} == {"budget spent"}
-    assert {row["cause"] for row in store.cells(tmp_path / "a")} >= {
+    assert {row["cause"] for row in run_directory.cells(tmp_path / "a")} >= {
         "the budget is spent"
     }
-    assert "a larger budget" in findings.words(found[0])
+    assert "a larger budget" in report.words(found[0])
 
 
 GRID = f"""
@@ -316,18 +320,18 @@ def test_the_command_searches_and_reads_again(here, whole, capsys):
         "and 4 seeds, up to 120 steps a training\n1 weight_decay="
     )
     lines = captured.out.splitlines()
-    assert lines == [*map(findings.words, whole[1]), lines[-1]]
+    assert lines == [*map(report.words, whole[1]), lines[-1]]
     assert lines[-1] == "a/crossover.csv, a/plots/crossover.png"
-    before = (store.Path("a/crossover.csv")).read_bytes()
+    before = (run_directory.Path("a/crossover.csv")).read_bytes()
     assert run("a", "--width", str(WIDTH)) == 0
     assert capsys.readouterr().out.splitlines() == lines
-    assert (store.Path("a/crossover.csv")).read_bytes() == before
+    assert (run_directory.Path("a/crossover.csv")).read_bytes() == before
 
 
 def test_a_dry_run_trains_nothing(here, capsys):
     assert run("--grid", "mine.py", "--dry_run", "--sizes", "8:40:5") == 0
     assert "5 sizes from 8 to 40" in capsys.readouterr().err
-    assert not store.Path("runs").exists()
+    assert not run_directory.Path("runs").exists()
 
 
 @pytest.mark.parametrize(
@@ -355,13 +359,13 @@ def test_a_dry_run_trains_nothing(here, capsys):
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(here, capsys, arguments, words):
-    before = sorted(store.Path().rglob("*"))
+    before = sorted(run_directory.Path().rglob("*"))
     assert run("--grid", "mine.py", *arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     [line] = captured.err.splitlines()
     assert line.startswith("error: ") and words in line
-    assert sorted(store.Path().rglob("*")) == before
+    assert sorted(run_directory.Path().rglob("*")) == before
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import tiny
-from jaxgrok import data
-from jaxgrok.config import lane_of
+from jaxgrok.training import examples as data
+from jaxgrok.training.setup import lane_of
 
 
 def group(task="digits", **fields):

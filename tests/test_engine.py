@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import tiny
-from jaxgrok import trainer
-from jaxgrok.blocks import options
-from jaxgrok.config import lane_of
-from jaxgrok.engine import Engine
-from jaxgrok.models.fold import Fold
+from jaxgrok.engine.device import options
+from jaxgrok.engine.engine import Engine
+from jaxgrok.models.product_order import Fold
+from jaxgrok.training import trainer
+from jaxgrok.training.setup import lane_of
 
 SEEDS = (0, 1, 2, 3, 4, 5)
 

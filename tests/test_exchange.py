@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgrok.analysis.exchange import config_of, load_npz, save_npz, train_index
+from jaxgrok.circuits.transformerlens import config_of, load_npz, save_npz, train_index
 from jaxgrok.models import transformer
 from jaxgrok.tasks.modular import Modular
 

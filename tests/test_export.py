@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import tiny
-from jaxgrok import checkpoints, export, grid, manifest, store
-from jaxgrok.analysis.exchange import load_npz
+from jaxgrok import export, grid
+from jaxgrok.circuits.transformerlens import load_npz
+from jaxgrok.results import manifest, run_directory, snapshots
 from jaxgrok.tasks.modular import Modular
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +29,7 @@ def run_dir(tmp_path_factory):
         weight_decay=(0.1, 1.0), seed=(0, 3), operation="x-y", equals_logit=False
     )
     made = grid.resolve(config)
-    with store.RunDirectory(path) as directory:
+    with run_directory.RunDirectory(path) as directory:
         directory.write_manifest(manifest.describe(made))
     model = made.groups[0].setup.model
     tokens = jnp.zeros((1, 3), jnp.int32)
@@ -36,7 +37,7 @@ def run_dir(tmp_path_factory):
     shapes = {name: leaf.shape for name, leaf in leaves.items()}
     size = sum(leaf.size for leaf in leaves.values())
     generator = np.random.default_rng(0)
-    with checkpoints.Writer(path) as writer:
+    with snapshots.Writer(path) as writer:
         for cell in made.cells[2:]:
             for step in (0, 20, 40):
                 vector = generator.normal(size=size).astype(np.float32)
@@ -61,7 +62,7 @@ def test_a_cell_is_written_as_it_was_kept(run_dir, tmp_path, capsys, step, expec
     task, model, params = load_npz(out)
     assert task == Modular(operation="x-y", modulus=7, equals_logit=False)
     assert (model.d_model, model.heads, model.d_head, model.d_mlp) == (8, 2, 4, 16)
-    kept = checkpoints.load_params(run_dir, 3, expected)
+    kept = snapshots.load_params(run_dir, 3, expected)
     assert params.keys() == kept.keys()
     for name, array in kept.items():
         np.testing.assert_array_equal(params[name], array, name)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from jaxgrok import findings
-from jaxgrok.files import write_table
-from jaxgrok.search import Finding
+from jaxgrok.crossover import report
+from jaxgrok.crossover.search import Finding
+from jaxgrok.host.atomic_files import write_table
 
 DECAY = (("weight_decay", 0.3),)
 
@@ -25,10 +25,10 @@ def finding(outcome="found", bracket=DECAY, **fields):
 
 
 def test_sizes_are_whole_and_an_interval_never_shrinks():
-    (row,) = findings.table([finding()])
+    (row,) = report.table([finding()])
     assert (row["low"], row["crossover"], row["high"]) == (356, 388, 438)
     # A size that is an end of the interval stays, whatever rounding made of it.
-    (row,) = findings.table([finding(low=355.9999999, high=438.0000001)])
+    (row,) = report.table([finding(low=355.9999999, high=438.0000001)])
     assert (row["low"], row["high"]) == (356, 438)
 
 
@@ -60,7 +60,7 @@ def test_sizes_are_whole_and_an_interval_never_shrinks():
     ],
 )
 def test_words(found, words):
-    assert findings.words(found) == words
+    assert report.words(found) == words
 
 
 def test_a_table_reads_back(tmp_path):
@@ -69,6 +69,6 @@ def test_a_table_reads_back(tmp_path):
         finding(bracket=axes, estimate=388, low=356, high=438),
         finding("open", bracket=axes, estimate=None, low=None, high=None),
     ]
-    rows = findings.table(first)
+    rows = report.table(first)
     write_table(tmp_path / "crossover.csv", list(rows[0]), rows)
-    assert findings.stored(tmp_path) == first
+    assert report.stored(tmp_path) == first

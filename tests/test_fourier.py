@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgrok import fourier
+from jaxgrok.fourier import basis
 
 SIZES = (1, 2, 3, 4, 5, 8, 31)
 
@@ -20,7 +20,7 @@ def test_basis_of_four_by_hand():
         [0, root, 0, -root],
         [half, -half, half, -half],
     ]
-    np.testing.assert_allclose(fourier.basis(4), expected, atol=1e-15)
+    np.testing.assert_allclose(basis.basis(4), expected, atol=1e-15)
 
 
 @pytest.mark.parametrize("p", SIZES)
@@ -31,28 +31,28 @@ def test_basis_is_the_normalised_cosines_and_sines(p):
         if 2 * k < p:
             rows.append([math.sin(2 * math.pi * k * x / p) for x in range(p)])
     expected = [[v / math.sqrt(sum(u * u for u in row)) for v in row] for row in rows]
-    np.testing.assert_allclose(fourier.basis(p), expected, atol=1e-13)
+    np.testing.assert_allclose(basis.basis(p), expected, atol=1e-13)
 
 
 @pytest.mark.parametrize("p", SIZES)
 def test_basis_is_orthonormal(p):
-    rows = fourier.basis(p)
+    rows = basis.basis(p)
     np.testing.assert_allclose(rows @ rows.T, np.eye(p), atol=1e-14)
 
 
 def test_basis_is_shared_so_nobody_may_write_to_it():
     with pytest.raises(ValueError, match="read-only"):
-        fourier.basis(5)[0, 0] = 1
+        basis.basis(5)[0, 0] = 1
 
 
 def test_no_basis_without_points():
     with pytest.raises(ValueError, match="p=0 must be at least 1"):
-        fourier.basis(0)
+        basis.basis(0)
 
 
 def test_frequencies_of_odd_and_even_p():
-    assert fourier.frequencies(5).tolist() == [0, 1, 1, 2, 2]
-    assert fourier.frequencies(6).tolist() == [0, 1, 1, 2, 2, 3]
+    assert basis.frequencies(5).tolist() == [0, 1, 1, 2, 2]
+    assert basis.frequencies(6).tolist() == [0, 1, 1, 2, 2, 3]
 
 
 @pytest.mark.parametrize(("p", "k", "row"), [(7, 2, 3), (8, 3, 5), (8, 4, 7)])
@@ -60,7 +60,7 @@ def test_a_cosine_has_one_component(p, k, row):
     wave = np.array([3 * math.cos(2 * math.pi * k * x / p) for x in range(p)])
     expected = np.zeros(p)
     expected[row] = 3 * math.sqrt(p if 2 * k == p else p / 2)
-    np.testing.assert_allclose(fourier.transform(wave), expected, atol=1e-13)
+    np.testing.assert_allclose(basis.transform(wave), expected, atol=1e-13)
 
 
 @pytest.mark.parametrize("p", [5, 6])
@@ -69,19 +69,19 @@ def test_transform_keeps_energy_and_comes_back(p, axis):
     shape = [2, 3, 4]
     shape[axis] = p
     x = np.random.default_rng(0).normal(size=shape)
-    found = fourier.transform(x, axis)
+    found = basis.transform(x, axis)
     assert found.shape == x.shape
     np.testing.assert_allclose((found**2).sum(axis), (x**2).sum(axis))
-    np.testing.assert_allclose(fourier.inverse(found, axis), x, atol=1e-14)
+    np.testing.assert_allclose(basis.inverse(found, axis), x, atol=1e-14)
     moved = np.moveaxis(found, axis, 0)
-    expected = np.einsum("jx,x...->j...", fourier.basis(p), np.moveaxis(x, axis, 0))
+    expected = np.einsum("jx,x...->j...", basis.basis(p), np.moveaxis(x, axis, 0))
     np.testing.assert_allclose(moved, expected, atol=1e-14)
 
 
 @pytest.mark.parametrize("p", [3, 4])
 def test_two_dimensional_components_by_explicit_sums(p):
     x = np.random.default_rng(1).normal(size=(p, p, 2))
-    rows, found = fourier.basis(p), fourier.transform_2d(x)
+    rows, found = basis.basis(p), basis.transform_2d(x)
     for i in range(p):
         for j in range(p):
             for channel in range(2):
@@ -92,20 +92,20 @@ def test_two_dimensional_components_by_explicit_sums(p):
                 )
                 assert found[i, j, channel] == pytest.approx(total, abs=1e-13)
     np.testing.assert_allclose((found**2).sum(), (x**2).sum())
-    np.testing.assert_allclose(fourier.inverse_2d(found), x, atol=1e-14)
+    np.testing.assert_allclose(basis.inverse_2d(found), x, atol=1e-14)
 
 
 def test_energy_by_frequency_of_odd_and_even_p():
     energy = np.array([100.0, 1.0, 2.0, 3.0, 4.0])
-    assert fourier.by_frequency(energy, 5).tolist() == [3, 7]
+    assert basis.by_frequency(energy, 5).tolist() == [3, 7]
     energy = np.array([[100.0, 1.0, 2.0, 3.0], [200.0, 5.0, 6.0, 7.0]])
-    assert fourier.by_frequency(energy, 4, axis=1).tolist() == [[3, 3], [11, 7]]
+    assert basis.by_frequency(energy, 4, axis=1).tolist() == [[3, 3], [11, 7]]
 
 
 def test_split_fills_the_missing_sine_with_zeros():
-    cosines, sines = fourier.split(np.arange(6.0), 6)
+    cosines, sines = basis.split(np.arange(6.0), 6)
     assert (cosines.tolist(), sines.tolist()) == ([1, 3, 5], [2, 4, 0])
-    cosines, sines = fourier.split(np.arange(5.0), 5)
+    cosines, sines = basis.split(np.arange(5.0), 5)
     assert (cosines.tolist(), sines.tolist()) == ([1, 3], [2, 4])
 
 
@@ -121,7 +121,7 @@ def test_split_fills_the_missing_sine_with_zeros():
     ],
 )
 def test_gini_by_hand(values, expected):
-    assert float(fourier.gini(np.array(values, float))) == pytest.approx(expected)
+    assert float(basis.gini(np.array(values, float))) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("p", [5, 6])
@@ -129,12 +129,12 @@ def test_inside_jit_as_on_the_host(p):
     x = np.random.default_rng(2).normal(size=(p, p, 3))
 
     def everything(x):
-        squares = fourier.transform(x[:, 0]) ** 2
+        squares = basis.transform(x[:, 0]) ** 2
         return (
-            fourier.transform(x, 1),
-            fourier.inverse_2d(fourier.transform_2d(x) * 2),
-            fourier.by_frequency(squares, p),
-            fourier.gini(squares[:, 0]),
+            basis.transform(x, 1),
+            basis.inverse_2d(basis.transform_2d(x) * 2),
+            basis.by_frequency(squares, p),
+            basis.gini(squares[:, 0]),
         )
 
     with jax.enable_x64(True):

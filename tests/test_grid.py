@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 import tiny
-from jaxgrok import fields, grid, programs
+from jaxgrok import grid
+from jaxgrok.fields import checks
+from jaxgrok.grid import setups
 from jaxgrok.tasks import TASKS
 
 ROOT = Path(__file__).parent.parent
@@ -23,8 +25,8 @@ GRID_FILES = sorted((ROOT / "sweeps").glob("*.py"))
 POOL = 49
 
 
-def cells(**fields):
-    return grid.resolve(tiny.config(**fields)).cells
+def cells(**checks):
+    return grid.resolve(tiny.config(**checks)).cells
 
 
 def n_train_of(fraction, pool):
@@ -32,8 +34,8 @@ def n_train_of(fraction, pool):
     return grid._n_train({"train_fraction": fraction}, task)
 
 
-def only(**fields):
-    (cell,) = cells(**fields)
+def only(**checks):
+    (cell,) = cells(**checks)
     return cell
 
 
@@ -194,11 +196,11 @@ def test_the_same_training_by_fraction_or_by_count_is_one_cell():
 def test_ladder_wastes_at_most_a_tenth_and_has_few_rungs():
     pool, rungs = 20_000, set()
     for n in range(1, pool + 1):
-        size = programs.padded(n, pool)
+        size = setups.padded(n, pool)
         rungs.add(size)
         assert n <= size <= pool
         assert size - n <= n / 10
-        assert size >= programs.padded(n - 1, pool) or n == 1
+        assert size >= setups.padded(n - 1, pool) or n == 1
     assert len(rungs) < 200
 
 
@@ -274,7 +276,7 @@ def test_a_decisive_field_changes_the_id(field):
 
 
 def test_no_field_is_forgotten_here():
-    free = {"zip", "chain", "task", "model", "dtype", "n_train", *fields.INCIDENTAL}
+    free = {"zip", "chain", "task", "model", "dtype", "n_train", *checks.INCIDENTAL}
     mine = {field.name for field in dataclasses.fields(TASKS["modular"])}
     for task in TASKS.values():
         free |= {field.name for field in dataclasses.fields(task)} - mine
@@ -447,12 +449,12 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"), REFUSED, ids=[str(fields) for fields, _ in REFUSED]
+    ("fields", "message"), REFUSED, ids=[str(checks) for checks, _ in REFUSED]
 )
-def test_bad_input_is_refused_in_one_line(fields, message):
+def test_bad_input_is_refused_in_one_line(checks, message):
     with pytest.raises(ValueError, match=message) as error:
         config = tiny.config()
-        for name, value in fields.items():
+        for name, value in checks.items():
             config[name] = value
         grid.resolve(config)
     assert "\n" not in str(error.value)

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import tiny
-from jaxgrok import grid, ledger
-from jaxgrok.ledger import Ledger
-from jaxgrok.manifest import describe
-from jaxgrok.store import RunDirectory
-from jaxgrok.tables import CURVES, Result
+from jaxgrok import grid
+from jaxgrok.results import ledger
+from jaxgrok.results.ledger import Ledger
+from jaxgrok.results.manifest import describe
+from jaxgrok.results.rows import Result
+from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.training.records import CURVES
 
 COLUMNS = ("step", *CURVES, "W_E")
 

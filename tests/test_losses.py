@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from jaxgrok.losses import ARMS, cross_entropy
+from jaxgrok.training.losses import ARMS, cross_entropy
 
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
 

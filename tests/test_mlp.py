@@ -7,9 +7,9 @@ import pytest
 
 import tiny
 from jaxgrok import grid
-from jaxgrok.analysis.circuit import circuit
-from jaxgrok.analysis.network import read
-from jaxgrok.fourier import basis
+from jaxgrok.circuits.circuit import circuit
+from jaxgrok.circuits.network import read
+from jaxgrok.fourier.basis import basis
 from jaxgrok.models import mlp
 from jaxgrok.tasks.digits import Digits
 from jaxgrok.tasks.modular import Modular

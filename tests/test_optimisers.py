@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import tiny
-from jaxgrok import grid, optimisers
-from jaxgrok.config import lane_of
+from jaxgrok import grid
+from jaxgrok.training import optimisers
+from jaxgrok.training.setup import lane_of
 
 PARAMS = {
     "embed.W_E": np.linspace(-1, 1, 6).reshape(2, 3).astype(np.float32),

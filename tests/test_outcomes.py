@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxgrok.outcomes import (
+from jaxgrok.outcomes.outcomes import (
     PHASES,
     SPIKE_ABOVE,
     SPIKE_ARMED_BELOW,

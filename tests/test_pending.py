@@ -8,7 +8,7 @@ import pytest
 
 import tiny
 from jaxgrok import grid
-from jaxgrok.pending import Everything
+from jaxgrok.sweep.longest_first import Everything
 
 FIELDS = {
     "seed": (0, 1, 2),

@@ -4,7 +4,9 @@ import jax
 import pytest
 
 import tiny
-from jaxgrok import environment, grid, plan
+from jaxgrok import grid
+from jaxgrok.engine import sizing
+from jaxgrok.host import machine
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -18,21 +20,36 @@ def group():
 def test_blocks_are_as_many_as_fit(group, monkeypatch):
     devices = jax.local_devices()[:2]
     monkeypatch.setattr(jax, "local_devices", lambda: devices)
-    fitting, roomy = (plan.build(group, 64, blocks) for blocks in (4, 8))
+    fitting, roomy = (
+        sizing.build(
+            group.setup, block_width=group.block_width, cells=64, blocks=blocks
+        )
+        for blocks in (4, 8)
+    )
     assert roomy.devices == 2 and roomy.lanes == 8 * group.block_width
-    monkeypatch.setattr(plan, "room", lambda: fitting.memory + 1)
-    found = plan.build(group, 64, 8)
+    monkeypatch.setattr(sizing, "room", lambda: fitting.memory + 1)
+    found = sizing.build(group.setup, block_width=group.block_width, cells=64, blocks=8)
     assert found.lanes == 4 * group.block_width
     assert found.memory == fitting.memory < roomy.memory
     # One a device is tried, whatever the room.
-    monkeypatch.setattr(plan, "room", lambda: 1.0)
-    assert plan.build(group, 64, 8).lanes == 2 * group.block_width
+    monkeypatch.setattr(sizing, "room", lambda: 1.0)
+    assert (
+        sizing.build(
+            group.setup, block_width=group.block_width, cells=64, blocks=8
+        ).lanes
+        == 2 * group.block_width
+    )
 
 
 def test_a_backend_that_does_not_tell_gets_what_was_asked(group, monkeypatch):
-    monkeypatch.setattr(plan, "room", lambda: 1.0)
-    monkeypatch.setattr(plan.Engine, "memory", None)
-    assert plan.build(group, 64, 8).lanes == 8 * group.block_width
+    monkeypatch.setattr(sizing, "room", lambda: 1.0)
+    monkeypatch.setattr(sizing.Engine, "memory", None)
+    assert (
+        sizing.build(
+            group.setup, block_width=group.block_width, cells=64, blocks=8
+        ).lanes
+        == 8 * group.block_width
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,6 +77,6 @@ def test_memory_is_what_the_cgroup_allows(tmp_path, groups, limits, found):
         file = tmp_path / "sys/fs/cgroup" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"{limit}\n")
-    whole = environment.memory(tmp_path / "elsewhere")
-    assert environment.memory(tmp_path) == (found or whole)
+    whole = machine.memory(tmp_path / "elsewhere")
+    assert machine.memory(tmp_path) == (found or whole)
     assert whole > 2**28

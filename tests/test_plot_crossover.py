@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxgrok.plots import crossover
+from jaxgrok.plots.sweep import crossover
 
 pytestmark = pytest.mark.filterwarnings("error")
 

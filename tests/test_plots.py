@@ -7,8 +7,11 @@ import pytest
 import xarray as xr
 from matplotlib.patches import Rectangle
 
-from jaxgrok.plots import MOST_CURVES, curves, phase_diagram, save
-from jaxgrok.squares import LABELS, grok_text, short, squares
+from jaxgrok.plots.files import save
+from jaxgrok.plots.labels import grok_text, short
+from jaxgrok.plots.sweep import MOST_CURVES, curves, phase_diagram
+from jaxgrok.results.columns import LABELS
+from jaxgrok.results.phase_grid import squares
 
 pytestmark = pytest.mark.filterwarnings("error")
 

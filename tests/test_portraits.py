@@ -13,11 +13,12 @@ from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from jaxgrok import fourier, programs
-from jaxgrok.analysis.circuit import circuit
-from jaxgrok.analysis.network import Network, read
-from jaxgrok.analysis.progress import trajectory
-from jaxgrok.portraits import (
+from jaxgrok.circuits.circuit import circuit
+from jaxgrok.circuits.network import Network, read
+from jaxgrok.circuits.trajectory import trajectory
+from jaxgrok.fourier import basis
+from jaxgrok.grid import setups
+from jaxgrok.plots.circuit import (
     PORTRAITS,
     TRAINING,
     W_L,
@@ -47,7 +48,7 @@ def planted(n=13, keys=(2, 5), *, heads=4, width=6, model=64, mlp=True, sign=1):
     turn = 2 * np.pi / n
     W_E = 0.02 * generator.normal(size=(n, model))
     for k in keys:
-        rows = fourier.basis(n)[[j for j in (2 * k - 1, 2 * k) if j < n]]
+        rows = basis.basis(n)[[j for j in (2 * k - 1, 2 * k) if j < n]]
         W_E += rows.T @ generator.normal(size=(len(rows), model))
     neurons, out = [], []
     for k in keys:
@@ -215,7 +216,7 @@ def test_without_measures_there_is_no_training_to_draw():
 @pytest.fixture(scope="module")
 def as_read():
     """A network of x*y mod 7 with random weights, and measures of two snapshots."""
-    task, model = programs.build(dict(config(operation="x*y")))
+    task, model = setups.build(dict(config(operation="x*y")))
     like = jax.eval_shape(model.init, jax.random.key(0), task.pool()[0][:1])["params"]
     generator = np.random.default_rng(0)
     params = {name: generator.normal(size=like[name].shape) for name in like}
@@ -312,7 +313,7 @@ def test_attention_is_on_one_scale_and_its_components_are_centred_at_zero():
         np.testing.assert_array_equal(image(panels[head]), to_x.T)
         assert panels[head].get_images()[0].get_clim() == (0, 1)
         low, high = panels[4 + head].get_images()[0].get_clim()
-        parts = fourier.transform_2d(to_x)
+        parts = basis.transform_2d(to_x)
         assert -low == high >= np.abs(parts[1:, 1:]).max()
         rows = [0, 3, 4, 9, 10]
         shown = image(panels[4 + head])
@@ -326,7 +327,7 @@ def test_a_neuron_on_the_grid_and_its_components():
     network, found = planted()
     grid_panel, whole, key = neuron(network, found, 7).axes[:3]
     values = network.neurons[..., 7]
-    parts = fourier.transform_2d(values - values.mean())
+    parts = basis.transform_2d(values - values.mean())
     np.testing.assert_array_equal(image(grid_panel), values.T)
     np.testing.assert_array_equal(image(whole), parts.T)
     assert whole.get_images()[0].get_extent() == [0, 6.5, 0, 6.5]
@@ -374,7 +375,7 @@ def test_neighbours_that_would_overlap_share_a_name_but_not_a_tick():
 def test_W_L_of_a_cluster():
     network, found = planted()
     above, below = W_L(network, found, 5).axes[:2]
-    parts = fourier.transform(network.W_L[list(found.clusters[5])], axis=1)
+    parts = basis.transform(network.W_L[list(found.clusters[5])], axis=1)
     shown = image(below)
     np.testing.assert_allclose(np.sort(shown, axis=0), np.sort(parts, axis=0))
     assert (np.diff(np.arctan2(shown[:, 10], shown[:, 9])) >= 0).all()
@@ -555,7 +556,7 @@ def test_a_table_of_another_shape_is_refused():
 
 
 def test_a_figure_that_a_network_has_nothing_for_is_refused():
-    task, model = programs.build(dict(config(model="mlp", d_mlp=16)))
+    task, model = setups.build(dict(config(model="mlp", d_mlp=16)))
     params = jax.jit(model.init)(jax.random.key(0), task.pool()[0])["params"]
     network = read(task, model, params)
     found = circuit(network)

@@ -6,11 +6,12 @@ import numpy as np
 import planted
 import pytest
 
-from jaxgrok.analysis import keys, progress
-from jaxgrok.analysis.circuit import circuit
-from jaxgrok.analysis.network import read
-from jaxgrok.analysis.progress import observations, stages, trajectory
-from jaxgrok.fourier import gini, transform_2d
+from jaxgrok.circuits import trajectory as progress
+from jaxgrok.circuits.circuit import circuit
+from jaxgrok.circuits.network import read
+from jaxgrok.circuits.trajectory import observations, stages, trajectory
+from jaxgrok.fourier import key_frequencies as keys
+from jaxgrok.fourier.basis import gini, transform_2d
 from jaxgrok.models import transformer
 from jaxgrok.tasks.modular import Modular
 

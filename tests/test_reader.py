@@ -9,9 +9,13 @@ import pytest
 
 import jaxgrok
 import tiny
-from jaxgrok import analyse, grid, programs, reader, store
-from jaxgrok.analysis import exchange
-from jaxgrok.analysis.survey import survey
+from jaxgrok import grid
+from jaxgrok.analyse import __main__ as analyse
+from jaxgrok.analyse import circuits
+from jaxgrok.circuits import transformerlens
+from jaxgrok.circuits.sweep_measures import survey
+from jaxgrok.grid import setups
+from jaxgrok.results import run_directory
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -28,7 +32,7 @@ def run_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(run_dir):
-    return reader.of_cell(run_dir, "seed=1")
+    return circuits.of_cell(run_dir, "seed=1")
 
 
 def test_the_losses_are_those_of_the_run(run_dir, report):
@@ -42,7 +46,7 @@ def test_the_losses_are_those_of_the_run(run_dir, report):
 
 
 def test_an_earlier_step(run_dir, report):
-    early = reader.of_cell(run_dir, "seed=1", step=20)
+    early = circuits.of_cell(run_dir, "seed=1", step=20)
     assert early.source["step"] == 20
     assert early.circuit.train_loss == pytest.approx(report.measures["train_loss"][1])
     np.testing.assert_allclose(
@@ -51,7 +55,7 @@ def test_an_earlier_step(run_dir, report):
 
 
 def test_what_is_written(report, tmp_path):
-    out = reader.write(report, tmp_path / "seed=1")
+    out = circuits.write(report, tmp_path / "seed=1")
 
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
@@ -64,13 +68,15 @@ def test_what_is_written(report, tmp_path):
 
 
 def test_weights_from_elsewhere_have_the_same_circuit(run_dir, report, tmp_path):
-    task, model = programs.build(dict(store.read_manifest(run_dir)["config"]))
+    task, model = setups.build(dict(run_directory.read_manifest(run_dir)["config"]))
     params = jaxgrok.load_params(run_dir, "seed=1")
-    exchange.save_npz(tmp_path / "m.npz", params, exchange.config_of(task, model))
+    transformerlens.save_npz(
+        tmp_path / "m.npz", params, transformerlens.config_of(task, model)
+    )
     rows = np.flatnonzero(report.network.pool_is_train)
     np.save(tmp_path / "rows.npy", rows)
     for train_index in (None, tmp_path / "rows.npy"):
-        other = reader.of_weights(tmp_path / "m.npz", train_index=train_index)
+        other = circuits.of_weights(tmp_path / "m.npz", train_index=train_index)
         found, wanted = other.as_dict(), report.circuit.as_dict()
         assert found["all_loss"] == pytest.approx(wanted["all_loss"])
         assert found["cos_coefficients"] == pytest.approx(wanted["cos_coefficients"])
@@ -106,9 +112,11 @@ def test_command_of_all_cells(run_dir, capsys):
 
 
 def test_command_of_weights(run_dir, tmp_path, capsys):
-    task, model = programs.build(dict(store.read_manifest(run_dir)["config"]))
+    task, model = setups.build(dict(run_directory.read_manifest(run_dir)["config"]))
     params = jaxgrok.load_params(run_dir, 0)
-    exchange.save_npz(tmp_path / "m.npz", params, exchange.config_of(task, model))
+    transformerlens.save_npz(
+        tmp_path / "m.npz", params, transformerlens.config_of(task, model)
+    )
     code, _, err = _main(
         capsys, "--weights", tmp_path / "m.npz", "--out", tmp_path / "o"
     )
@@ -177,7 +185,7 @@ def test_measures_ride_along_with_a_training(tmp_path):
     measured = tiny.config(measures="fourier", snapshots="all", snapshot_every=10)
     dataset = jaxgrok.run(measured, tmp_path / "m", quiet=True)
     assert dataset.freq.values.tolist() == [1, 2, 3]
-    report = reader.of_cell(tmp_path / "m", 0)
+    report = circuits.of_cell(tmp_path / "m", 0)
     excluded = dataset.excluded_loss.squeeze().values
     np.testing.assert_allclose(
         excluded, report.measures["excluded_loss_2d"], rtol=1e-3, atol=1e-5

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgrok.analysis import recorded
-from jaxgrok.fourier import basis
+from jaxgrok.fourier.basis import basis
 from jaxgrok.tasks.modular import Modular
+from jaxgrok.training import measures
 
 TASKS = [Modular(modulus=13), Modular("x-y", 8), Modular("x*y", 13), Modular("x/y", 7)]
 
@@ -67,16 +67,16 @@ def slow(task, params, logits, is_train):
         np.put_along_axis(over, answer[..., None], -np.inf, 2)
         losses = np.logaddexp(0, np.logaddexp.reduce(over, axis=2))
         found["excluded_loss"].append(losses[train].mean())
-    return np.concatenate([found[name] for name in recorded.MEASURES])
+    return np.concatenate([found[name] for name in measures.MEASURES])
 
 
 def run(task, params, logits, is_train):
-    one = jax.jit(functools.partial(recorded.measure, task))
+    one = jax.jit(functools.partial(measures.measure, task))
     return np.asarray(one(params, jnp.asarray(logits), jnp.asarray(is_train)))
 
 
 def test_columns_are_named_by_frequency():
-    assert recorded.columns(Modular("x*y", 5)) == (
+    assert measures.columns(Modular("x*y", 5)) == (
         "W_E_norm/1",
         "W_E_norm/2",
         "W_L_norm/1",
@@ -85,7 +85,7 @@ def test_columns_are_named_by_frequency():
         "excluded_loss/2",
     )
     with pytest.raises(ValueError, match="has no Fourier reading"):
-        recorded.columns(Modular("x^2+y^2", 5))
+        measures.columns(Modular("x^2+y^2", 5))
 
 
 @pytest.mark.parametrize("task", TASKS, ids=str)
@@ -95,7 +95,7 @@ def test_in_float32_as_by_definition(task, margin):
     params, logits = params_of(task), logits_of(task, margin)
     found = run(task, params, logits, is_train)
     assert found.dtype == np.float32
-    assert found.shape == (len(recorded.columns(task)),)
+    assert found.shape == (len(measures.columns(task)),)
     expected = slow(task, params, logits, is_train)
     np.testing.assert_allclose(found, expected, rtol=5e-5)
 
@@ -125,7 +125,7 @@ def test_an_attention_only_network_has_no_W_L():
     task = Modular(modulus=5)
     params = params_of(task, attention_only=True)
     found = run(task, params, logits_of(task, 1), np.ones(25, bool))
-    names = recorded.columns(task)
+    names = measures.columns(task)
     nan = {name for name, value in zip(names, found, strict=True) if np.isnan(value)}
     assert nan == {"W_L_norm/1", "W_L_norm/2"}
 
@@ -165,7 +165,7 @@ def test_a_lane_does_not_see_its_neighbour():
         (params_of(task), np.full((49, 8), np.nan, np.float32), np.arange(49) % 3 == 0),
         (params_of(task), logits_of(task, 9, seed=2), np.arange(49) % 5 == 0),
     ]
-    both = jax.jit(jax.vmap(functools.partial(recorded.measure, task)))
+    both = jax.jit(jax.vmap(functools.partial(measures.measure, task)))
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *lanes)
     found = np.asarray(both(*stacked))
     permuted = np.asarray(

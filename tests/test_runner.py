@@ -15,9 +15,11 @@ import xarray as xr
 
 import jaxgrok
 import tiny
-from jaxgrok import runner, store
-from jaxgrok.engine import Engine
-from jaxgrok.environment import ARITHMETIC
+from jaxgrok.engine import sizing
+from jaxgrok.engine.engine import Engine
+from jaxgrok.host.machine import ARITHMETIC
+from jaxgrok.results import run_directory
+from jaxgrok.sweep import run
 
 FIELDS = {"seed": (0, 1, 2), "weight_decay": (0.0, 1.0), "train_fraction": (0.4, 0.9)}
 
@@ -27,7 +29,7 @@ def same(found, want):
     tables = [(path / "cells.csv").read_bytes() for path in (found, want)]
     assert tables[0] == tables[1]
     xr.testing.assert_identical(
-        *(store.load(path).drop_attrs() for path in (found, want))
+        *(run_directory.load(path).drop_attrs() for path in (found, want))
     )
 
 
@@ -44,9 +46,9 @@ def test_running_ahead_changes_no_bit_and_overruns_no_lane(
 ):
     fields = {"seed": (0, 1, 2), "steps": (20, 60), "steps_past_grok": 10}
     fields |= {"accuracy_threshold": 0.05, "init_scale": (1.0, 1e30)}
-    monkeypatch.setattr(runner, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(run, "ANSWER_SECONDS", 0.0)
     jaxgrok.run(tiny.config(**fields), tmp_path / "a", blocks=1, quiet=True)
-    monkeypatch.setattr(runner, "ANSWER_SECONDS", answer)
+    monkeypatch.setattr(run, "ANSWER_SECONDS", answer)
     dataset = jaxgrok.run(tiny.config(**fields), tmp_path / "b", blocks=1, quiet=True)
     same(tmp_path / "a", tmp_path / "b")
     assert {"done", "diverged"} == set(dataset.status.values.ravel())
@@ -68,16 +70,16 @@ class StopAfter:
 def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
     whole, tmp_path, monkeypatch, asked
 ):
-    monkeypatch.setattr(runner, "ANSWER_SECONDS", 0.0)  # a step a dispatch
-    monkeypatch.setitem(runner.PERIODS, "flush", 0.0)
+    monkeypatch.setattr(run, "ANSWER_SECONDS", 0.0)  # a step a dispatch
+    monkeypatch.setitem(run.PERIODS, "flush", 0.0)
 
     @contextmanager
     def stopping():
         yield StopAfter(7 * asked)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "_asked_to_stop", stopping)
-        with pytest.raises(runner.Interrupted):
+        patch.setattr(run, "asked_to_stop", stopping)
+        with pytest.raises(run.Interrupted):
             jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
     jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
     same(tmp_path / "a", whole)
@@ -109,8 +111,8 @@ def test_another_machine_is_refused_only_while_something_is_pending(
 ):
     out = tmp_path / "a"
     jaxgrok.run(tiny.config(), out, quiet=True)
-    bits = runner.manifest.environment.bits() | {"cpu_threads": 999}
-    monkeypatch.setattr(runner.manifest.environment, "bits", lambda: bits)
+    bits = run.manifest.environment.bits() | {"cpu_threads": 999}
+    monkeypatch.setattr(run.manifest.machine, "bits", lambda: bits)
     jaxgrok.run(tiny.config(), out, quiet=True)
     with pytest.raises(ValueError, match=r"cpu_threads=.* here it is 999"):
         jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
@@ -130,7 +132,7 @@ def test_results_of_an_earlier_arithmetic_are_not_mixed_with_todays(tmp_path):
 
 def test_a_chore_that_takes_long_comes_seldom(monkeypatch):
     now, done = [100.0], []
-    monkeypatch.setattr(runner.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(run.time, "monotonic", lambda: now[0])
     sweep = SimpleNamespace(due={"redraw": 100.0})
 
     def redraw():
@@ -138,7 +140,7 @@ def test_a_chore_that_takes_long_comes_seldom(monkeypatch):
         now[0] += 4.0
 
     for now[0] in (99.0, 100.0, 160.0, 500.0, 504.0, 900.0):
-        runner._Sweep._when_due(sweep, "redraw", redraw)
+        run._Sweep._when_due(sweep, "redraw", redraw)
     assert done == [100.0, 504.0]
 
 
@@ -155,7 +157,7 @@ def test_another_grid_is_refused_and_nothing_is_touched(tmp_path):
 
 SCRIPT = """
 import sys, tiny, jaxgrok
-from jaxgrok import runner
+from jaxgrok.sweep import run as runner
 runner.ANSWER_SECONDS = 0.0
 runner.PERIODS |= {"flush": 0.05, "save": 0.05}
 from test_runner import FIELDS
@@ -180,7 +182,9 @@ def test_killed_it_goes_on_to_the_same_bytes(whole, tmp_path, how):
     process.send_signal(how)
     process.communicate(timeout=60)
     assert process.returncode != 0
-    done = len(store.load(out).phase.values[store.load(out).phase.values != ""])
+    done = len(
+        run_directory.load(out).phase.values[run_directory.load(out).phase.values != ""]
+    )
     assert done < 12
     jaxgrok.run(tiny.config(**FIELDS), out, blocks=1, quiet=True)
     same(out, whole)
@@ -191,7 +195,7 @@ def test_a_failing_program_is_reported_and_tried_again(tmp_path, monkeypatch, ca
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory\ndetails")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner.plan, "Engine", lambda *_, **__: broken())
+        patch.setattr(sizing, "Engine", lambda *_, **__: broken())
         dataset = jaxgrok.run(tiny.config(seed=(0, 1)), tmp_path / "a")
     assert (dataset.status == "failed").all()
     assert set(dataset.cause.values.ravel()) == {"RESOURCE_EXHAUSTED: out of memory"}

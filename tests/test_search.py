@@ -6,9 +6,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from jaxgrok import search
-from jaxgrok.search import Bracket, Search, Trial, find
-from jaxgrok.threshold import Training
+from jaxgrok.crossover import search
+from jaxgrok.crossover.search import Bracket, Search, Trial, find
+from jaxgrok.crossover.threshold_fit import Training
 
 STEPS = 3_000
 EVERY = 500

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxgrok import plots
-from jaxgrok.plots.steps import varied_axis
+from jaxgrok.plots import sweep
+from jaxgrok.plots.sweep.grok_steps import varied_axis
 
 NAN = float("nan")
 STEP = np.arange(0, 101, 10)
@@ -66,7 +66,7 @@ def test_every_seed_has_a_point_and_a_censored_one_no_step():
         memorise=[[10, 20], [10, 10], [10, 10]],
         grok=[[NAN, NAN], [50, NAN], [20, 30]],
     )
-    figure = plots.steps(found)
+    figure = sweep.steps(found)
     x, y = points(figure, "memorises")
     assert sorted(y.tolist()) == [10, 10, 10, 10, 10, 20]
     x, y = points(figure, "groks")
@@ -81,8 +81,8 @@ def test_every_seed_has_a_point_and_a_censored_one_no_step():
 
 def test_numbers_are_joined_and_words_are_not():
     steps = [[10, 10], [20, 20]]
-    numbers = plots.steps(dataset("weight_decay", (0.1, 1.0), steps, steps))
-    words = plots.steps(dataset("operation", ("x+y", "a first"), steps, steps))
+    numbers = sweep.steps(dataset("weight_decay", (0.1, 1.0), steps, steps))
+    words = sweep.steps(dataset("operation", ("x+y", "a first"), steps, steps))
     styles = [
         {line.get_linestyle() for line in figure.axes[0].get_lines()}
         for figure in (numbers, words)
@@ -102,7 +102,7 @@ def test_the_axis_is_the_one_that_varies():
     both = both.expand_dims(learning_rate=[1e-3, 1e-2])
     assert varied_axis(both) is None
     with pytest.raises(ValueError, match="not exactly one axis is varied"):
-        plots.steps(both)
+        sweep.steps(both)
 
 
 def test_a_budget_that_goes_with_an_axis_is_none():
@@ -119,7 +119,7 @@ def test_spikes_have_a_panel_a_setting_with_their_counts():
         spikes=[[0, 0], [7, 8]],
     )
     found["max_train_loss"][1, 0, 5] = 0.5
-    figure = plots.spikes(found)
+    figure = sweep.spikes(found)
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["loss exact\nspikes: 0, 0", "loss float32\nspikes: 7, 8"]
     peaks = [
@@ -133,16 +133,16 @@ def test_spikes_have_a_panel_a_setting_with_their_counts():
 def test_only_what_there_is_to_show_is_drawn():
     steps = [[10, 10], [20, 20]]
     calm = dataset("loss", ("exact", "float32"), steps, steps)
-    assert [name for name, _ in plots.figures(calm)] == [
+    assert [name for name, _ in sweep.figures(calm)] == [
         "phase_diagram",
         "curves",
         "steps",
     ]
     wild = dataset("loss", ("exact", "float32"), steps, steps, spikes=1)
-    assert "spikes" in dict(plots.figures(wild))
+    assert "spikes" in dict(sweep.figures(wild))
 
 
-@pytest.mark.parametrize("draw", [plots.steps, plots.phase_diagram])
+@pytest.mark.parametrize("draw", [sweep.steps, sweep.phase_diagram])
 def test_a_long_axis_makes_no_endless_figure_and_its_labels_lie_apart(draw):
     values = np.geomspace(0.1, 3, 100).round(6)
     figure = draw(dataset("weight_decay", values, [[10, 10]] * 100, [[NAN, NAN]] * 100))

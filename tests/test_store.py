@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 import tiny
-from jaxgrok import files, grid, store
-from jaxgrok.manifest import describe
-from jaxgrok.store import RunDirectory, load
-from jaxgrok.tables import CURVES, Result
+from jaxgrok import grid
+from jaxgrok.host import atomic_files
+from jaxgrok.results import run_directory
+from jaxgrok.results.manifest import describe
+from jaxgrok.results.rows import Result
+from jaxgrok.results.run_directory import RunDirectory, load
+from jaxgrok.training.records import CURVES
 
 ROOT = Path(__file__).parent.parent
 MATRICES = ("W_E", "W_U")
@@ -46,7 +49,7 @@ def write(path, manifest, *shards):
         directory.write_manifest(manifest)
         for shard in shards:
             directory.write_results(shard)
-        rows = store.table(manifest, directory.results())
+        rows = run_directory.table(manifest, directory.results())
         directory.write_tables(manifest, rows)
     return path
 
@@ -120,11 +123,11 @@ def test_a_later_shard_wins(tmp_path):
 
 
 def test_shards_of_two_processes_of_one_moment_do_not_collide(tmp_path, monkeypatch):
-    monkeypatch.setattr(store.time, "time_ns", lambda: 1)
+    monkeypatch.setattr(run_directory.time, "time_ns", lambda: 1)
     manifest = product()
     results = all_results(manifest)
     path = write(tmp_path, manifest, results[:2], results[2:4])
-    monkeypatch.setattr(store.os, "getpid", lambda: 99_999_999)
+    monkeypatch.setattr(run_directory.os, "getpid", lambda: 99_999_999)
     with RunDirectory(path) as directory:
         directory.write_results(results[4:])
         assert len(directory.results()) == 6
@@ -390,7 +393,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
 
 def test_a_folder_held_by_another_process_is_refused(tmp_path):
     program = (
-        "import sys; from jaxgrok.store import RunDirectory\n"
+        "import sys; from jaxgrok.results.run_directory import RunDirectory\n"
         "with RunDirectory(sys.argv[1]):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
@@ -436,7 +439,7 @@ def test_writes_are_all_or_nothing(tmp_path, monkeypatch):
 
     for call in ("replace", "fsync"):
         with RunDirectory(path) as directory, monkeypatch.context() as patch:
-            patch.setattr(store.os, call, cut)
+            patch.setattr(run_directory.os, call, cut)
             for attempt in (
                 lambda: directory.write_manifest(manifest | {"title": "new"}),
                 lambda: directory.write_results(all_results(manifest, evals=2)),
@@ -450,7 +453,7 @@ def test_writes_are_all_or_nothing(tmp_path, monkeypatch):
 
 def test_a_sweep_killed_before_its_first_manifest_can_start_again(tmp_path):
     program = (
-        "import os, sys; from jaxgrok import store\n"
+        "import os, sys; from jaxgrok.results import run_directory as store\n"
         "store.os.replace = lambda *_: os._exit(9)\n"
         "with store.RunDirectory(sys.argv[1]) as d: d.write_manifest({'cells': []})"
     )
@@ -563,7 +566,7 @@ def cut(tmp_path):
 def test_write_atomically_replaces(tmp_path):
     file = tmp_path / "a.txt"
     for text in (b"one", b"two"):
-        files.write_atomically(file, text)
+        atomic_files.write_atomically(file, text)
         assert file.read_bytes() == text
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
@@ -571,7 +574,7 @@ def test_write_atomically_replaces(tmp_path):
 def test_table_leaves_out_what_has_no_result():
     manifest = product()
     results = {r.cell: r for r in all_results(manifest)[::2]}
-    rows = store.table(manifest, results)
+    rows = run_directory.table(manifest, results)
     assert [row["cell"] for row in rows] == [0, 2, 4]
     assert all(row["axes"] == manifest["cells"][row["cell"]]["axes"] for row in rows)
-    assert store.table(manifest, {}) == []
+    assert run_directory.table(manifest, {}) == []

@@ -14,7 +14,10 @@ import xarray as xr
 
 import jaxgrok
 import tiny
-from jaxgrok import plan, runner, sweep
+from jaxgrok.results import run_directory
+from jaxgrok.sweep import __main__ as sweep
+from jaxgrok.sweep import estimate
+from jaxgrok.sweep import run as runner
 
 ROOT = Path(__file__).parent.parent
 GRID = '''"""A tiny sweep."""
@@ -120,7 +123,7 @@ def test_a_sweep_leaves_a_run_directory(finished):
 
 
 def test_run_again_it_prints_the_summary_and_trains_nothing(copy, capsys, monkeypatch):
-    monkeypatch.setattr(plan, "build", lambda *_: pytest.fail("built an engine"))
+    monkeypatch.setattr(estimate, "build", lambda *_: pytest.fail("built an engine"))
     before = contents(copy)
     assert run("tiny_grid.py", "--out", copy) == 0
     captured = capsys.readouterr()
@@ -181,13 +184,13 @@ def test_a_directory_in_use_or_of_something_else_is_refused(here, capsys):
     assert "cannot be written (Not a directory); choose another folder" in message
     message = refusal(capsys, "tiny_grid.py", "--out", "tiny_grid.py")
     assert "tiny_grid.py is a file; choose a folder" in message
-    with jaxgrok.store.RunDirectory("held"):
+    with run_directory.RunDirectory("held"):
         message = refusal(capsys, "tiny_grid.py", "--out", "held")
     assert f"is held by a running sweep (process {os.getpid()})" in message
 
 
 def test_dry_run_prints_the_plan_and_leaves_nothing(here, capsys, monkeypatch):
-    monkeypatch.setattr(plan, "CALIBRATION_SECONDS", 0.05)
+    monkeypatch.setattr(estimate, "CALIBRATION_SECONDS", 0.05)
     before = sorted(here.rglob("*"))
     assert run("tiny_grid.py", "--dry_run", "--out", "run") == 0
     assert sorted(here.rglob("*")) == before

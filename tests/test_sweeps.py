@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import jaxgrok
-from jaxgrok.fields import TRACED
+from jaxgrok.fields.checks import TRACED
 
 pytestmark = pytest.mark.usefixtures("hurried")
 

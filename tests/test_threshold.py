@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from jaxgrok import threshold
-from jaxgrok.threshold import Threshold, Training
+from jaxgrok.crossover import threshold_fit
+from jaxgrok.crossover.threshold_fit import Threshold, Training
 
 SIZES = tuple(range(10, 20))
 
@@ -103,5 +103,5 @@ def test_sizes_must_be_a_range(sizes):
 
 
 def test_the_cut_tends_to_chi_squared():
-    cuts = [threshold._cut(n) for n in (1, 2, 5, 1000)]
+    cuts = [threshold_fit._cut(n) for n in (1, 2, 5, 1000)]
     assert cuts == sorted(cuts, reverse=True) and cuts[-1] == pytest.approx(3.85, 0.01)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import tiny
-from jaxgrok import data, trainer
-from jaxgrok.config import lane_of
 from jaxgrok.tasks import Example
-from jaxgrok.trainer import FLAGS, METRICS
+from jaxgrok.training import examples, trainer
+from jaxgrok.training.records import CURVES, FLAGS
+from jaxgrok.training.setup import lane_of
 
 train = jax.jit(trainer.train, static_argnums=0)
 evaluate = jax.jit(trainer.evaluate, static_argnums=0)
@@ -106,7 +106,7 @@ def test_train_sets_are_nested_and_depend_on_the_seed_alone():
 
 def test_streams_differ_by_name_and_by_seed():
     keys = [
-        jax.random.key_data(data.stream(jnp.int32(seed), name)).tolist()
+        jax.random.key_data(examples.stream(jnp.int32(seed), name)).tolist()
         for seed in (0, 1)
         for name in ("init", "split")
     ]
@@ -129,7 +129,7 @@ def test_record_holds_what_it_says():
     setup = group.setup
     one, state = start(group)
     _, record = evaluate(setup, one, state)
-    values = dict(zip(METRICS, np.asarray(record), strict=False))
+    values = dict(zip(CURVES, np.asarray(record), strict=False))
     tokens, labels = setup.task.pool()
     logits, _ = jax.jit(setup.model.apply)({"params": state.params}, tokens)
     log_p = np.float64(jax.nn.log_softmax(logits[:, 0]))
@@ -141,7 +141,7 @@ def test_record_holds_what_it_says():
         for metric, each in (("loss", losses), ("accuracy", right)):
             found = values[f"{name}_{metric}"]
             np.testing.assert_allclose(found, each[rows].mean(), rtol=1e-6)
-    squares = np.asarray(record)[len(METRICS) : -len(FLAGS)]
+    squares = np.asarray(record)[len(CURVES) : -len(FLAGS)]
     want = [float((state.params[name] ** 2).sum()) for name in sorted(state.params)]
     np.testing.assert_allclose(squares, want, rtol=1e-5)
 
@@ -156,7 +156,7 @@ def test_largest_loss_between_evaluations_is_kept():
     running = np.maximum.accumulate(losses)
     np.testing.assert_array_equal(losses, running)
     state, record = evaluate(group.setup, one, state)
-    assert float(record[METRICS.index("max_train_loss")]) >= running[-1]
+    assert float(record[CURVES.index("max_train_loss")]) >= running[-1]
     assert state.max_train_loss == -np.inf
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import textbook
-from jaxgrok.losses import cross_entropy
 from jaxgrok.models import suited, transformer
-from jaxgrok.models.fold import Fold, Sizes
+from jaxgrok.models.product_order import Fold, Sizes
 from jaxgrok.models.transformer import Transformer
 from jaxgrok.tasks import draw
 from jaxgrok.tasks.modular import Modular
 from jaxgrok.tasks.repeats import Repeats
+from jaxgrok.training.losses import cross_entropy
 
 
 class Reads:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxgrok.transitions import NON_CONVEX, phase_change
+from jaxgrok.outcomes.phase_changes import NON_CONVEX, phase_change
 
 STEPS = np.arange(0, 4001, 25)
 

@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from jaxgrok.models.bag import bag
-from jaxgrok.models.fold import Fold, Sizes
+from jaxgrok.models.embedding_bag import bag
+from jaxgrok.models.product_order import Fold, Sizes
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": nn.relu,

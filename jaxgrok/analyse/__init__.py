@@ -1,0 +1,1 @@
+"""From a run directory to the circuits and heads of its networks."""

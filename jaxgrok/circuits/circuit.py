@@ -1,0 +1,244 @@
+"""The circuit of one network: frequencies, clusters, and the losses they explain.
+
+Owns the record of everything found. One network in, one frozen `Circuit` out; no files.
+Definitions: "A Mechanistic Interpretability Analysis of Grokking" (Nanda & Lieberum
+2022) and "Progress measures for grokking via mechanistic interpretability" (Nanda et
+al. 2023).
+
+    >>> found = circuit(read(task, model, params, is_train))
+    >>> json.dumps(found.as_dict(), allow_nan=False)
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxgrok.circuits import sections
+from jaxgrok.circuits.network import Network
+from jaxgrok.fourier import key_frequencies as keys
+from jaxgrok.fourier.basis import component_norms, gini
+
+NAN = float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Circuit:
+    """What `circuit` finds; float64 arrays, NaN where a number is unknown.
+
+    n is the order of the group; "components" are those along the rows of
+    `jaxgrok.fourier.basis(n)`; "every k" is k = 1 … n//2. Without MLP, mlp is 0.
+
+    Attributes:
+        order: n.
+        sign: +1 for a + b, -1 for a - b.
+        key_frequencies: ascending; () where there is no sparse spectrum.
+        key_rule: the rule that chose them, in words where it had to fall back.
+        rule_frequencies: what the rule passes, sparse spectrum or not.
+        sparse: is there a sparse spectrum at all.
+        verdict: one sentence on that.
+        W_E_norms: [n] norm over model of each component of W_E.
+        W_L_norms: [n] norm over mlp of each component of W_L, or None.
+        W_E_frequencies: those with W_E norm > max/4.
+        W_E_share: share of the squared norm of W_E in the key frequencies.
+        W_L_share: the same of W_L, or NaN.
+        W_L_residual: norm of the rest of W_L over its norm, or NaN.
+        gini: {"W_E", "W_L"} of all component norms.
+        neuron_frequency: [mlp] int, the best k of each neuron; 0: it never changes.
+        neuron_explained: [mlp] share of variance explained by that frequency.
+        neuron_explained_linear: [mlp] of which terms of x or of y alone.
+        neuron_explained_quadratic: [mlp] of which products.
+        neuron_share: share of all neurons at 0.85 or above.
+        clusters: frequency → its neurons at 0.85 or above.
+        always_firing: neurons that fire on nearly all pairs.
+        cos_coefficients: [n//2] v_k for every k.
+        logit_variance_explained: {"overall", "per_class"} share by the key v_k.
+        train_loss, test_loss, all_loss: over all pairs of the task.
+        trig_loss: {"all", "train", "test"}.
+        excluded_loss_2d, excluded_loss_3d: [n//2] for every k.
+        excluded_loss_2d_full, excluded_loss_3d_full: all key frequencies removed.
+        cos_approximation_loss: loss of the sum of v_k C_k over the key k, on its own.
+        ablation: {"before", "clusters", "all"} loss over the pairs of the group with
+            the neurons of the clusters, or all, replaced by their single-frequency
+            terms.
+        sum_of_squares: {matrix: …, "total": …}.
+        logits_2d: [n, n] norms over classes of the 2-D components of the logits.
+        neurons_2d: [n, n] norms over centred neurons of theirs, or None.
+        W_L_clusters: frequency → [n] component norms of W_L of its cluster's neurons.
+        attention_2d: [heads, n, n] 2-D components of the attention to position 0.
+        attention_to_equals: [heads] mean attention to the read position itself.
+        pca: [n, components] scores of centred W_E, the largest first, at most 4.
+        pca_shares: [components] shares of its variance.
+        circles: key frequency → [n, 2] W_E along its own cosine and sine direction.
+    """
+
+    order: int
+    sign: int
+    key_frequencies: tuple[int, ...]
+    key_rule: str
+    rule_frequencies: tuple[int, ...]
+    sparse: bool
+    verdict: str
+    W_E_norms: np.ndarray
+    W_L_norms: np.ndarray | None
+    W_E_frequencies: tuple[int, ...]
+    W_E_share: float
+    W_L_share: float
+    W_L_residual: float
+    gini: dict[str, float]
+    neuron_frequency: np.ndarray
+    neuron_explained: np.ndarray
+    neuron_explained_linear: np.ndarray
+    neuron_explained_quadratic: np.ndarray
+    neuron_share: float
+    clusters: dict[int, tuple[int, ...]]
+    always_firing: tuple[int, ...]
+    cos_coefficients: np.ndarray
+    logit_variance_explained: dict[str, float]
+    train_loss: float
+    test_loss: float
+    all_loss: float
+    trig_loss: dict[str, float]
+    excluded_loss_2d: np.ndarray
+    excluded_loss_2d_full: float
+    excluded_loss_3d: np.ndarray
+    excluded_loss_3d_full: float
+    cos_approximation_loss: float
+    ablation: dict[str, float]
+    sum_of_squares: dict[str, float]
+    logits_2d: np.ndarray
+    neurons_2d: np.ndarray | None
+    W_L_clusters: dict[int, np.ndarray]
+    attention_2d: np.ndarray | None
+    attention_to_equals: np.ndarray | None
+    pca: np.ndarray
+    pca_shares: np.ndarray
+    circles: dict[int, np.ndarray]
+
+    def as_dict(self, stages: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The contents of circuit.json: strict JSON, null where a number is unknown.
+
+        Frequencies are keys as strings. stages: as `progress.stages` gives them; they
+        need a trajectory, so without one they are null.
+        """
+        every = range(1, self.order // 2 + 1)
+
+        def excluded(values: np.ndarray, full: float) -> dict[str, Any]:
+            return {"full": full, "by_frequency": dict(zip(every, values, strict=True))}
+
+        named = {
+            **{name: getattr(self, name) for name in _PLAIN},
+            "cos_coefficients": dict(zip(every, self.cos_coefficients, strict=True)),
+            "excluded_loss_2d": excluded(
+                self.excluded_loss_2d, self.excluded_loss_2d_full
+            ),
+            "excluded_loss_3d": excluded(
+                self.excluded_loss_3d, self.excluded_loss_3d_full
+            ),
+            "neuron_frequencies": sorted(self.clusters),
+            "stages": stages,
+        }
+        return {name: _json(value) for name, value in named.items()}
+
+
+_PLAIN = (
+    "order",
+    "sign",
+    "verdict",
+    "sparse",
+    "key_frequencies",
+    "key_rule",
+    "rule_frequencies",
+    "W_E_frequencies",
+    "clusters",
+    "neuron_share",
+    "neuron_frequency",
+    "neuron_explained",
+    "always_firing",
+    "train_loss",
+    "test_loss",
+    "all_loss",
+    "trig_loss",
+    "logit_variance_explained",
+    "cos_approximation_loss",
+    "ablation",
+    "gini",
+    "W_E_share",
+    "W_L_share",
+    "W_L_residual",
+    "sum_of_squares",
+    "W_E_norms",
+    "W_L_norms",
+    "attention_to_equals",
+    "pca_shares",
+)
+"""Fields that circuit.json has under their own names."""
+
+
+def _json(value: Any) -> Any:
+    """Plain JSON: lists, string keys, and null for what is not a finite number."""
+    if isinstance(value, Mapping):
+        return {str(key): _json(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | tuple | list):
+        return [_json(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def circuit(
+    network: Network,
+    *,
+    key_rule: str = "W_L",
+    threshold: float = keys.THRESHOLD,
+    key_frequencies: Sequence[int] | None = None,
+) -> Circuit:
+    """Read the circuit of a network.
+
+    key_rule, one of `keys.KEY_RULES`, says which frequencies are key: W_L or W_E norm
+    (cosine and sine together) above `threshold` times the largest, the best frequency
+    of any neuron, or of any neuron explained to 0.85. Where the spectrum of W_L (of W_E
+    without MLP) is not sparse, none is. Given key frequencies are taken as they are:
+    for reading an earlier snapshot by those of the last. Raises ValueError for an
+    unknown rule and for frequencies outside 1 … n//2.
+    """
+    n, W_L = network.order, network.W_L
+    W_E_norms = component_norms(network.W_E)
+    W_L_norms = None if W_L is None else component_norms(W_L, axis=1)
+    of_neurons, spectrum = sections.of_neurons(network)
+    rule_frequencies, rule = keys.by_rule(
+        key_rule, threshold, W_E_norms, W_L_norms, spectrum
+    )
+    matrix, norms = ("W_E", W_E_norms) if W_L_norms is None else ("W_L", W_L_norms)
+    chosen = rule_frequencies if keys.is_sparse(norms) else ()
+    if key_frequencies is not None:
+        chosen, rule = keys.checked(key_frequencies, n), "given"
+    W_L_share = NAN if W_L_norms is None else keys.share(W_L_norms, chosen)
+    return Circuit(
+        order=n,
+        sign=network.sign,
+        key_frequencies=chosen,
+        key_rule=rule,
+        rule_frequencies=rule_frequencies,
+        sparse=keys.is_sparse(norms),
+        verdict=keys.verdict(matrix, norms, chosen),
+        W_E_norms=W_E_norms,
+        W_L_norms=W_L_norms,
+        W_E_frequencies=keys.by_rule("W_E", threshold, W_E_norms, None, None)[0],
+        W_E_share=keys.share(W_E_norms, chosen),
+        W_L_share=W_L_share,
+        W_L_residual=float(np.sqrt(max(1 - W_L_share, 0))),
+        gini={
+            "W_E": float(gini(W_E_norms)),
+            "W_L": NAN if W_L_norms is None else float(gini(W_L_norms)),
+        },
+        sum_of_squares=sections.sum_of_squares(network.params),
+        **of_neurons,
+        **sections.of_logits(network, chosen),
+        **sections.of_attention(network),
+        **sections.of_embedding(network.W_E, chosen),
+    )

@@ -1,0 +1,150 @@
+"""One network's arrays, in the order of the group that its task adds in.
+
+Owns the way from a task, a model and its parameters to what the analysis reads: the
+package's own model runs in float64 on the host's CPU. Refuses tasks that have no
+Fourier reading, and names those that do.
+
+    >>> network = read(task, model, params, is_train)      # is_train: [pool] bool
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxgrok.fourier.group_order import (
+    check_is_train,
+    embedding,
+    neuron_logits,
+    pair_rows,
+    reading_of,
+)
+from jaxgrok.fourier.logit_projections import answer_index, cross_entropy
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """One network's arrays in the order of the task's group; float64 on the host.
+
+    n is the order of the group, `pairs` are its n×n inputs (a, b). A pool pair outside
+    the group (x·0) is only in `pool_loss`.
+
+    Attributes:
+        params: parameters by their TransformerLens names.
+        W_E: [n, model] embeddings of the group's elements; of an MLP, W_in [n, mlp].
+        logits: [n, n, n] logits[a, b, c] at the read position.
+        labels: [n, n] the right c: (a ± b) mod n.
+        is_train: [n, n] bool, or None where it is unknown.
+        neurons: [n, n, mlp] post-activations of the last layer at the read position;
+            None in an attention-only network.
+        pattern: [n, n, heads, pos] attention of the read position: the heads of the
+            first layer, then those of the next; None in an MLP.
+        W_L: [mlp, n] W_out @ W_U of the last layer, or None without MLP; of an MLP,
+            W_out.
+        sign: +1 where the answer is a + b, -1 where it is a - b.
+        elements: token of each group element.
+        pool_loss: [pool] loss of every pair of the task over its p classes.
+        pool_is_train: [pool] bool, or None.
+        linear_read_out: the logits are linear in the neurons (no layer norm).
+    """
+
+    params: dict[str, np.ndarray]
+    W_E: np.ndarray
+    logits: np.ndarray
+    labels: np.ndarray
+    is_train: np.ndarray | None
+    neurons: np.ndarray | None
+    pattern: np.ndarray | None
+    W_L: np.ndarray | None
+    sign: int
+    elements: tuple[int, ...]
+    pool_loss: np.ndarray
+    pool_is_train: np.ndarray | None
+    linear_read_out: bool = True
+
+    @property
+    def order(self) -> int:
+        """n, the order of the group."""
+        return len(self.elements)
+
+
+def read(
+    task: Any,
+    model: Any,
+    params: Mapping[str, ArrayLike],
+    is_train: ArrayLike | None = None,
+) -> Network:
+    """Run a network over every pair of its task in float64 and return its arrays.
+
+    model: a transformer or MLP of `jaxgrok.models`, of any dtype. is_train: [pool] bool
+    over the rows of `task.pool()`. Raises ValueError where the task has no Fourier
+    reading, where `is_train` does not fit it, and where a parameter is not finite.
+    """
+    reading = reading_of(task)
+    rows, elements = pair_rows(task), np.array(reading.elements)
+    train = None if is_train is None else check_is_train(task, is_train)
+    host = {name: np.asarray(value, np.float64) for name, value in params.items()}
+    for name, value in host.items():
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} is not finite: this network diverged")
+    with on_host():
+        ran = {k: np.asarray(v) for k, v in _run(task, model, host).items()}
+    labels = np.empty((reading.order, reading.order), int)
+    labels[answer_index(reading.order, reading.sign)] = np.arange(reading.order)[
+        :, None
+    ]
+    return Network(
+        params=host,
+        W_E=embedding(host)[elements],
+        logits=ran["logits"][rows][..., elements],
+        labels=labels,
+        is_train=None if train is None else train[rows],
+        neurons=ran["neurons"][rows] if "neurons" in ran else None,
+        pattern=ran["pattern"][rows] if "pattern" in ran else None,
+        W_L=neuron_logits(host, elements),
+        sign=reading.sign,
+        elements=reading.elements,
+        pool_loss=cross_entropy(ran["logits"], task.pool()[1][:, 0]),
+        pool_is_train=train,
+        linear_read_out="ln_final.w" not in host,
+    )
+
+
+def on_host() -> Any:
+    """A context in which JAX computes in float64 on the CPU."""
+    stack = contextlib.ExitStack()
+    stack.enter_context(jax.enable_x64(True))
+    stack.enter_context(jax.default_device(jax.local_devices(backend="cpu")[0]))
+    return stack
+
+
+def activations(
+    task: Any, model: Any, params: Mapping[str, jax.Array]
+) -> dict[str, jax.Array]:
+    """What the analysis reads of one forward pass over the pool; traceable.
+
+    logits [pool, vocab without `=`]; pattern [pool, heads, pos] of the read position,
+    the first layer's heads first, if there is attention; neurons [pool, mlp] of the
+    last layer, if it has any.
+    """
+    tokens, _ = task.pool()
+    (read,) = task.read
+    logits, acts = model.apply({"params": dict(params)}, jnp.asarray(tokens))
+    patterns = [value for name, value in acts.items() if name.endswith("hook_pattern")]
+    found = {"logits": logits[:, 0, : task.modulus]}
+    if patterns:
+        # In the last layer the only query is the read position already.
+        rows = [p[:, :, min(read, p.shape[2] - 1)] for p in patterns]
+        found["pattern"] = jnp.concatenate(rows, axis=1)
+    neurons = [value for name, value in acts.items() if name.endswith("mlp.hook_post")]
+    if neurons:
+        found["neurons"] = neurons[-1][:, min(read, neurons[-1].shape[1] - 1)]
+    return found
+
+
+_run = jax.jit(activations, static_argnums=(0, 1))

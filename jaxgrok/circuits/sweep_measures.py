@@ -1,0 +1,64 @@
+"""Circuit measures of every cell of a sweep, from what was recorded on the fly.
+
+Owns two numbers a cell: how much of W_E lies in the key frequencies, and how long
+before the grok the circuit began to carry the training loss. Arrays in, arrays out.
+
+    >>> share, lead = survey(curves, grok_step=grok_step)
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxgrok.fourier.basis import gini
+from jaxgrok.fourier.key_frequencies import SPARSE_GINI, THRESHOLD
+
+RISE = 2.0
+"""The excluded loss has risen once it is so many times its minimum."""
+
+
+def survey(
+    curves: Mapping[str, ArrayLike], *, grok_step: ArrayLike
+) -> tuple[NDArray, NDArray]:
+    """Return (share, lead) of each cell, both [cells], NaN where there is none.
+
+    curves: `step` [evals]; `W_E_norm`, `W_L_norm` and `excluded_loss`
+    [cells, evals, freq], NaN past a cell's end. grok_step: [cells], NaN if censored.
+
+    share: of the squared norm of W_E (without its mean), what lies in the key
+    frequencies, those with W_L norm > max/4 at the cell's last evaluation; NaN where
+    the spectrum of W_L is not sparse (Gini below `keys.SPARSE_GINI`). lead: steps
+    from the rise of the excluded loss (2-D, the largest over the key frequencies; the
+    first evaluation past its minimum before the grok at twice that minimum) to the
+    grok step.
+    """
+    step = np.asarray(curves["step"])
+    W_E, W_L, excluded = (
+        np.asarray(curves[name], float)
+        for name in ("W_E_norm", "W_L_norm", "excluded_loss")
+    )
+    grok = np.asarray(grok_step, float)
+    share, lead = np.full(len(grok), np.nan), np.full(len(grok), np.nan)
+    for cell in range(len(grok)):
+        ended = np.flatnonzero(np.isfinite(W_L[cell]).all(-1))
+        if not ended.size:
+            continue
+        last = ended[-1]
+        if gini(W_L[cell, last]) < SPARSE_GINI:
+            continue
+        key = W_L[cell, last] > THRESHOLD * W_L[cell, last].max()
+        energy = W_E[cell, last] ** 2
+        share[cell] = energy[key].sum() / energy.sum()
+        if np.isfinite(grok[cell]):
+            lead[cell] = _lead(step, excluded[cell][:, key].max(-1), grok[cell])
+    return share, lead
+
+
+def _lead(step: NDArray, excluded: NDArray, grok_step: float) -> float:
+    """Steps from the rise of an excluded loss [evals] to the grok step, or NaN."""
+    before = np.flatnonzero(step <= grok_step)
+    lowest = before[np.argmin(excluded[before])]
+    rest = np.arange(lowest, len(step))
+    risen = rest[excluded[rest] >= RISE * excluded[lowest]]
+    return float(grok_step - step[risen[0]]) if risen.size else np.nan

@@ -1,0 +1,1 @@
+"""How little data still groks: search the crossover size of every setting."""

@@ -1,0 +1,1 @@
+"""Many lanes on the devices of one machine: the only vmap, jit and donation."""

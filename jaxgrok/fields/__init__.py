@@ -1,0 +1,1 @@
+"""The type of a field and the checks of a single value."""

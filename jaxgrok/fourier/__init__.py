@@ -1,0 +1,1 @@
+"""Fourier bases, spectra and key frequencies, for NumPy and inside jit."""

@@ -1,0 +1,169 @@
+"""What the logits owe to each frequency: projections and the losses they leave.
+
+Owns the Fourier measures of the logits of an operation a ± b (mod n). Both kinds of
+projection depend on a pair only through its answer s = a ± b, so n³ logits reduce to
+their means over pairs of equal answer: a table [s, c] of n answers by n classes. Array
+namespace as in `jaxgrok.fourier`; on the host in float64, or inside jit.
+
+Sources: "A Mechanistic Interpretability Analysis of Grokking" (Nanda & Lieberum 2022;
+excluded loss, cosine coefficients) and "Progress measures for grokking via mechanistic
+interpretability" (Nanda et al. 2023; excluded loss and restricted loss).
+
+    >>> grouped = by_answer(logits, sign=1)              # [s, pairs of s, classes]
+    >>> excluded_losses(grouped, projections(grouped.mean(1)), weights)   # [n//2]
+"""
+
+import functools
+
+import numpy as np
+
+from jaxgrok.fourier.basis import Array, basis, frequencies, split, transform
+
+
+def answer_index(n: int, sign: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs of each answer: a and b, both [n (s), n (pair)], with a ± b = s."""
+    s, a = np.arange(n)[:, None], np.arange(n)[None]
+    return a + 0 * s, sign * (s - a) % n
+
+
+def by_answer(x: Array, sign: int) -> Array:
+    """Regroup values [n, n, ...] of pairs (a, b) by answer: [n (s), n (pair), ...]."""
+    return x[answer_index(x.shape[0], sign)]
+
+
+def projections(table: Array) -> Array:
+    """P_k L, from the means of the logits over equal answers.
+
+    For each class, the logits are projected (over all pairs) onto the unit vectors
+    along cos w_k(a ± b) and sin w_k(a ± b), w_k = 2πk/n. Projected values depend on the
+    answer alone, and averaging over equal answers first loses nothing.
+
+    table: [s, c]. Returns [s, c, n//2], in the order k = 1 … n//2.
+    """
+    n = table.shape[0]
+    cosines, sines = split(transform(table), n)
+    cos, sin = (rows.astype(table.dtype).T[:, None] for rows in _rows(n))
+    return cos * cosines.T[None] + sin * sines.T[None]
+
+
+def coefficients(table: Array) -> Array:
+    """v_k = ⟨C_k, L⟩ for k = 1 … n//2: [n//2].
+
+    C_k is cos(w_k(a ± b - c)) with unit norm over the n³ cube of pairs and classes.
+    table [s, c]: means of the logits over equal answers.
+    """
+    n = table.shape[0]
+    both = transform(transform(table, 0), 1)
+    cosines, sines = split(both[np.arange(n), np.arange(n)], n)
+    return (cosines + sines) * (n * _unit(n)).astype(table.dtype)
+
+
+def cosine_terms(values: Array, n: int) -> Array:
+    """v_k C_k for each k, as a function of answer and class: [s, c, n//2]."""
+    cos, sin = (rows.astype(values.dtype).T for rows in _rows(n))
+    unit = _unit(n).astype(values.dtype)
+    cube = cos[:, None] * cos[None] + sin[:, None] * sin[None]
+    return cube * (values * unit)[None, None]
+
+
+@functools.cache
+def _rows(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosine and sine rows of the basis, both [n//2, n]."""
+    return split(basis(n), n)
+
+
+def _unit(n: int) -> np.ndarray:
+    """The factor in C_k = unit · (F_cos(s) F_cos(c) + F_sin(s) F_sin(c)): [n//2]."""
+    k = np.unique(frequencies(n))[1:]
+    return np.where(2 * k == n, 1 / np.sqrt(n), 1 / np.sqrt(2 * n))
+
+
+def trig_table(table: Array, is_key: Array) -> Array:
+    """Restricted logits: the key P_k L plus a bias per class, [s, c].
+
+    With R = Σ_key P_k L, the bias is the mean over all pairs of L - R (Nanda et al.
+    2023, restricted loss). is_key: [n//2] bool, or 0 and 1.
+    """
+    xp = table.__array_namespace__()
+    kept = key_sum(projections(table), is_key)
+    return kept + xp.mean(table - kept, axis=0, keepdims=True)
+
+
+def key_sum(terms: Array, is_key: Array) -> Array:
+    """Sum of the terms [s, c, n//2] of the key frequencies: [s, c]."""
+    return terms @ is_key.astype(terms.dtype)
+
+
+def cross_entropy(logits: Array, labels: Array) -> Array:
+    """Loss of each row in nats, relatively exact however small: [..., c] → [...].
+
+    labels: [...] int. The loss is log(1 + e^x), x = log Σ_wrong e^logit - right logit.
+    """
+    xp = logits.__array_namespace__()
+    # A new axis on both sides: no rank promotion, and no gather.
+    right = labels[..., None] == np.arange(logits.shape[-1]).reshape(
+        (1,) * labels.ndim + (-1,)
+    )
+    wrong = xp.where(right, -np.inf, logits)
+    top = xp.max(wrong, axis=-1)
+    sums = xp.log(xp.sum(xp.exp(wrong - top[..., None]), axis=-1))
+    return xp.logaddexp(0.0, top + sums - xp.sum(xp.where(right, logits, 0), -1))
+
+
+def table_losses(table: Array) -> Array:
+    """Loss for each answer where the logits depend on the answer only: [s, c] → [s]."""
+    return cross_entropy(table, np.arange(table.shape[0]))
+
+
+def excluded_losses(grouped: Array, removed: Array, weights: Array) -> Array:
+    """Loss without some part of the logits, for many parts at once.
+
+    grouped: [s, pairs of s, c] logits; removed: [s, c, parts]; weights: [s, pairs of s]
+    (1 for the pairs that count). Returns the weighted mean losses of L - removed,
+    [parts]; NaN where no pair counts.
+
+    With M the mean of the logits over equal answers, exp(L - P) is exp(L - M) times
+    exp(M - P), and the second factor is the same for all pairs of an answer. So the sum
+    over classes is one matrix product for each answer, and no [s, pairs, c, parts]
+    array exists. Both factors are taken relative to their own largest wrong class and
+    the right class stays outside, so that in float32 a loss of 1e-12 is as accurate as
+    one of 10 (a few 1e-5 relative).
+
+    Extremes, in float32 (float64): a wrong class is lost whose L - M, or whose M - P,
+    lies more than 126 (1027) nats below that of the largest, or if both together come
+    to 165 (1346). Where every class is lost, their sum counts as the smallest normal
+    number, and the loss is too large. It is never NaN unless a logit is not finite.
+    """
+    xp = grouped.__array_namespace__()
+    n = grouped.shape[0]
+    info = np.finfo(grouped.dtype)
+    # Lifts both factors, so that their product has the whole range of exponents.
+    lift = float(np.floor(0.45 * np.log(float(info.max))))
+    right = np.eye(n, dtype=bool)
+    mean = xp.mean(grouped, axis=1)
+
+    apart = grouped - mean[:, None]
+    wrong = xp.where(right[:, None], -np.inf, apart)
+    top = xp.max(wrong, axis=2, keepdims=True)
+    factors = xp.exp(wrong - top + lift)
+    gain = mean[..., None] - removed
+    gain = gain - _right_class(gain)[:, None]
+    # Of the right class too: the other factor is 0 there, and this must not be inf.
+    gain = xp.where(right[..., None], -np.inf, gain)
+    best = xp.max(gain, axis=1, keepdims=True)
+    others = xp.exp(gain - best + lift)
+
+    sums = xp.maximum(factors @ others, float(info.tiny))
+    margin = top - _right_class(apart.swapaxes(1, 2))[..., None]
+    excess = (margin + best) + (xp.log(sums) - 2 * lift)
+    losses = xp.logaddexp(0.0, excess)
+    weights = weights.astype(grouped.dtype)
+    total = xp.sum(weights)
+    sums = xp.sum(losses * weights[..., None], axis=(0, 1))
+    return xp.where(total > 0, sums / xp.where(total > 0, total, 1), np.nan)
+
+
+def _right_class(x: Array) -> Array:
+    """Entries [s, s, ...] of [s, c, ...]: [s, ...]."""
+    index = np.arange(x.shape[0])
+    return x[index, index]

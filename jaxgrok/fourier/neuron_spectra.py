@@ -1,0 +1,96 @@
+"""Neurons as functions of the pair (a, b): their frequencies and clusters.
+
+Owns what a neuron's 2-D Fourier components say: its best frequency, how much of its
+variance that explains, which cluster it is in, and what is left of it there. Knows no
+logits. Everything takes neurons [n, n, mlp], or their components of that shape.
+
+    >>> spectrum = spectrum_of(components(neurons))
+    >>> clusters(spectrum)                        # {14: (3, 8, ...), ...}
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgrok.fourier.basis import (
+    Array,
+    by_frequency,
+    frequencies,
+    inverse_2d,
+    transform_2d,
+)
+
+CLUSTER_SHARE = 0.85
+"""A neuron is in its frequency's cluster from this share of variance on."""
+ALWAYS = 0.99
+"""A neuron always fires if it does on this share of the pairs."""
+
+
+class Spectrum(NamedTuple):
+    """Best frequency of each neuron, and its share of the neuron's variance; [mlp]."""
+
+    frequency: np.ndarray
+    """The k that explains most, 1 … n//2; 0 for a neuron that never changes."""
+    explained: np.ndarray
+    """Share by the terms {1, cos k, sin k} × {1, cos k, sin k} without the constant."""
+    linear: np.ndarray
+    """The part of it by terms of a alone and of b alone."""
+    quadratic: np.ndarray
+    """The part of it by products of both."""
+
+
+def components(neurons: Array) -> Array:
+    """2-D components of the centred neurons: [n, n, mlp]."""
+    xp = neurons.__array_namespace__()
+    return transform_2d(neurons - xp.mean(neurons, axis=(0, 1), keepdims=True))
+
+
+def spectrum_of(components: np.ndarray) -> Spectrum:
+    """Best frequencies after the post's "explained by k", from components [n, n, mlp].
+
+    A neuron whose variance is only rounding (1e-24 of the largest) never changes.
+    """
+    n = components.shape[0]
+    energy = components**2
+    linear = by_frequency(energy[0] + energy[:, 0], n)
+    blocks = by_frequency(by_frequency(energy, n, 0), n, 1)
+    quadratic = np.einsum("kki->ki", blocks)
+    total = energy.sum((0, 1))
+    changes = total > 1e-24 * max(total.max(initial=0), np.finfo(float).tiny)
+    best = (linear + quadratic).argmax(0)
+    shares = [
+        np.where(changes, part[best, np.arange(len(best))], 0)
+        / np.where(changes, total, 1)
+        for part in (linear, quadratic)
+    ]
+    return Spectrum(np.where(changes, best + 1, 0), shares[0] + shares[1], *shares)
+
+
+def clusters(spectrum: Spectrum) -> dict[int, tuple[int, ...]]:
+    """Frequency → its neurons with a share of CLUSTER_SHARE or more, both ascending."""
+    members: dict[int, tuple[int, ...]] = {}
+    inside = (spectrum.explained >= CLUSTER_SHARE) & (spectrum.frequency > 0)
+    for k in np.unique(spectrum.frequency[inside]):
+        chosen = np.flatnonzero(inside & (spectrum.frequency == k))
+        members[int(k)] = tuple(map(int, chosen))
+    return members
+
+
+def always_firing(neurons: np.ndarray) -> tuple[int, ...]:
+    """The neurons above 0 on a share ALWAYS of the pairs: the post's last cluster.
+
+    A ReLU that always fires is the identity: such a neuron is linear in what it reads.
+    """
+    share = (neurons > 0).mean((0, 1))
+    return tuple(map(int, np.flatnonzero(share >= ALWAYS)))
+
+
+def single_frequency(neurons: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """Each neuron reduced to its mean and the terms of one frequency: [n, n, mlp].
+
+    frequency: [mlp], 0 for the mean alone.
+    """
+    n = neurons.shape[0]
+    k = frequencies(n)[:, None]
+    mine = (k == 0) | (k == frequency[None])
+    return inverse_2d(transform_2d(neurons) * (mine[:, None] & mine[None]))

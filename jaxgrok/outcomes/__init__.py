@@ -1,0 +1,1 @@
+"""From curves to outcomes: memorise step, grok step, phase, spikes, phase changes."""

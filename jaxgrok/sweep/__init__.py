@@ -1,0 +1,1 @@
+"""Train every cell of a grid into a run directory."""

@@ -1,0 +1,83 @@
+"""Run a grid: `python -m jaxgrok.sweep --grid sweeps/wd_vs_frac.py`.
+
+--grid FILE[:SCALE]   the grid file, and a scale of it: laptop or post
+--grid.FIELD=VALUE    override a field: --grid.modulus=59 --grid.seed="(0, 1, 2)"
+--out DIR             run directory; run again, it goes on where it was
+--dry_run             print the plan and stop
+--blocks N            blocks of lanes; by default one a device
+"""
+
+import sys
+from collections import Counter
+from typing import Any
+
+from absl import flags
+
+from jaxgrok.grid import grid_file
+from jaxgrok.host import command_line
+
+
+def main(argv: list[str]) -> int:
+    """Parse, run, and return the exit code; bad input is one line and code 2."""
+    return command_line.run(argv, __doc__, lambda argv: _run(*_parse(argv)))
+
+
+def _parse(argv: list[str]) -> tuple[flags.FlagValues, Any, str]:
+    """Parse flags, grid file and overrides; ValueError for whatever is wrong."""
+    values = flags.FlagValues()
+    flags.DEFINE_string("out", None, "run directory", flag_values=values)
+    flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
+    flags.DEFINE_integer(
+        "blocks", None, "blocks of lanes", lower_bound=1, flag_values=values
+    )
+    return values, *grid_file.parse(values, argv)
+
+
+def _run(values: flags.FlagValues, config: Any, name: str) -> int:
+    from jaxgrok.grid.resolve import resolve
+    from jaxgrok.sweep import estimate, run
+
+    if values.dry_run:
+        print(estimate.describe(resolve(config), values.blocks))
+        return 0
+    out = values.out or f"runs/{name}-{config.scale}"
+    try:
+        dataset = run.run(config, out, blocks=values.blocks)
+    except run.Interrupted as stopped:
+        print(f"{stopped}; the same command goes on", file=sys.stderr)
+        return command_line.INTERRUPTED
+    print(summary(dataset, out))
+    if config.snapshots != "none":
+        _read_circuits(out)
+    return 0
+
+
+def _read_circuits(out: str) -> None:
+    """Read the circuits of the cells whose snapshots were kept, if the task has any."""
+    from jaxgrok.analyse import circuits, induction_heads
+
+    if induction_heads.reads(out):
+        print(induction_heads.survey(out))
+        return
+    try:
+        rows = circuits.survey(out)
+    except ValueError as error:
+        print(f"no circuits: {error}")
+        return
+    found = sum(row["sparse"] for row in rows)
+    path = circuits.write_survey(rows, out)
+    print(f"{found} of {len(rows)} circuits have a sparse spectrum\n{path}")
+
+
+def summary(dataset: Any, out: str) -> str:
+    """What came out, in a few lines."""
+    phases = Counter(dataset.phase.values.ravel().tolist())
+    counts = ", ".join(f"{n} {phase or 'failed'}" for phase, n in phases.most_common())
+    return (
+        f"{dataset.phase.size} cells: {counts}\n"
+        f"{out}/cells.csv, {out}/plots/phase_diagram.png"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

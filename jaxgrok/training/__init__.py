@@ -1,0 +1,1 @@
+"""One training inside jit: its setup, examples, losses, optimisers and records."""

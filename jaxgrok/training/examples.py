@@ -1,0 +1,152 @@
+"""What a lane trains on and is tested on, from its seed: pools, samples, batches.
+
+Owns the regimes. *finite*: a training set of the cell's own, nested in n_train, in
+full or in minibatches. *online*: fresh examples every step. Everything is made inside
+jit from named streams of the lane's seed, and depends on (seed, step) alone. Knows no
+model.
+
+    >>> rows = train_set(setup, lane, order)
+    >>> examples, weights = batch(setup, lane, rows, step)
+"""
+
+import zlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgrok.tasks import Example, draw, is_pool
+from jaxgrok.training.setup import Lane, Setup
+
+
+def stream(seed: jax.Array | int, name: str) -> jax.Array:
+    """Return the key of a named stream of a seed: independent of every other name."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+
+
+def order(seed: jax.Array | int, pool_size: int) -> jax.Array:
+    """The seed's permutation of the pool, [examples]: the first n_train train."""
+    rows = jax.random.permutation(stream(seed, "split"), pool_size)
+    return rows.astype(jnp.int32)
+
+
+def train_set(setup: Setup, lane: Lane, order: jax.Array) -> Example:
+    """The cell's training set, padded to `setup.train_size` examples.
+
+    Of a pool, the first rows of the seed's permutation; of a sampled task, the first
+    draws of the seed's stream "train" (so that two may be the same). The first n_train
+    count. Online, where there is none, nothing.
+    """
+    if setup.regime == "online":
+        return Example((), ())
+    if not is_pool(setup.task):
+        return draw(setup.task, stream(lane.seed, "train"), setup.train_size)
+    tokens, labels = _pool(setup.task)
+    rows = jnp.resize(order, (setup.train_size,))
+    return Example(tokens[rows], labels[rows])
+
+
+def batch(
+    setup: Setup, lane: Lane, examples: Example, step: jax.Array
+) -> tuple[Example, jax.Array]:
+    """The examples of a step, and the weight of each in the mean loss: [examples].
+
+    A finite set is read in full or, with a batch size, in minibatches: every epoch is a
+    permutation of its own, its last batch what is left. Online, every step draws from a
+    key of its own.
+    """
+    size = setup.batch_size
+    if setup.regime == "online":
+        fresh = _online(setup, lane, step, size)
+        return fresh, jnp.full(size, 1 / size, setup.dtype)
+    if not size:
+        return examples, _mean_of(lane.n_train, setup.train_size, setup)
+    per_epoch = -(-lane.n_train // size)
+    epoch, place = step // per_epoch, step % per_epoch
+    key = jax.random.fold_in(stream(lane.seed, "batch"), epoch)
+    counts = jnp.arange(setup.train_size) < lane.n_train
+    lots = jax.random.bits(key, (setup.train_size,)) >> 1
+    shuffled = jnp.argsort(jnp.where(counts, lots, jnp.uint32(0xFFFFFFFF)))
+    padded = jnp.concatenate([shuffled, jnp.zeros(size, shuffled.dtype)])
+    rows = jax.lax.dynamic_slice(padded, (place * size,), (size,))
+    left = jnp.minimum(lane.n_train - place * size, size)
+    return jax.tree.map(lambda x: x[rows], examples), _mean_of(left, size, setup)
+
+
+def evaluation(
+    setup: Setup, lane: Lane, order: jax.Array, step: jax.Array
+) -> tuple[Example, jax.Array, jax.Array]:
+    """What an evaluation reads: examples, and which count as train and as test.
+
+    Pool, finite: every example once. Pool, online: every example, for both. Sampled,
+    finite: the training set, and `setup.test_size` draws of the stream "test", of which
+    those that are in the training set do not count. Sampled, online: the next
+    `test_size` draws of the training stream, and as many fresh ones of "test".
+    """
+    task, size = setup.task, setup.test_size
+    if is_pool(task):
+        tokens, labels = _pool(task)
+        everything = Example(tokens, labels)
+        if setup.regime == "online":
+            both = jnp.ones(task.pool_size, bool)
+            return everything, both, both
+        counts = jnp.arange(task.pool_size) < lane.n_train
+        is_train = jnp.zeros(task.pool_size, bool).at[order].set(counts)
+        return everything, is_train, ~is_train
+    key = stream(lane.seed, "test")
+    if setup.regime == "online":
+        train = _online(setup, lane, step, size)
+        counts = jnp.ones(size, bool)
+        test = draw(task, jax.random.fold_in(key, step), size)
+        fresh = jnp.ones(size, bool)
+    else:
+        train = train_set(setup, lane, order)
+        counts = jnp.arange(setup.train_size) < lane.n_train
+        test = draw(task, key, size)
+        fresh = ~_seen(test.tokens, train.tokens, counts)
+    both = jax.tree.map(lambda *x: jnp.concatenate(x), train, test)
+    is_train = jnp.concatenate([counts, jnp.zeros(size, bool)])
+    is_test = jnp.concatenate([jnp.zeros(counts.shape, bool), fresh])
+    return both, is_train, is_test
+
+
+def _pool(task: Any) -> tuple[jax.Array, jax.Array]:
+    tokens, labels = (jnp.asarray(array) for array in task.pool())
+    return tokens, labels
+
+
+def _online(setup: Setup, lane: Lane, step: jax.Array, count: int) -> Example:
+    """The first `count` examples of a step."""
+    key = jax.random.fold_in(stream(lane.seed, "batch"), step)
+    if not is_pool(setup.task):
+        return draw(setup.task, key, count)
+    tokens, labels = _pool(setup.task)
+    rows = jax.random.randint(key, (count,), 0, setup.task.pool_size)
+    return Example(tokens[rows], labels[rows])
+
+
+def _mean_of(count: jax.Array, size: int, setup: Setup) -> jax.Array:
+    """Weights [size] that make a sum the mean of the first `count`."""
+    # Cast before dividing: a quotient of int32 is float32, under x64 too.
+    counted = (jnp.arange(size) < count).astype(setup.dtype)
+    return counted / count.astype(setup.dtype)
+
+
+def _seen(test: jax.Array, train: jax.Array, counts: jax.Array) -> jax.Array:
+    """Which rows of `test` [test, pos] are in the training set: [test] bool.
+
+    By a 32-bit fingerprint: what is in it is always found, and of n_train others one
+    in 2³² / n_train is left out with them.
+    """
+    known = _fingerprints(train)
+    known = jnp.where(counts, known, known[0])
+    return jnp.isin(_fingerprints(test), known, method="sort")
+
+
+def _fingerprints(tokens: jax.Array) -> jax.Array:
+    """A number for each row of tokens [examples, pos]: [examples] uint32."""
+    key = jax.random.key(0)
+    factors = jax.random.bits(key, (1, tokens.shape[1])) | 1
+    mixed = jnp.sum((tokens.astype(jnp.uint32) + 1) * factors, 1, dtype=jnp.uint32)
+    mixed = (mixed ^ (mixed >> 16)) * jnp.uint32(0x7FEB352D)
+    return mixed ^ (mixed >> 15)
