@@ -51,20 +51,21 @@ def export(run_dir: str, cell: str, *, step: int | None = None, out: str) -> str
     from jaxgrok.circuits import transformerlens
     from jaxgrok.grid import selector
     from jaxgrok.models.transformer import Transformer
-    from jaxgrok.results import manifest, run_directory, snapshots
+    from jaxgrok.results import snapshots
+    from jaxgrok.results.manifest import read_manifest
 
     if not out.endswith(".npz"):
         raise ValueError(f"--out {out} must end in .npz")
     params = snapshots.load_params(run_dir, cell, step)
-    described = run_directory.read_manifest(Path(run_dir))
-    index = selector.one([found["axes"] for found in described["cells"]], cell)
-    task, model = manifest.network_of(described, index)
+    described = read_manifest(Path(run_dir))
+    index = selector.one([c.axes for c in described.cells], cell)
+    task, model = described.network(index)
     if not isinstance(model, Transformer) or model.unembeddings > 1:
         raise ValueError(
             f"cell {cell}: TransformerLens has no such network; it takes a transformer "
             "with one unembedding"
         )
-    seed = described["cells"][index]["lane"]["seed"]
+    seed = described.cells[index].lane["seed"]
     config = transformerlens.config_of(task, model, seed=seed)
     transformerlens.save_npz(out, params, config)
     count = sum(array.size for array in params.values())

@@ -5,9 +5,11 @@ import tempfile
 
 # Saves compiling the same tiny program in every test; no test needs a hit. Test
 # processes side by side share the folder of the one that started them.
+# JAXGROK_TEST_CACHE names a folder that outlives a run: the next run compiles less.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     CACHE = tempfile.TemporaryDirectory(prefix="jaxgrok-tests-")
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE.name
+    kept = os.environ.get("JAXGROK_TEST_CACHE")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = kept or CACHE.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "4")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -27,7 +27,8 @@ from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_atomically, write_table
 from jaxgrok.plots import circuit as portraits
 from jaxgrok.plots.files import save
-from jaxgrok.results import manifest, run_directory, snapshots
+from jaxgrok.results import run_directory, snapshots
+from jaxgrok.results.manifest import Manifest, read_manifest
 from jaxgrok.training import examples
 
 COLUMNS = (
@@ -90,17 +91,17 @@ def of_cell(
     frequencies of the last. Raises ValueError in one line where the cell has no
     snapshots, or its task no Fourier reading.
     """
-    described = run_directory.read_manifest(Path(run_dir))
-    index = selector.one([facts["axes"] for facts in described["cells"]], cell)
+    described = read_manifest(Path(run_dir))
+    index = selector.one([c.axes for c in described.cells], cell)
     task, model = _network_of(described, index)
-    facts = described["cells"][index]
-    is_train = _is_train(task, facts["lane"])
+    chosen = described.cells[index]
+    is_train = _is_train(task, chosen.lane)
     last = snapshots.steps_kept(run_dir, index)[-1]
     step = last if step is None else step
     params = snapshots.load_params(run_dir, index, step)
     network = read(task, model, params, is_train)
     found = circuit(network, key_rule=key_rule)
-    source = {"run": str(run_dir), "cell": index, "axes": facts["axes"], "step": step}
+    source = {"run": str(run_dir), "cell": index, "axes": chosen.axes, "step": step}
     if not over_training:
         return Report(source, network, found)
     steps, trajectory = snapshots.load_trajectory(run_dir, index)
@@ -138,9 +139,9 @@ def of_weights(
     )
 
 
-def _network_of(described: Mapping[str, Any], cell: int) -> tuple[Any, Any]:
+def _network_of(described: Manifest, cell: int) -> tuple[Any, Any]:
     """The (task, model) of a cell; ValueError without a Fourier reading."""
-    task, model = manifest.network_of(described, cell)
+    task, model = described.network(cell)
     reading_of(task)
     return task, model
 

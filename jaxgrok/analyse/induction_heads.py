@@ -23,7 +23,8 @@ from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_table
 from jaxgrok.plots import circuit
 from jaxgrok.plots.files import save
-from jaxgrok.results import manifest, run_directory, snapshots
+from jaxgrok.results import snapshots
+from jaxgrok.results.manifest import read_manifest
 from jaxgrok.tasks import draw
 from jaxgrok.training import examples as data
 
@@ -60,8 +61,8 @@ class Heads:
 
 def reads(run_dir: str | os.PathLike[str]) -> bool:
     """Whether the first cell's task is one that an induction circuit solves."""
-    described = run_directory.read_manifest(Path(run_dir))
-    return has_heads(manifest.network_of(described, 0)[0])
+    described = read_manifest(Path(run_dir))
+    return has_heads(described.network(0)[0])
 
 
 def of_cell(run_dir: str | os.PathLike[str], cell: Selector) -> Heads:
@@ -69,14 +70,14 @@ def of_cell(run_dir: str | os.PathLike[str], cell: Selector) -> Heads:
 
     Raises ValueError where the cell has no snapshots, or its task no induction circuit.
     """
-    described = run_directory.read_manifest(Path(run_dir))
-    index = selector.one([facts["axes"] for facts in described["cells"]], cell)
-    facts = described["cells"][index]
-    task, model = manifest.network_of(described, index)
+    described = read_manifest(Path(run_dir))
+    index = selector.one([c.axes for c in described.cells], cell)
+    chosen = described.cells[index]
+    task, model = described.network(index)
     if not has_heads(task):
         raise ValueError(f"{task} is not solved by induction: take task='repeats'")
     steps, params = snapshots.load_trajectory(run_dir, index)
-    key = data.stream(facts["lane"]["seed"], "heads")
+    key = data.stream(chosen.lane["seed"], "heads")
     examples = jax.jit(draw, static_argnums=(0, 2))(task, key, EXAMPLES)
 
     @jax.jit
@@ -85,7 +86,7 @@ def of_cell(run_dir: str | os.PathLike[str], cell: Selector) -> Heads:
 
     found = scores({name: jnp.asarray(array) for name, array in params.items()})
     arrays = {name: np.asarray(found[name]) for name in SCORES}
-    return Heads(index, facts["axes"], steps, arrays)
+    return Heads(index, chosen.axes, steps, arrays)
 
 
 def _scores(task: Any, model: Any, examples: Any, params: Any) -> Any:

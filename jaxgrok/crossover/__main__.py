@@ -62,7 +62,7 @@ def _main(argv: list[str]) -> int:
 
 
 def _search(values: flags.FlagValues, config: Any, out: str) -> int:
-    from jaxgrok.grid.sizes import sizes
+    from jaxgrok.grid.train_sizes import sizes
     from jaxgrok.sweep import run
 
     if values.sizes is not None:

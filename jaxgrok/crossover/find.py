@@ -46,7 +46,7 @@ def find(
 
 def settings_of(config: Any, known: str | Path | None) -> list[Bracket]:
     from jaxgrok.crossover import settings as brackets
-    from jaxgrok.grid.resolve import resolve
+    from jaxgrok.grid.resolver import resolve
 
     return brackets.of_grid(resolve(config), known)
 
@@ -78,9 +78,10 @@ def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
     """The crossovers that the trainings of a run directory tell; trains nothing."""
     from jaxgrok.crossover import settings as brackets
     from jaxgrok.results import run_directory
+    from jaxgrok.results.manifest import read_manifest
 
-    cells = run_directory.read_manifest(Path(run_dir))["cells"]
-    tested = [cell for cell in cells if cell.get("tested", True)]
+    cells = read_manifest(Path(run_dir)).cells
+    tested = [cell for cell in cells if cell.tested]
     if not tested:
         raise ValueError(f"{run_dir} holds no training with test examples")
     settings = brackets.of_cells(tested)
@@ -102,7 +103,7 @@ def of_one_size(config: Any) -> Any:
     """
     from jaxgrok import tasks
     from jaxgrok.grid import setups
-    from jaxgrok.grid.resolve import resolve
+    from jaxgrok.grid.resolver import resolve
 
     grid = resolve(config)
     if any(group.setup.regime == "online" for group in grid.groups):

@@ -16,9 +16,9 @@ from jaxgrok.crossover.search import Bracket, Search, Trial
 from jaxgrok.crossover.threshold_fit import Training
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Cell, Grid, Group
-from jaxgrok.grid.presets import POST
 from jaxgrok.grid.setups import Program
 from jaxgrok.results import run_directory
+from jaxgrok.results.manifest import read_manifest
 
 NOT_A_SETTING = ("seed", "n_train", "train_fraction")
 
@@ -33,9 +33,8 @@ def of_grid(grid: Grid, known: str | Path | None = None) -> list[Bracket]:
             raise ValueError(
                 f"n_train={cell.lane['n_train']} leaves no pairs to test on; take less"
             )
-    cells = [dataclasses.asdict(cell) for cell in grid.cells]
-    brackets = of_cells(cells)
-    trials = {trial_of(cell) for cell in cells}
+    brackets = of_cells(grid.cells)
+    trials = {trial_of(cell) for cell in grid.cells}
     for trial in missing(brackets, trials):
         raise ValueError(
             f"{named(trial.bracket)} has no n_train={trial.size} with seed="
@@ -52,11 +51,11 @@ def of_grid(grid: Grid, known: str | Path | None = None) -> list[Bracket]:
     ]
 
 
-def of_cells(cells: Iterable[Mapping[str, Any]]) -> list[Bracket]:
+def of_cells(cells: Iterable[Cell]) -> list[Bracket]:
     """The brackets of a manifest's cells."""
     members: dict[Any, list[Mapping[str, Any]]] = {}
     for cell in cells:
-        members.setdefault(setting(cell), []).append(cell["lane"])
+        members.setdefault(setting(cell), []).append(cell.lane)
     found = []
     for name, lanes in members.items():
         sizes, seeds = ({lane[key] for lane in lanes} for key in ("n_train", "seed"))
@@ -83,14 +82,14 @@ def missing(brackets: Iterable[Bracket], trials: set[Trial]) -> Iterator[Trial]:
                 yield trial
 
 
-def setting(cell: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+def setting(cell: Cell) -> tuple[tuple[str, Any], ...]:
     """What a cell of a manifest shares with the others of its bracket."""
-    axes = cell["axes"].items()
+    axes = cell.axes.items()
     return tuple((name, value) for name, value in axes if name not in NOT_A_SETTING)
 
 
-def trial_of(cell: Mapping[str, Any]) -> Trial:
-    return Trial(setting(cell), cell["lane"]["n_train"], cell["lane"]["seed"])
+def trial_of(cell: Cell) -> Trial:
+    return Trial(setting(cell), cell.lane["n_train"], cell.lane["seed"])
 
 
 def tell(search: Search, trial: Trial, row: Mapping[str, Any]) -> None:
@@ -110,25 +109,24 @@ def _learn(grid: Grid, known: Path) -> dict[Any, list[Training]]:
     not. A shorter budget that was spent tells as much as that many steps of ours.
     """
 
-    def settled(config: Mapping[str, Any], cell: Mapping[str, Any]) -> str:
-        program = Program(POST | dict(config), dict(cell.get("static", {})))
+    def settled(config: Mapping[str, Any], cell: Cell) -> str:
+        program = Program(dict(config), cell.static)
         free = {"n_train", "seed", "steps", "train_size", "stop", "steps_past_grok"}
-        found = program.decisive | dict(cell["lane"])
+        found = program.decisive | cell.lane
         return repr(sorted((k, v) for k, v in found.items() if k not in free))
 
     names: dict[str, dict[Any, int]] = {}
-    for one in grid.cells:
-        cell = dataclasses.asdict(one)
+    for cell in grid.cells:
         same = names.setdefault(settled(grid.config, cell), {})
-        same[setting(cell)] = one.lane["steps"]
-    manifest = run_directory.read_manifest(known)
+        same[setting(cell)] = cell.lane["steps"]
+    manifest = read_manifest(known)
     learned: dict[Any, list[Training]] = {}
     for row in run_directory.cells(known):
-        cell = manifest["cells"][row["cell"]]
-        if row["status"] == "failed" or not cell.get("tested", True):
+        cell = manifest.cells[row["cell"]]
+        if row["status"] == "failed" or not cell.tested:
             continue
-        grok_step, lane = row["grok_step"], cell["lane"]
-        for name, steps in names.get(settled(manifest["config"], cell), {}).items():
+        grok_step, lane = row["grok_step"], cell.lane
+        for name, steps in names.get(settled(manifest.config, cell), {}).items():
             generalised = grok_step is not None and grok_step <= steps
             late = grok_step is not None or row["status"] == "diverged"
             seen = 1.0 if late else min(row["steps"] / steps, 1.0)
@@ -144,7 +142,7 @@ class Trials:
 
     def __init__(self, search: Search, grid: Grid, pace: Pace) -> None:
         self._search = search
-        self._cells = {trial_of(dataclasses.asdict(cell)): cell for cell in grid.cells}
+        self._cells = {trial_of(cell): cell for cell in grid.cells}
         self._trials = {cell.id: trial for trial, cell in self._cells.items()}
 
     def known(self, rows: Iterable[Mapping[str, Any]]) -> set[str]:

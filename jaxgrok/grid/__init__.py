@@ -13,16 +13,16 @@ __all__ = ["Cell", "Grid", "Group", "base", "resolve", "sizes"]
 if TYPE_CHECKING:
     from jaxgrok.grid.cells import Cell, Grid, Group
     from jaxgrok.grid.presets import base
-    from jaxgrok.grid.resolve import resolve
-    from jaxgrok.grid.sizes import sizes
+    from jaxgrok.grid.resolver import resolve
+    from jaxgrok.grid.train_sizes import sizes
 
 _HOME = {
     "Cell": "jaxgrok.grid.cells",
     "Grid": "jaxgrok.grid.cells",
     "Group": "jaxgrok.grid.cells",
     "base": "jaxgrok.grid.presets",
-    "resolve": "jaxgrok.grid.resolve",
-    "sizes": "jaxgrok.grid.sizes",
+    "resolve": "jaxgrok.grid.resolver",
+    "sizes": "jaxgrok.grid.train_sizes",
 }
 
 

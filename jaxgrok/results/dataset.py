@@ -4,12 +4,14 @@ Owns the names and dimensions of what `jaxgrok.load` returns. Reads no files.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
+from jaxgrok.grid.cells import Cell
+from jaxgrok.results.manifest import Manifest
 from jaxgrok.results.rows import TABLE, Result, component_table, table
 from jaxgrok.training.records import COMPONENT_CURVES, CURVES
 
@@ -22,7 +24,7 @@ class Rows(NamedTuple):
 
 
 def assemble(
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     results: Mapping[str, Result],
     rows: Rows | None = None,
 ) -> xr.Dataset:
@@ -38,24 +40,22 @@ def assemble(
         made = table(manifest, results), component_table(manifest, results)
         rows = Rows(*made)
     of_cell = {row["id"]: row for row in rows.cells if row["id"] in results}
-    cells = manifest["cells"]
-    if manifest["dims"]:
-        dims, shape = zip(
-            *((n, len(v)) for n, v in manifest["dims"].items()), strict=True
-        )
-        coords: dict[str, Any] = dict(manifest["dims"])
+    cells = manifest.cells
+    if manifest.dims:
+        dims, shape = zip(*((n, len(v)) for n, v in manifest.dims.items()), strict=True)
+        coords: dict[str, Any] = dict(manifest.dims)
     else:
         dims, shape = ("cell",), (len(cells),)
         coords = {"cell": np.arange(len(cells))}
-        for name in manifest["axes"]:
-            coords[name] = ("cell", [cell["axes"][name] for cell in cells])
-    variables: dict[str, Any] = {"id": (dims, _grid([c["id"] for c in cells], shape))}
+        for name in manifest.axes:
+            coords[name] = ("cell", [cell.axes[name] for cell in cells])
+    variables: dict[str, Any] = {"id": (dims, _grid([c.id for c in cells], shape))}
     for name in TABLE:
         text = name in ("status", "phase", "cause")
         default: Any = "" if text else np.nan
-        column = [of_cell.get(c["id"], {}).get(name, default) for c in cells]
+        column = [of_cell.get(c.id, {}).get(name, default) for c in cells]
         if name == "n_train":
-            column = [c["lane"]["n_train"] for c in cells]
+            column = [c.lane["n_train"] for c in cells]
         column = [np.nan if value is None else value for value in column]
         final = f"final_{name}" if name in CURVES else name
         if final not in coords:
@@ -67,23 +67,23 @@ def assemble(
         last = ("component",)
         variables[name] = ((*dims, *last), array.reshape(*shape, *array.shape[1:]))
     attrs = {
-        "title": manifest["title"],
-        "steps": max(cell["lane"]["steps"] for cell in cells),
-        "config": json.dumps(manifest["config"]),
-        "thresholds": json.dumps(manifest["thresholds"]),
+        "title": manifest.title,
+        "steps": max(cell.lane["steps"] for cell in cells),
+        "config": json.dumps(manifest.config),
+        "thresholds": json.dumps(vars(manifest.thresholds)),
     }
     return xr.Dataset(variables, coords | axes, attrs)
 
 
 def _curves(
-    cells: list[dict[str, Any]], results: Mapping[str, Result]
+    cells: Sequence[Cell], results: Mapping[str, Result]
 ) -> tuple[dict[str, tuple[np.ndarray, tuple[str, ...]]], dict[str, Any]]:
     """Stack records to {name: ([cells, evals(, …)], its last dims)}; coordinates.
 
     NaN past a cell's end, and where a cell lacks a column. A column `name/part` is the
     component or frequency `part` of the curve `name`.
     """
-    present = [results[c["id"]] for c in cells if c["id"] in results]
+    present = [results[c.id] for c in cells if c.id in results]
     present = [result for result in present if len(result.records)]
     if not present:
         return {}, {"step": np.array([], int)}
@@ -92,7 +92,7 @@ def _curves(
     longest = max(present, key=lambda result: len(result.records))
     shape = (len(cells), len(longest.records), len(columns))
     stacked = np.full(shape, np.nan, longest.records.dtype)
-    order = {cell["id"]: i for i, cell in enumerate(cells)}
+    order = {cell.id: i for i, cell in enumerate(cells)}
     for result in present:
         where = [place[name] for name in result.columns]
         stacked[order[result.cell], : len(result.records), where] = result.records.T
@@ -118,13 +118,13 @@ def _curves(
 
 
 def _of_components(
-    manifest: Mapping[str, Any], rows: list[dict[str, Any]], axes: Mapping[str, Any]
+    manifest: Manifest, rows: list[dict[str, Any]], axes: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
     """What components.csv says beyond final values: {name: [cells, components]}."""
     if "component" not in axes:
         return {}
     names = ("memorise_step", "grok_step", "change_step", "change_width", "non_convex")
-    shape = len(manifest["cells"]), len(axes["component"])
+    shape = len(manifest.cells), len(axes["component"])
     found = {f"component_{name}": np.full(shape, np.nan) for name in names}
     for row in rows:
         at = row["cell"], axes["component"].index(row["component"])

@@ -11,6 +11,7 @@ ten-thousandth cell costs what the first one did.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jaxgrok.results.manifest import Manifest
 from jaxgrok.results.rows import Result, component_rows, row_of
 from jaxgrok.results.run_directory import RunDirectory
 
@@ -27,11 +28,11 @@ class Ledger:
     def __init__(
         self,
         directory: RunDirectory,
-        manifest: Mapping[str, Any],
+        manifest: Manifest,
         there: Mapping[str, Result],
     ) -> None:
         self._directory, self._manifest = directory, manifest
-        self._index = {cell["id"]: i for i, cell in enumerate(manifest["cells"])}
+        self._index = {cell.id: i for i, cell in enumerate(manifest.cells)}
         self._rows: dict[int, dict[str, Any]] = {}
         self._components: dict[int, list[dict[str, Any]]] = {}
         self._standing: set[str] = set()

@@ -1,115 +1,148 @@
-"""What a run directory says of itself, and whether a grid may go on in it.
+"""What a run directory says of itself: manifest.json as a typed record.
 
-Owns the manifest's contents and the rules of extending: every old cell must be in the
-new grid, and what changes bits must not change. Owns no file format.
-
-    >>> manifest = describe(grid)
-    >>> results = adopt(directory, manifest)
+>>> manifest = describe(resolve(config))
+>>> manifest.cells[0].axes
+{'weight_decay': 0.1, 'train_fraction': 0.3, 'seed': 0}
 """
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxgrok.grid.cells import Grid
-from jaxgrok.grid.presets import POST
+from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.setups import build
 from jaxgrok.host import machine
-from jaxgrok.results.rows import OVER, Result
-from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.outcomes.outcomes import Thresholds
 
 
-def describe(grid: Grid) -> dict[str, Any]:
-    """What the run directory says of itself."""
-    setup = grid.groups[0].setup
-    return {
-        "title": grid.title,
-        "config": grid.config,
-        "axes": list(grid.axes),
-        "dims": {name: list(values) for name, values in grid.dims.items()},
-        "thresholds": dataclasses.asdict(setup.thresholds),
-        "bits": machine.bits() | {"block_width": grid.groups[0].block_width},
-        "precision": sorted({group.setup.precision for group in grid.groups}),
-        "versions": machine.versions(),
-        "commit": machine.commit(),
-        "groups": [
-            {
-                "train_size": group.setup.train_size,
-                "block_width": group.block_width,
-                "cells": [cell.id for cell in group.cells],
-            }
-            for group in grid.groups
-        ],
-        "cells": [dict(vars(cell)) for cell in grid.cells],
-    }
+@dataclasses.dataclass(frozen=True)
+class GroupInfo:
+    """Cells that were trained by one compiled program, by their ids."""
+
+    train_size: int
+    block_width: int
+    cells: tuple[str, ...]
 
 
-def network_of(manifest: Mapping[str, Any], cell: int) -> tuple[Any, Any]:
-    """The (task, model) that a cell of a run directory is made of."""
-    # A directory of an earlier version lacks the fields that came since.
-    static = manifest["cells"][cell].get("static", {})
-    return build(POST | manifest["config"] | static)
+@dataclasses.dataclass(frozen=True)
+class Usage:
+    """Lane-steps computed for a cell, and in all (idle lanes included)."""
+
+    busy: int = 0
+    executed: int = 0
 
 
-def adopt(directory: RunDirectory, manifest: dict[str, Any]) -> dict[str, Result]:
-    """Results the directory has of this grid's cells; refuse what does not fit.
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """A resolved grid and the circumstances of its training.
 
-    Failed ones are among them, and are as good as none.
+    Attributes:
+        title: the task in a few words.
+        config: every field of the config.
+        axes: names of the axes, in order.
+        dims: values of each axis of a product grid; empty for any other grid.
+        thresholds: what counts as fitted.
+        bits: what changes a result in its last bits.
+        precision: matmul precisions of the groups.
+        versions: Python and packages.
+        commit: git commit of the package; "" when installed.
+        groups: cells by compiled program.
+        cells: all cells, in the order of cells.csv.
+        usage: lane-steps made so far.
     """
-    old = directory.manifest()
-    if old is None:
-        return {}
-    by_id = {cell["id"]: cell for cell in manifest["cells"]}
-    by_kin: dict[str, list[dict[str, Any]]] = {}
-    for cell in manifest["cells"]:
-        by_kin.setdefault(cell["kin"], []).append(cell)
-    stored = directory.results()
-    results = {name: result for name, result in stored.items() if name in by_id}
-    longer = []
-    for cell in old["cells"]:
-        if cell["id"] in by_id:
-            continue
-        budget = cell["lane"]["steps"]
-        heirs = [c for c in by_kin.get(cell["kin"], []) if c["lane"]["steps"] > budget]
-        if not heirs:
-            raise ValueError(_difference(directory.path, old, manifest, cell))
-        result = stored.get(cell["id"])
-        if not result or result.status not in OVER:
-            continue
-        if int(result.curve("step")[-1]) < budget:
-            # Ended by its own rule: a longer budget would have changed nothing.
-            longer += [dataclasses.replace(result, cell=c["id"]) for c in heirs]
-    finished = {name for name, r in results.items() if r.status != "failed"}
-    pending = by_id.keys() - finished - {result.cell for result in longer}
-    was = {"arithmetic": 1} | old["bits"]  # an earlier version did not record it
-    for name, value in was.items():
-        if pending and manifest["bits"].get(name) != value:
-            raise ValueError(
-                f"out={directory.path} was computed with {name}={value}, here it is "
-                f"{manifest['bits'].get(name)}: results would differ in their last "
-                "bits; use the same, or another --out"
+
+    title: str
+    config: dict[str, Any]
+    axes: tuple[str, ...]
+    dims: dict[str, Any]
+    thresholds: Thresholds
+    bits: dict[str, Any]
+    precision: tuple[str, ...]
+    versions: dict[str, str]
+    commit: str
+    groups: tuple[GroupInfo, ...]
+    cells: tuple[Cell, ...]
+    usage: Usage = Usage()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the contents of manifest.json."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return fields | {
+            "thresholds": vars(self.thresholds),
+            "groups": [vars(group) for group in self.groups],
+            "cells": [vars(cell) for cell in self.cells],
+            "usage": vars(self.usage),
+        }
+
+    @classmethod
+    def from_json(cls, entries: dict[str, Any]) -> "Manifest":
+        """Make a manifest of the contents of manifest.json.
+
+        Raises KeyError or TypeError where an entry is missing or unknown.
+        """
+        entries = dict(entries)
+        groups = [GroupInfo(**group) for group in entries.pop("groups")]
+        return cls(
+            axes=tuple(entries.pop("axes")),
+            thresholds=Thresholds(**entries.pop("thresholds")),
+            precision=tuple(entries.pop("precision")),
+            groups=tuple(groups),
+            cells=tuple(Cell(**cell) for cell in entries.pop("cells")),
+            usage=Usage(**entries.pop("usage")),
+            **entries,
+        )
+
+    def network(self, cell_index: int) -> tuple[Any, Any]:
+        """Return the (task, model) of a cell."""
+        return build(self.config | self.cells[cell_index].static)
+
+
+def describe(grid: Grid) -> Manifest:
+    """Return the manifest of a grid that is trained on this machine."""
+    block_width = grid.groups[0].block_width
+    return Manifest(
+        title=grid.title,
+        config=grid.config,
+        axes=grid.axes,
+        dims=grid.dims,
+        thresholds=grid.groups[0].setup.thresholds,
+        bits=machine.bits() | {"block_width": block_width},
+        precision=tuple(sorted({group.setup.precision for group in grid.groups})),
+        versions=machine.versions(),
+        commit=machine.commit(),
+        groups=tuple(
+            GroupInfo(
+                train_size=group.setup.train_size,
+                block_width=group.block_width,
+                cells=tuple(cell.id for cell in group.cells),
             )
-    if not pending:  # what was computed stays as it was computed
-        manifest |= {key: old[key] for key in ("bits", "versions", "commit")}
-    if longer:
-        directory.write_results(longer)
-    return results | {result.cell: result for result in longer}
-
-
-def _difference(
-    path: Path, old: dict[str, Any], new: dict[str, Any], cell: dict[str, Any]
-) -> str:
-    """Why a directory's cell is not part of this grid."""
-    new = json.loads(json.dumps(new))  # tuples as lists, as the old one was read
-    changed = [
-        f"{name} is {was!r} there and {new['config'].get(name)!r} here"
-        for name, was in old["config"].items()
-        if new["config"].get(name) != was and name != "scale"
-    ]
-    return (
-        f"out={path} holds another sweep: {'; '.join(changed[:3]) or 'other cells'} "
-        f"(its cell {cell['axes']} is not in this grid); use another --out, or a grid "
-        "that contains all of its cells"
+            for group in grid.groups
+        ),
+        cells=grid.cells,
     )
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Return the manifest of a run directory.
+
+    Raises FileNotFoundError where there is none, ValueError for one that cannot be
+    read.
+    """
+    file = path / "manifest.json"
+    if not file.exists():
+        raise FileNotFoundError(
+            f"{path} is not a run directory: it has no manifest.json"
+        )
+    try:
+        entries = json.loads(file.read_text())
+    except ValueError as error:
+        raise ValueError(
+            f"{file} is not JSON ({error}); choose another folder"
+        ) from None
+    try:
+        return Manifest.from_json(entries)
+    except (TypeError, KeyError):
+        raise ValueError(
+            f"{file} is not that of a sweep; choose another folder"
+        ) from None

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxgrok.grid.cells import Cell
 from jaxgrok.outcomes.outcomes import Outcome, Thresholds, outcome, spikes
 from jaxgrok.outcomes.phase_changes import phase_change
+from jaxgrok.results.manifest import Manifest
 from jaxgrok.training.records import COMPONENT_CURVES, CURVES
 
 TABLE = (
@@ -78,37 +80,35 @@ class Result:
         return [c.removeprefix(lead) for c in self.columns if c.startswith(lead)]
 
 
-def table(
-    manifest: Mapping[str, Any], results: Mapping[str, Result]
-) -> list[dict[str, Any]]:
+def table(manifest: Manifest, results: Mapping[str, Result]) -> list[dict[str, Any]]:
     """Rows of cells.csv, in cell order, for the cells that have a result."""
     return [
-        row_of(manifest, index, results[cell["id"]])
-        for index, cell in enumerate(manifest["cells"])
-        if cell["id"] in results
+        row_of(manifest, index, results[cell.id])
+        for index, cell in enumerate(manifest.cells)
+        if cell.id in results
     ]
 
 
 def component_table(
-    manifest: Mapping[str, Any], results: Mapping[str, Result]
+    manifest: Manifest, results: Mapping[str, Result]
 ) -> list[dict[str, Any]]:
     """Rows of components.csv: one for each component of each cell that has several."""
     return [
         row
-        for index, cell in enumerate(manifest["cells"])
-        if cell["id"] in results
-        for row in component_rows(manifest, index, results[cell["id"]])
+        for index, cell in enumerate(manifest.cells)
+        if cell.id in results
+        for row in component_rows(manifest, index, results[cell.id])
     ]
 
 
-def row_of(manifest: Mapping[str, Any], index: int, result: Result) -> dict[str, Any]:
+def row_of(manifest: Manifest, index: int, result: Result) -> dict[str, Any]:
     """The row of a cell in cells.csv, from its index and its result."""
-    cell = manifest["cells"][index]
-    found = _outcome(manifest, cell, result, Thresholds(**manifest["thresholds"]))
-    row = {"cell": index, "id": cell["id"], "axes": cell["axes"], **cell["axes"]}
+    cell = manifest.cells[index]
+    found = _outcome(manifest, cell, result, manifest.thresholds)
+    row = {"cell": index, "id": cell.id, "axes": cell.axes, **cell.axes}
     row |= dict.fromkeys(TABLE)
     row |= {
-        "n_train": cell["lane"]["n_train"],
+        "n_train": cell.lane["n_train"],
         "status": result.status,
         "phase": found.phase,
         "memorise_step": found.memorise_step,
@@ -127,12 +127,12 @@ def row_of(manifest: Mapping[str, Any], index: int, result: Result) -> dict[str,
 
 
 def component_rows(
-    manifest: Mapping[str, Any], index: int, result: Result
+    manifest: Manifest, index: int, result: Result
 ) -> list[dict[str, Any]]:
     """The rows of a cell in components.csv; the phase change is the component's own."""
     if not len(result.records):
         return []
-    cell, rows = manifest["cells"][index], []
+    cell, rows = manifest.cells[index], []
     for component in result.components:
         curves = {
             name: result.curve(f"component_{name}/{component}") for name in CURVES[:4]
@@ -142,10 +142,10 @@ def component_rows(
             curves,
             has_test=True,
             diverged=result.status == "diverged",
-            eval_every=manifest["config"]["eval_every"],
-            thresholds=Thresholds(**manifest["thresholds"]),
+            eval_every=manifest.config["eval_every"],
+            thresholds=manifest.thresholds,
         )
-        row = {"cell": index, "id": cell["id"], **cell["axes"]}
+        row = {"cell": index, "id": cell.id, **cell.axes}
         row |= {"component": component}
         row |= {
             "memorise_step": found.memorise_step,
@@ -170,8 +170,8 @@ def _change(steps: np.ndarray, loss: np.ndarray) -> dict[str, Any]:
 
 
 def _outcome(
-    manifest: Mapping[str, Any],
-    cell: Mapping[str, Any],
+    manifest: Manifest,
+    cell: Cell,
     result: Result,
     thresholds: Thresholds,
 ) -> Outcome:
@@ -180,11 +180,9 @@ def _outcome(
     curves = {n: result.curve(n) for n in ("step", "train_accuracy", "test_accuracy")}
     found = outcome(
         curves,
-        has_test=cell["tested"]
-        if "tested" in cell  # an earlier version counted the pool
-        else cell["lane"]["n_train"] < manifest["pool_size"],
+        has_test=cell.tested,
         diverged=result.status == "diverged",
-        eval_every=manifest["config"]["eval_every"],
+        eval_every=manifest.config["eval_every"],
         thresholds=thresholds,
     )
     if result.status == "stopped" and found.grok_step is None:

@@ -24,6 +24,7 @@ import xarray as xr
 from jaxgrok.host.atomic_files import write_atomically, write_table
 from jaxgrok.results import dataset
 from jaxgrok.results.dataset import Rows
+from jaxgrok.results.manifest import Manifest, read_manifest
 from jaxgrok.results.rows import COMPONENT_TABLE, TABLE, Result, table
 from jaxgrok.results.shards import FACTS, read_results
 
@@ -74,14 +75,16 @@ class RunDirectory:
         assert self._lock is not None
         self._lock.close()
 
-    def manifest(self) -> dict[str, Any] | None:
+    def manifest(self) -> Manifest | None:
         """What the directory says of itself, or None if it is new."""
         new = not (self.path / "manifest.json").exists()
         return None if new else read_manifest(self.path)
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest: a line an entry, and a line an item of its lists."""
-        entries = [f'"{name}": {_lines(value)}' for name, value in manifest.items()]
+        entries = [
+            f'"{name}": {_lines(value)}' for name, value in manifest.to_json().items()
+        ]
         text = "{\n " + ",\n ".join(entries) + "\n}\n"
         write_atomically(self.path / "manifest.json", text.encode())
 
@@ -120,7 +123,7 @@ class RunDirectory:
 
     def write_tables(
         self,
-        manifest: Mapping[str, Any],
+        manifest: Manifest,
         rows: Iterable[Mapping[str, Any]],
         component_rows: Sequence[Mapping[str, Any]] = (),
     ) -> None:
@@ -128,7 +131,7 @@ class RunDirectory:
 
         The rows are those of `tables.table` and `tables.component_table`.
         """
-        axes = manifest["axes"]
+        axes = manifest.axes
         names = ["cell", *axes, *(name for name in TABLE if name not in axes)]
         write_table(self.path / "cells.csv", names, rows)
         if component_rows:
@@ -164,24 +167,6 @@ class RunDirectory:
     def drop_resume(self) -> None:
         """Remove the resume state: every cell is finished."""
         shutil.rmtree(self.path / "resume", ignore_errors=True)
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """Return what a run directory says of itself; FileNotFoundError if it is none."""
-    file = path / "manifest.json"
-    if not file.exists():
-        raise FileNotFoundError(
-            f"{path} is not a run directory: it has no manifest.json"
-        )
-    try:
-        manifest = json.loads(file.read_text())
-    except ValueError as error:
-        raise ValueError(
-            f"{file} is not JSON ({error}); choose another folder"
-        ) from None
-    if not isinstance(manifest, dict) or not {"cells", "bits"} <= manifest.keys():
-        raise ValueError(f"{file} is not that of a sweep; choose another folder")
-    return manifest
 
 
 def load(run_dir: str | os.PathLike[str]) -> xr.Dataset:

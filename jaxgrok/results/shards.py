@@ -33,11 +33,6 @@ def _read_shard(file: Path) -> dict[str, Result]:
     found = {}
     with open(file, "rb") as opened, np.load(opened) as shard:
         head = json.loads(str(shard["head"]))
-        if isinstance(head, dict):  # an earlier version: an array a cell
-            for cell, facts in head.items():
-                facts["columns"] = tuple(facts["columns"])
-                found[cell] = Result(cell, records=shard[cell], **facts)
-            return found
         for number, kind in enumerate(head):
             records, start = shard[f"records-{number}"], 0
             for facts in kind["cells"]:

@@ -24,7 +24,7 @@ import numpy as np
 from jaxgrok.grid import selector
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_atomically
-from jaxgrok.results import run_directory
+from jaxgrok.results.manifest import read_manifest
 
 SHARD_BYTES = 128_000_000
 """A shard is written when so much has come together: fewer are read faster."""
@@ -192,8 +192,8 @@ def kept(run_dir: Path) -> set[str]:
 
 def cells_kept(run_dir: Path) -> list[int]:
     """The cells that have snapshots, by index; ValueError where none has."""
-    cells, have = run_directory.read_manifest(run_dir)["cells"], kept(run_dir)
-    found = [index for index, cell in enumerate(cells) if cell["kin"] in have]
+    cells, have = read_manifest(run_dir).cells, kept(run_dir)
+    found = [index for index, cell in enumerate(cells) if cell.kin in have]
     if not found:
         raise ValueError(
             f"{run_dir}: no cell has snapshots; train with --grid.snapshots=all to "
@@ -204,15 +204,15 @@ def cells_kept(run_dir: Path) -> list[int]:
 
 def _snapshots(run_dir: Path, cell: Selector) -> tuple[list[int], dict[int, _Place]]:
     """Steps of a cell that were kept, ascending, and where they lie."""
-    manifest = run_directory.read_manifest(run_dir)
-    index = selector.one([c["axes"] for c in manifest["cells"]], cell)
-    facts = manifest["cells"][index]
+    manifest = read_manifest(run_dir)
+    index = selector.one([c.axes for c in manifest.cells], cell)
+    chosen = manifest.cells[index]
     found = _index(run_dir)
     # Its kin may have gone on beyond this cell's budget.
-    budget = facts["lane"]["steps"]
-    where = {s: at for s, at in found.get(facts["kin"], {}).items() if s <= budget}
+    budget = chosen.lane["steps"]
+    where = {s: at for s, at in found.get(chosen.kin, {}).items() if s <= budget}
     if not where:
-        have = [i for i, c in enumerate(manifest["cells"]) if c["kin"] in found]
+        have = [i for i, c in enumerate(manifest.cells) if c.kin in found]
         others = f"cells {', '.join(map(str, have[:8]))}{' …' if have[8:] else ''} have"
         raise ValueError(
             f"{run_dir}: cell {cell} has no snapshots; "

@@ -34,7 +34,7 @@ def _parse(argv: list[str]) -> tuple[flags.FlagValues, Any, str]:
 
 
 def _run(values: flags.FlagValues, config: Any, name: str) -> int:
-    from jaxgrok.grid.resolve import resolve
+    from jaxgrok.grid.resolver import resolve
     from jaxgrok.sweep import estimate, run
 
     if values.dry_run:

@@ -6,6 +6,7 @@ arithmetic and no file formats.
     >>> dataset = run(config, out="runs/mine")
 """
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -20,16 +21,17 @@ from jaxgrok.engine.engine import Engine, Snapshot
 from jaxgrok.engine.pace import Pace
 from jaxgrok.engine.sizing import build
 from jaxgrok.grid.cells import Grid, Group
-from jaxgrok.grid.resolve import resolve
+from jaxgrok.grid.resolver import resolve
 from jaxgrok.host.signals import asked_to_stop
 from jaxgrok.host.terminal import Console
 from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
 from jaxgrok.plots.sweep.circuit_measures import circuit_measures
-from jaxgrok.results import manifest
 from jaxgrok.results import snapshots as checkpoints
 from jaxgrok.results.dataset import Rows
+from jaxgrok.results.extension import adopt
 from jaxgrok.results.ledger import Ledger
+from jaxgrok.results.manifest import Usage, describe
 from jaxgrok.results.rows import OVER, Result
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep import estimate
@@ -101,21 +103,18 @@ class _Sweep:
     ) -> None:
         self.grid, self.directory = grid, directory
         self.blocks, self.stop = blocks, stop
-        self.manifest = manifest.describe(grid)
         self.tracks: dict[str, list[np.ndarray]] = {}
         """Records of the busy cells, one an evaluation."""
         self.cells = {cell.id: cell for cell in grid.cells}
         self.pace = Pace()
         self.queue = queue(grid, self.pace)
-        there = manifest.adopt(directory, self.manifest)
+        self.manifest, there = adopt(directory, describe(grid))
         self.ledger = Ledger(directory, self.manifest, there)
         rows = [row for row in self.ledger.rows() if row["status"] != "failed"]
         self.ledger.stand(self.queue.known(rows))
         done = len(self.ledger)
         self.console = Console(self.queue.total, done=done, quiet=quiet)
         self.announced = False
-        old = directory.manifest() or {}
-        self.manifest["usage"] = old.get("usage", {"busy": 0, "executed": 0})
         self.snapshots = checkpoints.Writer(directory.path)
         self.due = {chore: time.monotonic() + every for chore, every in PERIODS.items()}
 
@@ -207,8 +206,9 @@ class _Sweep:
 
     def _count(self, engine: Engine) -> None:
         """Keep how many of the lane-steps made were made for a cell."""
-        self.manifest["usage"]["busy"] += engine.busy
-        self.manifest["usage"]["executed"] += engine.executed
+        usage = self.manifest.usage
+        usage = Usage(usage.busy + engine.busy, usage.executed + engine.executed)
+        self.manifest = dataclasses.replace(self.manifest, usage=usage)
         self.directory.write_manifest(self.manifest)
 
     def _fill(self, engine: Engine, group: Group) -> None:

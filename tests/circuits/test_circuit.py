@@ -8,9 +8,9 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-import planted
 import pytest
 
+import planted
 from jaxgrok.circuits import circuit as circuits
 from jaxgrok.circuits import sections
 from jaxgrok.circuits.circuit import circuit

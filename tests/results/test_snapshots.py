@@ -15,6 +15,7 @@ from jaxgrok.engine import sizing
 from jaxgrok.grid.snapshot_schedule import Schedule
 from jaxgrok.results import run_directory
 from jaxgrok.results import snapshots as checkpoints
+from jaxgrok.results.manifest import read_manifest
 from jaxgrok.sweep import run
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import lane_of
@@ -152,7 +153,7 @@ def test_finished_cells_have_their_snapshots_on_disk(tmp_path, monkeypatch):
         results = list(results)
         original(self, results)
         kept = checkpoints._index(self.path)
-        by_id = {cell["id"]: cell["kin"] for cell in self.manifest()["cells"]}
+        by_id = {cell.id: cell.kin for cell in self.manifest().cells}
         seen.extend(max(kept[by_id[result.cell]]) for result in results)
 
     monkeypatch.setattr(run_directory.RunDirectory, "write_results", write_results)
@@ -180,7 +181,7 @@ def test_reading_a_cell_reads_its_arrays_alone(run_dir, monkeypatch):
         lambda head, steps: asked.append(set(steps)) or original(head, steps),
     )
     jaxgrok.load_trajectory(run_dir, 1)
-    kin = run_directory.read_manifest(run_dir)["cells"][1]["kin"]
+    kin = read_manifest(run_dir).cells[1].kin
     assert asked and all(names == {kin} for names in asked)
 
 

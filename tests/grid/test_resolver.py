@@ -20,13 +20,13 @@ from jaxgrok.fields import checks
 from jaxgrok.grid import setups
 from jaxgrok.tasks import TASKS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 GRID_FILES = sorted((ROOT / "sweeps").glob("*.py"))
 POOL = 49
 
 
-def cells(**checks):
-    return grid.resolve(tiny.config(**checks)).cells
+def cells(**fields):
+    return grid.resolve(tiny.config(**fields)).cells
 
 
 def n_train_of(fraction, pool):
@@ -34,8 +34,8 @@ def n_train_of(fraction, pool):
     return grid._n_train({"train_fraction": fraction}, task)
 
 
-def only(**checks):
-    (cell,) = cells(**checks)
+def only(**fields):
+    (cell,) = cells(**fields)
     return cell
 
 
@@ -449,12 +449,12 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"), REFUSED, ids=[str(checks) for checks, _ in REFUSED]
+    ("fields", "message"), REFUSED, ids=[str(fields) for fields, _ in REFUSED]
 )
-def test_bad_input_is_refused_in_one_line(checks, message):
+def test_bad_input_is_refused_in_one_line(fields, message):
     with pytest.raises(ValueError, match=message) as error:
         config = tiny.config()
-        for name, value in checks.items():
+        for name, value in fields.items():
             config[name] = value
         grid.resolve(config)
     assert "\n" not in str(error.value)

@@ -25,7 +25,7 @@ def manifest():
 def result(manifest, index, status="done"):
     records = np.full((5, len(COLUMNS)), index, np.float32)
     records[:, 0] = np.arange(5) * 10
-    return Result(manifest["cells"][index]["id"], status, COLUMNS, records, 2)
+    return Result(manifest.cells[index].id, status, COLUMNS, records, 2)
 
 
 def test_rows_are_in_cell_order_and_made_once(tmp_path, manifest, monkeypatch):
@@ -42,7 +42,7 @@ def test_rows_are_in_cell_order_and_made_once(tmp_path, manifest, monkeypatch):
         book = Ledger(directory, manifest, there)
         for index in (3, 0):
             row = book.add(result(manifest, index))
-            assert (row["id"], row["seed"]) == (manifest["cells"][index]["id"], index)
+            assert (row["id"], row["seed"]) == (manifest.cells[index].id, index)
             book.flush()
         assert [row["seed"] for row in book.rows()] == [0, 2, 3]
     assert made == [2, 3, 0]
@@ -66,7 +66,7 @@ def test_each_result_is_written_once(tmp_path, manifest):
 
 
 def test_what_stands_is_what_counts_as_finished(tmp_path, manifest):
-    ids = [cell["id"] for cell in manifest["cells"]]
+    ids = [cell.id for cell in manifest.cells]
     with RunDirectory(tmp_path / "a") as directory:
         there = {ids[i]: result(manifest, i, "stopped") for i in (0, 1)}
         book = Ledger(directory, manifest, there)

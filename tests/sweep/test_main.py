@@ -19,7 +19,7 @@ from jaxgrok.sweep import __main__ as sweep
 from jaxgrok.sweep import estimate
 from jaxgrok.sweep import run as runner
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 GRID = '''"""A tiny sweep."""
 from jaxgrok import grid
 
@@ -420,7 +420,7 @@ def test_the_command_itself_is_refused_in_one_line_and_exits_with_2(here):
 @pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), ([], 2)])
 def test_help_needs_no_jax(arguments, code):
     program = (
-        "import sys; from jaxgrok import sweep; "
+        "import sys; from jaxgrok.sweep import __main__ as sweep; "
         f"code = sweep.main(['sweep', *{arguments}]); "
         "assert 'jax' not in sys.modules; sys.exit(code)"
     )

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from test_runner import StopAfter, same
 
 import jaxgrok
 import tiny
@@ -15,7 +14,9 @@ from jaxgrok.crossover import __main__ as crossover
 from jaxgrok.crossover import report, search, settings
 from jaxgrok.engine.engine import Engine
 from jaxgrok.results import run_directory
+from jaxgrok.results.manifest import read_manifest
 from jaxgrok.sweep import run as runner
+from runs import StopAfter, same
 
 SIZES = tuple(range(6, 46, 3))
 FIELDS = {
@@ -75,7 +76,7 @@ def test_a_search_leaves_a_run_directory(whole):
 
 
 def test_all_sizes_share_one_padded_program(whole):
-    groups = run_directory.read_manifest(whole[0])["groups"]
+    groups = read_manifest(whole[0]).groups
     assert [group["train_size"] for group in groups] == [max(SIZES) + 1]
 
 

@@ -1,12 +1,14 @@
 """Run directories: what is written can be read, and nothing is ever half there."""
 
 import csv
+import dataclasses
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from jaxgrok.results.rows import Result
 from jaxgrok.results.run_directory import RunDirectory, load
 from jaxgrok.training.records import CURVES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MATRICES = ("W_E", "W_U")
 COLUMNS = ("step", *CURVES, *MATRICES)
 EVERY = 10
@@ -41,7 +43,7 @@ def result(cell, evals=5, status="done", cause="", tag=0.0):
     records[:, 0] = np.arange(evals) * EVERY
     for column in range(1, len(COLUMNS)):
         records[:, column] = tag + column / 100 + np.arange(evals) / 1000
-    return Result(cell["id"], status, COLUMNS, records, block_width=2, cause=cause)
+    return Result(cell.id, status, COLUMNS, records, block_width=2, cause=cause)
 
 
 def write(path, manifest, *shards):
@@ -55,7 +57,7 @@ def write(path, manifest, *shards):
 
 
 def all_results(manifest, **fields):
-    return [result(c, tag=i, **fields) for i, c in enumerate(manifest["cells"])]
+    return [result(c, tag=i, **fields) for i, c in enumerate(manifest.cells)]
 
 
 def same(one, two):
@@ -70,7 +72,8 @@ def test_results_come_back_from_several_shards(tmp_path):
     write(tmp_path / "run", manifest, results[:1], results[1:4], results[4:])
     with RunDirectory(tmp_path / "run") as directory:
         found = directory.results()
-        assert directory.manifest() == json.loads(json.dumps(manifest))
+        stored = directory.manifest()
+    assert json.dumps(stored.to_json()) == json.dumps(manifest.to_json())
     assert set(found) == {r.cell for r in results}
     assert all(same(found[r.cell], r) for r in results)
 
@@ -81,10 +84,10 @@ def test_cells_of_one_shard_may_differ_in_columns_and_length(tmp_path):
     )
     empty = Result("d", "failed", other.columns, np.empty((0, 6)), 4, "no memory")
     results = [
-        result({"id": "a"}),
+        result(SimpleNamespace(id="a")),
         other,
         empty,
-        result({"id": "b"}, evals=3, cause="why"),
+        result(SimpleNamespace(id="b"), evals=3, cause="why"),
     ]
     with RunDirectory(tmp_path) as directory:
         directory.write_results(results)
@@ -95,31 +98,14 @@ def test_cells_of_one_shard_may_differ_in_columns_and_length(tmp_path):
         assert found[want.cell].records.dtype == want.records.dtype
 
 
-def test_a_shard_of_an_earlier_version_is_read(tmp_path):
-    """It had an array for every cell."""
-    results = [result({"id": "a"}, cause="why"), result({"id": "b"}, evals=3)]
-    facts = ("status", "columns", "block_width", "cause")
-    head = json.dumps({r.cell: {f: getattr(r, f) for f in facts} for r in results})
-    with RunDirectory(tmp_path) as directory:
-        (tmp_path / "curves").mkdir()
-        np.savez_compressed(
-            tmp_path / "curves" / "1.npz",
-            head=np.array(head),
-            **{r.cell: r.records for r in results},
-        )
-        found = directory.results()
-    for want in results:
-        assert same(found[want.cell], want)
-
-
 def test_a_later_shard_wins(tmp_path):
     manifest = product()
-    cell = manifest["cells"][0]
+    cell = manifest.cells[0]
     first = result(cell, evals=3, status="failed", cause="first")
     second = result(cell, evals=4, tag=5.0)
     path = write(tmp_path, manifest, [first], [second])
     with RunDirectory(path) as directory:
-        assert same(directory.results()[cell["id"]], second)
+        assert same(directory.results()[cell.id], second)
 
 
 def test_shards_of_two_processes_of_one_moment_do_not_collide(tmp_path, monkeypatch):
@@ -144,14 +130,14 @@ def test_load_has_a_product_as_dims(tmp_path):
         "matrix": 2,
     }
     assert dataset.step.values.tolist() == [0, 10, 20, 30, 40]
-    for i, cell in enumerate(manifest["cells"]):
-        here = dataset.sel(cell["axes"])
-        assert here.id.item() == cell["id"]
+    for i, cell in enumerate(manifest.cells):
+        here = dataset.sel(cell.axes)
+        assert here.id.item() == cell.id
         column = 1 + CURVES.index("test_loss")
         expected = np.float32(i + column / 100 + np.arange(5) / 1000)
         np.testing.assert_allclose(here.test_loss, expected, rtol=1e-6)
         assert here.final_test_loss.item() == here.test_loss.values[-1]
-        assert here.n_train.item() == cell["lane"]["n_train"]
+        assert here.n_train.item() == cell.lane["n_train"]
 
 
 def test_selection_and_mean_over_seeds_as_in_the_readme(tmp_path):
@@ -175,7 +161,7 @@ def test_load_has_one_cell_dim_for_zip_and_chain(tmp_path):
     assert dataset.weight_decay.values.tolist() == [0.1, 1.0]
     assert dataset.learning_rate.values.tolist() == [1e-3, 2e-3]
     assert dataset.cell.values.tolist() == [0, 1]
-    assert dataset.id.values.tolist() == [c["id"] for c in manifest["cells"]]
+    assert dataset.id.values.tolist() == [c.id for c in manifest.cells]
 
 
 def test_n_train_is_a_dim_where_it_is_the_axis(tmp_path):
@@ -183,7 +169,7 @@ def test_n_train_is_a_dim_where_it_is_the_axis(tmp_path):
     path = write(tmp_path, manifest, all_results(manifest))
     dataset = load(path)
     assert dataset.n_train.dims == ("n_train",)
-    assert dataset.sel(n_train=20).id.item() == manifest["cells"][1]["id"]
+    assert dataset.sel(n_train=20).id.item() == manifest.cells[1].id
     with open(path / "cells.csv", newline="") as file:
         header = next(csv.reader(file))
     assert header.count("n_train") == 1
@@ -192,9 +178,9 @@ def test_n_train_is_a_dim_where_it_is_the_axis(tmp_path):
 def test_curves_are_nan_past_the_end_of_a_cell(tmp_path):
     manifest = product()
     results = all_results(manifest)
-    results[2] = result(manifest["cells"][2], evals=2)
+    results[2] = result(manifest.cells[2], evals=2)
     dataset = load(write(tmp_path, manifest, results))
-    short = dataset.sel(manifest["cells"][2]["axes"])
+    short = dataset.sel(manifest.cells[2].axes)
     for name in (*CURVES, "sum_of_squares"):
         missing = np.isnan(short[name].values).reshape(5, -1).all(axis=1)
         assert missing.tolist() == [False, False, True, True, True], name
@@ -237,10 +223,10 @@ def test_a_failed_cell_loads_without_records(tmp_path):
     results = all_results(manifest)
     for records in (np.zeros((0, len(COLUMNS))), np.zeros(0)):
         results[1] = Result(
-            manifest["cells"][1]["id"], "failed", COLUMNS, records, 2, "out of memory"
+            manifest.cells[1].id, "failed", COLUMNS, records, 2, "out of memory"
         )
         path = write(tmp_path / str(records.ndim), manifest, results)
-        here = load(path).sel(manifest["cells"][1]["axes"])
+        here = load(path).sel(manifest.cells[1].axes)
         assert (here.status.item(), here.phase.item()) == ("failed", "")
         assert here.cause.item() == "out of memory"
         assert here.steps.item() == 0
@@ -251,9 +237,9 @@ def test_a_failed_cell_loads_without_records(tmp_path):
 
 def test_a_diverged_cell_says_so(tmp_path):
     manifest = product()
-    lost = result(manifest["cells"][0], evals=2, status="diverged", cause="step 7")
+    lost = result(manifest.cells[0], evals=2, status="diverged", cause="step 7")
     dataset = load(write(tmp_path, manifest, [lost]))
-    here = dataset.sel(manifest["cells"][0]["axes"])
+    here = dataset.sel(manifest.cells[0].axes)
     assert (here.status.item(), here.phase.item()) == ("diverged", "diverged")
 
 
@@ -264,7 +250,7 @@ def test_cells_csv_is_as_the_contract_says(tmp_path):
     learnt[:, COLUMNS.index("train_accuracy")] = [0, 1, 1, 1, 1]
     learnt[:, COLUMNS.index("test_accuracy")] = [0, 0, 1, 1, 1]
     results[5] = result(
-        manifest["cells"][5], evals=2, status="diverged", cause="not finite, at step 7"
+        manifest.cells[5], evals=2, status="diverged", cause="not finite, at step 7"
     )
     path = write(tmp_path, manifest, results)
     with open(path / "cells.csv", newline="") as file:
@@ -441,7 +427,9 @@ def test_writes_are_all_or_nothing(tmp_path, monkeypatch):
         with RunDirectory(path) as directory, monkeypatch.context() as patch:
             patch.setattr(run_directory.os, call, cut)
             for attempt in (
-                lambda: directory.write_manifest(manifest | {"title": "new"}),
+                lambda: directory.write_manifest(
+                    dataclasses.replace(manifest, title="new")
+                ),
                 lambda: directory.write_results(all_results(manifest, evals=2)),
                 lambda: directory.write_tables(manifest, []),
             ):
@@ -453,9 +441,11 @@ def test_writes_are_all_or_nothing(tmp_path, monkeypatch):
 
 def test_a_sweep_killed_before_its_first_manifest_can_start_again(tmp_path):
     program = (
-        "import os, sys; from jaxgrok.results import run_directory as store\n"
+        "import os, sys; from types import SimpleNamespace\n"
+        "from jaxgrok.results import run_directory as store\n"
         "store.os.replace = lambda *_: os._exit(9)\n"
-        "with store.RunDirectory(sys.argv[1]) as d: d.write_manifest({'cells': []})"
+        "with store.RunDirectory(sys.argv[1]) as d: "
+        "d.write_manifest(SimpleNamespace(to_json=dict))"
     )
     killed = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
@@ -576,5 +566,5 @@ def test_table_leaves_out_what_has_no_result():
     results = {r.cell: r for r in all_results(manifest)[::2]}
     rows = run_directory.table(manifest, results)
     assert [row["cell"] for row in rows] == [0, 2, 4]
-    assert all(row["axes"] == manifest["cells"][row["cell"]]["axes"] for row in rows)
+    assert all(row["axes"] == manifest.cells[row["cell"]].axes for row in rows)
     assert run_directory.table(manifest, {}) == []

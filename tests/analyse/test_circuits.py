@@ -4,10 +4,10 @@ import csv
 import json
 
 import numpy as np
-import planted
 import pytest
 
 import jaxgrok
+import planted
 import tiny
 from jaxgrok import grid
 from jaxgrok.analyse import __main__ as analyse
@@ -15,7 +15,7 @@ from jaxgrok.analyse import circuits
 from jaxgrok.circuits import transformerlens
 from jaxgrok.circuits.sweep_measures import survey
 from jaxgrok.grid import setups
-from jaxgrok.results import run_directory
+from jaxgrok.results.manifest import read_manifest
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -68,7 +68,7 @@ def test_what_is_written(report, tmp_path):
 
 
 def test_weights_from_elsewhere_have_the_same_circuit(run_dir, report, tmp_path):
-    task, model = setups.build(dict(run_directory.read_manifest(run_dir)["config"]))
+    task, model = setups.build(dict(read_manifest(run_dir).config))
     params = jaxgrok.load_params(run_dir, "seed=1")
     transformerlens.save_npz(
         tmp_path / "m.npz", params, transformerlens.config_of(task, model)
@@ -112,7 +112,7 @@ def test_command_of_all_cells(run_dir, capsys):
 
 
 def test_command_of_weights(run_dir, tmp_path, capsys):
-    task, model = setups.build(dict(run_directory.read_manifest(run_dir)["config"]))
+    task, model = setups.build(dict(read_manifest(run_dir).config))
     params = jaxgrok.load_params(run_dir, 0)
     transformerlens.save_npz(
         tmp_path / "m.npz", params, transformerlens.config_of(task, model)

@@ -11,7 +11,7 @@ from jaxgrok import grid
 from jaxgrok.outcomes.phase_changes import phase_change
 from jaxgrok.plots import sweep
 from jaxgrok.results import run_directory
-from jaxgrok.results.manifest import network_of
+from jaxgrok.results.manifest import read_manifest
 from jaxgrok.results.rows import COMPONENT_TABLE, component_table
 
 pytestmark = pytest.mark.usefixtures("hurried")
@@ -75,7 +75,7 @@ def test_components_csv_has_a_row_for_each(run_dir):
     assert [(row["seed"], row["component"]) for row in rows] == [
         (seed, digit) for seed in "01" for digit in ("digit 0", "digit 1")
     ]
-    manifest = run_directory.read_manifest(run_dir)
+    manifest = read_manifest(run_dir)
     results = run_directory.read_results(run_dir)
     same = component_table(manifest, results)
     assert [float(r["test_loss"]) for r in rows] == [
@@ -162,8 +162,8 @@ def test_parts_of_a_chain_may_differ_in_static_fields(tmp_path):
     assert np.isnan(squares[:3]).all() and np.isfinite(squares[3:]).all()
     # What one part sets is no other part's, in the record neither.
     assert found.config["model"] == "transformer"
-    described = run_directory.read_manifest(tmp_path)
-    kinds = [type(network_of(described, cell)[1]).__name__ for cell in range(5)]
+    described = read_manifest(tmp_path)
+    kinds = [type(described.network(cell)[1]).__name__ for cell in range(5)]
     assert kinds == ["Transformer"] * 3 + ["MLP"] * 2
 
 

@@ -3,9 +3,9 @@
 import json
 
 import numpy as np
-import planted
 import pytest
 
+import planted
 from jaxgrok.circuits import trajectory as progress
 from jaxgrok.circuits.circuit import circuit
 from jaxgrok.circuits.network import read

@@ -11,26 +11,16 @@ from types import SimpleNamespace
 
 import jax
 import pytest
-import xarray as xr
 
 import jaxgrok
 import tiny
 from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine
+from jaxgrok.host import machine
 from jaxgrok.host.machine import ARITHMETIC
 from jaxgrok.results import run_directory
 from jaxgrok.sweep import run
-
-FIELDS = {"seed": (0, 1, 2), "weight_decay": (0.0, 1.0), "train_fraction": (0.4, 0.9)}
-
-
-def same(found, want):
-    """The table's bytes and every array of two run directories."""
-    tables = [(path / "cells.csv").read_bytes() for path in (found, want)]
-    assert tables[0] == tables[1]
-    xr.testing.assert_identical(
-        *(run_directory.load(path).drop_attrs() for path in (found, want))
-    )
+from runs import FIELDS, StopAfter, same
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +43,6 @@ def test_running_ahead_changes_no_bit_and_overruns_no_lane(
     same(tmp_path / "a", tmp_path / "b")
     assert {"done", "diverged"} == set(dataset.status.values.ravel())
     assert len(set(dataset.steps.values.ravel())) > 2
-
-
-class StopAfter:
-    """Stands for the user's Ctrl-C: set once it was asked so many times."""
-
-    def __init__(self, asked):
-        self.left = asked
-
-    def is_set(self):
-        self.left -= 1
-        return self.left < 0
 
 
 @pytest.mark.parametrize("asked", [1, 2, 5, 9])
@@ -111,8 +90,8 @@ def test_another_machine_is_refused_only_while_something_is_pending(
 ):
     out = tmp_path / "a"
     jaxgrok.run(tiny.config(), out, quiet=True)
-    bits = run.manifest.environment.bits() | {"cpu_threads": 999}
-    monkeypatch.setattr(run.manifest.machine, "bits", lambda: bits)
+    bits = machine.bits() | {"cpu_threads": 999}
+    monkeypatch.setattr(machine, "bits", lambda: bits)
     jaxgrok.run(tiny.config(), out, quiet=True)
     with pytest.raises(ValueError, match=r"cpu_threads=.* here it is 999"):
         jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
@@ -122,10 +101,10 @@ def test_results_of_an_earlier_arithmetic_are_not_mixed_with_todays(tmp_path):
     out = tmp_path / "a"
     jaxgrok.run(tiny.config(), out, quiet=True)
     manifest = json.loads((out / "manifest.json").read_text())
-    del manifest["bits"]["arithmetic"]  # as it was before it was recorded
+    manifest["bits"]["arithmetic"] = ARITHMETIC - 1
     (out / "manifest.json").write_text(json.dumps(manifest))
     jaxgrok.run(tiny.config(), out, quiet=True)
-    words = f"computed with arithmetic=1, here it is {ARITHMETIC}"
+    words = f"computed with arithmetic={ARITHMETIC - 1}, here it is {ARITHMETIC}"
     with pytest.raises(ValueError, match=words):
         jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
 
@@ -160,7 +139,7 @@ import sys, tiny, jaxgrok
 from jaxgrok.sweep import run as runner
 runner.ANSWER_SECONDS = 0.0
 runner.PERIODS |= {"flush": 0.05, "save": 0.05}
-from test_runner import FIELDS
+from runs import FIELDS
 jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
 """
 
