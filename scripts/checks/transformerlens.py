@@ -1,8 +1,8 @@
 """Does the real TransformerLens 4 compute our logits from our exported weights?
 
-    python scripts/check_transformerlens.py                        # random weights
-    python scripts/check_transformerlens.py runs/x/model.npz       # exported ones
-    python scripts/check_transformerlens.py --venv ~/.venvs/tl     # kept for later
+    python scripts/checks/transformerlens.py                        # random weights
+    python scripts/checks/transformerlens.py runs/x/model.npz       # exported ones
+    python scripts/checks/transformerlens.py --venv ~/.venvs/tl     # kept for later
 
 TransformerLens lives in an environment of its own: --venv, or one in a temporary
 folder; it is installed where it is not there. PyPI's torch for Linux brings gigabytes

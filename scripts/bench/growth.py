@@ -1,6 +1,6 @@
 """How does a lane-step grow with everything that can grow?
 
-    python scripts/bench_growth.py --out docs/growth.png
+    python scripts/bench/growth.py --out docs/growth.png
 
 From one model (x + y mod 47, the laptop's; or the post's with --scale post), one thing
 at a time: lanes in one block, blocks of the default width, training examples, modulus,

@@ -3,7 +3,7 @@
 Searches a grid, then trains every cell of it, in two run directories, and compares the
 answers and the lane-steps. Stopped, the same command goes on.
 
-    python scripts/bench_crossover.py --grid sweeps/crossover_modular.py
+    python scripts/bench/crossover.py --grid sweeps/crossover_modular.py
 """
 
 import math

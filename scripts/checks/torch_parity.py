@@ -6,7 +6,7 @@ out below in PyTorch (all positions, AdamW, LambdaLR, the loss in float64), and 
 before each update are compared.
 
     pip install '.[torch]'
-    python scripts/check_torch_parity.py --out docs/torch_parity.png
+    python scripts/checks/torch_parity.py --out docs/torch_parity.png
 
 Passes if they agree within 1e-2 relative for the first 100 steps in float32, where
 rounding alone drives two forms of one model apart, and within 1e-9 for all steps in

@@ -1,4 +1,4 @@
-"""Textbook Flax, for `bench_peers.py`: one run after another, or all under `vmap`."""
+"""Textbook Flax, for `peers.py`: one run after another, or all under `vmap`."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ import numpy as np
 import optax
 from flax import linen as nn
 from flax.training.train_state import TrainState
-from peers import ATTENTION, BETAS, EPS, MLP, Arrays, Work
 
 from jaxgrok.losses import cross_entropy
+from peer_loops import ATTENTION, BETAS, EPS, MLP, Arrays, Work
 
 
 def _model(work: Work) -> Any:

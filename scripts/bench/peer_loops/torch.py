@@ -1,13 +1,14 @@
-"""PyTorch, for `bench_peers.py`: the post's loop, and an ensemble under torch.func."""
+"""PyTorch, for `peers.py`: the post's loop, and an ensemble under torch.func."""
 
 import copy
 from typing import Any
 
 import numpy as np
 import torch
-from peers import ATTENTION, BETAS, EPS, MLP, Arrays, Work
 from torch import nn
 from torch.func import functional_call, stack_module_state
+
+from peer_loops import ATTENTION, BETAS, EPS, MLP, Arrays, Work
 
 
 def _parameter(array: np.ndarray) -> nn.Parameter:

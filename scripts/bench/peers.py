@@ -1,10 +1,10 @@
 """How fast is jaxgrok beside what its users would otherwise write?
 
     pip install '.[torch]'
-    python scripts/bench_peers.py                    # p = 113, the post's model
-    python scripts/bench_peers.py --scale laptop
+    python scripts/bench/peers.py                    # p = 113, the post's model
+    python scripts/bench/peers.py --scale laptop
 
-Eight ways to train the same networks (`peers.py`) on x + y mod p with 30% of the pairs:
+Eight ways to train the same networks (`peer_loops`) on x + y mod p, 30% of the pairs:
 1 the post's loop (eager PyTorch, full batch, float64 loss, the test loss in every
 epoch), 2 the same without the latter, 3 under torch.compile, 4 in a process of one
 thread a core, 5 a torch.func ensemble, eager and compiled, 6 textbook Flax, one run
@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from absl import app, flags
-from peers import PEERS, build, cores, prepare
+from peer_loops import PEERS, build, cores, prepare
 
 SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "model and modulus")
 ROUNDS = flags.DEFINE_integer("rounds", 7, "interleaved rounds")

@@ -1,9 +1,9 @@
 """Is one commit faster than another? Ratios, on this machine, in one run.
 
-    python scripts/bench_commits.py HEAD~1 HEAD
-    python scripts/bench_commits.py v1 HEAD --scale post --rounds 5
+    python scripts/bench/commits.py HEAD~1 HEAD
+    python scripts/bench/commits.py v1 HEAD --scale post --rounds 5
 
-Checks both commits out beside each other, runs the `scripts/bench_step.py` of each in
+Checks both commits out beside each other, runs the `scripts/bench/step.py` of each in
 turns, and tells the ratio of their times a lane-step, round by round: median, least and
 greatest. Below 1 the second is faster. A change of that script counts as well: look at
 its difference first. The last line is one line of JSON.
@@ -21,12 +21,15 @@ from absl import app, flags
 
 SCALE = flags.DEFINE_enum("scale", "laptop", ["post", "laptop"], "model and modulus")
 ROUNDS = flags.DEFINE_integer("rounds", 3, "runs of each commit, in turns")
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
+STEP = ("scripts/bench/step.py", "scripts/bench_step.py")
+"""Where the script of a commit is: now, and in earlier ones."""
 
 
 def run(tree: Path) -> dict[str, float]:
     """Milliseconds a lane-step of a checkout, by the shape of the engine."""
-    command = [sys.executable, "scripts/bench_step.py", "--scale", SCALE.value]
+    script = next(name for name in STEP if (tree / name).exists())
+    command = [sys.executable, script, "--scale", SCALE.value]
     command += ["--rounds", "5"]
     environment = os.environ | {"PYTHONPATH": str(tree)}
     done = subprocess.run(
@@ -34,7 +37,7 @@ def run(tree: Path) -> dict[str, float]:
     )
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:]
-        print(f"error: bench_step.py of {tree.name}: {''.join(last)}", file=sys.stderr)
+        print(f"error: {script} of {tree.name}: {''.join(last)}", file=sys.stderr)
         sys.exit(2)
     return json.loads(done.stdout.splitlines()[-1])["ms_per_lane_step"]
 

@@ -1,7 +1,7 @@
 """How fast is a lane-step, and where does the rest of the machine go?
 
-    python scripts/bench_step.py                    # p = 113, the post's model
-    python scripts/bench_step.py --scale laptop
+    python scripts/bench/step.py                    # p = 113, the post's model
+    python scripts/bench/step.py --scale laptop
 
 Times, interleaved in one run: the engine's training step at several block widths and
 numbers of blocks; the textbook transformer under plain `vmap`; and a GEMM of the
@@ -25,7 +25,7 @@ from absl import app, flags
 from jaxgrok import environment
 
 environment.prepare()
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402

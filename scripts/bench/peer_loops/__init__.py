@@ -1,4 +1,4 @@
-"""The same training as eight kinds of user would write it, for `bench_peers.py`.
+"""The same training as eight kinds of user would write it, for `peers.py`.
 
 Every peer starts from the same weights and trains the same network on the same pairs
 with the same optimiser; `build(name, work)` builds one. A peer makes steps, evaluates
@@ -97,15 +97,15 @@ def cores() -> int:
 
 
 PEERS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "1 the post's loop": ("torch_peers", "Torch", {"every_epoch": True}),
-    "2 without its test loss": ("torch_peers", "Torch", {}),
-    "3 torch.compile": ("torch_peers", "Torch", {"compiled": True}),
-    "4 a process a core": ("torch_peers", "Torch", {"threads": 1}),
-    "5 torch.func ensemble": ("torch_peers", "Ensemble", {}),
-    "5 the same, compiled": ("torch_peers", "Ensemble", {"compiled": True}),
-    "6 Flax, one by one": ("flax_peers", "Flax", {"lanes": 1}),
-    "7 Flax under vmap": ("flax_peers", "Flax", {}),
-    "8 jaxgrok": ("our_peer", "Ours", {}),
+    "1 the post's loop": ("peer_loops.torch", "Torch", {"every_epoch": True}),
+    "2 without its test loss": ("peer_loops.torch", "Torch", {}),
+    "3 torch.compile": ("peer_loops.torch", "Torch", {"compiled": True}),
+    "4 a process a core": ("peer_loops.torch", "Torch", {"threads": 1}),
+    "5 torch.func ensemble": ("peer_loops.torch", "Ensemble", {}),
+    "5 the same, compiled": ("peer_loops.torch", "Ensemble", {"compiled": True}),
+    "6 Flax, one by one": ("peer_loops.flax", "Flax", {"lanes": 1}),
+    "7 Flax under vmap": ("peer_loops.flax", "Flax", {}),
+    "8 jaxgrok": ("peer_loops.ours", "Ours", {}),
 }
 """Module, class and arguments of each."""
 

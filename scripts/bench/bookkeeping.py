@@ -1,6 +1,6 @@
 """What does a sweep's bookkeeping cost? Nothing is trained.
 
-    python scripts/bench_bookkeeping.py
+    python scripts/bench/bookkeeping.py
 
 Runs sweeps of more and more cells with an engine that makes curves up in no time, so
 that what is left is ours: the queue, curves, tables, shards, the manifest, progress and

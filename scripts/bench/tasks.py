@@ -1,7 +1,7 @@
 """What pruned read positions and look-up tables save, task by task.
 
-    python scripts/bench_tasks.py                    # the post's sizes
-    python scripts/bench_tasks.py --scale laptop
+    python scripts/bench/tasks.py                    # the post's sizes
+    python scripts/bench/tasks.py --scale laptop
 
 For each task, one training step of two lanes under vmap: XLA's count of floating point
 operations and the time, ours against the textbook model (every position, no table,
@@ -23,7 +23,7 @@ from absl import app, flags
 from jaxgrok import environment
 
 environment.prepare()
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402

@@ -1,6 +1,6 @@
 """What do snapshots and measures cost, and how fast is a trajectory read?
 
-    python scripts/bench_recording.py
+    python scripts/bench/recording.py
 
 The post's model, 8 lanes, a snapshot of each every 100 steps. Training with and without
 snapshots alternates in one run, a shard being written every turn: 17 times as often as

@@ -1,6 +1,6 @@
 """How well are the lanes filled, and what does refilling cost?
 
-    python scripts/bench_refill.py runs/wd_vs_frac-laptop
+    python scripts/bench/refill.py runs/wd_vs_frac-laptop
 
 Reads a finished run: the share of executed lane-steps that were made for a cell,
 beside the best schedule for those run lengths (longest first with the lengths known in

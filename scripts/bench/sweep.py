@@ -1,6 +1,6 @@
 """Where does the time of a whole sweep go, and what does refilling lanes save?
 
-    python scripts/bench_sweep.py
+    python scripts/bench/sweep.py
 
 Runs a heavy-tailed set of cells (x + y mod 47, weight decays log-spaced from 0.1 to 3,
 four seeds, budgets that most grok within) twice, interleaved with the same cells in
@@ -142,7 +142,7 @@ def second_start() -> list[float]:
                 check=True,
                 env=variables,
                 capture_output=True,
-                cwd=Path(__file__).parent.parent,
+                cwd=Path(__file__).parents[2],
             )
             found.append(time.perf_counter() - started)
     return found

@@ -1,11 +1,11 @@
-"""jaxgrok's own engine, for `bench_peers.py`."""
+"""jaxgrok's own engine, for `peers.py`."""
 
 import jax
 import numpy as np
-from peers import Work, group_of
 
 from jaxgrok.config import lane_of
 from jaxgrok.engine import Engine
+from peer_loops import Work, group_of
 
 
 class Ours:
