@@ -13,7 +13,7 @@ import numpy as np
 from absl import app, flags
 
 import jaxgrok
-from jaxgrok import plots
+from jaxgrok.plots import sweep
 
 PICTURE = flags.DEFINE_string("picture", None, "also draw the curves, into this file")
 
@@ -68,7 +68,7 @@ def main(argv: list[str]) -> None:
         values = "".join(f"{column[name]:>9,.5g}" for column in columns)
         print(f"{name:28}{authors:>9,}{values}")
     if PICTURE.value:
-        plots.save(plots.curves(dataset), Path(PICTURE.value))
+        sweep.save(sweep.curves(dataset), Path(PICTURE.value))
 
 
 if __name__ == "__main__":

@@ -22,12 +22,14 @@ from unittest import mock
 import numpy as np
 from absl import app, flags
 
-from jaxgrok import environment
+from jaxgrok.host import machine
 
-environment.prepare()
+machine.prepare()
 
-from jaxgrok import grid, plan, runner, trainer  # noqa: E402
-from jaxgrok.engine import Snapshot  # noqa: E402
+from jaxgrok import grid  # noqa: E402
+from jaxgrok.engine.engine import Snapshot  # noqa: E402
+from jaxgrok.sweep import estimate, run  # noqa: E402
+from jaxgrok.training import records  # noqa: E402
 
 CELLS = flags.DEFINE_list("cells", ["100", "1000", "3000", "10000"], "sizes of sweeps")
 LANES = flags.DEFINE_integer("lanes", 64, "lanes of the engine")
@@ -45,7 +47,7 @@ class FakeEngine:
         self.seconds = 0.0
         self._steps: dict[str, int] = {}
         matrices = ["W_E", "W_U"]
-        self.columns = trainer.columns(setup, matrices)
+        self.columns = records.columns(setup, matrices)
         progress = np.linspace(0, 1, EVALUATIONS + 1, dtype=np.float32)
         curve = np.exp(-10 * progress)
         late = np.clip(5 * progress - 4, 0, 1)
@@ -107,12 +109,12 @@ def sweep(n_cells: int) -> float:
 
     with (
         tempfile.TemporaryDirectory() as out,
-        mock.patch.object(plan, "build", build),
-        mock.patch.object(runner, "lane_of", lambda *_, **__: None),
+        mock.patch.object(estimate, "build", build),
+        mock.patch.object(run, "lane_of", lambda *_, **__: None),
         contextlib.redirect_stderr(io.StringIO()),
     ):
         started = time.perf_counter()
-        dataset = runner.run(config, out)
+        dataset = run.run(config, out)
         seconds = time.perf_counter() - started
     assert (dataset.status == "done").all()
     return (seconds - engines[0].seconds) / n_cells * 1e3

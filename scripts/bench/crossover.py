@@ -13,32 +13,36 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxgrok import environment, gridfile
+from jaxgrok.grid import grid_file
+from jaxgrok.host import machine
 
-environment.prepare()
+machine.prepare()
 
-from jaxgrok.search import Finding  # noqa: E402
+from jaxgrok.crossover.search import Finding  # noqa: E402
 
 
 def main(argv: list[str]) -> None:
     """Search, then train every cell, then read the crossovers of both."""
     values = flags.FlagValues()
     flags.DEFINE_string("out", "runs/bench_crossover", "folder", flag_values=values)
-    config, _ = gridfile.parse(values, argv)
+    config, _ = grid_file.parse(values, argv)
     out = Path(values.out)
-    from jaxgrok import crossover, findings, runner, store
+    from jaxgrok.crossover import find as crossover
+    from jaxgrok.crossover import report
+    from jaxgrok.results import run_directory
+    from jaxgrok.sweep import run
 
     config = crossover.of_one_size(config)  # the same padding for both
     began = time.perf_counter()
     found = crossover.find(config, out / "search")
     between = time.perf_counter()
-    runner.run(config, out / "grid")
+    run.run(config, out / "grid")
     ended = time.perf_counter()
     everything = crossover.read(out / "grid")
     for one, other in zip(found, everything, strict=True):
-        print(f"search: {findings.words(one)}")
-        print(f"grid:   {findings.words(other)}")
-    rows = [store.cells(out / name) for name in ("search", "grid")]
+        print(f"search: {report.words(one)}")
+        print(f"grid:   {report.words(other)}")
+    rows = [run_directory.cells(out / name) for name in ("search", "grid")]
     made = [sum(one.lane_steps for one in of_one) for of_one in (found, everything)]
     print(
         f"trainings {len(rows[0])} against {len(rows[1])}; lane-steps {made[0]:,} "

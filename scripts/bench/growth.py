@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 from absl import app, flags
 
-from jaxgrok import environment
+from jaxgrok.host import machine
 
-environment.prepare()
+machine.prepare()
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
@@ -30,8 +30,8 @@ from matplotlib import ticker  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from jaxgrok import grid  # noqa: E402
-from jaxgrok.config import lane_of  # noqa: E402
-from jaxgrok.engine import Engine  # noqa: E402
+from jaxgrok.engine.engine import Engine  # noqa: E402
+from jaxgrok.training.setup import lane_of  # noqa: E402
 
 SCALE = flags.DEFINE_enum("scale", "laptop", ["post", "laptop"], "where to start from")
 ROUNDS = flags.DEFINE_integer("rounds", 5, "interleaved rounds; medians are reported")

@@ -54,9 +54,9 @@ def serve(pipe: Any, name: str, lanes: int) -> None:
     if name == PROCESSES:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # an idea for CPUs
     if name == OURS:
-        from jaxgrok import environment
+        from jaxgrok.host import machine
 
-        environment.prepare()
+        machine.prepare()
         os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # to tell what it takes
     work = pipe.recv()
     try:

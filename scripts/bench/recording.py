@@ -18,16 +18,17 @@ from pathlib import Path
 
 from absl import app, flags, logging
 
-from jaxgrok import environment
+from jaxgrok.host import machine
 
-environment.prepare()
+machine.prepare()
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
-from jaxgrok import checkpoints, grid, manifest, store  # noqa: E402
-from jaxgrok.config import lane_of  # noqa: E402
-from jaxgrok.engine import Engine  # noqa: E402
+from jaxgrok import grid  # noqa: E402
+from jaxgrok.engine.engine import Engine  # noqa: E402
+from jaxgrok.results import manifest, run_directory, snapshots  # noqa: E402
+from jaxgrok.training.setup import lane_of  # noqa: E402
 
 LANES = 8
 ROUNDS = 1
@@ -36,7 +37,7 @@ SNAPSHOTS = 400
 TURNS = flags.DEFINE_integer("turns", 12, "turns with snapshots, and as many without")
 
 
-def turn(engine: Engine, writer: checkpoints.Writer | None, start: int) -> float:
+def turn(engine: Engine, writer: snapshots.Writer | None, start: int) -> float:
     """Seconds of ROUNDS × 100 steps; with a writer, snapshots are kept and written."""
     began = time.perf_counter()
     for step in range(start, start + ROUNDS):
@@ -58,11 +59,11 @@ def training(group: grid.Group) -> dict[str, float]:
     lane = lane_of(group.setup, **group.cells[0].lane)
     engine.admit({f"cell{i}": lane for i in range(LANES)})
     engine.advance(2)
-    checkpoints.SHARD_BYTES = ROUNDS * LANES * engine.n_parameters * 4
+    snapshots.SHARD_BYTES = ROUNDS * LANES * engine.n_parameters * 4
     seconds: dict[str, list[float]] = {"without": [], "with": []}
     with (
         tempfile.TemporaryDirectory() as folder,
-        checkpoints.Writer(Path(folder)) as writer,
+        snapshots.Writer(Path(folder)) as writer,
     ):
         for number in range(TURNS.value):
             seconds["without"].append(turn(engine, None, 0))
@@ -109,11 +110,11 @@ def reading(config: grid.ml_collections.ConfigDict) -> dict[str, float]:
     shapes = {"all": (226_816,)}
     noise = np.random.default_rng(0).normal(size=(LANES, 226_816)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
-        with store.RunDirectory(folder) as directory:
+        with run_directory.RunDirectory(folder) as directory:
             directory.write_manifest(manifest.describe(wanted))
-        checkpoints.SHARD_BYTES = 128_000_000
+        snapshots.SHARD_BYTES = 128_000_000
         began = time.perf_counter()
-        with checkpoints.Writer(Path(folder)) as writer:
+        with snapshots.Writer(Path(folder)) as writer:
             for step in range(SNAPSHOTS):
                 for cell, vector in zip(wanted.cells, noise, strict=True):
                     writer.add(cell.kin, 100 * step, vector + step, shapes)
@@ -123,7 +124,7 @@ def reading(config: grid.ml_collections.ConfigDict) -> dict[str, float]:
         for cell in range(5):
             _drop_caches()
             began = time.perf_counter()
-            steps, params = checkpoints.load_trajectory(folder, cell)
+            steps, params = snapshots.load_trajectory(folder, cell)
             times.append(time.perf_counter() - began)
             right = noise[cell] + (steps[:, None] / 100).astype(np.float32)
             assert np.array_equal(params["all"], right)

@@ -17,16 +17,17 @@ from pathlib import Path
 
 from absl import app
 
-from jaxgrok import environment
+from jaxgrok.host import machine
 
-environment.prepare()
+machine.prepare()
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
-from jaxgrok import grid, store  # noqa: E402
-from jaxgrok.config import lane_of  # noqa: E402
-from jaxgrok.engine import Engine  # noqa: E402
+from jaxgrok import grid  # noqa: E402
+from jaxgrok.engine.engine import Engine  # noqa: E402
+from jaxgrok.results import run_directory  # noqa: E402
+from jaxgrok.training.setup import lane_of  # noqa: E402
 
 ROUNDS = 15
 AHEAD = 8
@@ -50,7 +51,9 @@ def best(lengths: list[int], lanes: int, width: int) -> int:
 def utilisation(run_dir: str) -> None:
     """Print the share of busy lane-steps of a run, and the best schedule's."""
     manifest = json.loads((Path(run_dir) / "manifest.json").read_text())
-    results = store.table(manifest, store.RunDirectory(run_dir).results())
+    results = run_directory.table(
+        manifest, run_directory.RunDirectory(run_dir).results()
+    )
     steps = {row["id"]: row["steps"] for row in results}
     total, least = sum(steps.values()), 0
     for group in manifest["groups"]:

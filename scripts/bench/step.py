@@ -22,9 +22,9 @@ from pathlib import Path
 
 from absl import app, flags
 
-from jaxgrok import environment
+from jaxgrok.host import machine
 
-environment.prepare()
+machine.prepare()
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 import jax  # noqa: E402
@@ -33,11 +33,12 @@ import numpy as np  # noqa: E402
 import optax  # noqa: E402
 
 import textbook  # noqa: E402
-from jaxgrok import grid, trainer  # noqa: E402
-from jaxgrok.blocks import options, suited  # noqa: E402
-from jaxgrok.config import Setup, lane_of  # noqa: E402
-from jaxgrok.engine import Engine  # noqa: E402
+from jaxgrok import grid  # noqa: E402
+from jaxgrok.engine.device import options, suited  # noqa: E402
+from jaxgrok.engine.engine import Engine  # noqa: E402
 from jaxgrok.tasks import Example  # noqa: E402
+from jaxgrok.training import trainer  # noqa: E402
+from jaxgrok.training.setup import Setup, lane_of  # noqa: E402
 
 SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "model and modulus")
 FRACTION = flags.DEFINE_float("train_fraction", 0.3, "share of the pairs that train")
@@ -216,7 +217,7 @@ def report(group: grid.Group, median: dict[str, float], n_flops: float) -> None:
     setup, model = group.setup, group.setup.model
     gemm_rate = 2 * setup.train_size * model.d_model * model.d_mlp / median["gemm"]
     shipped = f"engine {group.block_width} x {jax.local_device_count()}"
-    print(f"{SCALE.value}: {setup.train_size} examples a step, {environment.bits()}")
+    print(f"{SCALE.value}: {setup.train_size} examples a step, {machine.bits()}")
     for name, seconds in median.items():
         if name == "gemm":
             continue

@@ -28,15 +28,17 @@ from unittest import mock
 import numpy as np
 from absl import app, flags, logging
 
-from jaxgrok import environment
+from jaxgrok.host import machine
 
-environment.prepare()
+machine.prepare()
 
 import jax  # noqa: E402
 
-from jaxgrok import grid, plan, runner  # noqa: E402
-from jaxgrok.config import lane_of  # noqa: E402
-from jaxgrok.engine import Engine  # noqa: E402
+from jaxgrok import grid  # noqa: E402
+from jaxgrok.engine import sizing  # noqa: E402
+from jaxgrok.engine.engine import Engine  # noqa: E402
+from jaxgrok.sweep import run  # noqa: E402
+from jaxgrok.training.setup import lane_of  # noqa: E402
 
 ROUNDS = flags.DEFINE_integer("rounds", 2, "interleaved rounds; medians are reported")
 LOCKSTEP = flags.DEFINE_bool(
@@ -81,12 +83,12 @@ def sweep() -> dict[str, float]:
     build, advance, draw = Clock(), Clock(), Clock()
     with (
         tempfile.TemporaryDirectory() as out,
-        mock.patch.object(plan, "build", build.around(plan.build)),
+        mock.patch.object(run, "build", build.around(run.build)),
         mock.patch.object(Engine, "advance", advance.around(Engine.advance)),
-        mock.patch.object(runner._Sweep, "_redraw", draw.around(runner._Sweep._redraw)),
+        mock.patch.object(run._Sweep, "_redraw", draw.around(run._Sweep._redraw)),
     ):
         started = time.perf_counter()
-        dataset = runner.run(config(), out, quiet=True)
+        dataset = run.run(config(), out, quiet=True)
         wall = time.perf_counter() - started
     steps = dataset.steps.values.ravel()
     return {
@@ -117,7 +119,12 @@ def lockstep() -> float:
 def full_speed() -> float:
     """Seconds of a lane-step in an engine that is full, evaluations included."""
     (group,) = grid.resolve(config()).groups
-    engine = plan.build(group, len(group.cells), None)
+    engine = sizing.build(
+        group.setup,
+        block_width=group.block_width,
+        cells=len(group.cells),
+        blocks=None,
+    )
     lane = lane_of(group.setup, **group.cells[0].lane)
     engine.admit({str(i): lane for i in range(engine.lanes)})
     every, times = group.setup.eval_every, []

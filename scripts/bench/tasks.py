@@ -20,9 +20,9 @@ from typing import Any
 
 from absl import app, flags
 
-from jaxgrok import environment
+from jaxgrok.host import machine
 
-environment.prepare()
+machine.prepare()
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 import jax  # noqa: E402
@@ -31,10 +31,12 @@ import numpy as np  # noqa: E402
 import optax  # noqa: E402
 
 import textbook  # noqa: E402
-from jaxgrok import data, grid, optimisers, trainer  # noqa: E402
-from jaxgrok.blocks import options, suited  # noqa: E402
-from jaxgrok.config import Setup, lane_of  # noqa: E402
+from jaxgrok import grid  # noqa: E402
+from jaxgrok.engine.device import options, suited  # noqa: E402
 from jaxgrok.tasks import Example  # noqa: E402
+from jaxgrok.training import examples as data  # noqa: E402
+from jaxgrok.training import optimisers, trainer  # noqa: E402
+from jaxgrok.training.setup import Setup, lane_of  # noqa: E402
 
 SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "sizes of the tasks")
 ROUNDS = flags.DEFINE_integer("rounds", 9, "interleaved rounds; medians are reported")
@@ -155,7 +157,7 @@ def measure(setup: Setup, lane: Any, state: trainer.LaneState, make: Any) -> Any
 
 def main(_: list[str]) -> None:
     found = {}
-    print(f"{SCALE.value} sizes, {environment.bits()}")
+    print(f"{SCALE.value} sizes, {machine.bits()}")
     print(f"{'':20s}{'GFLOP a step':>24s}{'ms a lane-step':>24s}")
     print(f"{'':20s}{'textbook':>12s}{'ours':>12s}{'textbook':>12s}{'ours':>12s}")
     for name, fields in CASES.items():

@@ -25,9 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from jaxgrok import grid, trainer
-from jaxgrok.blocks import suited
-from jaxgrok.config import Lane, Setup, lane_of
+from jaxgrok import grid
+from jaxgrok.engine.device import suited
+from jaxgrok.training import trainer
+from jaxgrok.training.setup import Lane, Setup, lane_of
 
 try:
     import torch

@@ -87,7 +87,7 @@ def main() -> int:
 
 def copied(path: Path, cases: Path) -> None:
     """Copy exported weights and their cfg.json to a case, and add our logits."""
-    from jaxgrok.analysis.exchange import load_npz
+    from jaxgrok.circuits.transformerlens import load_npz
 
     task, model, params = load_npz(path)
     case = cases / f"{len(list(cases.glob('*')))} {path.name}"
@@ -101,7 +101,7 @@ def random(modulus: int, fields: dict[str, Any], case: Path) -> None:
     """Export random weights, biases and norms included, and add our logits."""
     import jax
 
-    from jaxgrok.analysis.exchange import config_of, save_npz
+    from jaxgrok.circuits.transformerlens import config_of, save_npz
     from jaxgrok.models import transformer
     from jaxgrok.tasks.modular import Modular
 
@@ -198,7 +198,7 @@ def inside(cases: Path) -> int:
 
 def compare(case: Path) -> np.ndarray:
     """Print and return the largest differences of a case, one a precision."""
-    from jaxgrok.analysis.exchange import load_npz
+    from jaxgrok.circuits.transformerlens import load_npz
 
     with np.load(case / "ours.npz") as ours:
         exported = dict(ours)

@@ -1,7 +1,5 @@
 """Cells that differ by size and seed alone make a bracket; what others knew counts."""
 
-import dataclasses
-
 import pytest
 
 import tiny
@@ -14,7 +12,7 @@ SIZES, SEEDS = (10, 20, 30), (0, 1)
 
 def cells(**fields):
     fields = {"n_train": SIZES, "train_fraction": (), "seed": SEEDS} | fields
-    return [dataclasses.asdict(c) for c in grid.resolve(tiny.config(**fields)).cells]
+    return list(grid.resolve(tiny.config(**fields)).cells)
 
 
 def test_a_setting_is_all_but_size_and_seed():

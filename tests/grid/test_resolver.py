@@ -17,7 +17,7 @@ import pytest
 import tiny
 from jaxgrok import grid
 from jaxgrok.fields import checks
-from jaxgrok.grid import setups
+from jaxgrok.grid import resolver, setups
 from jaxgrok.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def cells(**fields):
 
 def n_train_of(fraction, pool):
     task = types.SimpleNamespace(pool_size=pool, pool=None)
-    return grid._n_train({"train_fraction": fraction}, task)
+    return resolver._n_train({"train_fraction": fraction}, task)
 
 
 def only(**fields):

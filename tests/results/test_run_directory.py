@@ -514,10 +514,11 @@ def test_a_missing_or_unfinished_resume_state_falls_back_to_the_one_before(tmp_p
 
 def test_a_resume_state_with_any_file_cut_is_never_read_wrongly(tmp_path):
     # In a process of its own: orbax leaves unfinished threads behind when it fails.
-    program = "import sys, test_store; test_store.cut(sys.argv[1])"
+    program = "import sys, test_run_directory; test_run_directory.cut(sys.argv[1])"
     subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
-        env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        env=os.environ
+        | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}:{ROOT / 'tests/results'}"},
         check=True,
     )
 

@@ -67,8 +67,8 @@ def prepare(scale: str, lanes: int) -> Work:
     """The work, from jaxgrok's own initialisation and splits of seeds 0, 1, …"""
     import jax
 
-    from jaxgrok import trainer
-    from jaxgrok.config import lane_of
+    from jaxgrok.training import trainer
+    from jaxgrok.training.setup import lane_of
 
     group = group_of(scale)
     setup = group.setup

@@ -9,7 +9,7 @@ import optax
 from flax import linen as nn
 from flax.training.train_state import TrainState
 
-from jaxgrok.losses import cross_entropy
+from jaxgrok.training.losses import cross_entropy
 from peer_loops import ATTENTION, BETAS, EPS, MLP, Arrays, Work
 
 

@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 
-from jaxgrok.config import lane_of
-from jaxgrok.engine import Engine
+from jaxgrok.engine.engine import Engine
+from jaxgrok.training.setup import lane_of
 from peer_loops import Work, group_of
 
 
