@@ -377,6 +377,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.process
 def test_a_folder_held_by_another_process_is_refused(tmp_path):
     program = (
         "import sys; from jaxgrok.results.run_directory import RunDirectory\n"
@@ -439,6 +440,7 @@ def test_writes_are_all_or_nothing(tmp_path, monkeypatch):
     assert {p: p.read_bytes() for p in path.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.process
 def test_a_sweep_killed_before_its_first_manifest_can_start_again(tmp_path):
     program = (
         "import os, sys; from types import SimpleNamespace\n"
@@ -512,6 +514,7 @@ def test_a_missing_or_unfinished_resume_state_falls_back_to_the_one_before(tmp_p
         assert_same_state(directory.load_resume(), saved(3))
 
 
+@pytest.mark.process
 def test_a_resume_state_with_any_file_cut_is_never_read_wrongly(tmp_path):
     # In a process of its own: orbax leaves unfinished threads behind when it fails.
     program = "import sys, test_store; test_store.cut(sys.argv[1])"
