@@ -89,7 +89,7 @@ def parse_known(values: flags.FlagValues, argv: list[str]) -> list[str]:
     """
     values.set_gnu_getopt(True)
     try:
-        return cast(list[str], values(argv, known_only=True))
+        return values(argv, known_only=True)
     except flags.Error as error:
         raise ValueError(f"{str(error).removeprefix('flag ')}; see --help") from None
 

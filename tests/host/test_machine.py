@@ -46,9 +46,15 @@ def test_what_the_user_has_set_stays(variables):
     [
         ("0::/job/step\n", {"job/memory.max": "1000", "memory.max": "2000"}, 1000),
         ("0::/job\n", {"job/memory.max": "max", "memory.max": "2000"}, 2000),
-        ("9:memory:/job\n", {"memory/job/memory.limit_in_bytes": "500"}, 500),
+        ("0::/job/step\n", {"job/memory.max": "9", "job/step/memory.max": "max"}, 9),
+        ("0::/job\n", {"job/memory.max": "max"}, None),
+        (
+            "9:cpu:/a\n4:memory:/job\n",
+            {"memory/job/memory.limit_in_bytes": "500", "cpu/a/memory.max": "1"},
+            500,
+        ),
         ("3:cpu:/job\n", {"cpu/job/memory.limit_in_bytes": "500"}, None),
-        ("0::/job\n", {}, None),
+        ("0::/gone\n", {}, None),
     ],
 )
 def test_memory_is_the_lowest_limit_of_the_control_groups(

@@ -15,7 +15,6 @@ import pytest
 
 import tiny
 from jaxgrok import grid
-from jaxgrok.host import atomic_files
 from jaxgrok.results import run_directory
 from jaxgrok.results.manifest import describe
 from jaxgrok.results.rows import Result
@@ -554,14 +553,6 @@ def cut(tmp_path):
                 steps.append(found[0]["step"])
                 assert_same_state(found, saved(steps[-1]))
     assert 1 in steps
-
-
-def test_write_atomically_replaces(tmp_path):
-    file = tmp_path / "a.txt"
-    for text in (b"one", b"two"):
-        atomic_files.write_atomically(file, text)
-        assert file.read_bytes() == text
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_table_leaves_out_what_has_no_result():
