@@ -65,8 +65,8 @@ def test_a_task(cook, tmp_path):
     tokens, labels = larger.pool()
     x, y, equals = tokens.T
     assert (labels[:, 0] == (x > y + 3)).all() and (equals == 10).all()
-    dataset = trained(tmp_path, task="larger", margin=(0, 3))
-    assert dataset.sizes["margin"] == 2
+    dataset = trained(tmp_path, task="larger", margin=3)
+    assert dataset.sizes["cell"] == 1
 
 
 def test_a_model(cook, tmp_path):
