@@ -41,7 +41,8 @@ def test_the_tree_names_every_package():
 @pytest.mark.usefixtures("hurried")
 def test_the_notebook_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(grid, "base", lambda _: tiny.config(weight_decay=(1.0,)))
+    config = tiny.config(weight_decay=(1.0,))
+    monkeypatch.setattr(grid, "base", lambda _: config)
     names = {}
     exec(NOTEBOOK, names)
     assert list(names["run"].cells().phase)
