@@ -38,9 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     """
     program, *words = sys.argv if argv is None else argv
     if words and words[0] in COMMANDS:
-        name, *rest = words
+        name, *arguments = words
         module = importlib.import_module(COMMANDS[name][0])
-        return int(module.main([f"{program} {name}", *rest]))
+        return int(module.main([f"{program} {name}", *arguments]))
     return command_line.run([program, *words], usage(), _without_command)
 
 

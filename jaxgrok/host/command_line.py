@@ -69,9 +69,9 @@ def parse(values: flags.FlagValues, argv: list[str]) -> list[str]:
     Raises:
         ValueError: for a flag that is unknown or has a bad value.
     """
-    rest = parse_known(values, argv)[1:]
-    check_flags(rest, values)
-    return rest
+    arguments = parse_known(values, argv)[1:]
+    check_flags(arguments, values)
+    return arguments
 
 
 def parse_known(values: flags.FlagValues, argv: list[str]) -> list[str]:
@@ -94,16 +94,16 @@ def parse_known(values: flags.FlagValues, argv: list[str]) -> list[str]:
         raise ValueError(f"{str(error).removeprefix('flag ')}; see --help") from None
 
 
-def check_flags(rest: list[str], names: Iterable[str], prefix: str = "") -> None:
+def check_flags(arguments: list[str], names: Iterable[str], prefix: str = "") -> None:
     """Raise ValueError for the first unknown flag, naming its nearest neighbour.
 
     Args:
-        rest: arguments that `parse_known` did not consume.
+        arguments: arguments that `parse_known` did not consume.
         names: flags that the command has, without dashes.
         prefix: a name whose sub-fields are read elsewhere: "grid" allows --grid.seed=0.
     """
     names = list(names)
-    for argument in rest:
+    for argument in arguments:
         match = re.match(r"--?([A-Za-z_][^=]*)", argument)
         if match is None:
             continue
