@@ -115,6 +115,7 @@ def test_bad_input_is_one_line(
     assert [file.name for file in tmp_path.iterdir()] == ["manifest.json"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), ([], 2)])
 def test_help_needs_no_jax(arguments, code):
     program = (

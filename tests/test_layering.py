@@ -24,6 +24,7 @@ RANKS = {
     "sweep": 7,
     "crossover": 8,
     "": 9,  # the package itself: what users import
+    "__main__": 10,  # the console command
 }
 """Package or module of jaxgrok → rank."""
 

@@ -17,6 +17,8 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
+from jaxgrok.host import command_line
+
 
 def parse(
     values: flags.FlagValues, argv: list[str]
@@ -27,19 +29,16 @@ def parse(
     Raises ValueError for whatever is wrong, one line.
     """
     flags.DEFINE_string("grid", None, "grid file", flag_values=values)
-    values.set_gnu_getopt(True)
-    try:
-        rest = values(argv, known_only=True)
-    except flags.Error as error:
-        raise ValueError(str(error).removeprefix("flag ")) from None
+    rest = command_line.parse_known(values, argv)
+    own = [name for name in values if name != "grid"]
+    command_line.check_flags(rest, ["grid", "grid.FIELD", *own], prefix="grid")
     if not values.grid:
         raise ValueError(
             "--grid is missing: name a grid file, e.g. sweeps/wd_vs_frac.py"
         )
     file, *scale = values.grid.split(":", 1)
     config = _load(file, scale)
-    own = [f"--{name}" for name in values if name != "grid"]
-    _override(config, rest, ["--grid", "--grid.FIELD", *own])
+    _override(config, rest)
     return config, Path(file).stem
 
 
@@ -80,9 +79,7 @@ def _where(file: str, error: Exception) -> str:
     return f"{place}: {kind}{error}"
 
 
-def _override(
-    config: ml_collections.ConfigDict, argv: list[str], allowed: list[str]
-) -> None:
+def _override(config: ml_collections.ConfigDict, argv: list[str]) -> None:
     """Apply --grid.FIELD=VALUE to the config, and refuse any other argument."""
     given = _given(argv)
     for field, value in given.items():
@@ -98,11 +95,6 @@ def _override(
         raise ValueError(
             f"{field}={given.get(field)} is not understood; "
             f"write a value like {_current(config, field)!r}"
-        ) from None
-    except flags.UnrecognizedFlagError as error:
-        raise ValueError(
-            f"flag --{error.flagname} is unknown; allowed: {', '.join(allowed)}; "
-            "see --help"
         ) from None
     except flags.Error as error:
         raise ValueError(f"{error}; see --help") from None

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all.
+"""Write files that are complete or absent, never half written.
 
 >>> write_atomically(Path("manifest.json"), data)
 >>> write_table(Path("cells.csv"), ["cell", "phase"], rows)
@@ -13,7 +13,15 @@ from typing import Any
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write under a temporary name, fsync, and rename: all of it or nothing."""
+    """Write a file under a temporary name, fsync it, and rename it.
+
+    Args:
+        path: the file; an old one is replaced.
+        data: its whole content.
+
+    Raises:
+        OSError: if the disk refuses; the temporary file is removed.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -24,6 +32,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    # The rename itself is only durable once the folder's entry is on disk.
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
@@ -32,7 +41,13 @@ def write_atomically(path: Path, data: bytes) -> None:
 def write_table(
     path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Write rows as a CSV file: these columns of them, None as nothing."""
+    """Write rows as a CSV file, atomically.
+
+    Args:
+        path: the file.
+        columns: the keys of a row to write, in this order; other keys are left out.
+        rows: one mapping a line; None is written as an empty value.
+    """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()

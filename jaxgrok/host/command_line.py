@@ -1,46 +1,171 @@
-"""What every command line here does: help, one-line errors, exit codes.
+"""What the command lines share: flags, help, one-line errors and exit codes.
 
-Owns the exit codes: 0, 2 for bad input, 130 for an interruption.
+>>> def main(argv: list[str]) -> int:
+...     return command_line.run(argv, __doc__, body)
 """
 
+import contextlib
+import difflib
+import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TextIO, cast
 
 from absl import flags
 
 from jaxgrok.host import machine
 
 USAGE = 2
+"""Exit code for bad input."""
 INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells count it: 128 + SIGINT."""
+HELP = frozenset({"-h", "--help", "-help"})
+
+
+def run(argv: list[str], usage: str | None, body: Callable[[list[str]], int]) -> int:
+    """Run the body of a command and return its exit code.
+
+    A ValueError or OSError of the body becomes one line on stderr. Output that nobody
+    reads any more (`| head`) is dropped, and changes no exit code.
+
+    Args:
+        argv: the command line, program name first.
+        usage: what --help prints.
+        body: maps `argv` to an exit code; it may import jax.
+
+    Returns:
+        The body's code, 0 for --help, 2 for bad input, 130 after Ctrl-C.
+    """
+    with quiet_pipes():
+        if not argv[1:] or HELP & set(argv[1:]):
+            print((usage or "").strip())
+            return 0 if argv[1:] else USAGE
+        machine.prepare()
+        try:
+            return body(argv)
+        except (ValueError, OSError) as error:
+            return report(error)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+
+
+def report(error: Exception) -> int:
+    """Print an error as one line on stderr and return the exit code of bad input."""
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return USAGE
 
 
 def parse(values: flags.FlagValues, argv: list[str]) -> list[str]:
-    """Read flags into `values`, in any place; the other arguments, or ValueError."""
+    """Read a whole command line into `values`; flags may stand anywhere.
+
+    Args:
+        values: the command's flags; they are set in place.
+        argv: the command line, program name first.
+
+    Returns:
+        The arguments that are no flags, without the program name.
+
+    Raises:
+        ValueError: for a flag that is unknown or has a bad value.
+    """
+    arguments = parse_known(values, argv)[1:]
+    check_flags(arguments, values)
+    return arguments
+
+
+def parse_known(values: flags.FlagValues, argv: list[str]) -> list[str]:
+    """Read the flags that `values` defines and return everything else.
+
+    Args:
+        values: the command's flags; they are set in place.
+        argv: the command line, program name first.
+
+    Returns:
+        The program name and all arguments that were not consumed, unknown flags too.
+
+    Raises:
+        ValueError: for a flag with a bad value.
+    """
     values.set_gnu_getopt(True)
     try:
-        return values(argv)[1:]
-    except flags.UnrecognizedFlagError as error:
-        allowed = ", ".join(f"--{name}" for name in values)
-        raise ValueError(
-            f"flag --{error.flagname} is unknown; allowed: {allowed}; see --help"
-        ) from None
+        return values(argv, known_only=True)
     except flags.Error as error:
         raise ValueError(f"{str(error).removeprefix('flag ')}; see --help") from None
 
 
-def run(argv: list[str], usage: str | None, body: Callable[[list[str]], int]) -> int:
-    """Run the body of a command and return its exit code; `usage` is its --help.
+def check_flags(arguments: list[str], names: Iterable[str], prefix: str = "") -> None:
+    """Raise ValueError for the first unknown flag, naming its nearest neighbour.
 
-    A ValueError or OSError of the body is one line on stderr, and code 2.
+    Args:
+        arguments: arguments that `parse_known` did not consume.
+        names: flags that the command has, without dashes.
+        prefix: a name whose sub-fields are read elsewhere: "grid" allows --grid.seed=0.
     """
-    if not argv[1:] or {"-h", "--help", "-help"} & set(argv[1:]):
-        print((usage or "").strip())
-        return 0 if argv[1:] else USAGE
-    machine.prepare()
-    try:
-        return body(argv)
-    except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return USAGE
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    names = list(names)
+    for argument in arguments:
+        match = re.match(r"--?([A-Za-z_][^=]*)", argument)
+        if match is None:
+            continue
+        name = match[1]
+        if prefix and name.removeprefix("no").startswith(f"{prefix}."):
+            continue
+        allowed = [f"--{name}" for name in names]
+        # A mistyped --gird.seed is a mistyped --grid.
+        guess = did_you_mean(f"--{name.partition('.')[0]}", allowed)
+        raise ValueError(
+            f"flag --{name} is unknown; allowed: {', '.join(allowed)}; {guess}"
+        )
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return a hint: the nearest of some words, or --help if none is near.
+
+    >>> did_you_mean("swep", ["sweep", "export"])
+    'did you mean sweep?'
+    """
+    matches = difflib.get_close_matches(word, list(choices), n=1)
+    return f"did you mean {matches[0]}?" if matches else "see --help"
+
+
+@contextlib.contextmanager
+def quiet_pipes() -> Iterator[None]:
+    """Ignore a reader of stdout or stderr that has left, as `| head -1` does."""
+    streams = sys.stdout, sys.stderr
+    output, errors = (cast(TextIO, _Pipe(stream)) for stream in streams)
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        try:
+            yield
+        finally:
+            # Left to the interpreter's exit, a broken pipe would print a traceback.
+            output.flush()
+            errors.flush()
+
+
+class _Pipe:
+    """A text stream that goes silent once its reader has left."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._discard()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._discard()
+
+    def _discard(self) -> None:
+        """Point the file descriptor at /dev/null, for what is still buffered too."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._stream.fileno())
+        os.close(null)

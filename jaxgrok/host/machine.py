@@ -1,4 +1,4 @@
-"""The machine and the versions: what bits depend on besides the cell, and memory.
+"""The machine and its versions: memory, cores, and what a result's last bits depend on.
 
 >>> prepare()          # before jax is imported
 >>> bits()["device"]
@@ -7,53 +7,26 @@
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 MOST_CPU_DEVICES = 16
 ARITHMETIC = 4
-"""Counts changes of the programs that change a result's last bits.
+"""Counts the changes of the programs that change a result's last bits.
 
-2: fusions and folded products. 3: the record of step 0, no other. 4: sums of looked-up
-rows, in wide networks on CPUs.
+2: fusions and folded products. 3: only the record of step 0. 4: sums of looked-up rows,
+in wide networks on CPUs.
 """
 
 
-def cores() -> int:
-    """CPU cores this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-def memory(root: Path = Path("/")) -> int:
-    """Bytes of main memory for this process: the machine's, or what its cgroup allows.
-
-    Batch systems and containers limit the latter; `root` is where /proc and /sys are.
-    """
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    groups = root / "proc/self/cgroup"
-    for line in groups.read_text().splitlines() if groups.exists() else ():
-        _, controllers, path = line.split(":", 2)
-        if controllers not in ("", "memory"):
-            continue
-        top = root / "sys/fs/cgroup" / controllers
-        name = "memory.limit_in_bytes" if controllers else "memory.max"
-        folder = top / path.lstrip("/")
-        for each in (folder, *folder.parents):
-            limit = each / name
-            if limit.exists() and (text := limit.read_text().strip()).isdigit():
-                found.append(int(text))
-            if each == top:
-                break
-    return min(found)
-
-
 def prepare() -> None:
-    """Set JAX's defaults for a command line, through variables the user can override.
+    """Set JAX's defaults for a command line or a notebook; call before importing jax.
 
-    A CPU is presented as one device a core: small models gain little from threads
+    A CPU is presented as one device per core: small models gain little from threads
     inside an operation, and nearly a factor per core from blocks side by side. Compiled
-    programs are kept under ~/.cache/jaxgrok. Call it before jax is imported.
+    programs are cached in ~/.cache/jaxgrok. Environment variables that the user has set
+    are left alone.
     """
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         os.environ.setdefault(
@@ -64,12 +37,31 @@ def prepare() -> None:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
-def bits() -> dict[str, Any]:
-    """What changes a result in its last bits; a run directory holds one kind only."""
+def cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def memory(root: Path = Path("/")) -> int:
+    """Return the bytes of main memory that this process may use.
+
+    Args:
+        root: the folder that holds proc/ and sys/.
+
+    Returns:
+        The machine's memory, or the limit of the process's control group where that is
+        lower: batch systems and containers set one.
+    """
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([machine, *_group_limits(root)])
+
+
+def bits() -> dict[str, str | int]:
+    """Return what changes a result's last bits; a run directory holds one kind only."""
     import jax
 
     device = jax.local_devices()[0]
-    found: dict[str, Any] = {
+    record: dict[str, str | int] = {
         "jax": version("jax"),
         "jaxlib": version("jaxlib"),
         "device": device.device_kind,
@@ -78,46 +70,78 @@ def bits() -> dict[str, Any]:
     if device.platform == "cpu":
         # XLA's thread pool: it divides the sums of a matmul by its number of threads.
         threads = int(os.environ.get("NPROC", 0)) or cores()
-        found["device"] = _cpu_name()
-        found["cpu_threads"] = max(threads, jax.local_device_count())
-    return found
+        record["device"] = _cpu_name()
+        record["cpu_threads"] = max(threads, jax.local_device_count())
+    return record
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that matter, for the record."""
+    """Return the versions of Python and of the packages that matter."""
     names = ("jaxgrok", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
-    found = {"python": platform.python_version()}
+    record = {"python": platform.python_version()}
     for name in names:
         try:
-            found[name] = version(name)
+            record[name] = version(name)
         except ImportError:  # run from a checkout that is not installed
-            found[name] = "not installed"
-    return found
+            record[name] = "not installed"
+    return record
 
 
 def commit() -> str:
-    """The git commit of the package's checkout, '+' if changed; '' when installed."""
+    """Return the git commit of the package's checkout, "" for an installed package.
 
-    def git(*words: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *words]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-
+    A "+" at its end says that the package's files differ from that commit.
+    """
     try:
-        here, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", ".")
+        # An installed copy may lie in somebody else's repository, untracked.
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        name, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "..")
     except (OSError, subprocess.SubprocessError):
         return ""
-    return here + ("+" if changed else "")
+    return f"{name}+" if changes else name
+
+
+def _git(*words: str) -> str:
+    """Return what a git command prints, run in this file's folder."""
+    command = ["git", "-C", str(Path(__file__).parent), *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=10
+    ).stdout.strip()
+
+
+def _group_limits(root: Path) -> Iterator[int]:
+    """Yield the memory limits of the process's control groups and their parents."""
+    groups = root / "proc/self/cgroup"
+    if not groups.exists():
+        return
+    for line in groups.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers not in ("", "memory"):
+            continue
+        # Version 2 has one hierarchy without controllers, version 1 one for each.
+        top = root / "sys/fs/cgroup" / controllers
+        name = "memory.limit_in_bytes" if controllers else "memory.max"
+        folder = top / path.lstrip("/")
+        for group in (folder, *folder.parents):
+            limit = group / name
+            # Version 2 writes "max" where there is no limit.
+            if limit.exists() and (text := limit.read_text().strip()).isdigit():
+                yield int(text)
+            if group == top:
+                break
 
 
 def _cpu_name() -> str:
+    """Return the CPU's name, family and model: what decides its instruction set."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    facts = dict(line.split(":", 1) for line in lines if ":" in line)
-    keys = ("model name", "cpu family", "model")
-    found = {k.strip(): v.strip() for k, v in facts.items()}
-    name, family, model = (found.get(key, "?") for key in keys)
+    entries: dict[str, str] = {}
+    for line in lines:
+        key, colon, value = line.partition(":")
+        if colon:
+            entries[key.strip()] = value.strip()
+    name = entries.get("model name", "?")
+    family, model = entries.get("cpu family", "?"), entries.get("model", "?")
     return f"{name} (family {family} model {model})"

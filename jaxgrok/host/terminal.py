@@ -1,8 +1,7 @@
-"""What a sweep shows while it runs: a bar on a terminal, a line a cell elsewhere.
+"""Progress of a sweep: a bar on a terminal, elsewhere one line per finished cell.
 
-Owns the wording of progress. Decides nothing.
-
-    >>> with Console(total=72) as console: console.finished(row)
+>>> with Console(total=72) as console:
+...     console.finished(row, left=80)
 """
 
 import sys
@@ -14,18 +13,19 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 
 def duration(seconds: float) -> str:
-    """A time span in its two largest units: 42 s, 7 min 5 s, 3 h 20 min, 2 d 4 h."""
-    left = round(seconds)
+    """Write a time span in its two largest units: 42 s, 7 min 5 s, 3 h 20 min."""
+    remainder = round(seconds)
     words: list[str] = []
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, length)
+        count, remainder = divmod(remainder, length)
+        # Zeros are left out in front, and kept behind: 1 h 0 min.
         if count or words:
             words.append(f"{count} {unit}")
     return " ".join(words[:2]) or "0 s"
 
 
 def size(n_bytes: float) -> str:
-    """A number of bytes in kB, MB or GB."""
+    """Write a number of bytes in kB, MB or GB, with three digits."""
     for unit in ("kB", "MB", "GB"):
         n_bytes /= 1000
         if n_bytes < 999.5:
@@ -34,13 +34,13 @@ def size(n_bytes: float) -> str:
 
 
 class Console:
-    """Progress of a sweep, as a context manager.
+    """Show the progress of a sweep, as a context manager.
 
     Args:
-        total: cells of the sweep, None if it is not known before.
-        done: cells that were finished before.
+        total: cells of the sweep; None if the number is not known in advance.
+        done: cells that earlier runs finished.
         stream: where to write; stderr by default.
-        quiet: say nothing.
+        quiet: write nothing.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class Console:
         quiet: bool = False,
     ) -> None:
         self._stream = stream or sys.stderr
-        self._of = "" if total is None else f"/{total}"
+        self._total = "" if total is None else f"/{total}"
         self._done, self._quiet = done, quiet
         self._live = self._stream.isatty() and not quiet
         self._bar = Progress(
-            TextColumn(f"{{task.completed}}{self._of} cells"),
+            TextColumn(f"{{task.completed}}{self._total} cells"),
             BarColumn(bar_width=None),
             TextColumn("{task.description}"),
             console=RichConsole(file=self._stream),
@@ -72,14 +72,21 @@ class Console:
         self._bar.stop()
 
     def say(self, text: str) -> None:
-        """Print a line (above the bar)."""
+        """Print a line, above the bar if there is one."""
         if self._live:
             self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
         elif not self._quiet:
             print(text, file=self._stream, flush=True)
 
     def moved(self, *, busy: int, lanes: int, rate: float, left: float | None) -> None:
-        """Show busy lanes of all lanes, lane-steps per second and seconds left."""
+        """Update the bar's description.
+
+        Args:
+            busy: lanes that train a cell.
+            lanes: all lanes.
+            rate: lane-steps per second.
+            left: estimated seconds to the end; None if unknown.
+        """
         self._bar.update(
             self._task,
             description=(
@@ -88,18 +95,25 @@ class Console:
         )
 
     def finished(self, row: Mapping[str, Any], *, left: float | None) -> None:
-        """Note a finished cell; off a terminal, print its line."""
+        """Count a finished cell; where there is no bar, print its line.
+
+        Args:
+            row: the cell's row of cells.csv, with its `axes` as a mapping.
+            left: estimated seconds to the end; None if unknown.
+        """
         self._done += 1
         self._bar.update(self._task, completed=self._done)
         if not self._live:
-            self.say(f"{self._done}{self._of} {_line(row)}{_left(left)}")
+            self.say(f"{self._done}{self._total} {_line(row)}{_left(left)}")
 
 
 def _left(seconds: float | None) -> str:
+    """Write the remaining time, or nothing if it is unknown."""
     return "" if seconds is None else f" · {duration(seconds)} left"
 
 
 def _line(row: Mapping[str, Any]) -> str:
+    """Write a finished cell in one line: axes, phase, cause, steps."""
     words = [f"{name}={value}" for name, value in row["axes"].items()]
     words.append(f"· {row['phase'] or row['status']}")
     if row["cause"]:

@@ -6,7 +6,6 @@ import pytest
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine import sizing
-from jaxgrok.host import machine
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -50,33 +49,3 @@ def test_a_backend_that_does_not_tell_gets_what_was_asked(group, monkeypatch):
         ).lanes
         == 8 * group.block_width
     )
-
-
-@pytest.mark.parametrize(
-    ("groups", "limits", "found"),
-    [
-        (
-            "0::/job/step\n",
-            {"job/memory.max": 4096, "job/step/memory.max": "max"},
-            4096,
-        ),
-        ("0::/job\n", {"job/memory.max": 8192, "memory.max": 4096}, 4096),
-        (
-            "9:cpu:/a\n4:memory:/job\n",
-            {"memory/job/memory.limit_in_bytes": 4096, "cpu/a/memory.max": 1},
-            4096,
-        ),
-        ("0::/job\n", {"job/memory.max": "max"}, None),
-        ("0::/gone\n", {}, None),
-    ],
-)
-def test_memory_is_what_the_cgroup_allows(tmp_path, groups, limits, found):
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text(groups)
-    for name, limit in limits.items():
-        file = tmp_path / "sys/fs/cgroup" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{limit}\n")
-    whole = machine.memory(tmp_path / "elsewhere")
-    assert machine.memory(tmp_path) == (found or whole)
-    assert whole > 2**28

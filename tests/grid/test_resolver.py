@@ -319,6 +319,7 @@ def test_the_resolved_grid_is_plain_json():
         assert json.loads(json.dumps(cell.axes)) == cell.axes
 
 
+@pytest.mark.process
 def test_ids_are_the_same_in_another_process():
     program = (
         "import tiny; from jaxgrok import grid; "

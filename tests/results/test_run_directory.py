@@ -15,7 +15,6 @@ import pytest
 
 import tiny
 from jaxgrok import grid
-from jaxgrok.host import atomic_files
 from jaxgrok.results import run_directory
 from jaxgrok.results.manifest import describe
 from jaxgrok.results.rows import Result
@@ -377,6 +376,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.process
 def test_a_folder_held_by_another_process_is_refused(tmp_path):
     program = (
         "import sys; from jaxgrok.results.run_directory import RunDirectory\n"
@@ -439,6 +439,7 @@ def test_writes_are_all_or_nothing(tmp_path, monkeypatch):
     assert {p: p.read_bytes() for p in path.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.process
 def test_a_sweep_killed_before_its_first_manifest_can_start_again(tmp_path):
     program = (
         "import os, sys; from types import SimpleNamespace\n"
@@ -512,6 +513,7 @@ def test_a_missing_or_unfinished_resume_state_falls_back_to_the_one_before(tmp_p
         assert_same_state(directory.load_resume(), saved(3))
 
 
+@pytest.mark.process
 def test_a_resume_state_with_any_file_cut_is_never_read_wrongly(tmp_path):
     # In a process of its own: orbax leaves unfinished threads behind when it fails.
     program = "import sys, test_run_directory; test_run_directory.cut(sys.argv[1])"
@@ -552,14 +554,6 @@ def cut(tmp_path):
                 steps.append(found[0]["step"])
                 assert_same_state(found, saved(steps[-1]))
     assert 1 in steps
-
-
-def test_write_atomically_replaces(tmp_path):
-    file = tmp_path / "a.txt"
-    for text in (b"one", b"two"):
-        atomic_files.write_atomically(file, text)
-        assert file.read_bytes() == text
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_table_leaves_out_what_has_no_result():

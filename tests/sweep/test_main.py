@@ -404,6 +404,7 @@ def test_no_grid_is_one_line(here, capsys):
     )
 
 
+@pytest.mark.process
 def test_the_command_itself_is_refused_in_one_line_and_exits_with_2(here):
     found = subprocess.run(
         [sys.executable, "-m", "jaxgrok.sweep", "--grid", "nowhere.py"],
@@ -417,6 +418,7 @@ def test_the_command_itself_is_refused_in_one_line_and_exits_with_2(here):
     assert found.stdout == ""
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), ([], 2)])
 def test_help_needs_no_jax(arguments, code):
     program = (
