@@ -10,6 +10,7 @@ changes no bit. Knows no files.
     ...     for records in engine.advance(n_steps): ...
 """
 
+import functools
 import math
 from collections.abc import Collection, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ import jax
 import numpy as np
 
 from jaxgrok.engine.device import Blocks, One, initial, suited
-from jaxgrok.training import records
+from jaxgrok.training.records import Schema, schema
 from jaxgrok.training.setup import Lane, Setup
 
 
@@ -110,15 +111,10 @@ class Engine:
         """Devices in use."""
         return len(self._shares)
 
-    @property
-    def matrices(self) -> list[str]:
-        """Names of the matrices of a record, in order."""
-        return list(self.shapes)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of a record's entries, in order, its flags left out."""
-        return records.columns(self.setup, self.matrices)
+    @functools.cached_property
+    def schema(self) -> Schema:
+        """What the entries of a record are."""
+        return schema(self.setup, list(self.shapes))
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -149,8 +149,8 @@ def _setup(
         thresholds = Thresholds(**{to: values[n] for n, to in THRESHOLDS.items()})
     except ValueError as error:  # it calls a field by its own, shorter name
         short = {to: n for n, to in THRESHOLDS.items()}
-        name, _, rest = str(error).partition(" ")
-        raise ValueError(f"{short.get(name, name)} {rest}") from None
+        name, _, rest = str(error).partition("=")
+        raise ValueError(f"{short.get(name, name)}={rest}") from None
     fields = {name: values[name] for name in SETUP}
     if values["regime"] == "online" and values["batch_size"] < 1:
         raise ValueError(

@@ -1,10 +1,9 @@
-"""Outcomes: curves to memorise step, grok step, phase and spikes.
+"""From a cell's curves to its outcome: memorise step, grok step, phase and spikes.
 
-Owns the thresholds, the phase table and what a spike is. Arrays in, arrays out:
-it knows no files, no cells and no plots, and refuses to guess beyond the last
-evaluation: a step that was not reached is None (censored), never a number.
+A step that was not reached within the budget is None (censored), never a number.
 
-    outcome(curves, has_test=True, diverged=False, eval_every=100).phase
+>>> outcome(curves, has_test=True, diverged=False, eval_every=100).phase
+'grokking'
 """
 
 from collections.abc import Mapping
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from jaxgrok.outcomes.grok_rule import first_held
 
 PHASES = (
     "comprehension",
@@ -23,17 +24,20 @@ PHASES = (
 )
 
 SPIKE_ARMED_BELOW = 1e-6
+"""A spike starts from a train loss below this, in nats."""
 SPIKE_ABOVE = 1e-3
+"""A spike passes this train loss, in nats."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
     """What counts as fitted, for how long, and how late a grok has to come.
 
-    accuracy: an evaluation counts when its accuracy is at least this, in (0, 1].
-    hold: evaluations in a row that have to count, at least 1.
-    grok_ratio: how many times the memorise step the grok step has to exceed for
-        grokking rather than comprehension, at least 1.
+    Attributes:
+        accuracy: an evaluation counts when its accuracy is at least this, in (0, 1].
+        hold: evaluations in a row that have to count, at least 1.
+        grok_ratio: how many times the memorise step the grok step has to exceed for
+            grokking rather than comprehension, at least 1.
     """
 
     accuracy: float = 0.99
@@ -42,42 +46,30 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         if not 0 < self.accuracy <= 1:
-            raise ValueError(f"accuracy = {self.accuracy!r}: allowed is 0 < a <= 1")
-        whole = isinstance(self.hold, int | np.integer) and self.hold is not True
-        if not whole or self.hold < 1:
-            raise ValueError(f"hold = {self.hold!r}: allowed is a whole number >= 1")
+            raise ValueError(f"accuracy={self.accuracy!r} must be in (0, 1]")
+        is_whole = isinstance(self.hold, int | np.integer) and self.hold is not True
+        if not is_whole or self.hold < 1:
+            raise ValueError(f"hold={self.hold!r} must be a whole number ≥ 1")
         if not 1 <= self.grok_ratio < np.inf:
             raise ValueError(
-                f"grok_ratio = {self.grok_ratio!r}: allowed is a finite number >= 1"
+                f"grok_ratio={self.grok_ratio!r} must be a finite number ≥ 1"
             )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The phase of one cell (one of PHASES) and its steps, None when censored."""
+    """How the training of one cell went.
+
+    Attributes:
+        phase: one of PHASES.
+        memorise_step: first step from which the train accuracy held; None if it never
+            did within the budget.
+        grok_step: the same for the test accuracy.
+    """
 
     phase: str
     memorise_step: int | None
     grok_step: int | None
-
-
-def first_held(
-    steps: ArrayLike, values: ArrayLike, threshold: float, hold: int
-) -> int | None:
-    """The first step from which `values` stay >= threshold for `hold` evaluations.
-
-    steps, values: [evals]. None when there is no full run of `hold` evaluations; a
-    NaN breaks a run, and so does the end of the curve.
-    """
-    steps, values = _columns(step=steps, values=values)
-    if hold < 1:
-        raise ValueError(f"hold = {hold!r}: allowed is a whole number >= 1")
-    run = 0
-    for index, above in enumerate((values >= threshold).tolist()):
-        run = run + 1 if above else 0
-        if run == hold:
-            return int(steps[index - hold + 1])
-    return None
 
 
 def outcome(
@@ -88,20 +80,21 @@ def outcome(
     eval_every: int,
     thresholds: Thresholds = Thresholds(),
 ) -> Outcome:
-    """The phase of one cell after Liu et al. 2022, and its memorise and grok steps.
+    """Return the phase of one cell, after Liu et al. 2022, and its two steps.
 
-    curves: `step`, `train_accuracy`, `test_accuracy`, each [evals]; without test
-    pairs (`has_test=False`) the last one is not read. A diverged cell keeps the
-    steps that it reached before.
+    Args:
+        curves: `step`, `train_accuracy` and `test_accuracy`, each [evals].
+        has_test: whether there are test examples; `test_accuracy` is not read without.
+        diverged: whether the loss stopped being finite. A diverged cell keeps the
+            steps that it reached before.
+        eval_every: steps between two evaluations.
+        thresholds: what counts as fitted, and as late.
     """
-
-    def reached(curve: str) -> int | None:
-        return first_held(
-            curves["step"], curves[curve], thresholds.accuracy, thresholds.hold
-        )
-
-    memorise_step = reached("train_accuracy")
-    grok_step = reached("test_accuracy") if has_test else None
+    steps, rule = curves["step"], (thresholds.accuracy, thresholds.hold)
+    memorise_step = first_held(steps, curves["train_accuracy"], *rule)
+    grok_step = None
+    if has_test:
+        grok_step = first_held(steps, curves["test_accuracy"], *rule)
     if diverged:
         phase = "diverged"
     elif not has_test:
@@ -117,50 +110,56 @@ def _phase(
     eval_every: int,
     grok_ratio: float,
 ) -> str:
+    """Return the phase of a cell that was tested and did not diverge."""
     if grok_step is None:
         return "confusion" if memorise_step is None else "memorisation"
     if memorise_step is None:
         # Generalised without ever fitting the train set, for example over noisy
         # labels. There is no delay after a fit, so this is not grokking.
         return "comprehension"
-    late = grok_step > grok_ratio * memorise_step + eval_every
-    return "grokking" if late else "comprehension"
+    # One evaluation of slack: either step is known to one evaluation only.
+    is_late = grok_step > grok_ratio * memorise_step + eval_every
+    return "grokking" if is_late else "comprehension"
 
 
 def spikes(
     step: ArrayLike, train_loss: ArrayLike, max_train_loss: ArrayLike
 ) -> NDArray[np.int64]:
-    """The evaluated steps [spikes] whose chunk held a spike of the train loss.
+    """Return the evaluated steps [spikes] whose chunk held a spike of the train loss.
 
     A spike: the loss was below SPIKE_ARMED_BELOW at an earlier evaluation, then
-    passes SPIKE_ABOVE; the next one counts only after it was that low again.
-    step, train_loss, max_train_loss: [evals]; the last one is the largest train loss
-    of the chunk that ends at the evaluation. Spikes that follow each other within one
-    chunk count once, so the number is a lower bound.
+    passes SPIKE_ABOVE. The next one counts only after it was that low again. Spikes
+    that follow each other within one chunk count once, so the number is a lower bound.
+
+    Args:
+        step: [evals]
+        train_loss: [evals]
+        max_train_loss: [evals] largest train loss of the chunk that ends at the
+            evaluation.
     """
-    step, train_loss, max_train_loss = _columns(
+    step, train_loss, max_train_loss = _same_length(
         step=step, train_loss=train_loss, max_train_loss=max_train_loss
     )
     # fmax: where one of the two was not recorded, the other one counts.
     peaks = np.fmax(train_loss, max_train_loss)
-    found: list[int] = []
+    steps: list[int] = []
     if not (train_loss < SPIKE_ARMED_BELOW).any():
-        return np.array(found, dtype=np.int64)
+        return np.array(steps, dtype=np.int64)
     armed = False
     # The peak of a chunk comes before the loss at its end: test first, then re-arm.
-    for at, end, peak in zip(step, train_loss, peaks, strict=True):
+    for chunk_end, loss, peak in zip(step, train_loss, peaks, strict=True):
         if armed and peak > SPIKE_ABOVE:
-            found.append(int(at))
+            steps.append(int(chunk_end))
             armed = False
-        if end < SPIKE_ARMED_BELOW:
+        if loss < SPIKE_ARMED_BELOW:
             armed = True
-    return np.array(found, dtype=np.int64)
+    return np.array(steps, dtype=np.int64)
 
 
-def _columns(**named: ArrayLike) -> list[NDArray]:
-    """The arguments as arrays, refused unless all are [evals] of one length."""
+def _same_length(**named: ArrayLike) -> list[NDArray]:
+    """Return the arguments as arrays; refuse them unless all are [evals]."""
     arrays = {name: np.asarray(value) for name, value in named.items()}
     shapes = {name: array.shape for name, array in arrays.items()}
     if len(set(shapes.values())) > 1 or any(len(s) != 1 for s in shapes.values()):
-        raise ValueError(f"shapes {shapes}: allowed is one shape [evals] for all")
+        raise ValueError(f"shapes={shapes} must be one shape [evals] for all")
     return list(arrays.values())

@@ -1,11 +1,10 @@
 """Phase changes as numbers: where a loss falls fastest, how wide the fall, how sudden.
 
-Owns what a phase change of a curve is. Arrays in, arrays out. The post ("A Mechanistic
-Interpretability Analysis of Grokking", Nanda & Lieberum 2022) calls "any striking
-non-convexity" of a loss curve one; here that is a number.
+The post ("A Mechanistic Interpretability Analysis of Grokking", Nanda & Lieberum 2022)
+calls "any striking non-convexity" of a loss curve a phase change; here it is a number.
 
-    >>> phase_change(steps, test_loss)
-    PhaseChange(step=788, width=121, depth=1.9)
+>>> phase_change(steps, test_loss)
+PhaseChange(step=788, width=121, depth=1.9)
 """
 
 from typing import NamedTuple
@@ -14,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import median_filter
 
-SMOOTHED_OVER = 3
-"""Evaluations of the running median that takes out single outliers."""
+SMOOTHING = 3
+"""Evaluations in the running median that removes single outliers."""
 FALL = 1.0
-"""The fall that is looked for, in nats of log loss: by a factor of e."""
+"""The fall to look for, in nats of log loss: a factor of e."""
 LEAST_FALL = 0.25
-"""A curve whose log loss falls by less has no fall to speak of."""
+"""A curve whose log loss falls by less has no phase change."""
 NON_CONVEX = float(np.log(1.5))
 """A fall is sudden from this depth on: the loss is half as much again as its chord."""
 
@@ -27,14 +26,17 @@ NON_CONVEX = float(np.log(1.5))
 class PhaseChange(NamedTuple):
     """The shortest stretch in which a loss falls by a factor of e, over linear steps.
 
-    step: its middle. width: its steps. depth: by how many nats of log loss the curve
-    lies above the chord from its peak to the end of that stretch. A convex curve lies
-    below its chords, so a positive depth proves that it is not.
+    A convex curve lies below its chords, so a positive depth proves that it is not
+    convex.
     """
 
     step: int
+    """Its middle."""
     width: int
+    """Its length, in steps."""
     depth: float
+    """Nats of log loss by which the curve lies above the chord from its peak to the
+    end of the stretch."""
 
     @property
     def non_convex(self) -> bool:
@@ -43,38 +45,43 @@ class PhaseChange(NamedTuple):
 
 
 def phase_change(steps: ArrayLike, loss: ArrayLike) -> PhaseChange | None:
-    """The phase change of one curve, or None where the loss does not fall.
+    """Return the phase change of one curve, or None where the loss does not fall.
 
-    steps, loss: [evals], the loss in nats; what is not finite or not positive is left
-    out. Smoothed by a running median, and taken from its peak on as the lowest value so
-    far, so that neither a rise before the fall nor noise on its floor counts. Where the
-    log loss falls by less than 2 in all, half of its fall is looked for. The steps are
-    interpolated between evaluations.
+    The curve is smoothed by a running median, and taken from its peak on as the lowest
+    value so far, so that neither a rise before the fall nor noise on its floor counts.
+    Where the log loss falls by less than 2 in all, half of its fall is looked for. The
+    steps are interpolated between evaluations.
+
+    Args:
+        steps: [evals]
+        loss: [evals] in nats; values that are not finite or not positive are left out.
     """
-    at, level = _level(np.asarray(steps, float), np.asarray(loss, float))
-    if len(at) < 3 or level[0] - level[-1] < LEAST_FALL:
+    steps, level = _falling_level(np.asarray(steps, float), np.asarray(loss, float))
+    if len(steps) < 3 or level[0] - level[-1] < LEAST_FALL:
         return None
     fall = min(FALL, (level[0] - level[-1]) / 2)
+    # Every evaluation that lies a whole fall below the peak can end the stretch; the
+    # curve read backwards says where it stood one fall higher.
     ends = np.flatnonzero(level[0] - level >= fall)
-    begins = np.interp(level[ends] + fall, level[::-1], at[::-1])
-    best = int((at[ends] - begins).argmin())
-    begin, end = begins[best], int(ends[best])
-    share = (at[: end + 1] - at[0]) / (at[end] - at[0])
+    starts = np.interp(level[ends] + fall, level[::-1], steps[::-1])
+    shortest = int((steps[ends] - starts).argmin())
+    start, end = starts[shortest], int(ends[shortest])
+    share = (steps[: end + 1] - steps[0]) / (steps[end] - steps[0])
     chord = level[0] + share * (level[end] - level[0])
     return PhaseChange(
-        step=round((begin + at[end]) / 2),
-        width=round(at[end] - begin),
+        step=round((start + steps[end]) / 2),
+        width=round(steps[end] - start),
         depth=float((level[: end + 1] - chord).max()),
     )
 
 
-def _level(steps: NDArray, loss: NDArray) -> tuple[NDArray, NDArray]:
-    """Log loss from its peak on, smoothed and as the lowest so far; and its steps."""
-    known = np.isfinite(loss) & (loss > 0)
-    steps, level = steps[known], np.log(loss[known])
-    if len(level) < SMOOTHED_OVER:
+def _falling_level(steps: NDArray, loss: NDArray) -> tuple[NDArray, NDArray]:
+    """Return steps and smoothed log loss, from its peak on, as the lowest so far."""
+    usable = np.isfinite(loss) & (loss > 0)
+    steps, level = steps[usable], np.log(loss[usable])
+    if len(level) < SMOOTHING:
         return steps, level
-    smooth = median_filter(level, SMOOTHED_OVER, mode="nearest")
+    smooth = median_filter(level, SMOOTHING, mode="nearest")
     peak = int(smooth.argmax())
     lowest = np.minimum.accumulate(smooth[peak:])
     # Strictly falling, so that a level belongs to the last step that has it.

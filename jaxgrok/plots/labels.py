@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxgrok.results.phase_grid import Squares
+from jaxgrok.results.phase_grid import PhaseGrid
 
 
 def value_names(values: NDArray) -> list[str]:
@@ -35,7 +35,7 @@ AXIS_NAMES = {
 """How figures name an axis, where not by its field."""
 
 
-def grok_text(gathered: Squares, row: int, column: int) -> str:
+def grok_text(gathered: PhaseGrid, row: int, column: int) -> str:
     """What a square says: '1.6k', '1.6k' over '1/2', '>5k' (censored), or a dash."""
     at = row, column
     grokked, tested = gathered.grokked[at], gathered.tested[at]

@@ -10,27 +10,27 @@ from numpy.typing import NDArray
 from jaxgrok.outcomes.outcomes import PHASES
 
 LABELS = (*PHASES, "failed", "pending")
-"""What a square can hold: the phases, and cells that have none."""
+"""What can be said of a cell: its phase, or that it failed or has no result yet."""
 
 
 def axis_names(dataset: xr.Dataset) -> list[str]:
-    """The axes of the grid, in the dataset's order."""
-    per_cell = set(dataset["phase"].dims)
+    """Return the axes of the grid, in the dataset's order."""
+    cell_dims = set(dataset["phase"].dims)
     return [
         str(name)
         for name, axis in dataset.coords.items()
-        if name != "cell" and set(axis.dims) <= per_cell
+        if name != "cell" and set(axis.dims) <= cell_dims
     ]
 
 
 def column_of(dataset: xr.Dataset, name: str) -> NDArray:
-    """A per-cell variable or coordinate as [cells], in either form of dataset."""
-    like = dataset["phase"]
-    return dataset[name].broadcast_like(like).transpose(*like.dims).values.ravel()
+    """Return a per-cell variable or coordinate as [cells], in cell order."""
+    phase = dataset["phase"]
+    return dataset[name].broadcast_like(phase).transpose(*phase.dims).values.ravel()
 
 
 def values_along(dataset: xr.Dataset, name: str) -> NDArray:
-    """The values of an axis [cells], sortable; one empty name where there is none."""
+    """Return the values of an axis [cells], sortable; all "" where there is none."""
     if name not in dataset:
         return np.full(dataset["phase"].size, "")
     values = column_of(dataset, name)
@@ -41,13 +41,17 @@ def values_along(dataset: xr.Dataset, name: str) -> NDArray:
 
 
 def labels_of(dataset: xr.Dataset) -> NDArray:
-    """The phase of every cell [cells], or failed or pending where there is none yet."""
+    """Return one of LABELS for every cell [cells].
+
+    Raises:
+        ValueError: a phase of the dataset is unknown.
+    """
     phases, statuses = column_of(dataset, "phase"), column_of(dataset, "status")
-    labels = [
-        phase or ("failed" if status == "failed" else "pending")
-        for phase, status in zip(phases, statuses, strict=True)
-    ]
-    unknown = set(labels) - set(LABELS)
+    without_phase = np.where(statuses == "failed", "failed", "pending")
+    labels = np.where(phases == "", without_phase, phases).astype(str)
+    unknown = set(labels.tolist()) - set(LABELS)
     if unknown:
-        raise ValueError(f"phase {sorted(map(str, unknown))}: allowed is {PHASES}")
-    return np.array(labels)
+        raise ValueError(
+            f"phase={min(unknown)!r} is unknown; choose one of {', '.join(PHASES)}"
+        )
+    return labels

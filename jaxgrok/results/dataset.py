@@ -1,6 +1,7 @@
 """Results as an xarray dataset with the grid's axes as dimensions.
 
-Owns the names and dimensions of what `jaxgrok.load` returns. Reads no files.
+>>> dataset = assemble(read_manifest(run_dir), read_results(run_dir))
+>>> dataset.test_loss.sel(weight_decay=1.0).mean("seed")
 """
 
 import json
@@ -12,15 +13,33 @@ import xarray as xr
 
 from jaxgrok.grid.cells import Cell
 from jaxgrok.results.manifest import Manifest
-from jaxgrok.results.rows import TABLE, Result, component_table, table
-from jaxgrok.training.records import COMPONENT_CURVES, CURVES
+from jaxgrok.results.rows import (
+    CELL_COLUMNS,
+    CellRow,
+    ComponentRow,
+    component_table,
+    table,
+)
+from jaxgrok.results.shards import Result
+from jaxgrok.training.records import CURVES, Curve
+
+TEXT = ("status", "phase", "cause")
+"""Columns of cells.csv that hold words, "" where there are none."""
+COMPONENT_STEPS = (
+    "memorise_step",
+    "grok_step",
+    "change_step",
+    "change_width",
+    "non_convex",
+)
+"""Columns of components.csv that are not the last values of a curve."""
 
 
 class Rows(NamedTuple):
     """Rows of cells.csv and of components.csv."""
 
-    cells: list[dict[str, Any]]
-    components: list[dict[str, Any]]
+    cells: list[CellRow]
+    components: list[ComponentRow]
 
 
 def assemble(
@@ -28,112 +47,151 @@ def assemble(
     results: Mapping[str, Result],
     rows: Rows | None = None,
 ) -> xr.Dataset:
-    """The dataset of a manifest and the results there are; see `jaxgrok.load`.
+    """Return the results of a run as a dataset; see `run_directory.load`.
 
-    A product grid has one dimension per axis; zipped and chained grids have `cell`,
-    with the axes as coordinates. Curves have a further dimension `step`, NaN past a
-    cell's end; `sum_of_squares` also `matrix`, Fourier measures `freq`, and what is
-    known of every digit, trigram or task `component`. Unfinished cells have phase and
-    status "". The rows of the tables are made here unless they are given.
+    Args:
+        manifest: the cells and axes.
+        results: by cell id; a cell without one is NaN, its phase and status "".
+        rows: the tables of these results, if they are made already.
     """
     if rows is None:
-        made = table(manifest, results), component_table(manifest, results)
-        rows = Rows(*made)
-    of_cell = {row["id"]: row for row in rows.cells if row["id"] in results}
+        rows = Rows(table(manifest, results), component_table(manifest, results))
     cells = manifest.cells
-    if manifest.dims:
-        dims, shape = zip(*((n, len(v)) for n, v in manifest.dims.items()), strict=True)
-        coords: dict[str, Any] = dict(manifest.dims)
-    else:
-        dims, shape = ("cell",), (len(cells),)
-        coords = {"cell": np.arange(len(cells))}
-        for name in manifest.axes:
-            coords[name] = ("cell", [cell.axes[name] for cell in cells])
-    variables: dict[str, Any] = {"id": (dims, _grid([c.id for c in cells], shape))}
-    for name in TABLE:
-        text = name in ("status", "phase", "cause")
-        default: Any = "" if text else np.nan
-        column = [of_cell.get(c.id, {}).get(name, default) for c in cells]
-        if name == "n_train":
-            column = [c.lane["n_train"] for c in cells]
-        column = [np.nan if value is None else value for value in column]
-        final = f"final_{name}" if name in CURVES else name
-        if final not in coords:
-            variables[final] = (dims, _grid(column, shape))
-    curves, axes = _curves(cells, results)
-    for name, (array, last) in curves.items():
-        variables[name] = ((*dims, *last), array.reshape(*shape, *array.shape[1:]))
-    for name, array in _of_components(manifest, rows.components, axes).items():
-        last = ("component",)
-        variables[name] = ((*dims, *last), array.reshape(*shape, *array.shape[1:]))
+    dims, coords = _dimensions(manifest)
+    shape = tuple(len(coords[dim]) for dim in dims)
+    variables: dict[str, Any] = {}
+    for name, column in _cell_columns(manifest, results, rows.cells).items():
+        if name not in coords:
+            variables[name] = (dims, column.reshape(shape))
+    curves, curve_coords = _stack(cells, results)
+    for name, column in _component_steps(cells, rows.components, curve_coords).items():
+        array = column.reshape(*shape, *column.shape[1:])
+        variables[name] = ((*dims, "component"), array)
+    for curve, array in curves:
+        # A measure may have named its curve like an axis of this grid.
+        is_taken = curve.name in variables or curve.name in coords
+        name = f"measured_{curve.name}" if is_taken else curve.name
+        curve_dims = (*dims, "step", curve.dim) if curve.dim else (*dims, "step")
+        attrs = {"units": curve.unit} if curve.unit else {}
+        variables[name] = (curve_dims, array.reshape(*shape, *array.shape[1:]), attrs)
     attrs = {
         "title": manifest.title,
         "steps": max(cell.lane["steps"] for cell in cells),
         "config": json.dumps(manifest.config),
         "thresholds": json.dumps(vars(manifest.thresholds)),
     }
-    return xr.Dataset(variables, coords | axes, attrs)
+    return xr.Dataset(variables, coords | curve_coords, attrs)
 
 
-def _curves(
-    cells: Sequence[Cell], results: Mapping[str, Result]
-) -> tuple[dict[str, tuple[np.ndarray, tuple[str, ...]]], dict[str, Any]]:
-    """Stack records to {name: ([cells, evals(, …)], its last dims)}; coordinates.
+def _dimensions(manifest: Manifest) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the dimensions that the cells lie along, and the coordinates of all axes.
 
-    NaN past a cell's end, and where a cell lacks a column. A column `name/part` is the
-    component or frequency `part` of the curve `name`.
+    A product grid has a dimension for each axis; any other grid has `cell`.
     """
-    present = [results[c.id] for c in cells if c.id in results]
-    present = [result for result in present if len(result.records)]
-    if not present:
-        return {}, {"step": np.array([], int)}
-    columns = list(dict.fromkeys(name for r in present for name in r.columns))
-    place = {name: i for i, name in enumerate(columns)}
-    longest = max(present, key=lambda result: len(result.records))
-    shape = (len(cells), len(longest.records), len(columns))
-    stacked = np.full(shape, np.nan, longest.records.dtype)
-    order = {cell.id: i for i, cell in enumerate(cells)}
-    for result in present:
-        where = [place[name] for name in result.columns]
-        stacked[order[result.cell], : len(result.records), where] = result.records.T
-    curves: dict[str, tuple[np.ndarray, tuple[str, ...]]] = {
-        name: (stacked[..., place[name]], ("step",)) for name in CURVES
-    }
-    axes: dict[str, Any] = {"step": longest.curve("step").astype(int)}
-    rest = [name for name in columns if name not in ("step", *CURVES)]
-    matrices = [name for name in rest if "/" not in name]
-    where = [place[name] for name in matrices]
-    curves["sum_of_squares"] = stacked[..., where], ("step", "matrix")
-    axes["matrix"] = matrices
-    parted: dict[str, list[str]] = {}
-    for name in rest:
-        if "/" in name:
-            parted.setdefault(name.partition("/")[0], []).append(name)
-    for name, parts in parted.items():
-        last = "component" if name in COMPONENT_CURVES else "freq"
-        curves[name] = stacked[..., [place[part] for part in parts]], ("step", last)
-        labels = [part.partition("/")[2] for part in parts]
-        axes[last] = labels if last == "component" else list(map(int, labels))
-    return curves, axes
+    if manifest.dims:
+        return tuple(manifest.dims), dict(manifest.dims)
+    cells = manifest.cells
+    coords: dict[str, Any] = {"cell": np.arange(len(cells))}
+    for name in manifest.axes:
+        coords[name] = ("cell", [cell.axes[name] for cell in cells])
+    return ("cell",), coords
 
 
-def _of_components(
-    manifest: Manifest, rows: list[dict[str, Any]], axes: Mapping[str, Any]
+def _cell_columns(
+    manifest: Manifest, results: Mapping[str, Result], rows: Sequence[CellRow]
 ) -> dict[str, np.ndarray]:
-    """What components.csv says beyond final values: {name: [cells, components]}."""
-    if "component" not in axes:
+    """Return the columns of cells.csv for every cell, finished or not: {name: [cells]}.
+
+    The last value of a curve is called `final_`, since the curve has its name.
+    """
+    by_id: dict[str, Any] = {row["id"]: row for row in rows if row["id"] in results}
+    columns = {"id": _array([cell.id for cell in manifest.cells])}
+    for name in CELL_COLUMNS:
+        missing = {name: "" if name in TEXT else np.nan}
+        values = [by_id.get(cell.id, missing)[name] for cell in manifest.cells]
+        if name == "n_train":  # the grid says it, before there is a result
+            values = [cell.lane["n_train"] for cell in manifest.cells]
+        values = [np.nan if value is None else value for value in values]
+        columns[f"final_{name}" if name in CURVES else name] = _array(values)
+    return columns
+
+
+def _stack(
+    cells: Sequence[Cell], results: Mapping[str, Result]
+) -> tuple[list[tuple[Curve, np.ndarray]], dict[str, Any]]:
+    """Stack the curves of all cells.
+
+    Returns:
+        Each curve, its labels those of all cells, with its values [cells, evals] or
+        [cells, evals, entries]: NaN past a cell's end, and where a cell lacks the
+        entry. And the coordinates of `step` and of the curves' dimensions.
+    """
+    finished = [
+        (index, results[cell.id])
+        for index, cell in enumerate(cells)
+        if cell.id in results and len(results[cell.id].records)
+    ]
+    if not finished:
+        return [], {"step": np.array([], int)}
+    longest = max((result for _, result in finished), key=lambda r: len(r.records))
+    coords: dict[str, Any] = {"step": longest.curve("step").astype(int)}
+    curves = []
+    for curve in _merged([result for _, result in finished]):
+        shape: tuple[int, ...] = len(cells), len(longest.records)
+        if curve.dim:
+            shape = *shape, curve.size
+            coords[curve.dim] = list(curve.labels)
+        stacked = np.full(shape, np.nan, longest.records.dtype)
+        positions = {label: i for i, label in enumerate(curve.labels)}
+        for index, result in finished:
+            if curve.name not in result.schema:
+                continue
+            evals, labels = len(result.records), result.schema[curve.name].labels
+            columns = [positions[label] for label in labels] if curve.dim else ...
+            stacked[index, :evals, columns] = result.curve(curve.name).T
+        curves.append((curve, stacked))
+    return curves, coords
+
+
+def _merged(results: Sequence[Result]) -> list[Curve]:
+    """Return the curves of all results but the step, those of one name as one curve.
+
+    Curves of one dimension get the same labels, so that they share its coordinate.
+    """
+    curves: dict[str, Curve] = {}
+    labels: dict[str, dict[str | int, None]] = {}
+    for schema in dict.fromkeys(result.schema for result in results):
+        for curve in schema.curves:
+            curves.setdefault(curve.name, curve)
+            labels.setdefault(curve.dim, {}).update(dict.fromkeys(curve.labels))
+    return [
+        Curve(curve.name, curve.dim, tuple(labels[curve.dim]), curve.unit)
+        for curve in curves.values()
+        if curve.name != "step"
+    ]
+
+
+def _component_steps(
+    cells: Sequence[Cell], rows: Sequence[ComponentRow], coords: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Return what components.csv says beyond final values: {name: [cells, components]}.
+
+    Names begin with `component_`.
+    """
+    if "component" not in coords:
         return {}
-    names = ("memorise_step", "grok_step", "change_step", "change_width", "non_convex")
-    shape = len(manifest.cells), len(axes["component"])
-    found = {f"component_{name}": np.full(shape, np.nan) for name in names}
+    positions = {label: i for i, label in enumerate(coords["component"])}
+    shape = len(cells), len(positions)
+    columns = {name: np.full(shape, np.nan) for name in COMPONENT_STEPS}
     for row in rows:
-        at = row["cell"], axes["component"].index(row["component"])
-        for name in names:
-            if row[name] is not None:
-                found[f"component_{name}"][at] = row[name]
-    return found
+        entries: Mapping[str, Any] = row
+        for name, column in columns.items():
+            if entries[name] is not None:
+                column[row["cell"], positions[row["component"]]] = entries[name]
+    return {f"component_{name}": column for name, column in columns.items()}
 
 
-def _grid(column: list[Any], shape: tuple[int, ...]) -> np.ndarray:
-    text = any(isinstance(value, str) for value in column)
-    return np.array(column, object if text else None).reshape(shape)
+def _array(column: list[Any]) -> np.ndarray:
+    """Return a column as an array [cells], of objects where it holds words."""
+    has_text = any(isinstance(value, str) for value in column)
+    return np.array(column, object if has_text else None)

@@ -1,77 +1,78 @@
-"""The results of a run so far, and their rows, kept as cells end.
+"""The results of a run so far and their rows, kept as cells end.
 
-Owns what is finished and what of it is not on disk yet. A row is made once, so that the
-ten-thousandth cell costs what the first one did.
+A row is made once, so that the ten-thousandth cell costs what the first one did.
 
-    >>> ledger = Ledger(directory, manifest)
-    >>> row = ledger.add(result)
-    >>> ledger.flush()
+>>> ledger = Ledger(directory, manifest, directory.results())
+>>> row = ledger.add(result)
+>>> ledger.flush()
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from jaxgrok.results.manifest import Manifest
-from jaxgrok.results.rows import Result, component_rows, row_of
+from jaxgrok.results.rows import CellRow, ComponentRow, cell_row, component_rows
 from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.results.shards import Result
 
 
 class Ledger:
-    """Finished cells of a manifest, those of the directory included.
+    """The cells of a manifest that have ended, those of the directory included.
 
     Args:
         directory: where shards and tables are written.
         manifest: the cells.
-        there: results that the directory has of these cells.
+        results: results of these cells that the directory holds, by cell id.
     """
 
     def __init__(
         self,
         directory: RunDirectory,
         manifest: Manifest,
-        there: Mapping[str, Result],
+        results: Mapping[str, Result],
     ) -> None:
         self._directory, self._manifest = directory, manifest
         self._index = {cell.id: i for i, cell in enumerate(manifest.cells)}
-        self._rows: dict[int, dict[str, Any]] = {}
-        self._components: dict[int, list[dict[str, Any]]] = {}
+        self._rows: dict[int, CellRow] = {}
+        self._components: dict[int, list[ComponentRow]] = {}
         self._standing: set[str] = set()
         self._unwritten: list[Result] = []
-        for result in there.values():
+        for result in results.values():
             self._note(result)
 
     def __len__(self) -> int:
         return len(self._standing)
 
-    def __contains__(self, cell: str) -> bool:
-        return cell in self._standing
+    def __contains__(self, cell_id: str) -> bool:
+        return cell_id in self._standing
 
     @property
     def unwritten(self) -> bool:
         """Whether anything is not on disk yet."""
         return bool(self._unwritten)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Rows of cells.csv, in cell order."""
+    def rows(self) -> list[CellRow]:
+        """Return the rows of cells.csv, in cell order."""
         return [self._rows[index] for index in sorted(self._rows)]
 
-    def component_rows(self) -> list[dict[str, Any]]:
-        """Rows of components.csv, in cell order."""
-        parts = self._components
-        return [row for index in sorted(parts) for row in parts[index]]
+    def component_rows(self) -> list[ComponentRow]:
+        """Return the rows of components.csv, in cell order."""
+        rows: list[ComponentRow] = []
+        for index in sorted(self._components):
+            rows += self._components[index]
+        return rows
 
-    def stand(self, cells: Iterable[str]) -> None:
-        """Only these cells count as finished, whatever the tables tell of others."""
-        self._standing = set(cells)
+    def stand(self, cell_ids: Iterable[str]) -> None:
+        """Count only these cells as finished; the rows of others stay in the tables."""
+        self._standing = set(cell_ids)
 
-    def reopen(self, cell: str) -> None:
-        """A cell that was stopped is trained after all."""
-        self._standing.discard(cell)
+    def reopen(self, cell_id: str) -> None:
+        """Count a cell as unfinished: it was stopped, and is trained after all."""
+        self._standing.discard(cell_id)
 
-    def add(self, result: Result) -> dict[str, Any]:
-        """A cell has ended; its row of cells.csv."""
+    def add(self, result: Result) -> CellRow:
+        """Take in the result of a cell that has ended, and return its row."""
         self._unwritten.append(result)
-        self._standing.add(result.cell)
+        self._standing.add(result.cell_id)
         return self._note(result)
 
     def flush(self) -> None:
@@ -81,9 +82,10 @@ class Ledger:
             self._unwritten = []
         self._directory.write_tables(self._manifest, self.rows(), self.component_rows())
 
-    def _note(self, result: Result) -> dict[str, Any]:
-        index = self._index[result.cell]
-        row = row_of(self._manifest, index, result)
+    def _note(self, result: Result) -> CellRow:
+        """Make the rows of a result."""
+        index = self._index[result.cell_id]
+        row = cell_row(self._manifest, index, result)
         self._rows[index] = row
         self._components[index] = component_rows(self._manifest, index, result)
         return row

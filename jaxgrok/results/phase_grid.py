@@ -1,9 +1,9 @@
 """Cells gathered over two axes: what a square of the phase diagram holds.
 
-Owns the aggregation over seeds and other axes, arrays in and arrays out. Refuses to
-invent a step: a censored cell counts as later than any.
+A step is never invented: a censored cell counts as later than any that grokked.
 
-    gathered = squares(jaxgrok.load(run_dir), x="weight_decay", y="train_fraction")
+>>> grid = gather(jaxgrok.load(run_dir), x="weight_decay", y="train_fraction")
+>>> grid.median                               # [y, x] median grok step
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,21 @@ from jaxgrok.results.columns import (
 
 
 @dataclass(frozen=True)
-class Squares:
-    """The cells of a dataset gathered over two axes; arrays are [y, x].
+class PhaseGrid:
+    """The cells of a dataset gathered over two axes.
 
-    counts: cells by label (a phase, failed or pending). median: median grok step, a
-    censored cell counting as later than any; NaN when the median cell is censored.
-    grokked of tested: cells that grokked, of those that finished and have test pairs.
-    budget: step up to which the censored cells were followed, NaN where none was.
-    over: the varied axes that a square gathers.
+    Attributes:
+        x, y: names of the two axes.
+        x_values, y_values: [x], [y] their values, ascending.
+        over: the other varied axes, whose cells share a square.
+        square: [cells] index of each cell's square among y × x, row by row.
+        counts: label (a phase, failed or pending) → [y, x] cells.
+        median: [y, x] median grok step, a censored cell counting as later than any;
+            NaN where the median cell is censored.
+        grokked: [y, x] cells that grokked, of those `tested`.
+        tested: [y, x] cells that finished and have test examples.
+        budget: [y, x] step up to which the censored cells were followed; NaN where
+            there is none.
     """
 
     x: str
@@ -38,6 +45,7 @@ class Squares:
     x_values: NDArray
     y_values: NDArray
     over: tuple[str, ...]
+    square: NDArray
     counts: dict[str, NDArray]
     median: NDArray
     grokked: NDArray
@@ -45,91 +53,106 @@ class Squares:
     budget: NDArray
 
 
-def squares(
+def gather(
     dataset: xr.Dataset, *, x: str = "weight_decay", y: str = "train_fraction"
-) -> Squares:
+) -> PhaseGrid:
     """Gather the cells over (x, y); an axis that is not varied gives way to another.
 
-    Raises ValueError for an axis that the dataset does not have.
+    Raises:
+        ValueError: the dataset does not have one of the axes.
     """
     x, y, over = _axes(dataset, x, y)
     x_values, column = np.unique(values_along(dataset, x), return_inverse=True)
     y_values, row = np.unique(values_along(dataset, y), return_inverse=True)
     shape = len(y_values), len(x_values)
+    square = row * shape[1] + column
     labels = labels_of(dataset)
-    grok_step, followed = column_of(dataset, "grok_step"), _followed(dataset)
-    counts = {label: np.zeros(shape, int) for label in LABELS}
-    grokked, tested = np.zeros(shape, int), np.zeros(shape, int)
-    median, budget = np.full(shape, np.nan), np.full(shape, np.nan)
-    for square in np.ndindex(shape):
-        inside = (row == square[0]) & (column == square[1])
-        for label in LABELS:
-            counts[label][square] = np.sum(inside & (labels == label))
-        judged = inside & np.isin(labels, PHASES) & (labels != "untested")
-        steps = grok_step[judged].astype(float)
-        tested[square], grokked[square] = len(steps), np.isfinite(steps).sum()
-        median[square] = _censored_median(steps)
-        ran_on = judged & np.isnan(grok_step.astype(float)) & (labels != "diverged")
-        if ran_on.any():
-            budget[square] = followed[ran_on].min()
-    return Squares(
-        x, y, x_values, y_values, over, counts, median, grokked, tested, budget
+    grok_step = column_of(dataset, "grok_step").astype(float)
+    has_grokked = np.isfinite(grok_step)
+    is_tested = np.isin(labels, PHASES) & (labels != "untested")
+    is_censored = is_tested & np.isnan(grok_step) & (labels != "diverged")
+
+    def count(members: NDArray) -> NDArray:
+        return np.bincount(square[members], minlength=shape[0] * shape[1])
+
+    budget = np.full(shape[0] * shape[1], np.inf)
+    followed = _followed(dataset)
+    np.minimum.at(budget, square[is_censored], followed[is_censored])
+    budget[np.isinf(budget)] = np.nan
+    return PhaseGrid(
+        x=x,
+        y=y,
+        x_values=x_values,
+        y_values=y_values,
+        over=over,
+        square=square,
+        counts={label: count(labels == label).reshape(shape) for label in LABELS},
+        median=_medians(square, grok_step, is_tested, shape),
+        grokked=count(is_tested & has_grokked).reshape(shape),
+        tested=count(is_tested).reshape(shape),
+        budget=budget.reshape(shape),
     )
 
 
-def medians(dataset: xr.Dataset, gathered: Squares, values: NDArray) -> NDArray:
-    """The median over each square [y, x] of per-cell values [cells], NaN left out."""
-    column = values_along(dataset, gathered.x)
-    row = values_along(dataset, gathered.y)
-    found = np.full((len(gathered.y_values), len(gathered.x_values)), np.nan)
-    for square in np.ndindex(found.shape):
-        inside = (row == gathered.y_values[square[0]]) & (
-            column == gathered.x_values[square[1]]
-        )
-        known = values[inside & np.isfinite(values)]
-        if known.size:
-            found[square] = np.median(known)
-    return found
+def medians(grid: PhaseGrid, values: NDArray) -> NDArray:
+    """Return the median over each square [y, x] of values [cells], NaN left out."""
+    return _medians(grid.square, values, np.isfinite(values), grid.median.shape)
+
+
+def _medians(
+    square: NDArray, values: NDArray, counts: NDArray, shape: tuple[int, ...]
+) -> NDArray:
+    """Return the median of each square [y, x], over the cells that count.
+
+    NaN ranks as later than any number. Of two middle values one of which is NaN, the
+    number is the median; where both are, or no cell counts, it is NaN.
+    """
+    square, values = square[counts], values[counts].astype(float)
+    values = np.where(np.isnan(values), np.inf, values)
+    # One sort for all squares: each is then a stretch of `ranked`, in ascending order.
+    ranked = values[np.lexsort((values, square))]
+    sizes = np.bincount(square, minlength=shape[0] * shape[1])
+    starts = np.cumsum(sizes) - sizes
+    median = np.full(len(sizes), np.nan)
+    filled = sizes > 0
+    low = ranked[(starts + (sizes - 1) // 2)[filled]]
+    high = ranked[(starts + sizes // 2)[filled]]
+    middle = np.where(np.isfinite(high), (low + high) / 2, low)
+    median[filled] = np.where(np.isfinite(middle), middle, np.nan)
+    return median.reshape(shape)
 
 
 def _axes(dataset: xr.Dataset, x: str, y: str) -> tuple[str, str, tuple[str, ...]]:
-    """The two axes of a diagram and the varied ones that its squares gather."""
+    """Return the two axes of a diagram, and the varied ones that its squares gather."""
     names = axis_names(dataset)
     for name in (x, y):
         if name not in dataset and name not in ("weight_decay", "train_fraction"):
-            raise ValueError(f"axis {name!r} is not in the dataset: allowed is {names}")
+            raise ValueError(
+                f"axis={name!r} is not in the dataset; choose one of {names}"
+            )
     sizes = {
         name: len(np.unique(values_along(dataset, name))) for name in (*names, x, y)
     }
     varied = [name for name in names if sizes[name] > 1]
-    kept = [name for name in (x, y) if sizes[name] > 1]
+    fixed = [name for name in (x, y) if sizes[name] > 1]
     # A fraction and its n_train say the same; a budget and a seed are no axes to show.
     twins = {"train_fraction", "n_train"}
-    hidden = {"seed", "steps", *kept} | (twins if twins & set(kept) else set())
+    hidden = {"seed", "steps", *fixed} | (twins if twins & set(fixed) else set())
     spare = [name for name in varied if name not in hidden]
     spare.sort(key=lambda name: -sizes[name])
     for name in (x, y):
-        if name not in kept and spare:
-            swapped = spare.pop(0)
-            x, y = (swapped if axis == name else axis for axis in (x, y))
-    over = tuple(n for n in varied if n not in (x, y) and not twins >= {n, y})
-    return x, y, over
+        if name not in fixed and spare:
+            replacement = spare.pop(0)
+            x, y = (replacement if axis == name else axis for axis in (x, y))
+    over = [n for n in varied if n not in (x, y) and not twins >= {n, y}]
+    return x, y, tuple(over)
 
 
 def _followed(dataset: xr.Dataset) -> NDArray:
-    """The step up to which every cell was followed [cells]: its budget, or less."""
+    """Return the step up to which each cell was followed: [cells]."""
     budget = column_of(dataset, "steps").astype(float)
     if "test_accuracy" not in dataset:
         return budget
-    seen = dataset["test_accuracy"].notnull()
-    last = dataset["step"].where(seen).max("step").transpose(*dataset["phase"].dims)
-    return np.fmin(budget, last.values.ravel())
-
-
-def _censored_median(steps: NDArray) -> float:
-    """The median with NaN as later than any; of two middle ones, a finite lower one."""
-    if not len(steps):
-        return np.nan
-    ranked = np.sort(steps)
-    low, high = ranked[(len(ranked) - 1) // 2], ranked[len(ranked) // 2]
-    return (low + high) / 2 if np.isfinite(high) else low
+    is_evaluated = dataset["test_accuracy"].notnull()
+    last = dataset["step"].where(is_evaluated).max("step")
+    return np.fmin(budget, last.transpose(*dataset["phase"].dims).values.ravel())

@@ -1,89 +1,93 @@
-"""Finished cells as rows: what cells.csv says of each.
+"""Finished cells as rows: what cells.csv and components.csv say about each.
 
-Owns `Result`, the columns of the table and how a cell's outcome is told. Arrays in,
-rows out; reads no files.
-
-    >>> rows = table(manifest, results)
+>>> rows = table(read_manifest(run_dir), read_results(run_dir))
+>>> rows[0]["phase"], rows[0]["grok_step"]
+('grokking', 1600)
 """
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
-from jaxgrok.grid.cells import Cell
-from jaxgrok.outcomes.outcomes import Outcome, Thresholds, outcome, spikes
+from jaxgrok.outcomes.outcomes import Outcome, outcome, spikes
 from jaxgrok.outcomes.phase_changes import phase_change
 from jaxgrok.results.manifest import Manifest
-from jaxgrok.training.records import COMPONENT_CURVES, CURVES
-
-TABLE = (
-    "n_train",
-    "status",
-    "phase",
-    "memorise_step",
-    "grok_step",
-    "change_step",
-    "change_width",
-    "non_convex",
-    "spikes",
-    "steps",
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "block_width",
-    "cause",
-)
-"""Columns of cells.csv after `cell` and one per axis."""
-OVER = ("done", "diverged")
-"""How a cell ends that is not trained again."""
+from jaxgrok.results.shards import Result
+from jaxgrok.training.records import COMPONENT_CURVES
 
 
-COMPONENT_TABLE = (
-    "component",
-    "memorise_step",
-    "grok_step",
-    "change_step",
-    "change_width",
-    "non_convex",
-    *CURVES[:4],
-)
-"""Columns of components.csv after `cell` and one per axis."""
+class Key(TypedDict):
+    """Which cell a row is about."""
+
+    cell: int
+    """Index of the cell in the manifest."""
+    id: str
+    axes: dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """A finished cell: its curves and how it ended.
+class Change(TypedDict):
+    """The phase change of a loss, each None where there is none."""
 
-    `records` are [evals, columns]; the columns are `step`, CURVES, one sum of squared
-    weights per matrix, COMPONENT_CURVES `name/component` where there are several, and
-    measures `name/k` of a frequency k. `status` is done, stopped, diverged or failed.
+    change_step: int | None
+    change_width: int | None
+    non_convex: bool | None
+
+
+class CellRow(Key):
+    """A row of cells.csv. Steps are None where they are censored, losses in nats.
+
+    After `cell` the table has a column for each axis, then these, in this order.
     """
 
-    cell: str
+    n_train: int
     status: str
-    columns: tuple[str, ...]
-    records: np.ndarray
+    phase: str
+    memorise_step: int | None
+    grok_step: int | None
+    change_step: int | None
+    change_width: int | None
+    non_convex: bool | None
+    spikes: int | None
+    steps: int
+    train_loss: float | None
+    train_accuracy: float | None
+    test_loss: float | None
+    test_accuracy: float | None
     block_width: int
-    cause: str = ""
-
-    def curve(self, name: str) -> np.ndarray:
-        """One column: [evals]."""
-        return self.records[:, self.columns.index(name)]
-
-    @property
-    def components(self) -> list[str]:
-        """Names of the components that have curves of their own, in order."""
-        lead = f"{COMPONENT_CURVES[0]}/"
-        return [c.removeprefix(lead) for c in self.columns if c.startswith(lead)]
+    cause: str
 
 
-def table(manifest: Manifest, results: Mapping[str, Result]) -> list[dict[str, Any]]:
-    """Rows of cells.csv, in cell order, for the cells that have a result."""
+class ComponentRow(Key):
+    """A row of components.csv: one component of one cell, in the same way."""
+
+    component: str
+    memorise_step: int | None
+    grok_step: int | None
+    change_step: int | None
+    change_width: int | None
+    non_convex: bool | None
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+
+
+CELL_COLUMNS = tuple(
+    name for name in CellRow.__annotations__ if name not in Key.__annotations__
+)
+"""Columns of cells.csv after `cell` and one for each axis."""
+COMPONENT_COLUMNS = tuple(
+    name for name in ComponentRow.__annotations__ if name not in Key.__annotations__
+)
+"""Columns of components.csv after `cell` and one for each axis."""
+
+
+def table(manifest: Manifest, results: Mapping[str, Result]) -> list[CellRow]:
+    """Return the rows of cells.csv, in cell order, of the cells that have a result."""
     return [
-        row_of(manifest, index, results[cell.id])
+        cell_row(manifest, index, results[cell.id])
         for index, cell in enumerate(manifest.cells)
         if cell.id in results
     ]
@@ -91,100 +95,118 @@ def table(manifest: Manifest, results: Mapping[str, Result]) -> list[dict[str, A
 
 def component_table(
     manifest: Manifest, results: Mapping[str, Result]
-) -> list[dict[str, Any]]:
-    """Rows of components.csv: one for each component of each cell that has several."""
-    return [
-        row
-        for index, cell in enumerate(manifest.cells)
-        if cell.id in results
-        for row in component_rows(manifest, index, results[cell.id])
-    ]
+) -> list[ComponentRow]:
+    """Return the rows of components.csv; [] for a task without components."""
+    rows: list[ComponentRow] = []
+    for index, cell in enumerate(manifest.cells):
+        if cell.id in results:
+            rows += component_rows(manifest, index, results[cell.id])
+    return rows
 
 
-def row_of(manifest: Manifest, index: int, result: Result) -> dict[str, Any]:
-    """The row of a cell in cells.csv, from its index and its result."""
-    cell = manifest.cells[index]
-    found = _outcome(manifest, cell, result, manifest.thresholds)
-    row = {"cell": index, "id": cell.id, "axes": cell.axes, **cell.axes}
-    row |= dict.fromkeys(TABLE)
-    row |= {
+def cell_row(manifest: Manifest, index: int, result: Result) -> CellRow:
+    """Return the row of a cell in cells.csv, from its index and its result."""
+    cell, reached = manifest.cells[index], _outcome(manifest, index, result)
+    row: CellRow = {
+        "cell": index,
+        "id": cell.id,
+        "axes": cell.axes,
         "n_train": cell.lane["n_train"],
         "status": result.status,
-        "phase": found.phase,
-        "memorise_step": found.memorise_step,
-        "grok_step": found.grok_step,
-        "steps": int(result.curve("step")[-1]) if len(result.records) else 0,
+        "phase": reached.phase,
+        "memorise_step": reached.memorise_step,
+        "grok_step": reached.grok_step,
+        "change_step": None,
+        "change_width": None,
+        "non_convex": None,
+        "spikes": None,
+        "steps": 0,
+        "train_loss": None,
+        "train_accuracy": None,
+        "test_loss": None,
+        "test_accuracy": None,
         "block_width": result.block_width,
         "cause": result.cause,
     }
-    if len(result.records):
-        row |= {name: result.curve(name)[-1] for name in CURVES if name in TABLE}
-        row |= _change(result.curve("step"), result.curve("test_loss"))
-        row["spikes"] = len(
-            spikes(*map(result.curve, ("step", "train_loss", "max_train_loss")))
-        )
+    if not len(result.records):
+        return row
+    steps, train_loss = result.curve("step"), result.curve("train_loss")
+    row.update(_change(steps, result.curve("test_loss")))  # type: ignore[typeddict-item]
+    row["spikes"] = len(spikes(steps, train_loss, result.curve("max_train_loss")))
+    row["steps"] = int(steps[-1])
+    row["train_loss"] = train_loss[-1]
+    row["train_accuracy"] = result.curve("train_accuracy")[-1]
+    row["test_loss"] = result.curve("test_loss")[-1]
+    row["test_accuracy"] = result.curve("test_accuracy")[-1]
     return row
 
 
 def component_rows(
     manifest: Manifest, index: int, result: Result
-) -> list[dict[str, Any]]:
-    """The rows of a cell in components.csv; the phase change is the component's own."""
+) -> list[ComponentRow]:
+    """Return the rows of a cell in components.csv; steps are the component's own."""
     if not len(result.records):
         return []
-    cell, rows = manifest.cells[index], []
-    for component in result.components:
+    cell, steps = manifest.cells[index], result.curve("step")
+    rows: list[ComponentRow] = []
+    for number, component in enumerate(result.components):
         curves = {
-            name: result.curve(f"component_{name}/{component}") for name in CURVES[:4]
+            whole: result.curve(name)[:, number]
+            for name, whole in COMPONENT_CURVES.items()
         }
-        curves["step"] = result.curve("step")
-        found = outcome(
-            curves,
+        reached = outcome(
+            curves | {"step": steps},
             has_test=True,
             diverged=result.status == "diverged",
             eval_every=manifest.config["eval_every"],
             thresholds=manifest.thresholds,
         )
-        row = {"cell": index, "id": cell.id, **cell.axes}
-        row |= {"component": component}
-        row |= {
-            "memorise_step": found.memorise_step,
-            "grok_step": found.grok_step,
-            **_change(curves["step"], curves["test_loss"]),
-        }
-        row |= {name: curves[name][-1] for name in CURVES[:4]}
-        rows.append(row)
+        rows.append(
+            {
+                "cell": index,
+                "id": cell.id,
+                "axes": cell.axes,
+                "component": component,
+                "memorise_step": reached.memorise_step,
+                "grok_step": reached.grok_step,
+                **_change(steps, curves["test_loss"]),
+                "train_loss": curves["train_loss"][-1],
+                "train_accuracy": curves["train_accuracy"][-1],
+                "test_loss": curves["test_loss"][-1],
+                "test_accuracy": curves["test_accuracy"][-1],
+            }
+        )
     return rows
 
 
-def _change(steps: np.ndarray, loss: np.ndarray) -> dict[str, Any]:
-    """The columns on the phase change of a curve; None where there is none."""
-    found = phase_change(steps, loss)
-    if found is None:
-        return dict.fromkeys(("change_step", "change_width", "non_convex"))
+def _change(steps: np.ndarray, loss: np.ndarray) -> Change:
+    """Return the columns about the phase change of a loss."""
+    change = phase_change(steps, loss)
+    if change is None:
+        return {"change_step": None, "change_width": None, "non_convex": None}
     return {
-        "change_step": found.step,
-        "change_width": found.width,
-        "non_convex": found.non_convex,
+        "change_step": change.step,
+        "change_width": change.width,
+        "non_convex": change.non_convex,
     }
 
 
-def _outcome(
-    manifest: Manifest,
-    cell: Cell,
-    result: Result,
-    thresholds: Thresholds,
-) -> Outcome:
+def _outcome(manifest: Manifest, index: int, result: Result) -> Outcome:
+    """Return the outcome of a cell; its phase is "" where none can be told."""
     if result.status == "failed":
         return Outcome("", None, None)
-    curves = {n: result.curve(n) for n in ("step", "train_accuracy", "test_accuracy")}
-    found = outcome(
-        curves,
-        has_test=cell.tested,
+    reached = outcome(
+        {
+            "step": result.curve("step"),
+            "train_accuracy": result.curve("train_accuracy"),
+            "test_accuracy": result.curve("test_accuracy"),
+        },
+        has_test=manifest.cells[index].tested,
         diverged=result.status == "diverged",
         eval_every=manifest.config["eval_every"],
-        thresholds=thresholds,
+        thresholds=manifest.thresholds,
     )
-    if result.status == "stopped" and found.grok_step is None:
-        return dataclasses.replace(found, phase="")  # its budget was not spent
-    return found
+    if result.status == "stopped" and reached.grok_step is None:
+        # Its budget was not spent: that it did not grok yet says nothing.
+        return dataclasses.replace(reached, phase="")
+    return reached

@@ -1,53 +1,53 @@
-"""The run directory: manifest, result shards, table, resume state.
+"""The run directory: its lock, its manifest and its tables.
 
-Owns every file format and the lock. Nothing is appended or overwritten in place: files
-are written under a temporary name, fsynced and renamed. Knows no training.
+Nothing is appended or overwritten in place: files are written under a temporary name,
+fsynced and renamed. Curves are in `shards`, snapshots in `snapshots`, what is in
+flight in `resume`.
 
-    >>> dataset = load("runs/wd_vs_frac-laptop")
-    >>> dataset.test_loss.sel(weight_decay=1.0).mean("seed")
+>>> dataset = load("runs/wd_vs_frac-laptop")
+>>> dataset.test_loss.sel(weight_decay=1.0).mean("seed")
 """
 
 import fcntl
-import io
-import itertools
 import json
 import os
-import shutil
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
 import xarray as xr
 
 from jaxgrok.host.atomic_files import write_atomically, write_table
-from jaxgrok.results import dataset
-from jaxgrok.results.dataset import Rows
+from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.manifest import Manifest, read_manifest
-from jaxgrok.results.rows import COMPONENT_TABLE, TABLE, Result, table
-from jaxgrok.results.shards import FACTS, read_results
+from jaxgrok.results.rows import (
+    CELL_COLUMNS,
+    COMPONENT_COLUMNS,
+    CellRow,
+    ComponentRow,
+    table,
+)
+from jaxgrok.results.shards import Result, read_results, write_results
 
 
 class RunDirectory:
-    """A locked run directory, open for writing by this process alone."""
+    """A locked run directory, open for writing by this process alone.
+
+    Args:
+        path: a folder that is new, empty or a run directory. It is made, and locked,
+            on entering the context.
+
+    Raises:
+        ValueError: on entering, for any other path, one that cannot be written, and
+            one that another process holds.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).resolve()
-        self._shards = itertools.count()
-        self._saves = itertools.count(time.time_ns())
         self._lock: TextIO | None = None
 
     def __enter__(self) -> "RunDirectory":
-        if self.path.exists() and not self.path.is_dir():
-            raise ValueError(f"out={self.path} is a file; choose a folder")
-        if self.path.is_dir() and not (self.path / "manifest.json").exists():
-            others = {p.name for p in self.path.iterdir() if not _is_ours(p.name)}
-            if others:
-                raise ValueError(
-                    f"out={self.path} holds other files ({min(others)}, …) and no "
-                    "manifest.json; choose an empty or new folder"
-                )
+        _check_free(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = open(self.path / ".lock", "a+")
@@ -66,6 +66,7 @@ class RunDirectory:
                 f"out={self.path} is held by a running sweep ({holder}); wait for it, "
                 "or choose another folder with --out"
             ) from None
+        # The kernel drops the lock with the process; the text is for people.
         self._lock.truncate(0)
         self._lock.write(f"process {os.getpid()}")
         self._lock.flush()
@@ -76,9 +77,9 @@ class RunDirectory:
         self._lock.close()
 
     def manifest(self) -> Manifest | None:
-        """What the directory says of itself, or None if it is new."""
-        new = not (self.path / "manifest.json").exists()
-        return None if new else read_manifest(self.path)
+        """Return the manifest, or None if the directory is new."""
+        is_new = not (self.path / "manifest.json").exists()
+        return None if is_new else read_manifest(self.path)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest: a line an entry, and a line an item of its lists."""
@@ -88,85 +89,33 @@ class RunDirectory:
         text = "{\n " + ",\n ".join(entries) + "\n}\n"
         write_atomically(self.path / "manifest.json", text.encode())
 
-    def write_results(self, results: Iterable[Result]) -> None:
-        """Add one immutable shard with these results.
-
-        Its `head` lists, for each array `records-N` and in its order, what is known of
-        the cells and how many evaluations are theirs.
-        """
-        kinds: dict[tuple[Any, ...], list[Result]] = {}
-        for result in results:
-            kinds.setdefault((result.columns, result.records.dtype), []).append(result)
-        head: list[dict[str, Any]] = []
-        arrays: dict[str, Any] = {}
-        for (columns, _), same in kinds.items():
-            arrays[f"records-{len(head)}"] = np.concatenate([r.records for r in same])
-            cells = [
-                {fact: getattr(r, fact) for fact in FACTS} | {"evals": len(r.records)}
-                for r in same
-            ]
-            head.append({"columns": columns, "cells": cells})
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, head=np.array(json.dumps(head)), **arrays)
-        name = f"{time.time_ns():020d}-{os.getpid()}-{next(self._shards)}.npz"
-        (self.path / "curves").mkdir(exist_ok=True)
-        write_atomically(self.path / "curves" / name, buffer.getvalue())
-
     def results(self) -> dict[str, Result]:
-        """Every finished cell by id."""
+        """Return every cell that has ended, by id."""
         return read_results(self.path)
 
+    def write_results(self, results: Iterable[Result]) -> None:
+        """Add one immutable shard with these results."""
+        write_results(self.path, results)
+
     def assemble(self, rows: Rows) -> xr.Dataset:
-        """As `load`, from rows of the tables that are made already."""
-        manifest = read_manifest(self.path)
-        return dataset.assemble(manifest, read_results(self.path), rows)
+        """Return what `load` returns, from rows of the tables that are made already."""
+        return assemble(read_manifest(self.path), self.results(), rows)
 
     def write_tables(
         self,
         manifest: Manifest,
-        rows: Iterable[Mapping[str, Any]],
-        component_rows: Sequence[Mapping[str, Any]] = (),
+        rows: Iterable[CellRow],
+        component_rows: Sequence[ComponentRow] = (),
     ) -> None:
-        """Rewrite cells.csv and, where there are components, components.csv.
-
-        The rows are those of `tables.table` and `tables.component_table`.
-        """
+        """Rewrite cells.csv and, where there are components, components.csv."""
         axes = manifest.axes
-        names = ["cell", *axes, *(name for name in TABLE if name not in axes)]
-        write_table(self.path / "cells.csv", names, rows)
+        # n_train can be an axis, and is then not repeated.
+        columns = [name for name in CELL_COLUMNS if name not in axes]
+        names = ["cell", *axes, *columns]
+        write_table(self.path / "cells.csv", names, map(_flat, rows))
         if component_rows:
-            names = ["cell", *axes, *COMPONENT_TABLE]
-            write_table(self.path / "components.csv", names, component_rows)
-
-    def save_resume(self, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-        """Replace the rolling resume state: JSON-able `meta`, and a tree of arrays."""
-        from orbax.checkpoint import v1 as ocp
-
-        folder = self.path / "resume"
-        folder.mkdir(exist_ok=True)
-        old = list(folder.iterdir())
-        head = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-        ocp.save(folder / str(next(self._saves)), {"meta": head, "arrays": arrays})
-        for path in old:
-            shutil.rmtree(path, ignore_errors=True)
-
-    def load_resume(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """The newest resume state that can be read, as (meta, arrays), or None."""
-        from orbax.checkpoint import v1 as ocp
-
-        folder = self.path / "resume"
-        names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-        for name in sorted((n for n in names if n.isdigit()), key=int, reverse=True):
-            try:
-                tree = ocp.load(folder / name)
-                return json.loads(bytes(np.asarray(tree["meta"]))), tree["arrays"]
-            except (OSError, ValueError, KeyError):
-                continue  # cut off while it was written; an older one may be whole
-        return None
-
-    def drop_resume(self) -> None:
-        """Remove the resume state: every cell is finished."""
-        shutil.rmtree(self.path / "resume", ignore_errors=True)
+            names = ["cell", *axes, *COMPONENT_COLUMNS]
+            write_table(self.path / "components.csv", names, map(_flat, component_rows))
 
 
 def load(run_dir: str | os.PathLike[str]) -> xr.Dataset:
@@ -177,25 +126,46 @@ def load(run_dir: str | os.PathLike[str]) -> xr.Dataset:
     cell's end; `sum_of_squares` also `matrix`, Fourier measures `freq`, and what is
     known of every digit, trigram or task `component`. Unfinished cells have phase and
     status "".
-    Raises FileNotFoundError where there is no run directory.
+
+    Raises:
+        FileNotFoundError: there is no run directory.
+        ValueError: one of its files is damaged.
     """
     path = Path(run_dir)
-    return dataset.assemble(read_manifest(path), read_results(path))
+    return assemble(read_manifest(path), read_results(path))
 
 
-def cells(run_dir: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def cells(run_dir: str | os.PathLike[str]) -> list[CellRow]:
     """Return the rows of cells.csv with their types: one dict a finished cell."""
     path = Path(run_dir)
     return table(read_manifest(path), read_results(path))
 
 
+def _check_free(path: Path) -> None:
+    """Refuse a path that is a file, or a folder of something else."""
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"out={path} is a file; choose a folder")
+    if path.is_dir() and not (path / "manifest.json").exists():
+        strangers = [p.name for p in path.iterdir() if not _is_ours(p.name)]
+        if strangers:
+            raise ValueError(
+                f"out={path} holds other files ({min(strangers)}, …) and no "
+                "manifest.json; choose an empty or new folder"
+            )
+
+
 def _is_ours(name: str) -> bool:
-    """Whether a file may lie in a run directory whose manifest was never written."""
+    """Tell whether a file may lie in a run directory that has no manifest yet."""
     return name == ".lock" or (name.startswith(".manifest") and name.endswith(".tmp"))
 
 
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with its axes among its columns."""
+    return {**row["axes"], **row}
+
+
 def _lines(value: Any) -> str:
-    """A value as JSON. (With json's own indent ten thousand cells take seconds.)"""
+    """Return a value as JSON. (With json's own indent, 10,000 cells take seconds.)"""
     if not isinstance(value, list):
         return json.dumps(value, ensure_ascii=False)
     items = [json.dumps(item, ensure_ascii=False) for item in value]

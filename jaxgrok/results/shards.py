@@ -1,43 +1,135 @@
 """Result shards: immutable files that hold the curves of finished cells.
 
+>>> write_results(run_dir, [Result(cell.id, "done", schema, records, block_width=4)])
 >>> results = read_results(run_dir)           # {cell id: Result}
 """
 
+import dataclasses
+import io
+import itertools
 import json
+import os
+import time
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from jaxgrok.results.rows import Result
+from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.training.records import COMPONENT_CURVES, Curve, Schema
 
-FACTS = ("cell", "status", "block_width", "cause")
-"""What a shard tells of a cell, besides its records and their columns."""
+OVER = ("done", "diverged")
+"""Statuses of a cell that is not trained again."""
+
+_numbers = itertools.count()
+# Shards of this process, for names that differ when the clock does not.
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A cell that has ended: its curves, and how it ended.
+
+    Attributes:
+        cell_id: hash of the cell.
+        status: "done", "stopped", "diverged" or "failed".
+        schema: what the columns of `records` are; `step` is the first.
+        records: [evals, columns], one row an evaluation.
+        block_width: lanes of a block, which is part of what decides the bits.
+        cause: why the cell was stopped, diverged or failed; "" if it is done.
+    """
+
+    cell_id: str
+    status: str
+    schema: Schema
+    records: np.ndarray
+    block_width: int
+    cause: str = ""
+
+    def curve(self, name: str) -> np.ndarray:
+        """Return one curve: [evals], or [evals, entries] if it has a dimension."""
+        return self.records[:, self.schema.columns(name)]
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Names of the components that have curves of their own, in order."""
+        name = next(iter(COMPONENT_CURVES))
+        if name not in self.schema:
+            return ()
+        return tuple(map(str, self.schema[name].labels))
+
+
+def write_results(path: Path, results: Iterable[Result]) -> None:
+    """Add one immutable shard with these results to a run directory.
+
+    Its `head` is JSON and lists, for each array `records-N` in turn, the curves that
+    its columns hold, and the cells whose rows follow each other in it.
+    """
+    kinds: dict[tuple[Schema, Any], list[Result]] = {}
+    for result in results:
+        kinds.setdefault((result.schema, result.records.dtype), []).append(result)
+    head: list[dict[str, Any]] = []
+    arrays: dict[str, Any] = {}
+    for (schema, _), members in kinds.items():
+        records = [result.records for result in members]
+        arrays[f"records-{len(head)}"] = np.concatenate(records)
+        head.append(
+            {
+                "curves": [vars(curve) for curve in schema.curves],
+                "cells": [_described(result) for result in members],
+            }
+        )
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, head=np.array(json.dumps(head)), **arrays)
+    # Names sort in the order of writing: of two results of a cell, the later one wins.
+    name = f"{time.time_ns():020d}-{os.getpid()}-{next(_numbers)}.npz"
+    (path / "curves").mkdir(exist_ok=True)
+    write_atomically(path / "curves" / name, buffer.getvalue())
+
+
+def _described(result: Result) -> dict[str, Any]:
+    """Return what the head of a shard says about a cell."""
+    return {
+        "cell_id": result.cell_id,
+        "status": result.status,
+        "block_width": result.block_width,
+        "cause": result.cause,
+        "evals": len(result.records),
+    }
 
 
 def read_results(path: Path) -> dict[str, Result]:
-    """Results of all shards, in the order they were written; a later one wins."""
-    found: dict[str, Result] = {}
+    """Return the results of all shards of a run directory, by cell id.
+
+    Raises:
+        ValueError: a shard is damaged.
+    """
+    results: dict[str, Result] = {}
     for file in sorted((path / "curves").glob("*.npz")):
         try:
-            found |= _read_shard(file)
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError):
+            results |= _read_shard(file)
+        except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError):
             raise ValueError(
                 f"{file} is damaged; remove it, and the same command trains its cells "
                 "again"
             ) from None
-    return found
+    return results
 
 
 def _read_shard(file: Path) -> dict[str, Result]:
-    found = {}
-    with open(file, "rb") as opened, np.load(opened) as shard:
-        head = json.loads(str(shard["head"]))
-        for number, kind in enumerate(head):
+    """Return the results of one shard, by cell id."""
+    results = {}
+    with open(file, "rb") as stream, np.load(stream) as shard:
+        for number, kind in enumerate(json.loads(str(shard["head"]))):
+            schema = Schema(tuple(_curve(**entry) for entry in kind["curves"]))
             records, start = shard[f"records-{number}"], 0
-            for facts in kind["cells"]:
-                end = start + facts.pop("evals")
-                columns = tuple(kind["columns"])
-                result = Result(columns=columns, records=records[start:end], **facts)
-                found[result.cell], start = result, end
-    return found
+            for cell in kind["cells"]:
+                end = start + cell.pop("evals")
+                result = Result(schema=schema, records=records[start:end], **cell)
+                results[result.cell_id], start = result, end
+    return results
+
+
+def _curve(*, labels: list[str | int], **entries: str) -> Curve:
+    return Curve(labels=tuple(labels), **entries)

@@ -91,7 +91,7 @@ def describe(grid: Grid, blocks: int | None) -> str:
     evals = sum(
         cell.lane["steps"] // grid.config["eval_every"] + 1 for cell in grid.cells
     )
-    disk = evals * (1 + len(engine.columns)) * 4
+    disk = evals * engine.schema.with_steps().width * 4
     snapshots = snapshot_bytes(grid, engine)
     total = [
         headline(grid, seconds, lanes, 0),

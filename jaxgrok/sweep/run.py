@@ -24,20 +24,23 @@ from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host.signals import asked_to_stop
 from jaxgrok.host.terminal import Console
+from jaxgrok.outcomes.grok_rule import evaluations_to_hold
 from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
 from jaxgrok.plots.sweep.circuit_measures import circuit_measures
+from jaxgrok.results import resume
 from jaxgrok.results import snapshots as checkpoints
 from jaxgrok.results.dataset import Rows
 from jaxgrok.results.extension import adopt
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.manifest import Usage, describe
-from jaxgrok.results.rows import OVER, Result
+from jaxgrok.results.rows import CellRow
 from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.results.shards import OVER, Result
 from jaxgrok.sweep import estimate
 from jaxgrok.sweep.longest_first import Everything
 from jaxgrok.sweep.queue import Queue
-from jaxgrok.training.records import CURVES, FLAGS
+from jaxgrok.training.records import PLAIN, Schema
 from jaxgrok.training.setup import lane_of
 
 PERIODS = {"flush": 10.0, "save": 45.0, "redraw": 60.0}
@@ -46,12 +49,6 @@ SELDOM = {"flush": 10, "save": 10, "redraw": 100}
 """A chore is left alone for so many times what it took."""
 ANSWER_SECONDS = 1.0
 """Length of a dispatch: what Ctrl-C waits for."""
-
-assert CURVES == CURVES
-TEST_ACCURACY = CURVES.index("test_accuracy")
-FINISHED, DIVERGED_STEP = -2, -1
-"""Columns of a record."""
-assert FLAGS == ("finished", "diverged_step")
 
 
 class Interrupted(Exception):
@@ -130,7 +127,7 @@ class _Sweep:
                     except jax.errors.JaxRuntimeError as error:
                         self._fail(group, error)
             self._flush()
-        self.directory.drop_resume()
+        resume.drop(self.directory.path / "resume")
         if self.grid.config["snapshots"] == "phases":
             checkpoints.prune(self.directory.path, self._one_per_phase())
         return self._redraw()
@@ -197,10 +194,10 @@ class _Sweep:
             left = self.cells[cell].lane["steps"] - self._step(engine, cell)
             left //= setup.eval_every
             if setup.stop == "grokked":
-                recent = track[-setup.thresholds.hold :]
-                good = [r[TEST_ACCURACY] >= setup.thresholds.accuracy for r in recent]
-                held = next((i for i, g in enumerate(good[::-1]) if not g), len(good))
-                left = min(left, setup.thresholds.hold - held)
+                rule = setup.thresholds.accuracy, setup.thresholds.hold
+                column = engine.schema.columns("test_accuracy")
+                recent = [record[column] for record in track[-rule[1] :]]
+                left = min(left, evaluations_to_hold(recent, *rule))
             bound.append(left)
         return max(min(bound), 1)
 
@@ -234,19 +231,20 @@ class _Sweep:
     def _note(self, engine: Engine, records: Mapping[str, np.ndarray]) -> None:
         """Append records to their cells' curves; take finished cells out."""
         rows = []
-        for cell, record in records.items():
+        for cell, array in records.items():
             if cell not in self.tracks:
                 continue  # it ended at an earlier evaluation of the same dispatch
-            # A copy: a view would keep the records of all lanes.
-            self.tracks[cell].append(record[: -len(FLAGS)].copy())
-            if record[FINISHED]:
-                diverged_step = record[DIVERGED_STEP]
-                if diverged_step < 0:
+            record = engine.schema.unpack(array)
+            self.tracks[cell].append(record.values)
+            if record.finished:
+                status, cause = "done", ""
+                if record.diverged_step is None:
                     self._keep(engine, [cell], last=True)
+                else:
+                    status = "diverged"
+                    cause = f"training loss not finite at step {record.diverged_step}"
                 engine.release(cell)
-                cause = f"training loss not finite at step {int(diverged_step)}"
-                ended = ("done", "") if diverged_step < 0 else ("diverged", cause)
-                rows.append(self._finish(engine, cell, *ended))
+                rows.append(self._finish(engine, cell, status, cause))
                 self.queue.ended(self.cells[cell], rows[-1])
         self._tell(rows)
 
@@ -287,14 +285,12 @@ class _Sweep:
                 chosen.setdefault(row["phase"], kin)
         return set(chosen.values())
 
-    def _finish(
-        self, engine: Engine, cell: str, status: str, cause: str
-    ) -> dict[str, Any]:
+    def _finish(self, engine: Engine, cell: str, status: str, cause: str) -> CellRow:
         """A cell has ended: keep its result; its row of cells.csv."""
         result = Result(
             cell,
             status,
-            columns=("step", *engine.columns),
+            schema=engine.schema.with_steps(),
             records=self._curves(cell),
             block_width=engine.width,
             cause=cause,
@@ -302,7 +298,7 @@ class _Sweep:
         del self.tracks[cell]
         return self.ledger.add(result)
 
-    def _tell(self, rows: list[dict[str, Any]]) -> None:
+    def _tell(self, rows: list[CellRow]) -> None:
         """Show cells that have just ended."""
         left = self._left() if rows else None
         for row in rows:
@@ -324,10 +320,10 @@ class _Sweep:
             wanted = self.queue.total is not None and cell.id not in self.ledger
             if wanted or cell.id in self.tracks:
                 self.tracks.pop(cell.id, None)
-                columns = ("step", *CURVES)
-                empty = np.empty((0, len(columns)), group.setup.dtype)
+                schema = Schema(PLAIN).with_steps()
+                empty = np.empty((0, schema.width), group.setup.dtype)
                 width = group.block_width
-                result = Result(cell.id, "failed", columns, empty, width, cause)
+                result = Result(cell.id, "failed", schema, empty, width, cause)
                 self.queue.ended(cell, self.ledger.add(result))
         self.console.say(f"failed: {cause}")
 
@@ -399,11 +395,11 @@ class _Sweep:
         tracks = {cell: self._curves(cell) for cell in snapshot.cells}
         vectors = {kin: np.stack(list(rows.values())) for kin, rows in pending.items()}
         arrays = {"leaves": leaves, "tracks": tracks, "pending": vectors}
-        self.directory.save_resume(meta, arrays)
+        resume.save(self.directory.path / "resume", meta, arrays)
 
     def _resumed(self) -> Snapshot:
         """The lanes that were busy when the directory was last left, if any."""
-        found = self.directory.load_resume()
+        found = resume.load(self.directory.path / "resume")
         if found is None:
             return Snapshot(0, [], [])
         meta, arrays = found

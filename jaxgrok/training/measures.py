@@ -1,52 +1,150 @@
-"""The cheap measures that ride along with a training: for every cell, no checkpoints.
+"""Progress measures: what an evaluation records beside losses and accuracies.
 
-Owns the columns that an evaluation adds to its record, for one lane inside jit. They
-are taken in the lane's own arithmetic (float32), at matmul precision "highest". At
-p=113 they cost 16 to 23 core-ms a lane on CPU, where 100 steps cost 3,300.
+A measure is computed for every cell at every evaluation, inside jit, so that no
+snapshots are needed. `config.measures` names one of the registry; "none" is no measure.
 
-    >>> columns(Modular())[13]                  # "W_E_norm/14"
-    >>> measure(task, params, logits, is_train)         # [columns]
+>>> def ranks(evaluation):
+...     _, params = zip(*sorted(evaluation.params.items()), strict=True)
+...     return {"rank": jnp.stack([jnp.linalg.norm(w, 2) for w in params])}
+>>> register("ranks", Measure({"rank": "matrix"}, ranks))
 """
 
-from collections.abc import Mapping
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgrok.fourier import key_frequencies
-from jaxgrok.fourier import logit_projections as lg
+from jaxgrok.fourier import logit_projections as projections
 from jaxgrok.fourier.basis import component_norms
 from jaxgrok.fourier.group_order import embedding, neuron_logits, pair_rows, reading_of
+from jaxgrok.tasks import Example, component_names
+from jaxgrok.tasks.modular import READABLE
 
-MEASURES = ("W_E_norm", "W_L_norm", "excluded_loss")
+Params = Mapping[str, jax.Array]
+
+DIMS = ("", "matrix", "component", "freq")
+"""Dimensions that a curve can lie along; "" is a single number."""
 
 
-def columns(task: Any) -> tuple[str, ...]:
-    """Names of what `measure` returns: `W_E_norm/k`, `W_L_norm/k`, `excluded_loss/k`.
+class Evaluation(NamedTuple):
+    """What a measure is computed from: one lane at one evaluation."""
 
-    k = 1 … n//2 within each. Raises ValueError for a task without Fourier reading.
+    task: Any
+    params: Params
+    """Parameters by their TransformerLens names."""
+    examples: Example
+    """The evaluated examples; of a pool, all of it, in the order of `task.pool()`."""
+    logits: jax.Array
+    """[examples, read, vocab]"""
+    is_train: jax.Array
+    """[examples] bool: which count as training examples."""
+    is_test: jax.Array
+    """[examples] bool: which count as test examples."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """A function of an evaluation, and what it returns.
+
+    Attributes:
+        dims: name of each curve → the dimension that it lies along: "" (one number),
+            "matrix" (one entry a parameter, sorted by name), "component" (one a
+            component of the task) or "freq" (one a frequency 1 … n//2 of a task that
+            has a Fourier reading).
+        function: makes {name: scalar or [entries]} of an `Evaluation`; traced by jit.
+        units: name → unit, for the curves that have one.
     """
-    every = range(1, reading_of(task).order // 2 + 1)
-    return tuple(f"{name}/{k}" for name in MEASURES for k in every)
+
+    dims: Mapping[str, str]
+    function: Callable[[Evaluation], Mapping[str, jax.Array]]
+    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, dim in self.dims.items():
+            if dim not in DIMS:
+                raise ValueError(
+                    f"dims[{name!r}]={dim!r} is unknown; choose one of "
+                    f"{', '.join(map(repr, DIMS))}"
+                )
+            if not name.isidentifier():
+                raise ValueError(f"dims has {name!r}; the name must be an identifier")
 
 
-def measure(
-    task: Any, params: Mapping[str, jax.Array], logits: jax.Array, is_train: jax.Array
-) -> jax.Array:
-    """The columns of one lane: [columns].
+NOTHING = Measure({}, lambda _: {})
+"""The measure of measures="none"."""
+MEASURES: dict[str, Measure] = {}
+"""Name → measure; `register` adds to it."""
 
-    logits: [pool, vocab] at the read position, in the order of `task.pool()`;
-    is_train: [pool] bool. W_E and W_L norms are per frequency, cosine and sine
-    together (W_L: NaN in an attention-only network); excluded losses are the 2-D ones,
-    over the train pairs, each with one frequency removed. What is not finite in the
-    parameters or logits of a diverged lane gives NaN here, and nothing else does: see
-    `logits.excluded_losses` for what very large logits do.
+
+def register(name: str, measure: Measure) -> None:
+    """Make a measure known by name, for `config.measures = name`.
+
+    Raises:
+        ValueError: the name is "none" or empty, or `measure` is no `Measure`.
     """
+    if not name or name == "none":
+        raise ValueError(f"name={name!r} must be another name: it means no measure")
+    if not isinstance(measure, Measure):
+        raise ValueError(
+            f"measure={measure!r} must be a jaxgrok.training.measures.Measure"
+        )
+    MEASURES[name] = measure
+
+
+def check(name: str, task: Any) -> None:
+    """Refuse a measure that does not exist, or that a task has no dimension for.
+
+    Raises:
+        ValueError: saying what could be chosen.
+    """
+    if name == "none":
+        return
+    if name not in MEASURES:
+        raise ValueError(
+            f"measures={name!r} is unknown; choose one of none, {', '.join(MEASURES)}"
+        )
+    dims = set(MEASURES[name].dims.values())
+    if "freq" in dims and getattr(task, "reading", None) is None:
+        raise ValueError(
+            f"measures={name!r} needs a task with a Fourier reading: task=modular "
+            f"with operation={', '.join(READABLE)}"
+        )
+    if "component" in dims and not component_names(task):
+        raise ValueError(
+            f"measures={name!r} needs a task with components, such as task=digits"
+        )
+
+
+def frequencies(task: Any) -> tuple[int, ...]:
+    """Return the frequencies 1 … n//2 of a task; () without a Fourier reading."""
+    if getattr(task, "reading", None) is None:
+        return ()
+    return tuple(range(1, reading_of(task).order // 2 + 1))
+
+
+def fourier(evaluation: Evaluation) -> dict[str, jax.Array]:
+    """Measure the spectra of W_E and W_L, and the excluded loss of every frequency.
+
+    In the lane's own float32, at matmul precision "highest". At p = 113 it costs 16 to
+    23 core-ms a lane on a CPU, where 100 steps cost 3,300.
+
+    Parameters or logits of a diverged lane that are not finite give NaN and have no
+    other effect; see `logit_projections.excluded_losses` for very large logits.
+
+    Returns:
+        W_E_norm, W_L_norm: [n//2] norm of each frequency, cosine and sine together;
+            W_L is NaN in a network without MLP.
+        excluded_loss: [n//2] mean 2-D excluded loss of the train pairs, in nats, each
+            with one frequency removed.
+    """
+    task, params = evaluation.task, evaluation.params
     reading = reading_of(task)
     n, elements = reading.order, np.array(reading.elements)
-    order = lg.by_answer(pair_rows(task), reading.sign)
+    rows = projections.by_answer(pair_rows(task), reading.sign)
     with jax.default_matmul_precision("highest"):
         W_E_norms = component_norms(embedding(params)[elements])
         W_L = neuron_logits(params, elements)
@@ -54,8 +152,22 @@ def measure(
             W_L_norms = jnp.full(n, jnp.nan, W_E_norms.dtype)
         else:
             W_L_norms = component_norms(W_L, axis=1)
-        grouped = logits[order][..., elements]
-        removed = lg.projections(grouped.mean(1))
-        losses = lg.excluded_losses(grouped, removed, is_train[order])
-    norms = [key_frequencies.frequency_norms(norms) for norms in (W_E_norms, W_L_norms)]
-    return jnp.concatenate([*norms, losses.astype(W_E_norms.dtype)])
+        grouped = evaluation.logits[:, 0][rows][..., elements]
+        waves = projections.projections(grouped.mean(1))
+        is_train = evaluation.is_train[rows]
+        losses = projections.excluded_losses(grouped, waves, is_train)
+    return {
+        "W_E_norm": key_frequencies.frequency_norms(W_E_norms),
+        "W_L_norm": key_frequencies.frequency_norms(W_L_norms),
+        "excluded_loss": losses.astype(W_E_norms.dtype),
+    }
+
+
+register(
+    "fourier",
+    Measure(
+        {"W_E_norm": "freq", "W_L_norm": "freq", "excluded_loss": "freq"},
+        fourier,
+        units={"excluded_loss": "nats"},
+    ),
+)

@@ -13,12 +13,11 @@ import numpy as np
 from flax import linen as nn
 
 from jaxgrok.outcomes.outcomes import Thresholds
-from jaxgrok.tasks.modular import READABLE
+from jaxgrok.training import measures
 from jaxgrok.training.losses import ARMS
 
 PRECISIONS = ("highest", "high", "default", "tensorfloat32", "BF16_BF16_F32_X3")
 STOPS = ("grokked", "steps")
-MEASURES = ("none", "fourier")
 REGIMES = ("finite", "online")
 OPTIMISERS = ("adamw", "adam", "sgd")
 
@@ -74,8 +73,8 @@ class Setup:
         dtype: "float32", or "float64" where x64 is enabled.
         stop: "grokked" ends a cell `steps_past_grok` steps after the test accuracy
             held; "steps" spends the whole budget.
-        measures: "fourier" adds the spectra of W_E and W_L and the excluded losses
-            of every frequency to each evaluation.
+        measures: what each evaluation records beside its losses and accuracies: a
+            name of `jaxgrok.training.measures`, or "none".
         thresholds: what counts as memorised and grokked.
         regime: "finite", a training set of n_train examples; "online", fresh ones
             every step.
@@ -113,7 +112,6 @@ class Setup:
             ("precision", PRECISIONS),
             ("dtype", ("float32", "float64")),
             ("stop", STOPS),
-            ("measures", MEASURES),
             ("regime", REGIMES),
             ("optimiser", OPTIMISERS),
         ):
@@ -134,11 +132,7 @@ class Setup:
                 raise ValueError(
                     f"{name}={getattr(self, name)} must be at least {least}"
                 )
-        if self.measures == "fourier" and getattr(self.task, "reading", None) is None:
-            raise ValueError(
-                "measures='fourier' needs a task with a Fourier reading: task=modular "
-                f"with operation={', '.join(READABLE)}"
-            )
+        measures.check(self.measures, self.task)
         if self.steps_past_grok % self.eval_every:
             raise ValueError(
                 f"steps_past_grok={self.steps_past_grok} must be a multiple of "

@@ -1,4 +1,4 @@
-"""One lane: initialise, train, evaluate. Knows no lanes axis and no files.
+"""Initialise, train and evaluate one lane; every function here is traced by jit.
 
 >>> state = init(setup, lane)
 >>> state = train(setup, lane, state, n_steps=100)
@@ -12,17 +12,20 @@ import jax.numpy as jnp
 import optax
 
 from jaxgrok.models import model_inputs
+from jaxgrok.outcomes.grok_rule import run_length
 from jaxgrok.tasks import Example, blank, component_names, is_pool
 from jaxgrok.training import examples as data
-from jaxgrok.training import measures, optimisers
+from jaxgrok.training import optimisers
 from jaxgrok.training.losses import cross_entropy
+from jaxgrok.training.measures import MEASURES, NOTHING, Evaluation
+from jaxgrok.training.records import COMPONENT_CURVES, NEVER, schema
 from jaxgrok.training.setup import Lane, Setup
 
 Params = dict[str, jax.Array]
 
 
 class LaneState(NamedTuple):
-    """All that a lane carries from step to step; arrays only."""
+    """Everything a lane carries from step to step; arrays only."""
 
     step: jax.Array
     """Updates made so far."""
@@ -31,11 +34,11 @@ class LaneState(NamedTuple):
     opt_state: Any
     """Optax state of the optimiser."""
     order: jax.Array
-    """The seed's permutation of a pool: [examples]; of a sampled task, [0]."""
+    """[examples] the seed's permutation of a pool; [0] for a sampled task."""
     max_train_loss: jax.Array
     """Largest training loss (before an update) since the last evaluation."""
     diverged_step: jax.Array
-    """First step whose training loss was not finite, or -1."""
+    """First step whose training loss was not finite, or `records.NEVER` (-1)."""
     held: jax.Array
     """Evaluations in a row with test accuracy at or above the threshold."""
     stop_step: jax.Array
@@ -49,11 +52,11 @@ def init(setup: Setup, lane: Lane, params: Params | None = None) -> LaneState:
     seed alone. `lane.init_scale` multiplies every initial weight.
     """
     if params is None:
-        one = blank(setup.task)
-        key, extras = data.stream(lane.seed, "init"), model_inputs(setup.task, one)
-        params = setup.model.init(key, one.tokens, **extras)["params"]
+        example = blank(setup.task)
+        key, extras = data.stream(lane.seed, "init"), model_inputs(setup.task, example)
+        params = setup.model.init(key, example.tokens, **extras)["params"]
         params = jax.tree.map(lambda w: w * lane.init_scale.astype(w.dtype), params)
-    # Of a sampled task one row, not none: orbax refuses an empty array.
+    # A sampled task has one row, not none: orbax refuses an empty array.
     pool = setup.task.pool_size if is_pool(setup.task) else 1
     return LaneState(
         step=jnp.int32(0),
@@ -61,7 +64,7 @@ def init(setup: Setup, lane: Lane, params: Params | None = None) -> LaneState:
         opt_state=optimisers.build(setup, lane, jnp.int32(0)).init(params),
         order=data.order(lane.seed, pool),
         max_train_loss=jnp.array(-jnp.inf, setup.dtype),
-        diverged_step=jnp.int32(-1),
+        diverged_step=jnp.int32(NEVER),
         held=jnp.int32(0),
         stop_step=jnp.int32(-1),
     )
@@ -87,7 +90,7 @@ def _update(
     examples: Example,
     weights: jax.Array,
 ) -> LaneState:
-    """One update on the weighted mean of the examples' losses."""
+    """Make one update on the weighted mean of the examples' losses."""
     dropout = None
     if setup.dropout:
         key = jax.random.fold_in(data.stream(lane.seed, "dropout"), state.step)
@@ -100,13 +103,13 @@ def _update(
     loss, grads = jax.value_and_grad(objective)(state.params)
     optimiser = optimisers.build(setup, lane, state.step)
     updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
-    lost = ~jnp.isfinite(loss) & (state.diverged_step < 0)
+    diverges = ~jnp.isfinite(loss) & (state.diverged_step < 0)
     return state._replace(
         step=state.step + 1,
         params=optax.apply_updates(state.params, updates),
         opt_state=opt_state,
         max_train_loss=jnp.maximum(state.max_train_loss, loss),
-        diverged_step=jnp.where(lost, state.step, state.diverged_step),
+        diverged_step=jnp.where(diverges, state.step, state.diverged_step),
     )
 
 
@@ -116,7 +119,7 @@ def _losses(
     examples: Example,
     dropout: tuple[jax.Array, jax.Array] | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Loss of each prediction [examples, read], and the logits."""
+    """Return the loss of each prediction [examples, read], and the logits."""
     extras = model_inputs(setup.task, examples)
     if dropout is not None:
         extras |= {"dropout": dropout}
@@ -126,59 +129,78 @@ def _losses(
 
 
 def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax.Array]:
-    """Evaluate on train and test examples; return the state and one packed record.
+    """Evaluate a lane on its train and test examples.
 
-    The record holds CURVES, one sum of squared weights per matrix, sorted by name,
-    COMPONENT_CURVES of each component if there are several, what `measures` names, and
-    FLAGS. Test metrics are NaN where every example trains.
+    Returns:
+        The state, and one record packed by `records.schema`. Test metrics are NaN
+        where every example trains.
     """
     examples, is_train, is_test = data.evaluation(setup, lane, state.order, state.step)
     losses, logits = _losses(setup, state.params, examples)
-    right = (jnp.argmax(logits, axis=-1) == examples.labels).astype(setup.dtype)
-    means = [
-        _mean(values.mean(-1), where)
-        for where in (is_train, is_test)
-        for values in (losses, right)
-    ]
-    train_loss, _, _, test_accuracy = means
-    state = _watch(setup, state, train_loss, test_accuracy)
-    squares = [jnp.sum(w**2) for _, w in sorted(state.params.items())]
-    finished = (
+    matches = (jnp.argmax(logits, axis=-1) == examples.labels).astype(setup.dtype)
+    # One value for each prediction of each example: [examples, read].
+    metrics = {
+        "train_loss": (losses, is_train),
+        "train_accuracy": (matches, is_train),
+        "test_loss": (losses, is_test),
+        "test_accuracy": (matches, is_test),
+    }
+    curves = {
+        name: _mean(values.mean(-1), counts)
+        for name, (values, counts) in metrics.items()
+    }
+    state = _watch(setup, state, curves["train_loss"], curves["test_accuracy"])
+    curves["max_train_loss"] = jnp.maximum(state.max_train_loss, curves["train_loss"])
+    matrices, weights = zip(*sorted(state.params.items()), strict=True)
+    curves["sum_of_squares"] = jnp.stack([jnp.sum(w**2) for w in weights])
+    if component_names(setup.task):
+        for name, whole in COMPONENT_CURVES.items():
+            curves[name] = _component_means(setup, examples, *metrics[whole])
+    measure = MEASURES.get(setup.measures, NOTHING)
+    evaluation = Evaluation(
+        setup.task, state.params, examples, logits, is_train, is_test
+    )
+    record = schema(setup, matrices).pack(
+        curves | dict(measure.function(evaluation)),
+        finished=_is_finished(lane, state),
+        diverged_step=state.diverged_step,
+        dtype=setup.dtype,
+    )
+    state = state._replace(max_train_loss=jnp.array(-jnp.inf, setup.dtype))
+    return state, record
+
+
+def _is_finished(lane: Lane, state: LaneState) -> jax.Array:
+    """Tell whether the budget is spent, the loss diverged or the grok rule is met."""
+    return (
         (state.step >= lane.steps)
         | (state.diverged_step >= 0)
         | ((state.stop_step >= 0) & (state.step >= state.stop_step))
     )
-    record = [*means, jnp.maximum(state.max_train_loss, train_loss), *squares]
-    parts = [jnp.stack([jnp.asarray(x, setup.dtype) for x in record])]
-    if component_names(setup.task):
-        for where in (is_train, is_test):
-            for values in (losses, right):
-                parts.append(_component_means(setup, examples, values, where))
-    if setup.measures == "fourier":
-        parts.append(measures.measure(setup.task, state.params, logits[:, 0], is_train))
-    flags = (finished, state.diverged_step)
-    parts.append(jnp.stack([jnp.asarray(flag, setup.dtype) for flag in flags]))
-    state = state._replace(max_train_loss=jnp.array(-jnp.inf, setup.dtype))
-    return state, jnp.concatenate(parts)
 
 
-def _mean(values: jax.Array, where: jax.Array) -> jax.Array:
-    return jnp.sum(jnp.where(where, values, 0)) / jnp.sum(where)
+def _mean(values: jax.Array, counts: jax.Array) -> jax.Array:
+    """Average values [examples] over those that count."""
+    return jnp.sum(jnp.where(counts, values, 0)) / jnp.sum(counts)
 
 
 def _component_means(
-    setup: Setup, examples: Example, values: jax.Array, where: jax.Array
+    setup: Setup, examples: Example, values: jax.Array, counts: jax.Array
 ) -> jax.Array:
-    """Mean of values [examples, read] over the predictions of each component.
+    """Average values [examples, read] over the predictions of each component.
 
-    NaN where a component has none.
+    Returns:
+        [components], NaN where a component has no prediction.
     """
     task = setup.task
     index = jnp.asarray(task.component(examples.tokens, examples.labels))
     index = jnp.broadcast_to(index.reshape(-1, index.shape[-1]), values.shape)
-    among = jnp.arange(len(task.components))
-    mine = (index[..., None] == among[None, None]) & where[:, None, None]
-    return jnp.sum(jnp.where(mine, values[..., None], 0), (0, 1)) / mine.sum((0, 1))
+    components = jnp.arange(len(task.components))
+    # [examples, read, components]: which predictions belong to which component.
+    belongs = (index[..., None] == components[None, None]) & counts[:, None, None]
+    return jnp.sum(jnp.where(belongs, values[..., None], 0), (0, 1)) / belongs.sum(
+        (0, 1)
+    )
 
 
 def _watch(
@@ -186,13 +208,13 @@ def _watch(
 ) -> LaneState:
     """Note divergence, and the step at which the grok rule will end this lane."""
     thresholds = setup.thresholds
-    held = jnp.where(test_accuracy >= thresholds.accuracy, state.held + 1, 0)
-    lost = ~jnp.isfinite(train_loss) & (state.diverged_step < 0)
+    held = run_length(state.held, test_accuracy >= thresholds.accuracy)
+    diverges = ~jnp.isfinite(train_loss) & (state.diverged_step < 0)
     state = state._replace(
-        held=held, diverged_step=jnp.where(lost, state.step, state.diverged_step)
+        held=held, diverged_step=jnp.where(diverges, state.step, state.diverged_step)
     )
     if setup.stop == "steps":
         return state
-    now = (held >= thresholds.hold) & (state.stop_step < 0)
-    stop_step = jnp.where(now, state.step + setup.steps_past_grok, state.stop_step)
+    holds = (held >= thresholds.hold) & (state.stop_step < 0)
+    stop_step = jnp.where(holds, state.step + setup.steps_past_grok, state.stop_step)
     return state._replace(stop_step=stop_step)

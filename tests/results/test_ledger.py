@@ -10,11 +10,11 @@ from jaxgrok import grid
 from jaxgrok.results import ledger
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.manifest import describe
-from jaxgrok.results.rows import Result
 from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.training.records import CURVES
+from jaxgrok.results.shards import Result
+from jaxgrok.training.records import PLAIN, Schema
 
-COLUMNS = ("step", *CURVES, "W_E")
+SCHEMA = Schema(PLAIN).with_steps()
 
 
 @pytest.fixture
@@ -23,28 +23,28 @@ def manifest():
 
 
 def result(manifest, index, status="done"):
-    records = np.full((5, len(COLUMNS)), index, np.float32)
+    records = np.full((5, SCHEMA.width), index, np.float32)
     records[:, 0] = np.arange(5) * 10
-    return Result(manifest.cells[index].id, status, COLUMNS, records, 2)
+    return Result(manifest.cells[index].id, status, SCHEMA, records, 2)
 
 
 def test_rows_are_in_cell_order_and_made_once(tmp_path, manifest, monkeypatch):
-    made, row_of = [], ledger.row_of
+    made, cell_row = [], ledger.cell_row
 
     def counted(manifest, index, result):
         made.append(index)
-        return row_of(manifest, index, result)
+        return cell_row(manifest, index, result)
 
-    monkeypatch.setattr(ledger, "row_of", counted)
+    monkeypatch.setattr(ledger, "cell_row", counted)
     with RunDirectory(tmp_path / "a") as directory:
         directory.write_manifest(manifest)
-        there = {r.cell: r for r in [result(manifest, 2)]}
+        there = {r.cell_id: r for r in [result(manifest, 2)]}
         book = Ledger(directory, manifest, there)
         for index in (3, 0):
             row = book.add(result(manifest, index))
-            assert (row["id"], row["seed"]) == (manifest.cells[index].id, index)
+            assert (row["id"], row["axes"]["seed"]) == (manifest.cells[index].id, index)
             book.flush()
-        assert [row["seed"] for row in book.rows()] == [0, 2, 3]
+        assert [row["axes"]["seed"] for row in book.rows()] == [0, 2, 3]
     assert made == [2, 3, 0]
     with open(tmp_path / "a/cells.csv", newline="") as file:
         assert [row["seed"] for row in csv.DictReader(file)] == ["0", "2", "3"]

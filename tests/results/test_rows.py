@@ -4,15 +4,16 @@ import csv
 
 import numpy as np
 import pytest
+from handmade import all_results, product
 
 import jaxgrok
 import tiny
 from jaxgrok import grid
 from jaxgrok.outcomes.phase_changes import phase_change
 from jaxgrok.plots import sweep
-from jaxgrok.results import run_directory
 from jaxgrok.results.manifest import read_manifest
-from jaxgrok.results.rows import COMPONENT_TABLE, component_table
+from jaxgrok.results.rows import COMPONENT_COLUMNS, component_table, table
+from jaxgrok.results.shards import read_results
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -71,12 +72,12 @@ def test_components_csv_has_a_row_for_each(run_dir):
     with open(run_dir / "components.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     axes = ["weight_decay", "n_train", "seed"]
-    assert list(rows[0]) == ["cell", *axes, *COMPONENT_TABLE]
+    assert list(rows[0]) == ["cell", *axes, *COMPONENT_COLUMNS]
     assert [(row["seed"], row["component"]) for row in rows] == [
         (seed, digit) for seed in "01" for digit in ("digit 0", "digit 1")
     ]
     manifest = read_manifest(run_dir)
-    results = run_directory.read_results(run_dir)
+    results = read_results(run_dir)
     same = component_table(manifest, results)
     assert [float(r["test_loss"]) for r in rows] == [
         pytest.approx(r["test_loss"]) for r in same
@@ -173,3 +174,12 @@ def test_snapshots_of_several_forms_come_back(tmp_path):
     one = jaxgrok.load_params(tmp_path, "model=mlp")
     other = jaxgrok.load_params(tmp_path, {"model": "transformer"})
     assert one["mlp.W_in"].shape == (7, 16) and "embed.W_E" in other
+
+
+def test_table_leaves_out_what_has_no_result():
+    manifest = product()
+    results = {r.cell_id: r for r in all_results(manifest)[::2]}
+    rows = table(manifest, results)
+    assert [row["cell"] for row in rows] == [0, 2, 4]
+    assert all(row["axes"] == manifest.cells[row["cell"]].axes for row in rows)
+    assert table(manifest, {}) == []

@@ -2,252 +2,28 @@
 
 import csv
 import dataclasses
-import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from handmade import SCHEMA, all_results, product, result, write
 
-import tiny
-from jaxgrok import grid
+import jaxgrok
 from jaxgrok.results import run_directory
-from jaxgrok.results.manifest import describe
-from jaxgrok.results.rows import Result
-from jaxgrok.results.run_directory import RunDirectory, load
-from jaxgrok.training.records import CURVES
+from jaxgrok.results.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
-MATRICES = ("W_E", "W_U")
-COLUMNS = ("step", *CURVES, *MATRICES)
-EVERY = 10
-
-
-def manifest_of(**fields):
-    return describe(grid.resolve(tiny.config(**fields)))
-
-
-def product():
-    """Two weight decays times three seeds."""
-    return manifest_of(weight_decay=(0.1, 1.0), seed=(0, 1, 2))
-
-
-def result(cell, evals=5, status="done", cause="", tag=0.0):
-    """A result whose every number says where it belongs."""
-    records = np.zeros((evals, len(COLUMNS)), np.float32)
-    records[:, 0] = np.arange(evals) * EVERY
-    for column in range(1, len(COLUMNS)):
-        records[:, column] = tag + column / 100 + np.arange(evals) / 1000
-    return Result(cell.id, status, COLUMNS, records, block_width=2, cause=cause)
-
-
-def write(path, manifest, *shards):
-    with RunDirectory(path) as directory:
-        directory.write_manifest(manifest)
-        for shard in shards:
-            directory.write_results(shard)
-        rows = run_directory.table(manifest, directory.results())
-        directory.write_tables(manifest, rows)
-    return path
-
-
-def all_results(manifest, **fields):
-    return [result(c, tag=i, **fields) for i, c in enumerate(manifest.cells)]
-
-
-def same(one, two):
-    np.testing.assert_array_equal(one.records, two.records)
-    facts = ("cell", "status", "columns", "block_width", "cause")
-    return [getattr(one, f) for f in facts] == [getattr(two, f) for f in facts]
-
-
-def test_results_come_back_from_several_shards(tmp_path):
-    manifest = product()
-    results = all_results(manifest)
-    write(tmp_path / "run", manifest, results[:1], results[1:4], results[4:])
-    with RunDirectory(tmp_path / "run") as directory:
-        found = directory.results()
-        stored = directory.manifest()
-    assert json.dumps(stored.to_json()) == json.dumps(manifest.to_json())
-    assert set(found) == {r.cell for r in results}
-    assert all(same(found[r.cell], r) for r in results)
-
-
-def test_cells_of_one_shard_may_differ_in_columns_and_length(tmp_path):
-    other = Result(
-        "c", "done", ("step", *CURVES), np.ones((2, 6), np.float32), block_width=4
-    )
-    empty = Result("d", "failed", other.columns, np.empty((0, 6)), 4, "no memory")
-    results = [
-        result(SimpleNamespace(id="a")),
-        other,
-        empty,
-        result(SimpleNamespace(id="b"), evals=3, cause="why"),
-    ]
-    with RunDirectory(tmp_path) as directory:
-        directory.write_results(results)
-        found = directory.results()
-    assert found.keys() == {"a", "b", "c", "d"}
-    for want in results:
-        assert same(found[want.cell], want)
-        assert found[want.cell].records.dtype == want.records.dtype
-
-
-def test_a_later_shard_wins(tmp_path):
-    manifest = product()
-    cell = manifest.cells[0]
-    first = result(cell, evals=3, status="failed", cause="first")
-    second = result(cell, evals=4, tag=5.0)
-    path = write(tmp_path, manifest, [first], [second])
-    with RunDirectory(path) as directory:
-        assert same(directory.results()[cell.id], second)
-
-
-def test_shards_of_two_processes_of_one_moment_do_not_collide(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_directory.time, "time_ns", lambda: 1)
-    manifest = product()
-    results = all_results(manifest)
-    path = write(tmp_path, manifest, results[:2], results[2:4])
-    monkeypatch.setattr(run_directory.os, "getpid", lambda: 99_999_999)
-    with RunDirectory(path) as directory:
-        directory.write_results(results[4:])
-        assert len(directory.results()) == 6
-
-
-def test_load_has_a_product_as_dims(tmp_path):
-    manifest = product()
-    dataset = load(write(tmp_path, manifest, all_results(manifest)))
-    assert dict(dataset.sizes) == {
-        "weight_decay": 2,
-        "train_fraction": 1,
-        "seed": 3,
-        "step": 5,
-        "matrix": 2,
-    }
-    assert dataset.step.values.tolist() == [0, 10, 20, 30, 40]
-    for i, cell in enumerate(manifest.cells):
-        here = dataset.sel(cell.axes)
-        assert here.id.item() == cell.id
-        column = 1 + CURVES.index("test_loss")
-        expected = np.float32(i + column / 100 + np.arange(5) / 1000)
-        np.testing.assert_allclose(here.test_loss, expected, rtol=1e-6)
-        assert here.final_test_loss.item() == here.test_loss.values[-1]
-        assert here.n_train.item() == cell.lane["n_train"]
-
-
-def test_selection_and_mean_over_seeds_as_in_the_readme(tmp_path):
-    manifest = product()
-    dataset = load(write(tmp_path, manifest, all_results(manifest)))
-    found = dataset.train_loss.sel(weight_decay=1.0).mean("seed")
-    assert found.dims == ("train_fraction", "step")
-    np.testing.assert_allclose(found.values[0], 4.01 + np.arange(5) / 1000, rtol=1e-6)
-    assert float(dataset.sel(weight_decay=1.0).mean("seed").final_train_loss[0]) > 4
-
-
-def test_load_has_one_cell_dim_for_zip_and_chain(tmp_path):
-    manifest = manifest_of(
-        weight_decay=(0.1, 1.0),
-        learning_rate=(1e-3, 2e-3),
-        zip="weight_decay,learning_rate",
-    )
-    dataset = load(write(tmp_path, manifest, all_results(manifest)))
-    assert dataset.train_loss.dims == ("cell", "step")
-    assert dataset.weight_decay.dims == ("cell",)
-    assert dataset.weight_decay.values.tolist() == [0.1, 1.0]
-    assert dataset.learning_rate.values.tolist() == [1e-3, 2e-3]
-    assert dataset.cell.values.tolist() == [0, 1]
-    assert dataset.id.values.tolist() == [c.id for c in manifest.cells]
-
-
-def test_n_train_is_a_dim_where_it_is_the_axis(tmp_path):
-    manifest = manifest_of(n_train=(10, 20), train_fraction=())
-    path = write(tmp_path, manifest, all_results(manifest))
-    dataset = load(path)
-    assert dataset.n_train.dims == ("n_train",)
-    assert dataset.sel(n_train=20).id.item() == manifest.cells[1].id
-    with open(path / "cells.csv", newline="") as file:
-        header = next(csv.reader(file))
-    assert header.count("n_train") == 1
-
-
-def test_curves_are_nan_past_the_end_of_a_cell(tmp_path):
-    manifest = product()
-    results = all_results(manifest)
-    results[2] = result(manifest.cells[2], evals=2)
-    dataset = load(write(tmp_path, manifest, results))
-    short = dataset.sel(manifest.cells[2].axes)
-    for name in (*CURVES, "sum_of_squares"):
-        missing = np.isnan(short[name].values).reshape(5, -1).all(axis=1)
-        assert missing.tolist() == [False, False, True, True, True], name
-    assert not np.isnan(dataset.train_loss.isel(weight_decay=1).values).any()
-    assert short.steps.item() == 10
-    assert short.final_train_loss.item() == short.train_loss.values[1]
-
-
-def test_sum_of_squares_is_by_matrix(tmp_path):
-    manifest = product()
-    dataset = load(write(tmp_path, manifest, all_results(manifest)))
-    assert dataset.sum_of_squares.dims[-2:] == ("step", "matrix")
-    assert dataset.matrix.values.tolist() == list(MATRICES)
-    first = dataset.sum_of_squares.sel(matrix="W_U", step=20).values.ravel()[0]
-    column = COLUMNS.index("W_U")
-    np.testing.assert_allclose(first, column / 100 + 2 / 1000, rtol=1e-6)
-
-
-def test_a_partial_directory_loads(tmp_path):
-    manifest = product()
-    dataset = load(write(tmp_path, manifest, all_results(manifest)[3:4]))
-    assert dataset.phase.sel(weight_decay=1.0, seed=0).item() != ""
-    assert (dataset.status.values == "").sum() == 5
-    assert (dataset.phase.values == "").sum() == 5
-    assert np.isnan(dataset.train_loss.sel(weight_decay=0.1).values).all()
-    assert np.isnan(dataset.steps.values).sum() == 5
-    assert not np.isnan(dataset.n_train.values).any()
-    assert len((tmp_path / "cells.csv").read_text().splitlines()) == 2
-
-
-def test_a_directory_without_results_loads(tmp_path):
-    dataset = load(write(tmp_path, product()))
-    assert dataset.sizes["seed"] == 3
-    assert dataset.sizes["step"] == 0
-    assert (dataset.status.values == "").all()
-
-
-def test_a_failed_cell_loads_without_records(tmp_path):
-    manifest = product()
-    results = all_results(manifest)
-    for records in (np.zeros((0, len(COLUMNS))), np.zeros(0)):
-        results[1] = Result(
-            manifest.cells[1].id, "failed", COLUMNS, records, 2, "out of memory"
-        )
-        path = write(tmp_path / str(records.ndim), manifest, results)
-        here = load(path).sel(manifest.cells[1].axes)
-        assert (here.status.item(), here.phase.item()) == ("failed", "")
-        assert here.cause.item() == "out of memory"
-        assert here.steps.item() == 0
-        assert np.isnan(here.train_loss.values).all()
-    write(tmp_path / "alone", manifest, results[1:2])
-    assert load(tmp_path / "alone").status.values.ravel()[1] == "failed"
-
-
-def test_a_diverged_cell_says_so(tmp_path):
-    manifest = product()
-    lost = result(manifest.cells[0], evals=2, status="diverged", cause="step 7")
-    dataset = load(write(tmp_path, manifest, [lost]))
-    here = dataset.sel(manifest.cells[0].axes)
-    assert (here.status.item(), here.phase.item()) == ("diverged", "diverged")
 
 
 def test_cells_csv_is_as_the_contract_says(tmp_path):
     manifest = product()
     results = all_results(manifest)
     learnt = results[4].records
-    learnt[:, COLUMNS.index("train_accuracy")] = [0, 1, 1, 1, 1]
-    learnt[:, COLUMNS.index("test_accuracy")] = [0, 0, 1, 1, 1]
+    learnt[:, SCHEMA.columns("train_accuracy")] = [0, 1, 1, 1, 1]
+    learnt[:, SCHEMA.columns("test_accuracy")] = [0, 0, 1, 1, 1]
     results[5] = result(
         manifest.cells[5], evals=2, status="diverged", cause="not finite, at step 7"
     )
@@ -284,7 +60,7 @@ def test_cells_csv_is_as_the_contract_says(tmp_path):
     assert (rows[4]["phase"], rows[4]["status"]) == ("comprehension", "done")
     assert rows[4]["steps"] == "40"
     assert rows[4]["block_width"] == "2"
-    assert np.float32(rows[4]["train_loss"]) == learnt[-1, COLUMNS.index("train_loss")]
+    assert np.float32(rows[4]["train_loss"]) == learnt[-1, SCHEMA.columns("train_loss")]
     assert rows[5]["cause"] == "not finite, at step 7"
     assert rows[5]["status"] == "diverged"
 
@@ -302,16 +78,16 @@ def test_cells_csv_does_not_depend_on_how_the_shards_are_cut(tmp_path):
     for i, shards in enumerate(cuts):
         path = write(tmp_path / str(i), manifest, *shards)
         tables.append((path / "cells.csv").read_bytes())
-        datasets.append(load(path))
+        datasets.append(jaxgrok.load(path))
     assert all(table == tables[0] for table in tables)
     assert all(dataset.identical(datasets[0]) for dataset in datasets)
 
 
 def test_load_of_something_else_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"is not a run directory.*manifest"):
-        load(tmp_path)
+        jaxgrok.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="nowhere is not a run directory"):
-        load(tmp_path / "nowhere")
+        jaxgrok.load(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -321,21 +97,9 @@ def test_load_of_something_else_is_refused(tmp_path):
 def test_a_foreign_manifest_is_refused(tmp_path, text, message):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(ValueError, match=message):
-        load(tmp_path)
+        jaxgrok.load(tmp_path)
     with RunDirectory(tmp_path) as directory, pytest.raises(ValueError, match=message):
         directory.manifest()
-
-
-def test_a_damaged_shard_is_named(tmp_path):
-    manifest = product()
-    path = write(tmp_path, manifest, all_results(manifest))
-    (shard,) = (path / "curves").iterdir()
-    shard.write_bytes(shard.read_bytes()[:100])
-    with pytest.raises(ValueError, match=rf"{shard.name} is damaged; remove it"):
-        load(path)
-    shard.write_bytes(b"")
-    with pytest.raises(ValueError, match=rf"{shard.name} is damaged; remove it"):
-        load(path)
 
 
 def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
@@ -456,7 +220,7 @@ def test_a_sweep_killed_before_its_first_manifest_can_start_again(tmp_path):
     assert killed.returncode == 9
     assert len(list(tmp_path.iterdir())) == 2  # the lock and what was cut off
     with pytest.raises(FileNotFoundError):
-        load(tmp_path)
+        jaxgrok.load(tmp_path)
     with RunDirectory(tmp_path) as directory:
         assert directory.manifest() is None
 

@@ -154,7 +154,7 @@ def test_finished_cells_have_their_snapshots_on_disk(tmp_path, monkeypatch):
         original(self, results)
         kept = checkpoints._index(self.path)
         by_id = {cell.id: cell.kin for cell in self.manifest().cells}
-        seen.extend(max(kept[by_id[result.cell]]) for result in results)
+        seen.extend(max(kept[by_id[result.cell_id]]) for result in results)
 
     monkeypatch.setattr(run_directory.RunDirectory, "write_results", write_results)
     jaxgrok.run(config(), tmp_path / "r", quiet=True)

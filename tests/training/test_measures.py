@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 
 from jaxgrok.fourier.basis import basis
+from jaxgrok.tasks.digits import Digits
 from jaxgrok.tasks.modular import Modular
-from jaxgrok.training import measures
+from jaxgrok.training.measures import (
+    MEASURES,
+    Evaluation,
+    Measure,
+    check,
+    fourier,
+    register,
+)
 
+NAMES = ("W_E_norm", "W_L_norm", "excluded_loss")
 TASKS = [Modular(modulus=13), Modular("x-y", 8), Modular("x*y", 13), Modular("x/y", 7)]
 
 
@@ -67,25 +76,46 @@ def slow(task, params, logits, is_train):
         np.put_along_axis(over, answer[..., None], -np.inf, 2)
         losses = np.logaddexp(0, np.logaddexp.reduce(over, axis=2))
         found["excluded_loss"].append(losses[train].mean())
-    return np.concatenate([found[name] for name in measures.MEASURES])
+    return np.concatenate([found[name] for name in NAMES])
+
+
+def packed(task, params, logits, is_train):
+    """All that the Fourier measures say of one lane, in one vector."""
+    evaluation = Evaluation(task, params, (), logits[:, None], is_train, ~is_train)
+    made = fourier(evaluation)
+    assert tuple(made) == tuple(MEASURES["fourier"].dims) == NAMES
+    return jnp.concatenate([made[name] for name in NAMES])
 
 
 def run(task, params, logits, is_train):
-    one = jax.jit(functools.partial(measures.measure, task))
+    one = jax.jit(functools.partial(packed, task))
     return np.asarray(one(params, jnp.asarray(logits), jnp.asarray(is_train)))
 
 
-def test_columns_are_named_by_frequency():
-    assert measures.columns(Modular("x*y", 5)) == (
-        "W_E_norm/1",
-        "W_E_norm/2",
-        "W_L_norm/1",
-        "W_L_norm/2",
-        "excluded_loss/1",
-        "excluded_loss/2",
-    )
-    with pytest.raises(ValueError, match="has no Fourier reading"):
-        measures.columns(Modular("x^2+y^2", 5))
+def test_a_measure_is_checked_where_it_is_registered():
+    with pytest.raises(ValueError, match="'neuron' is unknown; choose one of '', 'mat"):
+        Measure({"rank": "neuron"}, dict)
+    with pytest.raises(ValueError, match="'W/E'; the name must be an identifier"):
+        Measure({"W/E": ""}, dict)
+    with pytest.raises(ValueError, match="name='none' must be another name"):
+        register("none", Measure({}, dict))
+    with pytest.raises(ValueError, match=r"must be a jaxgrok\.training\.measures\.Mea"):
+        register("rank", dict)
+
+
+def test_a_measure_needs_a_task_that_has_its_dimensions(monkeypatch):
+    check("none", object())
+    check("fourier", Modular("x*y", 5))
+    with pytest.raises(
+        ValueError, match="measures='rnak' is unknown; choose one of no"
+    ):
+        check("rnak", Modular())
+    with pytest.raises(ValueError, match="measures='fourier' needs a task with a Four"):
+        check("fourier", Modular("x^2+y^2", 5))
+    monkeypatch.setitem(MEASURES, "margins", Measure({"margin": "component"}, dict))
+    check("margins", Digits(2))
+    with pytest.raises(ValueError, match="measures='margins' needs a task with comp"):
+        check("margins", Modular())
 
 
 @pytest.mark.parametrize("task", TASKS, ids=str)
@@ -95,7 +125,7 @@ def test_in_float32_as_by_definition(task, margin):
     params, logits = params_of(task), logits_of(task, margin)
     found = run(task, params, logits, is_train)
     assert found.dtype == np.float32
-    assert found.shape == (len(measures.columns(task)),)
+    assert found.shape == (3 * (task.reading.order // 2),)
     expected = slow(task, params, logits, is_train)
     np.testing.assert_allclose(found, expected, rtol=5e-5)
 
@@ -125,9 +155,7 @@ def test_an_attention_only_network_has_no_W_L():
     task = Modular(modulus=5)
     params = params_of(task, attention_only=True)
     found = run(task, params, logits_of(task, 1), np.ones(25, bool))
-    names = measures.columns(task)
-    nan = {name for name, value in zip(names, found, strict=True) if np.isnan(value)}
-    assert nan == {"W_L_norm/1", "W_L_norm/2"}
+    assert np.isnan(found).tolist() == [False, False, True, True, False, False]
 
 
 @pytest.mark.parametrize("size", [30.0, 1e3, 1e6, 1e30])
@@ -165,7 +193,7 @@ def test_a_lane_does_not_see_its_neighbour():
         (params_of(task), np.full((49, 8), np.nan, np.float32), np.arange(49) % 3 == 0),
         (params_of(task), logits_of(task, 9, seed=2), np.arange(49) % 5 == 0),
     ]
-    both = jax.jit(jax.vmap(functools.partial(measures.measure, task)))
+    both = jax.jit(jax.vmap(functools.partial(packed, task)))
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *lanes)
     found = np.asarray(both(*stacked))
     permuted = np.asarray(

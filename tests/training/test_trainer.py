@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import tiny
+from jaxgrok.outcomes.grok_rule import first_held
 from jaxgrok.tasks import Example
 from jaxgrok.training import examples, trainer
-from jaxgrok.training.records import CURVES, FLAGS
+from jaxgrok.training.records import schema
 from jaxgrok.training.setup import lane_of
 
 train = jax.jit(trainer.train, static_argnums=0)
@@ -22,6 +23,10 @@ watch = jax.jit(trainer._watch, static_argnums=0)
 
 def lane(setup, cell, **fields):
     return jax.device_put(lane_of(setup, **cell.lane | fields))
+
+
+def unpacked(setup, state, record):
+    return schema(setup, sorted(state.params)).unpack(np.asarray(record))
 
 
 def start(group, **fields):
@@ -129,7 +134,8 @@ def test_record_holds_what_it_says():
     setup = group.setup
     one, state = start(group)
     _, record = evaluate(setup, one, state)
-    values = dict(zip(CURVES, np.asarray(record), strict=False))
+    columns = schema(setup, sorted(state.params)).columns
+    values = np.asarray(record)
     tokens, labels = setup.task.pool()
     logits, _ = jax.jit(setup.model.apply)({"params": state.params}, tokens)
     log_p = np.float64(jax.nn.log_softmax(logits[:, 0]))
@@ -139,9 +145,9 @@ def test_record_holds_what_it_says():
     assert is_train.sum() == 24
     for name, rows in (("train", is_train), ("test", ~is_train)):
         for metric, each in (("loss", losses), ("accuracy", right)):
-            found = values[f"{name}_{metric}"]
+            found = values[columns(f"{name}_{metric}")]
             np.testing.assert_allclose(found, each[rows].mean(), rtol=1e-6)
-    squares = np.asarray(record)[len(CURVES) : -len(FLAGS)]
+    squares = values[columns("sum_of_squares")]
     want = [float((state.params[name] ** 2).sum()) for name in sorted(state.params)]
     np.testing.assert_allclose(squares, want, rtol=1e-5)
 
@@ -156,12 +162,9 @@ def test_largest_loss_between_evaluations_is_kept():
     running = np.maximum.accumulate(losses)
     np.testing.assert_array_equal(losses, running)
     state, record = evaluate(group.setup, one, state)
-    assert float(record[CURVES.index("max_train_loss")]) >= running[-1]
+    column = schema(group.setup, sorted(state.params)).columns("max_train_loss")
+    assert float(record[column]) >= running[-1]
     assert state.max_train_loss == -np.inf
-
-
-def flags(record):
-    return tuple(float(x) for x in record[-len(FLAGS) :])
 
 
 def test_a_non_finite_loss_is_noted_with_its_step():
@@ -170,17 +173,19 @@ def test_a_non_finite_loss_is_noted_with_its_step():
     state = train(group.setup, one, state, 3)
     broken = {k: w * jnp.nan for k, w in state.params.items()}
     state = train(group.setup, one, state._replace(params=broken), 7)
-    _, record = evaluate(group.setup, one, state)
-    assert flags(record) == (1.0, 3.0)
+    state, array = evaluate(group.setup, one, state)
+    record = unpacked(group.setup, state, array)
+    assert record.finished and record.diverged_step == 3
 
 
 def test_the_budget_ends_a_lane():
     group = tiny.group()
     one, state = start(group, steps=20)
-    for want in (0.0, 1.0):
+    for want in (False, True):
         state = train(group.setup, one, state, 10)
-        state, record = evaluate(group.setup, one, state)
-        assert flags(record) == (want, -1.0)
+        state, array = evaluate(group.setup, one, state)
+        record = unpacked(group.setup, state, array)
+        assert record.finished is want and record.diverged_step is None
 
 
 @pytest.mark.parametrize(("past", "ends_at"), [(0, 3), (20, 5)])
@@ -196,6 +201,22 @@ def test_the_grok_rule_needs_accuracy_to_hold(past, ends_at):
         state = state._replace(step=jnp.int32(10 * evaluation))
         state = watch(group.setup, state, loss, good)
     assert state.stop_step == 10 * ends_at
+
+
+def test_a_lane_stops_where_the_outcome_says_that_it_grokked():
+    group = tiny.group(eval_every=10)
+    thresholds = group.setup.thresholds
+    _, state = start(group)
+    levels = np.float32([0.5, 0.98, 0.99, 1.0])
+    rng = np.random.default_rng(0)
+    for values in rng.choice(levels, (8, 20), p=(0.1, 0.1, 0.4, 0.4)):
+        lane, steps = state, 10 * np.arange(20)
+        for step, value in zip(steps, values, strict=True):
+            lane = lane._replace(step=jnp.int32(step))
+            lane = watch(group.setup, lane, jnp.float32(1), jnp.asarray(value))
+        grok_step = first_held(steps, values, thresholds.accuracy, thresholds.hold)
+        ahead = 10 * (thresholds.hold - 1)
+        assert lane.stop_step == (-1 if grok_step is None else grok_step + ahead)
 
 
 def test_steps_rule_never_stops_early():

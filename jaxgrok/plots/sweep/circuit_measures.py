@@ -10,7 +10,7 @@ from jaxgrok.circuits.sweep_measures import survey
 from jaxgrok.plots.circuit.seeds import phase_share
 from jaxgrok.plots.labels import AXIS_NAMES
 from jaxgrok.results.columns import column_of
-from jaxgrok.results.phase_grid import medians, squares
+from jaxgrok.results.phase_grid import gather, medians
 
 
 def circuit_measures(dataset: xr.Dataset) -> Figure:
@@ -19,7 +19,7 @@ def circuit_measures(dataset: xr.Dataset) -> Figure:
     dataset: of a sweep with measures="fourier". Medians over the seeds of a square that
     have a sparse spectrum, or for the steps that grokked; see `analysis.survey`.
     """
-    gathered = squares(dataset)
+    gathered = gather(dataset)
     cells = dataset["phase"].size
     curves = {
         name: dataset[name].values.reshape(cells, *dataset[name].shape[-2:])
@@ -27,7 +27,7 @@ def circuit_measures(dataset: xr.Dataset) -> Figure:
     }
     grok_step = column_of(dataset, "grok_step").astype(float)
     found = survey(curves | {"step": dataset["step"].values}, grok_step=grok_step)
-    share, lead = (medians(dataset, gathered, values) for values in found)
+    share, lead = (medians(gathered, values) for values in found)
     return phase_share(
         share,
         lead,

@@ -20,7 +20,7 @@ from jaxgrok.plots.labels import (
     value_names,
 )
 from jaxgrok.results.columns import LABELS
-from jaxgrok.results.phase_grid import Squares, squares
+from jaxgrok.results.phase_grid import PhaseGrid, gather
 
 # Safe for colour-blind readers and ordered by luminance, so that a grey print reads.
 FILL = {
@@ -41,7 +41,7 @@ def phase_diagram(
     dataset: xr.Dataset, *, x: str = "weight_decay", y: str = "train_fraction"
 ) -> Figure:
     """The phase of every square and, beside it, its median grok step."""
-    gathered = squares(dataset, x=x, y=y)
+    gathered = gather(dataset, x=x, y=y)
     rows, columns = gathered.median.shape
     side = float(np.clip(7.0 / max(rows, columns), 0.1, 0.72))
     size = max(6.8, 2 * columns * side + 2.6), max(2.4, rows * side + 1.9)
@@ -65,7 +65,7 @@ def phase_diagram(
     return figure
 
 
-def _frame(axes: Axes, gathered: Squares, side: float) -> None:
+def _frame(axes: Axes, gathered: PhaseGrid, side: float) -> None:
     """Evenly spaced squares, labelled with the values of the axes."""
     rows, columns = gathered.median.shape
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(-0.5, rows - 0.5), aspect="equal")
@@ -85,7 +85,7 @@ def _frame(axes: Axes, gathered: Squares, side: float) -> None:
     axes.tick_params(length=0, labelsize=8)
 
 
-def _draw_phases(axes: Axes, gathered: Squares) -> None:
+def _draw_phases(axes: Axes, gathered: PhaseGrid) -> None:
     """One square a point, in vertical strips by the share of each label in it."""
     for row, column in np.ndindex(gathered.median.shape):
         counts = {label: n[row, column] for label, n in gathered.counts.items()}
@@ -101,7 +101,7 @@ def _draw_phases(axes: Axes, gathered: Squares) -> None:
                 start += width
 
 
-def _draw_grok_steps(axes: Axes, gathered: Squares, side: float) -> None:
+def _draw_grok_steps(axes: Axes, gathered: PhaseGrid, side: float) -> None:
     """The median grok step as a colour and, in squares wide enough, in words."""
     known = gathered.median[np.isfinite(gathered.median)].clip(min=1)
     scale = ScalarMappable(LogNorm(*_limits(known)), "viridis_r")
@@ -148,7 +148,7 @@ def _colour_bar(axes: Axes, scale: ScalarMappable, *, width: float) -> None:
     bar.outline.set_visible(False)
 
 
-def _patches(gathered: Squares) -> list[Patch]:
+def _patches(gathered: PhaseGrid) -> list[Patch]:
     """The labels that are present, and grey where a median is censored."""
     present = [label for label in LABELS if gathered.counts[label].any()]
     patches = [Patch(label=label, linewidth=0, **FILL[label]) for label in present]
@@ -158,7 +158,7 @@ def _patches(gathered: Squares) -> list[Patch]:
     return patches
 
 
-def _notes(gathered: Squares) -> list[str]:
+def _notes(gathered: PhaseGrid) -> list[str]:
     """What the signs in the squares mean, for those that are present."""
     notes = []
     what = "seeds" if set(gathered.over) <= {"seed"} else "cells"

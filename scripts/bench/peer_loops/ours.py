@@ -19,7 +19,7 @@ class Ours:
         cells = [group.cells[i % len(group.cells)] for i in range(self.lanes)]
         lanes = [lane_of(group.setup, **cell.lane) for cell in cells]
         self._engine.admit({str(i): lane for i, lane in enumerate(lanes)})
-        self._column = self._engine.columns.index("train_loss")
+        self._column = self._engine.schema.columns("train_loss")
 
     def steps(self, count: int) -> None:
         self._engine.offset = 0

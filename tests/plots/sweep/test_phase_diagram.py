@@ -11,7 +11,7 @@ from jaxgrok.plots.files import save
 from jaxgrok.plots.labels import grok_text, short
 from jaxgrok.plots.sweep import MOST_CURVES, curves, phase_diagram
 from jaxgrok.results.columns import LABELS
-from jaxgrok.results.phase_grid import squares
+from jaxgrok.results.phase_grid import gather
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -85,7 +85,7 @@ def _texts(axes) -> list[str]:
 
 
 def test_counts_are_by_square_and_label():
-    found = squares(_dataset())
+    found = gather(_dataset())
     assert (found.x, found.y, found.over) == (
         "weight_decay",
         "train_fraction",
@@ -109,7 +109,7 @@ def test_counts_are_by_square_and_label():
 
 
 def test_median_and_fractions_by_hand():
-    found = squares(_dataset())
+    found = gather(_dataset())
     np.testing.assert_array_equal(found.median, [[NAN] * 3, [1600, 1500, 500]])
     assert found.grokked.tolist() == [[0, 0, 0], [1, 2, 1]]
     assert found.tested.tolist() == [[2, 1, 2], [2, 2, 2]]
@@ -139,7 +139,7 @@ def test_a_censored_seed_is_later_than_any(steps, median, text):
         },
         {"seed": range(len(steps)), "weight_decay": 1.0, "train_fraction": 0.5},
     )
-    found = squares(dataset)
+    found = gather(dataset)
     assert found.median.shape == (1, 1)
     np.testing.assert_array_equal(found.median, [[median]])
     assert grok_text(found, 0, 0) == text
@@ -148,11 +148,11 @@ def test_a_censored_seed_is_later_than_any(steps, median, text):
 def test_a_censored_square_names_the_step_that_all_its_seeds_were_followed_to():
     steps = np.full(SHAPE, 5000)
     steps[0, 0] = (4000, 3000)
-    found = squares(_dataset(steps=steps))
+    found = gather(_dataset(steps=steps))
     assert grok_text(found, 0, 0) == ">3k"
     stopped = _dataset()
     stopped["test_accuracy"][0, 0, 1, STEP > 2000] = np.nan
-    assert grok_text(squares(stopped), 0, 0) == ">2k"
+    assert grok_text(gather(stopped), 0, 0) == ">2k"
 
 
 def test_untested_and_failed_cells_are_no_censored_ones():
@@ -160,7 +160,7 @@ def test_untested_and_failed_cells_are_no_censored_ones():
     phase[0, 0] = "untested"
     phase[1, 0] = ""
     status = np.where(phase == "", "failed", "done").astype(object)
-    found = squares(_dataset(phase=phase, status=status))
+    found = gather(_dataset(phase=phase, status=status))
     assert found.counts["untested"][0, 0] == found.counts["failed"][0, 1] == 2
     assert found.tested[0].tolist() == [0, 0, 2]
     assert grok_text(found, 0, 0) == grok_text(found, 0, 1) == "–"
@@ -168,7 +168,7 @@ def test_untested_and_failed_cells_are_no_censored_ones():
 
 @pytest.mark.parametrize("order", [None, list(reversed(range(12)))])
 def test_the_cell_form_gathers_the_same(order):
-    product, cells = squares(_dataset()), squares(_as_cells(_dataset(), order))
+    product, cells = gather(_dataset()), gather(_as_cells(_dataset(), order))
     assert (cells.x, cells.y, cells.over) == (product.x, product.y, product.over)
     for name in (
         "x_values",
@@ -185,40 +185,40 @@ def test_the_cell_form_gathers_the_same(order):
 
 def test_axes_that_are_not_varied_give_way():
     one_decay = _dataset().isel(weight_decay=[1])
-    found = squares(one_decay)  # seed is never an axis by itself
+    found = gather(one_decay)  # seed is never an axis by itself
     assert (found.x, found.y) == ("weight_decay", "train_fraction")
     assert found.median.shape == (2, 1)
     renamed = _dataset().rename(weight_decay="learning_rate")
-    found = squares(renamed)
+    found = gather(renamed)
     assert (found.x, found.y) == ("learning_rate", "train_fraction")
     both = renamed.rename(train_fraction="modulus")
-    found = squares(both)
+    found = gather(both)
     assert (found.x, found.y) == ("learning_rate", "modulus")
     scalar = _dataset().isel(weight_decay=1, train_fraction=1, seed=0)
-    assert squares(scalar).median.tolist() == [[1000]]
+    assert gather(scalar).median.tolist() == [[1000]]
 
 
 def test_other_varied_axes_are_gathered_and_named():
     dataset = _dataset().rename(seed="learning_rate")
-    assert squares(dataset).over == ("learning_rate",)
+    assert gather(dataset).over == ("learning_rate",)
     assert "cells disagree" in _note(phase_diagram(dataset))
     assert "a square gathers learning_rate" in _note(phase_diagram(dataset))
 
 
 def test_n_train_may_be_an_axis():
-    found = squares(_dataset(), y="n_train")
+    found = gather(_dataset(), y="n_train")
     assert found.y_values.tolist() == [288, 672]
     assert found.over == ("seed",)
-    np.testing.assert_array_equal(found.median, squares(_dataset()).median)
+    np.testing.assert_array_equal(found.median, gather(_dataset()).median)
     figure = phase_diagram(_dataset(), y="n_train")
     assert figure.axes[0].get_ylabel() == "training examples n_train"
 
 
 def test_an_unknown_axis_or_phase_is_refused():
     with pytest.raises(ValueError, match="axis 'wieght_decay' is not in the dataset"):
-        squares(_dataset(), x="wieght_decay")
-    with pytest.raises(ValueError, match=r"phase .*'grokked'.*: allowed is"):
-        squares(_dataset(phase=np.full(SHAPE, "grokked", object)))
+        gather(_dataset(), x="wieght_decay")
+    with pytest.raises(ValueError, match="phase='grokked' is unknown; choose one of"):
+        gather(_dataset(phase=np.full(SHAPE, "grokked", object)))
 
 
 def test_the_legend_lists_only_what_is_present():
