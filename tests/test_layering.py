@@ -9,22 +9,22 @@ PACKAGE = Path(__file__).parent.parent / "jaxgrok"
 RANKS = {
     "fields": 0,
     "host": 0,
-    "outcomes": 0,
-    "tasks": 0,
-    "fourier": 1,
-    "models": 1,
-    "circuits": 2,
-    "training": 2,
-    "engine": 3,
-    "grid": 3,
-    "results": 4,
-    "plots": 5,
-    "analyse": 6,
-    "export": 6,
-    "sweep": 7,
-    "crossover": 8,
-    "": 9,  # the package itself: what users import
-    "__main__": 10,  # the console command
+    "outcomes": 1,
+    "tasks": 1,
+    "fourier": 2,
+    "models": 2,
+    "circuits": 3,
+    "training": 3,
+    "engine": 4,
+    "grid": 4,
+    "results": 5,
+    "plots": 6,
+    "analyse": 7,
+    "export": 7,
+    "sweep": 8,
+    "crossover": 9,
+    "": 10,  # the package itself: what users import
+    "__main__": 11,  # the console command
 }
 """Package or module of jaxgrok → rank."""
 

@@ -20,14 +20,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrok.models import model_inputs
-from jaxgrok.tasks import Example
+from jaxgrok.tasks import Example, Task
 
 SCORES = ("previous_token", "induction")
 
 
-def has_heads(task: Any) -> bool:
+def has_heads(task: Task) -> bool:
     """Whether a task is one that an induction circuit solves."""
-    return bool(getattr(task, "induction", False))
+    return task.induction
 
 
 def head_scores(

@@ -101,7 +101,6 @@ def of_one_size(config: Any) -> Any:
 
     Its trainings end as they grok: what a search asks is answered then.
     """
-    from jaxgrok import tasks
     from jaxgrok.grid import setups
     from jaxgrok.grid.resolver import resolve
 
@@ -112,7 +111,7 @@ def of_one_size(config: Any) -> Any:
     config.stop, config.steps_past_grok = "grokked", 0
     if not config.train_size:
         most = max(cell.lane["n_train"] for cell in grid.cells)
-        pools = {tasks.universe(group.setup.task) for group in grid.groups}
+        pools = {group.setup.task.universe for group in grid.groups}
         if most > min(pools):
             raise ValueError(
                 f"the settings have {min(pools)} to {max(pools)} examples to choose "

@@ -23,7 +23,7 @@ import numpy as np
 from jaxgrok import models
 from jaxgrok.tasks import is_pool
 from jaxgrok.training import trainer
-from jaxgrok.training.setup import Lane, Setup, lane_of
+from jaxgrok.training.setup import Lane, Setup, blank_lane
 from jaxgrok.training.trainer import LaneState
 
 One = tuple[Lane, LaneState]
@@ -193,7 +193,7 @@ def _empty(setup: Setup, blocks: int, width: int) -> One:
 @functools.cache
 def _one(setup: Setup) -> One:
     """A lane of zeros, and the shapes and dtypes of its state; traced once."""
-    lane = lane_of(setup, **dict.fromkeys(Lane._fields, 0))
+    lane = blank_lane(setup)
     return lane, jax.eval_shape(functools.partial(trainer.init, setup), lane)
 
 

@@ -1,1 +1,1 @@
-"""The type of a field and the checks of a single value."""
+"""What a setting is: its facts, the checks of one value, and registries of names."""

@@ -1,125 +1,92 @@
-"""The fields of a config: their kinds, and what each accepts.
+"""Checks of a single value against its field; every message names the way out.
 
-Owns the checks of a single value. Knows no defaults and no cells.
-
-    >>> axis_values("seed", (0, 1))
-    (0, 1)
+>>> check(Field(name="bits", kind=int, low=1), 0)
+ValueError: bits=0 must be at least 1
 """
 
+import dataclasses
 import difflib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
-TRACED = (
-    "learning_rate",
-    "beta1",
-    "beta2",
-    "momentum",
-    "l1",
-    "dropout",
-    "init_scale",
-    "steps",
-    "weight_decay",
-    "n_train",
-    "train_fraction",
-    "seed",
-)
-"""Fields that are tuples and can be axes, in the order of the dataset's dimensions."""
+from jaxgrok.fields.field import Field, rows
 
-THRESHOLDS = {
-    "accuracy_threshold": "accuracy",
-    "hold": "hold",
-    "grok_ratio": "grok_ratio",
-}
-"""Fields that become `outcomes.Thresholds`, and their names there."""
-SETUP = (
-    "eval_every",
-    "regime",
-    "batch_size",
-    "test_size",
-    "loss",
-    "optimiser",
-    "decay_on",
-    "warmup_steps",
-    "eps",
-    "precision",
-    "dtype",
-    "stop",
-    "steps_past_grok",
-    "measures",
-)
-"""Fields that become `config.Setup`'s of the same name."""
-SCHEDULE = {
-    "snapshot_every": "every",
-    "snapshot_early_every": "early_every",
-    "snapshot_early_until": "early_until",
-}
-"""Fields that become `schedule.Schedule`, and their names there."""
-INCIDENTAL = ("scale", "block_width", "snapshots", *SCHEDULE)
-"""Static fields that decide no result, and are no part of who a cell is."""
-OWN = (
-    *INCIDENTAL,
-    "task",
-    "model",
-    "train_size",
-    "zip",
-    "chain",
-    *SETUP,
-    *THRESHOLDS,
-)
-"""Static fields of every config; tasks and models add their own."""
-SINGLE = (
-    *INCIDENTAL,
-    "train_size",
-    "zip",
-    "chain",
-    "eval_every",
-    "stop",
-    "steps_past_grok",
-    "measures",
-    "dtype",
-    *THRESHOLDS,
-)
-"""Static fields of the sweep as a whole: every other one can be an axis."""
-KINDS: dict[type, tuple[type, str]] = {
+KINDS: dict[type, tuple[Any, str]] = {
     bool: (bool, "True or False"),
     int: (Integral, "a whole number"),
     float: (Real, "a finite number"),
     str: (str, "a string"),
+    dict: (dict, "a dict"),
 }
-"""What a static field accepts, by the type of its default."""
+"""For each kind of field: the types that it accepts, and these in words."""
 
 
-def static_value(name: str, value: Any, default: Any) -> Any:
-    """Check a static field by its default's type; the value in that type."""
-    kind = type(default)
-    if kind not in KINDS:
-        return value
-    accepted, words = KINDS[kind]
-    good = isinstance(value, accepted) and isinstance(value, bool) == (kind is bool)
-    if not good or (kind is float and not math.isfinite(value)):
-        raise ValueError(f"{name}={value!r} is not allowed; it takes {words}")
-    return kind(value)
+def check(field: Field, value: Any) -> Any:
+    """Return a value in the type of its field.
 
+    NumPy numbers become Python's, so that 1 and np.int64(1) are one value.
 
-def axis_values(name: str, axis: Any, *, zipped: bool = False) -> tuple[Any, ...]:
-    """Check an axis; its values as int or float, so that 1 and 1.0 are one value.
-
-    A value may stand twice only where the axis is zipped with another.
+    Raises:
+        ValueError: the value has another type, or lies outside what is allowed.
     """
-    refuse_other_than_tuple(name, axis)
-    field = name.rsplit(".", 1)[-1]
-    whole = field in ("seed", "n_train", "steps")
-    for value in axis:
-        good = isinstance(value, Integral if whole else Real)
-        if not good or isinstance(value, bool) or not math.isfinite(value):
-            kind = "whole numbers" if whole else "finite numbers"
-            raise ValueError(f"{name}={value!r} is not allowed; the axis takes {kind}")
+    value = _of_kind(field, value)
+    names = field.names
+    if names and value not in names:
+        raise ValueError(f"{field.name}={value!r} must be one of {listed(names)}")
+    if not _in_range(field, value):
+        raise ValueError(f"{field.name}={value} must be {allowed(field)}")
+    return value
+
+
+def check_all(owner: Any) -> None:
+    """Check every field of a dataclass instance; call it from `__post_init__`."""
+    kind: type = type(owner)
+    for row in rows(kind).values():
+        check(row, getattr(owner, row.attribute))
+
+
+def check_axis(
+    field: Field, axis: Any, *, name: str = "", zipped: bool = False
+) -> tuple[Any, ...]:
+    """Check the axis of a traced field; its values as int or float.
+
+    Args:
+        field: the traced field.
+        axis: what the config holds.
+        name: what messages call it; by default the field's name.
+        zipped: whether a value may stand twice, as in an axis that goes in step with
+            another.
+
+    Raises:
+        ValueError: the axis is no tuple, holds a value twice, or one of another type.
+    """
+    field = dataclasses.replace(field, name=name or field.name)
+    refuse_other_than_tuple(field.name, axis)
+    values = tuple(check(field, value) for value in axis)
     if not zipped:
-        refuse_twice(name, axis)
-    return tuple(int(v) if whole else float(v) for v in axis)
+        refuse_twice(field.name, axis)
+    return values
+
+
+def allowed(field: Field) -> str:
+    """Return what a field accepts, in words: in [0, 1), at least 1, one of a, b."""
+    if field.names:
+        return f"one of {listed(field.names)}"
+    low = field.low if field.above is None else field.above
+    high = field.high if field.below is None else field.below
+    if low is not None and high is not None:
+        if field.kind is int:
+            return f"{low} … {high}"
+        left = "[" if field.above is None else "("
+        right = "]" if field.below is None else ")"
+        return f"in {left}{low:g}, {high:g}{right}"
+    if low is not None:
+        return f"{'at least' if field.above is None else 'more than'} {low:g}"
+    if high is not None:
+        return f"{'at most' if field.below is None else 'less than'} {high:g}"
+    return KINDS[field.kind][1] if field.kind in KINDS else "anything"
 
 
 def refuse_twice(name: str, axis: tuple[Any, ...]) -> None:
@@ -139,13 +106,13 @@ def refuse_other_than_tuple(name: str, axis: Any) -> None:
 
 
 def article(value: Any) -> str:
-    """The value's type in words: a list, an int."""
+    """Return a value's type in words: a list, an int."""
     kind = type(value).__name__
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def unknown_field(name: str, known: Iterable[str]) -> str:
-    """The words that refuse a field: the nearest one, and all there are."""
+    """Return the message that refuses a field: the nearest name, and all there are."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
@@ -153,4 +120,31 @@ def unknown_field(name: str, known: Iterable[str]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
+    """Return names separated by commas."""
     return ", ".join(names)
+
+
+def _of_kind(field: Field, value: Any) -> Any:
+    if field.kind not in KINDS:
+        return value
+    if not _is_kind(field.kind, value):
+        raise ValueError(f"{field.name}={value!r} must be {KINDS[field.kind][1]}")
+    return field.kind(value)
+
+
+def _is_kind(kind: type, value: Any) -> bool:
+    """Tell whether a value is of a kind; True and False are no numbers."""
+    if not isinstance(value, KINDS[kind][0]):
+        return False
+    if kind is float and not math.isfinite(value):
+        return False
+    return isinstance(value, bool) == (kind is bool)
+
+
+def _in_range(field: Field, value: Any) -> bool:
+    return (
+        (field.low is None or value >= field.low)
+        and (field.high is None or value <= field.high)
+        and (field.above is None or value > field.above)
+        and (field.below is None or value < field.below)
+    )

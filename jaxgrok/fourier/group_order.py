@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxgrok.tasks.modular import READABLE, Reading
+from jaxgrok.tasks import Reading, Task
+from jaxgrok.tasks.modular import READABLE
 
 
-def reading_of(task: Any) -> Reading:
+def reading_of(task: Task) -> Reading:
     """The task's Fourier reading; ValueError naming those that have one."""
-    reading = getattr(task, "reading", None)
+    reading = task.reading
     if reading is None:
         raise ValueError(
             f"{task} has no Fourier reading; these operations have one: "

@@ -1,8 +1,7 @@
 """From a config's tuples to points: product, zip and chain of axes.
 
-Owns how axes combine. A traced field is always a tuple; a static one is an axis when it
-is given as a tuple, and every value of it is another program. Checks no value of a
-static field.
+A traced field is always a tuple; a static one is an axis when it is given as a tuple,
+and every value of it is another program.
 
     >>> points, dims = combine(values)
     >>> points[0].static, points[0].traced
@@ -14,22 +13,29 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from jaxgrok.fields.checks import (
-    SINGLE,
-    TRACED,
     article,
-    axis_values,
+    check,
+    check_axis,
     listed,
     refuse_twice,
     unknown_field,
 )
+from jaxgrok.grid import fields
+from jaxgrok.training.optimisers import OPTIMISERS
 
 Axes = dict[str, tuple[Any, ...]]
 
+_SIZES = {"n_train": "train_fraction", "train_fraction": "n_train"}
+"""Two ways to say how many examples train; a config uses one of them."""
+
 
 class Point(NamedTuple):
-    """One cell to be: the static fields in which it differs, and its traced ones.
+    """One cell to be.
 
-    part: the part of the chain it comes from; "" without one.
+    Attributes:
+        static: the static fields in which it differs from others.
+        traced: its traced fields.
+        part: the part of the chain it comes from; "" without one.
     """
 
     static: dict[str, Any]
@@ -43,65 +49,96 @@ class Point(NamedTuple):
 
 
 def combine(values: Mapping[str, Any]) -> tuple[list[Point], Axes]:
-    """The points of a config, in order; and the axes of a pure product, by name.
+    """Lay out the points of a config.
 
-    Raises ValueError for a field that cannot be an axis, and for axes that do not fit.
+    Returns:
+        The points, in order; and the axes of a pure product by name, {} otherwise.
+
+    Raises:
+        ValueError: a field cannot be an axis, or axes do not fit.
     """
-    zipped = tuple(n.strip() for n in values["zip"].split(",") if n.strip())
-    base = _static_axes(values) | {
-        name: axis_values(name, values[name], zipped=name in zipped) for name in TRACED
-    }
+    text = check(fields.general()["zip"], values["zip"])
+    zipped = tuple(name.strip() for name in text.split(",") if name.strip())
+    base = _static_axes(values) | _traced_axes(values, zipped)
     for name in zipped:
         if name not in base:
             raise ValueError(f"zip: {unknown_field(name, base)}")
     points = []
     for part, overrides in list(values["chain"].items()) or [("", {})]:
-        fields = base | _part(part, overrides, values)
-        for name, other in _EITHER.items():
+        axes = base | _part(part, overrides, values)
+        for name, other in _SIZES.items():
             if overrides.get(name) and other not in overrides:
-                fields[other] = ()
-        found = _combine(fields, values, zipped)
-        points += [point._replace(part=part) for point in found]
+                axes[other] = ()
+        axes = _with_own(axes, values)
+        for point in _combine(axes, values, zipped):
+            points.append(point._replace(part=part))
     if zipped or values["chain"]:
         return points, {}
-    shown = {name: axis for name, axis in base.items() if axis}
-    if _regime(base, values) == "online":
-        shown = {name: axis for name, axis in shown.items() if name not in _EITHER}
-    keep = {"weight_decay", "seed", "n_train" if base["n_train"] else "train_fraction"}
-    return points, {
-        name: axis for name, axis in shown.items() if len(axis) > 1 or name in keep
-    }
+    return points, _dims(_with_own(base, values), values)
 
 
 def names(points: list[Point]) -> tuple[str, ...]:
-    """The fields that tell points apart, and those a reader expects to see."""
-    first = "n_train" if "n_train" in points[0].traced else "train_fraction"
-    keep = {"weight_decay", "seed", first}
+    """Return the fields that tell points apart, and those a reader expects to see."""
+    size = "n_train" if "n_train" in points[0].traced else "train_fraction"
+    always = {"weight_decay", "seed", size}
     values = [point.values for point in points]
     used = dict.fromkeys(name for point in values for name in point)
-    ordered = [name for name in used if name not in TRACED]
-    ordered += [name for name in TRACED if name in used]
+    traced = fields.traced()
+    ordered = [name for name in used if name not in traced]
+    ordered += [name for name in traced if name in used]
     return tuple(
         name
         for name in ordered
-        if name in keep or len({point.get(name) for point in values}) > 1
+        if name in always or len({point.get(name) for point in values}) > 1
     )
 
 
-_EITHER = {"n_train": "train_fraction", "train_fraction": "n_train"}
+def _dims(axes: Axes, values: Mapping[str, Any]) -> Axes:
+    """Return a product's dimensions: axes of several values, and a few more."""
+    size = "n_train" if axes["n_train"] else "train_fraction"
+    always = {"weight_decay", "seed", size}
+    online = _regime(axes, values) == "online"
+    dims: Axes = {}
+    for name, axis in axes.items():
+        if not axis or (online and name in _SIZES):
+            continue
+        if len(axis) > 1 or name in always:
+            dims[name] = axis
+    return dims
 
 
 def _static_axes(values: Mapping[str, Any]) -> Axes:
-    """The static fields that are given as tuples, in alphabetical order."""
-    found: Axes = {}
-    for name in sorted(values):
-        value = values[name]
-        if name in TRACED or not isinstance(value, tuple):
-            continue
-        if name in SINGLE:
-            continue  # refused with its kind, where static fields are checked
-        found[name] = _distinct(name, value)
-    return found
+    """Return the static fields that are given as tuples, in alphabetical order."""
+    # A tuple of a shared field is refused with its kind, where kinds are checked.
+    excluded = {*fields.traced(), *fields.shared()}
+    axes: Axes = {}
+    for name in sorted(values.keys() - excluded):
+        if isinstance(values[name], tuple):
+            axes[name] = _distinct(name, values[name])
+    return axes
+
+
+def _traced_axes(values: Mapping[str, Any], zipped: tuple[str, ...]) -> Axes:
+    """Return the traced fields, in the order of a dataset's dimensions."""
+    return {
+        name: check_axis(field, values[name], zipped=name in zipped)
+        for name, field in fields.traced().items()
+        if name in values
+    }
+
+
+def _with_own(axes: Axes, values: Mapping[str, Any]) -> Axes:
+    """Add the traced fields that the optimisers have for their own, at defaults."""
+    named = axes.get("optimiser", (values["optimiser"],))
+    own: Axes = {}
+    for name in named:
+        if name in OPTIMISERS:
+            for row in OPTIMISERS[name].rows.values():
+                own[row.name] = axes.get(row.name, row.axis)
+    traced = fields.traced()
+    static = [name for name in axes if name not in traced]
+    merged = axes | own
+    return {name: merged[name] for name in [*static, *traced] if name in merged}
 
 
 def _distinct(name: str, axis: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -112,71 +149,86 @@ def _distinct(name: str, axis: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _part(part: str, overrides: Any, values: Mapping[str, Any]) -> Axes:
-    """The axes that a part of a chain sets; static fields as axes of one value."""
+    """Return the axes that a part of a chain sets; other fields have one value."""
     if not isinstance(overrides, dict):
         raise ValueError(
-            f"chain.{part}={overrides!r} is not allowed; a part of a chain is a "
-            "dict of fields: dict(seed=(0, 1))"
+            f"chain.{part}={overrides!r} must be a dict of fields, as dict(seed=(0, 1))"
         )
-    found: Axes = {}
-    for name, value in overrides.items():
-        if name in TRACED:
-            found[name] = axis_values(f"chain.{part}.{name}", value)
-        elif name in SINGLE:
-            raise ValueError(
-                f"chain.{part}: field {name!r} is one for the whole sweep; set it on "
-                "the config"
-            )
-        elif name not in values:
-            known = (set(values) | set(TRACED)) - set(SINGLE)
-            raise ValueError(f"chain.{part}: {unknown_field(name, known)}")
-        else:
-            axis = value if isinstance(value, tuple) else (value,)
-            if isinstance(value, list):
-                raise ValueError(
-                    f"chain.{part}.{name}={value!r} is {article(value)}; "
-                    f"axes are tuples: write {tuple(value)!r}"
-                )
-            found[name] = _distinct(f"chain.{part}.{name}", axis)
-    return found
+    return {
+        name: _axis_of_part(part, name, value, values)
+        for name, value in overrides.items()
+    }
 
 
-def _regime(fields: Axes, values: Mapping[str, Any]) -> Any:
-    """The regime of a part, None where it is an axis of several."""
-    regime = fields.get("regime", (values.get("regime"),))
-    return regime[0] if len(regime) == 1 else None
+def _axis_of_part(
+    part: str, name: str, value: Any, values: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    path = f"chain.{part}.{name}"
+    if name in fields.traced():
+        return check_axis(fields.traced()[name], value, name=path)
+    if name in fields.shared():
+        raise ValueError(
+            f"chain.{part}: field {name!r} is one for the whole sweep; set it on the "
+            "config"
+        )
+    known = {*values, *fields.every()} - set(fields.shared())
+    if name not in known:
+        raise ValueError(f"chain.{part}: {unknown_field(name, known)}")
+    if isinstance(value, list):
+        raise ValueError(
+            f"{path}={value!r} is {article(value)}; axes are tuples: write "
+            f"{tuple(value)!r}"
+        )
+    return _distinct(path, value if isinstance(value, tuple) else (value,))
+
+
+def _regime(axes: Axes, values: Mapping[str, Any]) -> Any:
+    """Return the regime of a part, None where it is an axis of several."""
+    regimes = axes.get("regime", (values.get("regime"),))
+    return regimes[0] if len(regimes) == 1 else None
 
 
 def _combine(
-    fields: Axes, values: Mapping[str, Any], zipped: tuple[str, ...]
+    axes: Axes, values: Mapping[str, Any], zipped: tuple[str, ...]
 ) -> Iterator[Point]:
-    """The product of the axes, those of `zipped` going in step."""
-    if fields["n_train"] and fields["train_fraction"]:
+    """Yield the product of the axes, those of `zipped` going in step."""
+    if axes["n_train"] and axes["train_fraction"]:
         raise ValueError(
             "n_train and train_fraction are both given; empty one of them: "
             "train_fraction=() or n_train=()"
         )
-    online = _regime(fields, values) == "online"
+    online = _regime(axes, values) == "online"
     if online:
-        fields = fields | dict.fromkeys(_EITHER, ())
-    lengths = {name: len(fields[name]) for name in zipped}
-    if len(set(lengths.values())) > 1:
-        words = ", ".join(f"{name} has {n}" for name, n in lengths.items())
-        raise ValueError(f"zip={listed(zipped)!r} needs axes of one length; {words}")
-    static = [name for name in fields if name not in TRACED]
-    used = [*static, *(n for n in TRACED if fields[n])]
-    free = [n for n in used if n not in zipped]
-    missing = (set(TRACED) - set(used) - set(_EITHER)) | (set(zipped) - set(used))
-    sized = online or fields["n_train"] or fields["train_fraction"]
-    if missing or not sized:
-        empty = sorted(missing) or ["train_fraction"]
-        raise ValueError(f"{empty[0]}=() is empty; give at least one value")
-    in_step = list(zip(*(fields[n] for n in zipped), strict=True)) if zipped else [()]
-    for together in in_step:
-        for chosen in itertools.product(*(fields[n] for n in free)):
-            point = dict(zip(free, chosen, strict=True))
-            point |= dict(zip(zipped, together, strict=True))
+        axes = axes | dict.fromkeys(_SIZES, ())
+    _check_lengths(axes, zipped)
+    _refuse_empty(axes, zipped, online=online)
+    traced = fields.traced()
+    static = [name for name in axes if name not in traced]
+    used = [name for name in axes if axes[name]]
+    free = [name for name in used if name not in zipped]
+    steps = list(zip(*(axes[n] for n in zipped), strict=True)) if zipped else [()]
+    for step in steps:
+        for values_of_free in itertools.product(*(axes[n] for n in free)):
+            point = dict(zip(free, values_of_free, strict=True))
+            point |= dict(zip(zipped, step, strict=True))
             yield Point(
                 {name: point[name] for name in static},
                 {name: point[name] for name in used if name not in static},
             )
+
+
+def _check_lengths(axes: Axes, zipped: tuple[str, ...]) -> None:
+    """Raise ValueError for zipped axes of several lengths."""
+    lengths = {name: len(axes[name]) for name in zipped}
+    if len(set(lengths.values())) > 1:
+        words = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise ValueError(f"zip={listed(zipped)!r} needs axes of one length; {words}")
+
+
+def _refuse_empty(axes: Axes, zipped: tuple[str, ...], *, online: bool) -> None:
+    """Raise ValueError for an axis without values, where it needs one."""
+    empty = {name for name, axis in axes.items() if not axis}
+    missing = sorted((empty - set(_SIZES)) | (empty & set(zipped)))
+    if missing or not (online or axes["n_train"] or axes["train_fraction"]):
+        name = missing[0] if missing else "train_fraction"
+        raise ValueError(f"{name}=() is empty; give at least one value")

@@ -6,16 +6,21 @@ import json
 from typing import Any
 
 from jaxgrok.grid.snapshot_schedule import Schedule
+from jaxgrok.training.setup import Setup
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One training: its axis values, its own fields, and who it is.
+    """One training run: its axis values, hyper-parameters and identity hash.
 
-    `static` are the static fields in which cells of its sweep differ, `lane` its traced
-    scalars; `tested` tells whether it has test examples. `id` is a hash of everything
-    that decides the result; `kin` the same without the budget, so that a longer budget
-    is recognised as the same training gone on.
+    Attributes:
+        id: hash of everything that decides the result.
+        kin: the same hash without the budget, which recognises a longer budget as the
+            same training continued.
+        axes: its value on every axis of the grid.
+        static: the static fields in which the cells of its sweep differ.
+        lane: its traced scalars.
+        tested: whether it has test examples.
     """
 
     id: str
@@ -30,7 +35,7 @@ class Cell:
 class Group:
     """Cells that share one compiled program."""
 
-    setup: Any
+    setup: Setup
     block_width: int
     cells: tuple[Cell, ...]
 
@@ -39,9 +44,15 @@ class Group:
 class Grid:
     """A resolved config.
 
-    `title` is the task in a few words; `dims` maps names to values for a product, else
-    is empty; `kept` are the kins of the cells whose snapshots are asked for, at the
-    steps of `schedule`.
+    Attributes:
+        config: the fields that all cells share, and the axes.
+        title: the task in a few words.
+        axes: names of the axes, in order.
+        dims: values of each axis of a product; empty for any other grid.
+        cells: every cell, in the order of cells.csv.
+        groups: the cells by program.
+        schedule: the steps at which snapshots are kept.
+        kept: kins of the cells whose snapshots are kept.
     """
 
     config: dict[str, Any]
@@ -55,10 +66,11 @@ class Grid:
 
 
 def label(field: str) -> str:
-    """An axis' name in tables: `budget` for `steps`, which there means steps made."""
+    """Return an axis' name in tables: `budget` for `steps`, there the steps made."""
     return "budget" if field == "steps" else field
 
 
 def settings_hash(settings: dict[str, Any]) -> str:
+    """Hash settings by name and value, in any order."""
     text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,37 +1,37 @@
 """From a grid file's config to cells, and from cells to groups.
 
-Owns what a cell is and what identifies it. Here, once, fractions become integer
-`n_train`. Refuses anything it does not know, in one line that names the field, the
-value and the way out. Reads no files.
-
-    >>> config = base("laptop")
-    >>> config.weight_decay = (0.1, 1.0)
-    >>> grid = resolve(config)
+>>> config = base("laptop")
+>>> config.weight_decay = (0.1, 1.0)
+>>> grid = resolve(config)
 """
 
 import json
 import math
-from collections.abc import Mapping
-from fractions import Fraction
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jax
 import ml_collections
 
-from jaxgrok.fields.checks import SCHEDULE, TRACED, article
-from jaxgrok.grid import axes
+from jaxgrok.fields.checks import article
+from jaxgrok.fields.field import rows
+from jaxgrok.grid import axes, fields, train_sizes
 from jaxgrok.grid.axes import Point
 from jaxgrok.grid.cells import Cell, Grid, Group, label, settings_hash
 from jaxgrok.grid.selector import matching
 from jaxgrok.grid.setups import Program, program_of, refuse_missing, round_up
 from jaxgrok.grid.snapshot_schedule import Schedule
-from jaxgrok.tasks import is_pool, title, universe
+from jaxgrok.tasks import is_pool
+from jaxgrok.training.setup import Setup
 
 
 def resolve(config: Mapping[str, Any]) -> Grid:
     """Check a config and lay out its cells and groups.
 
-    Raises ValueError, one line, for an unknown field, an axis that is not a tuple, a
-    fraction outside (0, 1], more training examples than exist, and the like.
+    Raises:
+        ValueError: one line that names the field, its value and the way out, for an
+            unknown field, an axis that is no tuple, more training examples than exist,
+            and the like.
     """
     if not isinstance(config, ml_collections.ConfigDict):
         raise ValueError(
@@ -43,140 +43,124 @@ def resolve(config: Mapping[str, Any]) -> Grid:
     points, dims = axes.combine(values)
     names = axes.names(points)
     programs: dict[str, Program] = {}
-    members: dict[Any, list[Cell]] = {}
-    cells = []
     for point in points:
-        key = json.dumps(point.static, default=str)
-        if key not in programs:
-            programs[key] = program_of(values, point.static)
-        program = programs[key]
-        cell = _cell(point, program, names)
-        members.setdefault(program.setup(cell.lane), []).append(cell)
-        cells.append(cell)
+        if _key(point) not in programs:
+            programs[_key(point)] = program_of(values, point.static)
+    values, differing = _common(values, points, list(programs.values()))
+    cells = []
+    members: dict[Setup, list[Cell]] = {}
+    for point in points:
+        program = programs[_key(point)]
+        cells.append(_cell(point, program, names, differing))
+        members.setdefault(program.setup(cells[-1].lane), []).append(cells[-1])
     _refuse_twins(cells)
-    varied = {name for point in points for name in point.static}
-    for name in set(values) - set(TRACED) - varied:
-        values[name] = programs[key].values[name]  # in the type of its default
-    width = values["block_width"] or _default_width()
     return Grid(
         config=values,
         title=_title(list(programs.values()), values["scale"]),
         axes=tuple(label(name) for name in names),
         dims={label(name): axis for name, axis in dims.items()},
         cells=tuple(cells),
-        groups=tuple(
-            Group(setup, width, tuple(members[setup]))
-            for setup in sorted(members, key=lambda setup: setup.train_size)
-        ),
-        schedule=Schedule(**{to: values[name] for name, to in SCHEDULE.items()}),
+        groups=_groups(members, values["block_width"] or _default_width()),
+        schedule=Schedule(**fields.arguments(rows(Schedule), values)),
         kept=_kept(values["snapshots"], cells),
     )
 
 
+def _key(point: Point) -> str:
+    """Return what tells the programs of two points apart."""
+    return json.dumps(point.static, default=str)
+
+
+def _common(
+    values: Mapping[str, Any], points: list[Point], programs: list[Program]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return a sweep's config, and the fields that its programs complete differently.
+
+    Static fields are in their types, but for those that are axes.
+    """
+    common, differing = dict(values), []
+    varied = {name for point in points for name in point.static}
+    names = dict.fromkeys(name for program in programs for name in program.static)
+    for name in names:
+        if name in varied:
+            continue
+        options = [p.static[name] for p in programs if name in p.static]
+        if all(option == options[0] for option in options):
+            common[name] = options[0]
+        else:
+            common.pop(name, None)
+            differing.append(name)
+    return common, differing
+
+
+def _groups(members: Mapping[Setup, list[Cell]], width: int) -> tuple[Group, ...]:
+    """Return the groups, those of small training sets first."""
+    setups = sorted(members, key=lambda setup: setup.train_size)
+    return tuple(Group(setup, width, tuple(members[setup])) for setup in setups)
+
+
 def _title(programs: list[Program], scale: str) -> str:
-    """The task in a few words, for figures."""
-    found = list(dict.fromkeys(title(program.task) for program in programs))
-    if len(found) > 1:
-        found = list(dict.fromkeys(str(p.values["task"]) for p in programs))
-    words = [", ".join(found)]
+    """Describe the tasks in a few words, for figures."""
+    titles = list(dict.fromkeys(program.task.title for program in programs))
+    if len(titles) > 1:
+        titles = list(dict.fromkeys(str(p.values["task"]) for p in programs))
+    words = [", ".join(titles)]
     if all(program.online for program in programs):
         words.append("online")
     return " · ".join([*words, scale])
 
 
 def _kept(snapshots: str, cells: list[Cell]) -> frozenset[str]:
-    """Kins of the cells that `snapshots` names: none, all, phases, or selectors."""
+    """Return the kins that `snapshots` names: none, all, phases, or selectors."""
     if snapshots == "none":
         return frozenset()
     if snapshots in ("all", "phases"):
         return frozenset(cell.kin for cell in cells)
-    axes = [cell.axes for cell in cells]
-    try:
-        chosen = [matching(axes, part) for part in snapshots.split(";")]
-    except ValueError as error:
-        raise ValueError(
-            f"snapshots={snapshots!r}: {error} (or take none, all, phases)"
-        ) from None
-    return frozenset(cells[index].kin for found in chosen for index in found)
-
-
-_RANGES = {
-    "seed": (0, 2**31 - 1, "0 … 2³¹ − 1"),
-    "weight_decay": (0, math.inf, "0 or more"),
-    "learning_rate": (0, math.inf, "0 or more"),
-    "init_scale": (0, math.inf, "0 or more"),
-    "l1": (0, math.inf, "0 or more"),
-    "beta1": (0, 1 - 1e-12, "in [0, 1)"),
-    "beta2": (0, 1 - 1e-12, "in [0, 1)"),
-    "momentum": (0, 1 - 1e-12, "in [0, 1)"),
-    "dropout": (0, 1 - 1e-12, "in [0, 1)"),
-    "steps": (1, 2**24, "1 … 2²⁴"),
-}
-
-
-def _cell(point: Point, program: Program, names: tuple[str, ...]) -> Cell:
-    traced, eval_every = point.traced, program.values["eval_every"]
-    for name, (least, most, allowed) in _RANGES.items():
-        if not least <= traced[name] <= most:
+    axes_of_cells = [cell.axes for cell in cells]
+    kins: set[str] = set()
+    for selector in snapshots.split(";"):
+        try:
+            indices = matching(axes_of_cells, selector)
+        except ValueError as error:
             raise ValueError(
-                f"{name}={traced[name]} is not allowed; it must be {allowed}"
-            )
+                f"snapshots={snapshots!r}: {error} (or take none, all, phases)"
+            ) from None
+        kins |= {cells[index].kin for index in indices}
+    return frozenset(kins)
+
+
+def _cell(
+    point: Point, program: Program, names: tuple[str, ...], differing: Iterable[str]
+) -> Cell:
+    traced, eval_every = point.traced, program.values["eval_every"]
     if traced["steps"] % eval_every:
         raise ValueError(
             f"steps={traced['steps']} is not a multiple of eval_every={eval_every}; "
             f"use {round_up(traced['steps'], eval_every)} or change eval_every"
         )
-    n_train = 0 if program.online else _n_train(traced, program.task)
-    lane = {k: v for k, v in traced.items() if k != "train_fraction"}
-    lane["n_train"] = n_train
+    n_train = 0 if program.online else train_sizes.n_train(traced, program.task)
+    lane = program.lane(traced, n_train)
     decisive = program.decisive
     # A static field that other parts of a chain set has the sweep's value here.
-    known = {n: v for n, v in program.values.items() if n not in TRACED} | point.values
-    kin = settings_hash(decisive | {k: v for k, v in lane.items() if k != "steps"})
+    known = program.static | point.values
     pool = is_pool(program.task) and not program.online
+    budgetless = {name: value for name, value in lane.items() if name != "steps"}
+    own = {n: program.static[n] for n in differing if n in program.static}
     return Cell(
         id=settings_hash(decisive | lane),
-        kin=kin,
+        kin=settings_hash(decisive | budgetless),
         axes={label(name): known.get(name, math.nan) for name in names},
-        static=point.static,
+        static=own | point.static,
         lane=lane,
-        tested=n_train < program.task.pool_size if pool else True,
+        tested=n_train < program.task.universe if pool else True,
     )
 
 
-def _n_train(traced: Mapping[str, Any], task: Any) -> int:
-    pool, most = is_pool(task), universe(task)
-    if "n_train" in traced:
-        n_train = traced["n_train"]
-        if not 1 <= n_train <= min(most, 2**31 - 1):
-            what = "training pairs" if pool else "different examples"
-            shown = f"{most}" if most < 10**12 else f"{most:.3g}"
-            raise ValueError(
-                f"n_train={n_train} is not allowed; there are {shown} {what}, "
-                f"take 1 … {min(most, 2**31 - 1)}"
-            )
-        return n_train
-    fraction = traced["train_fraction"]
-    if not pool:
-        raise ValueError(
-            f"train_fraction={fraction} needs a task whose examples can be listed; "
-            "those of this one are drawn: take train_fraction=() and n_train=(1000,)"
-        )
-    if not 0 < fraction <= 1:
-        raise ValueError(f"train_fraction={fraction} is outside (0, 1]")
-    n_train = math.floor(Fraction(str(fraction)) * most)
-    if n_train < 1:
-        raise ValueError(
-            f"train_fraction={fraction} of {most} pairs leaves none to train on; "
-            f"take at least {math.ceil(1e6 / most) / 1e6:.6g}"
-        )
-    return n_train
-
-
 def _refuse_twins(cells: list[Cell]) -> None:
-    seen: dict[str, Cell] = {}
+    """Raise ValueError for two cells that are the same training."""
+    by_id: dict[str, Cell] = {}
     for cell in cells:
-        twin = seen.setdefault(cell.id, cell)
+        twin = by_id.setdefault(cell.id, cell)
         if twin is not cell:
             raise ValueError(
                 f"two cells are the same training: {twin.axes} and {cell.axes} "
@@ -185,7 +169,5 @@ def _refuse_twins(cells: list[Cell]) -> None:
 
 
 def _default_width() -> int:
-    """Lanes a block: 2 on CPU (measured, LOG); 16 elsewhere (not measured yet)."""
-    import jax
-
+    """Return the lanes of a block: 2 on a CPU (measured), 16 elsewhere (not yet)."""
     return 2 if jax.default_backend() == "cpu" else 16

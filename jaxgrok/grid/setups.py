@@ -1,111 +1,125 @@
 """From static fields to a program: the task, the model, and the setups made of them.
 
-Owns which fields a task and a model take, and the padded size of a training set.
-Refuses fields that nothing reads.
-
-    >>> program = program_of(values, {"loss": "exact"})
-    >>> program.setup(lane)
+>>> program = program_of(values, {"loss": "exact"})
+>>> program.setup(lane)
 """
 
 import functools
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgrok import models, tasks
-from jaxgrok.fields.checks import (
-    KINDS,
-    OWN,
-    SETUP,
-    THRESHOLDS,
-    TRACED,
-    listed,
-    static_value,
-    unknown_field,
-)
-from jaxgrok.grid.presets import POST
+import jax
+from flax import linen as nn
+
+from jaxgrok.fields.checks import check, unknown_field
+from jaxgrok.fields.field import Field, rows
+from jaxgrok.grid import fields
+from jaxgrok.models import MODELS, parameter_names
+from jaxgrok.outcomes.outcomes import Thresholds
+from jaxgrok.tasks import TASKS, Task
 from jaxgrok.training.optimisers import decayed
+from jaxgrok.training.setup import Setup
 
 
 def refuse_missing(values: Mapping[str, Any]) -> None:
-    """Check what must be there before axes can be combined."""
-    for name in (*OWN, *TRACED):
+    """Check that the fields of every config are there."""
+    for name in fields.general():
         if name not in values:
             raise ValueError(
                 f"field {name!r} is missing; start from jaxgrok.grid.base(scale)"
             )
-    static_value("zip", values["zip"], "")
 
 
-def build(values: dict[str, Any]) -> tuple[Any, Any]:
-    """Make (task, model) of a config's values, and refuse fields that nothing reads.
+def complete(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of one program, each in its type.
 
-    Writes the values back in the type of their defaults.
+    Fields of its task and model that nobody set have their presets and defaults. Those
+    of another task or model may stay where they are.
+
+    Raises:
+        ValueError: a field is missing or unknown, or its value is not allowed.
     """
     refuse_missing(values)
-    for name, registry in (("task", tasks.TASKS), ("model", models.MODELS)):
-        if static_value(name, values[name], "") not in registry:
-            raise ValueError(
-                f"{name}={values[name]!r} is unknown; choose one of {listed(registry)}"
-            )
-    task_type, builder = tasks.TASKS[values["task"]], models.MODELS[values["model"]]
-    of_task, of_model = _fields(task_type), _fields(builder)
-    of_model.pop("task", None)
-    known = {*OWN, *TRACED, *of_task, *of_model}
-    defaults = POST | of_model | of_task
-    for name, default in (of_model | of_task).items():
-        if default is inspect.Parameter.empty and name not in values:
+    own = fields.own(values)
+    defaults = fields.defaults(values, values["scale"])
+    complete = {name: defaults[name] for name in own if name in defaults}
+    complete |= values
+    for name in own:
+        if name not in complete:
             raise ValueError(f"field {name!r} is missing; give it a value")
-        if type(default) in KINDS:
-            values.setdefault(name, default)
-    for name, value in values.items():
-        # A field of another task or model may stay where it is.
-        if name not in known and name not in POST:
-            raise ValueError(unknown_field(name, known))
-        if name not in (*TRACED, "chain"):
-            values[name] = static_value(name, value, defaults.get(name))
-    for name, least in (("eval_every", 1), ("block_width", 0), ("train_size", 0)):
-        if values[name] < least:
-            raise ValueError(f"{name}={values[name]} must be at least {least}")
-    task = task_type(**{k: v for k, v in values.items() if k in of_task})
-    model = builder(task, **{k: v for k, v in values.items() if k in of_model})
-    return task, model
+    known = fields.general() | own
+    for name in complete.keys() - fields.every().keys():
+        raise ValueError(unknown_field(name, known))
+    for name, field in known.items():
+        if not field.traced:
+            complete[name] = check(field, complete[name])
+    return complete
 
 
-def _fields(builder: Any) -> dict[str, Any]:
-    """The arguments of a task or model, and their defaults."""
-    parameters = inspect.signature(builder).parameters
-    return {name: parameter.default for name, parameter in parameters.items()}
+def build(values: Mapping[str, Any]) -> tuple[Task, nn.Module]:
+    """Make the task and the model of a config's values.
+
+    Raises:
+        ValueError: a field is missing or unknown, or its value is not allowed.
+    """
+    values = complete(values)
+    task_type, model_type = TASKS[values["task"]], MODELS[values["model"]]
+    of_task = fields.rows_of("task", values["task"])
+    of_model = fields.rows_of("model", values["model"])
+    task = task_type(**fields.arguments(of_task, values))
+    model = model_type(**fields.arguments(of_model, values))
+    return task, model.build(task, values["dtype"])
 
 
 class Program:
     """The task and model of some static fields, and the setups made of them."""
 
-    def __init__(self, values: dict[str, Any], static: dict[str, Any]) -> None:
-        self.values = values | static
+    def __init__(self, values: Mapping[str, Any], static: Mapping[str, Any]) -> None:
+        self.values = complete({**values, **static})
         self.task, self.model = build(self.values)
-        self._setups: dict[tuple[Any, ...], Any] = {}
+        self._setups: dict[tuple[Any, ...], Setup] = {}
+
+    @functools.cached_property
+    def fields(self) -> dict[str, Field]:
+        """The fields that it reads."""
+        return fields.general() | fields.own(self.values)
+
+    @functools.cached_property
+    def static(self) -> dict[str, Any]:
+        """The values of its static fields."""
+        traced = fields.traced()
+        return {name: v for name, v in self.values.items() if name not in traced}
 
     @functools.cached_property
     def decisive(self) -> dict[str, Any]:
         """The static fields that decide a result."""
-        read = {"task", "model", *SETUP, *THRESHOLDS}
-        read |= _fields(tasks.TASKS[self.values["task"]]).keys()
-        read |= _fields(models.MODELS[self.values["model"]]).keys()
+        names = [
+            name
+            for name, field in self.fields.items()
+            if field.decides and not field.traced
+        ]
         # Padding decides bits, but 0 stands for what was there before the field was.
-        read |= {"train_size"} if self.values["train_size"] else set()
-        return {name: self.values[name] for name in sorted(read & self.values.keys())}
+        if self.values["train_size"]:
+            names.append("train_size")
+        return {name: self.values[name] for name in sorted(names)}
 
     @property
     def online(self) -> bool:
+        """Whether it trains on fresh examples every step."""
         return self.values["regime"] == "online"
 
-    def setup(self, lane: Mapping[str, Any]) -> Any:
-        """The setup of a lane: its padded size, and what of it is more than zero."""
+    def lane(self, traced: Mapping[str, Any], n_train: int) -> dict[str, Any]:
+        """Return the scalars of a lane, without the numbers of other optimisers."""
+        lane = {name: value for name, value in traced.items() if name in self.fields}
+        lane.pop("train_fraction", None)
+        return lane | {"n_train": n_train}
+
+    def setup(self, lane: Mapping[str, Any]) -> Setup:
+        """Return the setup of a lane: its padded size, and what is more than zero."""
         size = self.values["batch_size"]
         if not self.online:
             size = self.values["train_size"]
-            size = size or padded(lane["n_train"], tasks.universe(self.task))
+            size = size or padded(lane["n_train"], self.task.universe)
             if size < lane["n_train"]:
                 raise ValueError(
                     f"train_size={size} is less than n_train={lane['n_train']}; give "
@@ -113,21 +127,25 @@ class Program:
                 )
         key = size, lane["l1"] > 0, lane["dropout"] > 0
         if key not in self._setups:
-            self._setups[key] = _setup(self.values, self.task, self.model, *key)
+            self._setups[key] = _setup(self, *key)
         return self._setups[key]
 
 
-def program_of(values: dict[str, Any], static: dict[str, Any]) -> Program:
-    """The program of a config's values, some static fields taking others."""
+def program_of(values: Mapping[str, Any], static: Mapping[str, Any]) -> Program:
+    """Make the program of a config with some static fields of its own.
+
+    Raises:
+        ValueError: whatever makes no sense, patterns of `decay_on` included.
+    """
     program = Program(values, static)
     if program.values["decay_on"] != "all":
-        names = models.parameter_names(program.model, program.task)
+        names = parameter_names(program.model, program.task)
         decayed(program.values["decay_on"], names)  # ValueError for what fits none
     return program
 
 
 def round_up(value: int, multiple: int) -> int:
-    """The smallest multiple that is at least `value`."""
+    """Return the smallest multiple that is at least `value`."""
     return -(-value // multiple) * multiple
 
 
@@ -137,37 +155,24 @@ def padded(n: int, most: int) -> int:
     return min(round_up(n, step), most)
 
 
-def _setup(
-    values: dict[str, Any], task: Any, model: Any, size: int, l1: bool, dropout: bool
-) -> Any:
-    import jax
-
-    from jaxgrok.outcomes.outcomes import Thresholds
-    from jaxgrok.training.setup import Setup
-
-    try:
-        thresholds = Thresholds(**{to: values[n] for n, to in THRESHOLDS.items()})
-    except ValueError as error:  # it calls a field by its own, shorter name
-        short = {to: n for n, to in THRESHOLDS.items()}
-        name, _, rest = str(error).partition("=")
-        raise ValueError(f"{short.get(name, name)}={rest}") from None
-    fields = {name: values[name] for name in SETUP}
-    if values["regime"] == "online" and values["batch_size"] < 1:
+def _setup(program: Program, size: int, l1: bool, dropout: bool) -> Setup:
+    values = program.values
+    if program.online and values["batch_size"] < 1:
         raise ValueError(
-            f"batch_size={values['batch_size']} is not enough: online training needs "
-            "at least 1 example a step"
+            f"batch_size={values['batch_size']} must be at least 1 where regime is "
+            "online"
         )
-    if fields["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
+    if values["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
         raise ValueError(
             "dtype='float64' needs JAX's 64-bit mode; set JAX_ENABLE_X64=1, or take "
             "dtype='float32'"
         )
     return Setup(
-        task,
-        model,
-        size,
-        thresholds=thresholds,
+        task=program.task,
+        model=program.model,
+        train_size=size,
+        thresholds=Thresholds(**fields.arguments(rows(Thresholds), values)),
         l1=l1,
         dropout=dropout,
-        **fields,
+        **fields.arguments(rows(Setup), values),
     )

@@ -8,41 +8,60 @@
 import dataclasses
 import math
 
+from jaxgrok.fields.checks import check_all
+from jaxgrok.fields.field import field
+
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """Steps at which snapshots are kept: 0, multiples of `every`, more of them early.
 
     The last step of a cell is kept too.
-
-    Attributes:
-        every: steps between snapshots.
-        early_every: steps between snapshots up to step `early_until`.
-        early_until: the last step of the denser beginning; 0 for none.
     """
 
-    every: int
-    early_every: int
-    early_until: int
+    every: int = field(
+        100,
+        name="snapshot_every",
+        low=1,
+        shared=True,
+        decides=False,
+        unit="steps",
+        help="steps between snapshots",
+    )
+    early_every: int = field(
+        20,
+        name="snapshot_early_every",
+        low=1,
+        shared=True,
+        decides=False,
+        unit="steps",
+        help="steps between snapshots up to snapshot_early_until",
+    )
+    early_until: int = field(
+        400,
+        name="snapshot_early_until",
+        low=0,
+        shared=True,
+        decides=False,
+        unit="steps",
+        help="last step of the denser start; 0 for none",
+    )
 
     def __post_init__(self) -> None:
-        for name, least in (("every", 1), ("early_every", 1), ("early_until", 0)):
-            value = getattr(self, name)
-            if value < least:
-                raise ValueError(f"snapshot_{name}={value} must be at least {least}")
+        check_all(self)
 
     def after(self, step: int) -> int:
-        """The first step past `step` that is kept."""
+        """Return the first step past `step` that is kept."""
         regular = (step // self.every + 1) * self.every
         early = (step // self.early_every + 1) * self.early_every
         return min(regular, early) if early <= self.early_until else regular
 
     def keeps(self, step: int) -> bool:
-        """Whether a step is kept."""
+        """Tell whether a step is kept."""
         return step == 0 or self.after(step - 1) == step
 
     def count(self, steps: int) -> int:
-        """Snapshots of a cell that makes so many steps."""
+        """Count the snapshots of a cell that makes so many steps."""
         until = min(self.early_until, steps)
         both = until // math.lcm(self.early_every, self.every)
         last = not self.keeps(steps)

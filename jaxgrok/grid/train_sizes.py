@@ -1,21 +1,75 @@
-"""Training-set sizes to choose from, evenly spaced on a log scale.
+"""Training-set sizes: to choose from, and of a cell.
 
 >>> sizes(300, 2000, 5)
 (300, 482, 775, 1245, 2000)
+>>> n_train({"train_fraction": 0.3}, Modular())
+3830
 """
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from jaxgrok.tasks import Task, is_pool
 
 
 def sizes(low: int, high: int, count: int = 24) -> tuple[int, ...]:
-    """At most `count` training-set sizes from `low` to `high`, evenly apart in log n.
+    """Return at most `count` training-set sizes from `low` to `high`.
 
-    Raises ValueError for a range that holds no two sizes.
+    They are evenly apart in log n.
+
+    Raises:
+        ValueError: the range holds no two sizes.
     """
     if not 1 <= low < high:
         raise ValueError(
-            f"sizes {low}:{high} are no range; the first must be at least 1, and the "
-            "last above it"
+            f"sizes={low}:{high} must be a range: the first at least 1, and the last "
+            "above it"
         )
     if count < 2:
-        raise ValueError(f"count={count} is not enough; a range needs at least 2 sizes")
+        raise ValueError(f"count={count} must be at least 2")
     ratio = (high / low) ** (1 / (count - 1))
     return tuple(sorted({round(low * ratio**i) for i in range(count)}))
+
+
+def n_train(traced: Mapping[str, Any], task: Task) -> int:
+    """Return the number of training examples of a cell, at least 1.
+
+    Fractions are exact and rounded down: 0.29 of 100 is 29.
+
+    Args:
+        traced: its n_train, or its train_fraction.
+        task: what the examples are of.
+
+    Raises:
+        ValueError: there are not so many examples, or none is left.
+    """
+    if "n_train" in traced:
+        return _counted(traced["n_train"], task)
+    fraction = traced["train_fraction"]
+    if not is_pool(task):
+        raise ValueError(
+            f"train_fraction={fraction} needs a task whose examples can be listed; "
+            "those of this one are drawn: take train_fraction=() and n_train=(1000,)"
+        )
+    # Through its decimal digits: the float 0.29 times 100 is 28.999999999999996.
+    count = math.floor(Fraction(str(fraction)) * task.universe)
+    if count < 1:
+        raise ValueError(
+            f"train_fraction={fraction} of {task.universe} pairs leaves none to train "
+            f"on; take at least {math.ceil(1e6 / task.universe) / 1e6:.6g}"
+        )
+    return count
+
+
+def _counted(count: int, task: Task) -> int:
+    most = task.universe
+    if not 1 <= count <= min(most, 2**31 - 1):
+        what = "training pairs" if is_pool(task) else "different examples"
+        words = f"{most}" if most < 10**12 else f"{most:.3g}"
+        raise ValueError(
+            f"n_train={count} must be 1 … {min(most, 2**31 - 1)}: there are {words} "
+            f"{what}"
+        )
+    return count

@@ -1,62 +1,117 @@
-"""The registry of models: name → builder of a linen module for a task.
+"""The networks, and the registry of models that a config can name.
 
-A model maps params and tokens to `(logits, activations)`: [examples, pos] to [examples,
-read, vocab]. A builder is called as `builder(task, **fields)`; its keyword arguments
-are the grid fields it adds. What a task needs beyond tokens reaches the model by name:
-see `model_inputs`; and `dropout`, a pair (rate, key), where lanes have any.
+A model is a frozen dataclass of its fields, with a method `build(task, dtype)` that
+returns a linen module. The module maps params and tokens [examples, pos] to `(logits,
+activations)`, logits being [examples, read, vocab]. What a task needs beyond tokens
+reaches it by name (see `model_inputs`), as does `dropout`, a pair (rate, key), where
+lanes have any.
 
-    >>> model = MODELS["transformer"](task, d_model=128)
+    >>> MODELS["transformer"](d_model=128).build(task)
 """
 
-from collections.abc import Callable
-from typing import Any
+import inspect
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxgrok.fields.registry import Registry
 from jaxgrok.models import mlp, transformer
-from jaxgrok.tasks import Example, blank
+from jaxgrok.tasks import Example, Task, blank
 
-MODELS: dict[str, Callable[..., nn.Module]] = {
-    "transformer": transformer.build,
-    "mlp": mlp.build,
-}
+__all__ = [
+    "MODELS",
+    "Model",
+    "model_inputs",
+    "parameter_names",
+    "presets",
+    "register",
+    "suited",
+]
 
 
-def register(name: str, builder: Callable[..., nn.Module]) -> None:
-    """Make a model builder known by name, for `config.model = name`."""
-    MODELS[name] = builder
+class Model(Protocol):
+    """The fields of a model, a frozen dataclass.
+
+    It may have `presets`: for each scale, fields of a config that differ from their
+    defaults.
+    """
+
+    def build(self, task: Task, dtype: str) -> nn.Module:
+        """Return the network for a task, with parameters of a dtype."""
+
+
+def _check(words: str, model: Any) -> None:
+    """Refuse what is not a frozen dataclass with `build(task, dtype)`."""
+    parameters = getattr(model, "__dataclass_params__", None)
+    if not isinstance(model, type) or parameters is None or not parameters.frozen:
+        raise ValueError(
+            f"{words} must be a frozen dataclass of its fields, not {model!r:.60}"
+        )
+    build = getattr(model, "build", None)
+    if not callable(build) or len(inspect.signature(build).parameters) != 3:
+        raise ValueError(f"{words} must have a method build(self, task, dtype)")
+
+
+MODELS: Registry[Any] = Registry(
+    "model",
+    {"transformer": transformer.TransformerBuilder, "mlp": mlp.MLPBuilder},
+    _check,
+)
+
+
+def register(name: str, model: type[Model]) -> None:
+    """Make a model known by name.
+
+    Args:
+        name: what `config.model` calls it.
+        model: a frozen dataclass of its fields, with a method `build(task, dtype)`.
+
+    Raises:
+        ValueError: the name is taken, or the class is no such dataclass.
+    """
+    MODELS.register(name, model)
+
+
+def presets(name: str, scale: str) -> Mapping[str, Any]:
+    """Return the fields of a config that a model sets at a scale."""
+    return getattr(MODELS[name], "presets", {}).get(scale, {})
 
 
 def suited(model: nn.Module, platform: str) -> nn.Module:
-    """The same model in the form that trains fastest on a platform; it rounds apart."""
+    """Return the variant of a model that is fastest on a platform.
+
+    Its rounding differs.
+    """
     if isinstance(model, transformer.Transformer):
         return model.clone(bags=platform == "cpu")
     return model
 
 
-def model_inputs(task: Any, examples: Example) -> dict[str, Any]:
-    """What a model of this task takes besides tokens.
+def model_inputs(task: Task, examples: Example) -> dict[str, Any]:
+    """Return what a model of this task takes besides tokens.
 
-    `read` [examples, read], where each example has read positions of its own;
-    `unembedding` [examples, read], the one to use, where there are several.
+    Returns:
+        `read` [examples, read], where each example has read positions of its own;
+        `unembedding` [examples, read], the one to use, where there are several.
     """
-    found: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
     if examples.read is not None:
-        found["read"] = examples.read
-    if getattr(task, "unembeddings", 1) > 1:
+        inputs["read"] = examples.read
+    if task.unembeddings > 1:
         which = jnp.asarray(task.component(examples.tokens, examples.labels))
-        found["unembedding"] = jnp.broadcast_to(which, examples.labels.shape)
-    return found
+        inputs["unembedding"] = jnp.broadcast_to(which, examples.labels.shape)
+    return inputs
 
 
-def parameter_names(model: nn.Module, task: Any) -> list[str]:
-    """Names of a model's parameters, sorted; nothing is computed."""
+def parameter_names(model: nn.Module, task: Task) -> list[str]:
+    """Return the names of a model's parameters, sorted; nothing is computed."""
     one = blank(task)
 
     def init() -> Any:
-        extras = model_inputs(task, one)
-        return model.init(jax.random.key(0), one.tokens, **extras)["params"]
+        inputs = model_inputs(task, one)
+        return model.init(jax.random.key(0), one.tokens, **inputs)["params"]
 
     return sorted(jax.eval_shape(init))

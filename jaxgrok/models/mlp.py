@@ -9,6 +9,7 @@ divided by the square root of a layer's width in, biases 0.
     >>> model = build(Modular(), d_mlp=256)
 """
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -16,49 +17,56 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from jaxgrok.fields.checks import check_all
+from jaxgrok.fields.field import field
 from jaxgrok.models.transformer import ACTIVATIONS
+from jaxgrok.tasks import Task
 
-INPUTS = ("sum", "signs")
 
+@dataclasses.dataclass(frozen=True)
+class MLPBuilder:
+    """The fields of an MLP, and how to build one for a task."""
 
-def build(
-    task: Any,
-    *,
-    d_mlp: int = 256,
-    activation: str = "relu",
-    attention_only: bool = False,
-    biases: str = "mlp",
-    dtype: str = "float32",
-) -> "MLP":
-    """Return the MLP for a task; a wrong field raises ValueError."""
-    if attention_only:
-        raise ValueError(
-            "attention_only=True: an MLP has no attention; take model='transformer'"
-        )
-    if d_mlp < 1:
-        raise ValueError(f"d_mlp={d_mlp} must be at least 1")
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"activation={activation!r} must be one of {', '.join(ACTIVATIONS)}"
-        )
-    if biases not in ("none", "mlp"):
-        raise ValueError(f"biases={biases!r} of an MLP must be one of none, mlp")
-    presented = getattr(task, "mlp_input", None)
-    if presented not in INPUTS:
-        raise ValueError(
-            f"model='mlp' cannot read this task ({type(task).__name__}): it takes "
-            "task='modular' or 'parity', or one of your own with `mlp_input`"
-        )
-    return MLP(
-        vocab_in=task.vocab_in,
-        vocab_out=task.vocab_out,
-        fixed_tokens=task.fixed_tokens,
-        presented=presented,
-        d_mlp=d_mlp,
-        activation=activation,
-        biases=biases,
-        dtype=dtype,
+    d_mlp: int = field(256, low=1, unit="neurons", help="width of the hidden layer")
+    activation: str = field("relu", choices=ACTIVATIONS, help="activation function")
+    attention_only: bool = field(False, help="only False: an MLP has no attention")
+    biases: str = field(
+        "mlp", choices=("none", "mlp"), help="where biases are: nowhere, in the MLP"
     )
+
+    def __post_init__(self) -> None:
+        if self.attention_only:
+            raise ValueError(
+                "attention_only=True: an MLP has no attention; take model='transformer'"
+            )
+        check_all(self)
+
+    def build(self, task: Task, dtype: str = "float32") -> "MLP":
+        """Return the MLP for a task.
+
+        Raises:
+            ValueError: an MLP cannot read the task.
+        """
+        if task.mlp_input not in ("sum", "signs"):
+            raise ValueError(
+                f"model='mlp' cannot read this task ({type(task).__name__}): it takes "
+                "task='modular' or 'parity', or one of your own with `mlp_input`"
+            )
+        return MLP(
+            vocab_in=task.vocab_in,
+            vocab_out=task.vocab_out,
+            fixed_tokens=task.fixed_tokens,
+            presented=task.mlp_input,
+            d_mlp=self.d_mlp,
+            activation=self.activation,
+            biases=self.biases,
+            dtype=dtype,
+        )
+
+
+def build(task: Task, *, dtype: str = "float32", **fields: Any) -> "MLP":
+    """Return the MLP for a task; a wrong field raises ValueError."""
+    return MLPBuilder(**fields).build(task, dtype)
 
 
 class MLP(nn.Module):

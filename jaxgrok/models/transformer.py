@@ -12,6 +12,7 @@ less work (`Fold`).
     >>> logits, activations = model.apply({"params": params}, tokens)
 """
 
+import dataclasses
 import functools
 import zlib
 from collections.abc import Callable
@@ -22,8 +23,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from jaxgrok.fields.checks import check_all
+from jaxgrok.fields.field import field
 from jaxgrok.models.embedding_bag import bag
 from jaxgrok.models.product_order import Fold, Sizes
+from jaxgrok.tasks import Task
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": nn.relu,
@@ -38,53 +42,43 @@ Drop = Callable[[str, jax.Array], jax.Array]
 Product = Callable[[jax.Array], jax.Array]
 
 
-def build(
-    task: Any,
-    *,
-    layers: int = 1,
-    d_model: int = 128,
-    heads: int = 4,
-    d_head: int = 32,
-    d_mlp: int = 512,
-    activation: str = "relu",
-    attention_only: bool = False,
-    layer_norm: bool = False,
-    biases: str = "mlp",
-    dtype: str = "float32",
-) -> "Transformer":
-    """Return the transformer for a task; a wrong field raises ValueError."""
-    for name, value in {
-        "layers": layers,
-        "d_model": d_model,
-        "heads": heads,
-        "d_head": d_head,
-        "d_mlp": d_mlp,
-    }.items():
-        if value < 1:
-            raise ValueError(f"{name}={value} must be at least 1")
-    for name, text, allowed in (
-        ("activation", activation, tuple(ACTIVATIONS)),
-        ("biases", biases, BIASES),
-    ):
-        if text not in allowed:
-            raise ValueError(f"{name}={text!r} must be one of {', '.join(allowed)}")
-    return Transformer(
-        vocab_in=task.vocab_in,
-        vocab_out=task.vocab_out,
-        read=task.read,
-        fixed_tokens=task.fixed_tokens,
-        layers=layers,
-        d_model=d_model,
-        heads=heads,
-        d_head=d_head,
-        d_mlp=d_mlp,
-        activation=activation,
-        attention_only=attention_only,
-        layer_norm=layer_norm,
-        biases=biases,
-        dtype=dtype,
-        unembeddings=getattr(task, "unembeddings", 1),
+@dataclasses.dataclass(frozen=True)
+class TransformerBuilder:
+    """The fields of a transformer, and how to build one for a task."""
+
+    layers: int = field(1, low=1, help="number of layers")
+    d_model: int = field(128, low=1, help="width of the residual stream")
+    heads: int = field(4, low=1, help="attention heads of a layer")
+    d_head: int = field(32, low=1, help="width of an attention head")
+    d_mlp: int = field(512, low=1, unit="neurons", help="hidden neurons of a layer")
+    activation: str = field("relu", choices=ACTIVATIONS, help="activation function")
+    attention_only: bool = field(False, help="layers of attention without MLPs")
+    layer_norm: bool = field(False, help="layer norm before each part and at the end")
+    biases: str = field(
+        "mlp",
+        choices=BIASES,
+        help="where biases are: nowhere, in the MLPs, everywhere",
     )
+
+    def __post_init__(self) -> None:
+        check_all(self)
+
+    def build(self, task: Task, dtype: str = "float32") -> "Transformer":
+        """Return the transformer for a task."""
+        return Transformer(
+            vocab_in=task.vocab_in,
+            vocab_out=task.vocab_out,
+            read=task.read,
+            fixed_tokens=task.fixed_tokens,
+            unembeddings=task.unembeddings,
+            dtype=dtype,
+            **dataclasses.asdict(self),
+        )
+
+
+def build(task: Task, *, dtype: str = "float32", **fields: Any) -> "Transformer":
+    """Return the transformer for a task; a wrong field raises ValueError."""
+    return TransformerBuilder(**fields).build(task, dtype)
 
 
 class _Stream(NamedTuple):
@@ -149,7 +143,7 @@ class _Attended(NamedTuple):
 class Transformer(nn.Module):
     """Decoder-only transformer; build it with `build`, which checks its fields.
 
-    Initialisation (REFERENCE of the post's code): N(0, 1) times 1/√d_model for every
+    Initialisation (of the post's code): N(0, 1) times 1/√d_model for every
     matrix, W_out included, and 1/√vocab_out for W_U; biases 0. Residual stream:
     x ← x + attn(x); x ← x + mlp(x). Scores are divided by √d_head, causal mask.
     """

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxgrok.fields.checks import check_all
+from jaxgrok.fields.field import field
 from jaxgrok.outcomes.grok_rule import first_held
 
 PHASES = (
@@ -31,29 +33,33 @@ SPIKE_ABOVE = 1e-3
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What counts as fitted, for how long, and how late a grok has to come.
+    """What counts as fitted, for how long, and how late a grok has to come."""
 
-    Attributes:
-        accuracy: an evaluation counts when its accuracy is at least this, in (0, 1].
-        hold: evaluations in a row that have to count, at least 1.
-        grok_ratio: how many times the memorise step the grok step has to exceed for
-            grokking rather than comprehension, at least 1.
-    """
-
-    accuracy: float = 0.99
-    hold: int = 3
-    grok_ratio: float = 2.0
+    accuracy: float = field(
+        0.99,
+        name="accuracy_threshold",
+        above=0,
+        high=1,
+        shared=True,
+        help="accuracy at which an evaluation counts as right",
+    )
+    hold: int = field(
+        3,
+        low=1,
+        shared=True,
+        unit="evaluations",
+        help="how many in a row have to be right",
+    )
+    grok_ratio: float = field(
+        2.0,
+        low=1,
+        shared=True,
+        help="grokking, not comprehension, where the grok step is more than so many "
+        "times the memorise step",
+    )
 
     def __post_init__(self) -> None:
-        if not 0 < self.accuracy <= 1:
-            raise ValueError(f"accuracy={self.accuracy!r} must be in (0, 1]")
-        is_whole = isinstance(self.hold, int | np.integer) and self.hold is not True
-        if not is_whole or self.hold < 1:
-            raise ValueError(f"hold={self.hold!r} must be a whole number ≥ 1")
-        if not 1 <= self.grok_ratio < np.inf:
-            raise ValueError(
-                f"grok_ratio={self.grok_ratio!r} must be a finite number ≥ 1"
-            )
+        check_all(self)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Binary operations modulo p, as sequences `x y =` whose answer is read at `=`.
 
-Owns the operations of Power et al. (2022) and of the post, the tokens and the
-labels. Refuses division by a composite modulus, where inverses do not exist.
+The operations are those of Power et al. (2022) and of "A Mechanistic Interpretability
+Analysis of Grokking" (Nanda & Lieberum 2022).
 
     >>> tokens, labels = Modular(operation="x*y", modulus=31).pool()
 """
@@ -9,9 +9,13 @@ labels. Refuses division by a composite modulus, where inverses do not exist.
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar
 
 import numpy as np
+
+from jaxgrok.fields.checks import check_all
+from jaxgrok.fields.field import field
+from jaxgrok.tasks.task import LAPTOP, Pool, Presets, Reading
 
 Operation = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
@@ -37,55 +41,36 @@ READABLE = ("x+y", "x-y", "x*y with a prime modulus", "x/y")
 """The operations that have a Fourier reading (see `Reading`)."""
 
 
-class Reading(NamedTuple):
-    """An operation as addition in a cyclic group; group elements are numbered from 0.
-
-    x+y and x-y add in Z_p itself. x*y and x/y add in the exponents of a primitive root,
-    the discrete logarithms, which are Z_{p-1}; token 0 has none and is left out.
-    """
-
-    order: int
-    """n, the number of group elements."""
-    elements: tuple[int, ...]
-    """The token of each group element a = 0 … n-1."""
-    sign: int
-    """+1: the answer is a + b (mod n); -1: it is a - b."""
-
-
 @dataclasses.dataclass(frozen=True)
-class Modular:
+class Modular(Pool):
     """`x ∘ y mod modulus` over all pairs; row x·modulus + y (x/y leaves out y = 0).
 
-    Attributes:
-        operation: a name of `OPERATIONS`, or "random" for a fixed random table.
-        modulus: p ≥ 2; composite and even ones included.
-        equals_logit: the unembedding has p + 1 columns, one for `=`, as the post's
-            runs had; False gives p columns.
-        table_seed: seed of the random table; a property of the task, so that cells
-            with different seeds memorise the same table.
+    The table of a random operation belongs to the task, so that cells with different
+    seeds memorise the same one.
     """
 
-    operation: str = "x+y"
-    modulus: int = 113
-    equals_logit: bool = True
-    table_seed: int = 0
+    operation: str = field(
+        "x+y", choices=(*OPERATIONS, RANDOM), help="operation, or a random table"
+    )
+    modulus: int = field(113, low=2, help="p, composite and even numbers included")
+    equals_logit: bool = field(
+        True, help="a column of the unembedding for `=`, as in the post's runs"
+    )
+    table_seed: int = field(0, low=0, help="seed of the random table")
+
+    presets: ClassVar[Presets] = {"laptop": {**LAPTOP, "modulus": 47}}
 
     def __post_init__(self) -> None:
-        names = [*OPERATIONS, RANDOM]
-        if self.operation not in names:
-            raise ValueError(
-                f"operation={self.operation!r} is unknown; choose one of "
-                + ", ".join(names)
-            )
-        if self.modulus < 2:
-            raise ValueError(f"modulus={self.modulus} must be at least 2")
+        check_all(self)
         if self.operation == "x/y" and not _is_prime(self.modulus):
             raise ValueError(
                 f"operation='x/y' needs a prime modulus, got modulus={self.modulus}; "
                 "choose a prime such as 31, 59 or 113"
             )
 
-    mlp_input = "sum"
+    @property
+    def mlp_input(self) -> str:
+        return "sum"
 
     @property
     def title(self) -> str:
@@ -124,7 +109,7 @@ class Modular:
         return None
 
     def pool(self) -> tuple[np.ndarray, np.ndarray]:
-        """Every pair: tokens [examples, 3] and labels [examples, 1], both int32."""
+        """List every pair: tokens [examples, 3], labels [examples, 1], both int32."""
         x, y = np.divmod(np.arange(self.modulus**2, dtype=np.int64), self.modulus)
         if self.operation == RANDOM:
             generator = np.random.default_rng(self.table_seed)

@@ -1,39 +1,44 @@
 """Several modular operations in one network: `x ∘ y =` with a token for each ∘.
 
-Owns the tokens and labels, which are those of `Modular`. The post asks whether the
-phase changes of several tasks come apart; it gives no run, so the form is ours: the
-operation's token stands where it is written, and each operation is a component with an
-unembedding of its own.
+"A Mechanistic Interpretability Analysis of Grokking" (Nanda & Lieberum 2022) asks
+whether the phase changes of several tasks come apart; it gives no run, so the form is
+ours: the operation's token stands where it is written, and each operation is a
+component with an unembedding of its own.
 
     >>> Multitask(operations="x+y,x-y,x*y", modulus=113).pool_size
     38307
 """
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
+from jaxgrok.fields.checks import check_all
+from jaxgrok.fields.field import field
 from jaxgrok.tasks.modular import Modular
+from jaxgrok.tasks.task import LAPTOP, Pool, Presets
 
 
 @dataclasses.dataclass(frozen=True)
-class Multitask:
+class Multitask(Pool):
     """The pairs of every operation, one operation's after the other's.
 
     Tokens: the numbers 0 … p - 1, then one for each operation, then `=`.
-
-    Attributes:
-        operations: names of `modular.OPERATIONS`, or "random", separated by commas;
-            at least two, no two the same.
-        modulus: p ≥ 2.
-        table_seed: seed of the random table.
     """
 
-    operations: str = "x+y,x-y,x*y"
-    modulus: int = 113
-    table_seed: int = 0
+    operations: str = field(
+        "x+y,x-y,x*y", help="two or more operations of modular, separated by commas"
+    )
+    modulus: int = field(113, low=2, help="p, composite and even numbers included")
+    table_seed: int = field(0, low=0, help="seed of the random table")
+
+    presets: ClassVar[Presets] = {
+        "laptop": {**LAPTOP, "modulus": 47, "d_model": 64, "d_head": 16, "d_mlp": 256}
+    }
 
     def __post_init__(self) -> None:
+        check_all(self)
         names = self.components
         if len(names) < 2 or len(set(names)) < len(names):
             raise ValueError(
@@ -82,11 +87,11 @@ class Multitask:
         return sum(part.pool_size for part in self._parts)
 
     def component(self, tokens: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """The operation of each example, from its token: [examples, read]."""
+        """Read the operation of each example from its token: [examples, read]."""
         return tokens[:, 1:2] - self.modulus
 
     def pool(self) -> tuple[np.ndarray, np.ndarray]:
-        """Every example: tokens [examples, 4] and labels [examples, 1], both int32."""
+        """List every example, int32: tokens [examples, 4] and labels [examples, 1]."""
         tokens, labels = [], []
         for number, part in enumerate(self._parts):
             pairs, answers = part.pool()

@@ -1,50 +1,74 @@
 """Random tokens in which a random subsequence comes again: an induction circuit pays.
 
-Owns the tokens and labels of the repeated subsequence of "A Mechanistic
-Interpretability Analysis of Grokking" (Nanda & Lieberum 2022), in the form of its
-published runs: the sequence is cut into as many equal parts as the subsequence occurs
-times, and each part holds it once, at a random place. Scored are the tokens of all
-occurrences but the first, and of each all tokens but its first, which nothing
-announces. Refuses a subsequence that does not fit.
+The repeated subsequence of "A Mechanistic Interpretability Analysis of Grokking" (Nanda
+& Lieberum 2022), in the form of its published runs: the sequence is cut into as many
+equal parts as the subsequence occurs times, and each part holds it once, at a random
+position. Scored are the tokens of all occurrences but the first, and of each all tokens
+but its first, which nothing announces.
 
     >>> Repeats(symbols=9, length=14, repeat_length=4, occurrences=2, end=True)
 """
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from jaxgrok.tasks.example import Example
+from jaxgrok.fields.checks import check_all
+from jaxgrok.fields.field import field
+from jaxgrok.tasks.task import Example, Presets, Sampled
 
 
 @dataclasses.dataclass(frozen=True)
-class Repeats:
+class Repeats(Sampled):
     """BEGIN, `length` tokens of which some are repeated, END.
 
     Token 0 is BEGIN, 1 … `symbols` are uniform, symbols + 1 is END. Each example has
     read positions of its own. Components are the occurrences: "occurrence 2", ….
-
-    Attributes:
-        symbols: number of different random tokens, at least 2.
-        length: random tokens of a sequence.
-        repeat_length: tokens of the subsequence, at least 2.
-        occurrences: how often it occurs, at least 2.
-        begin: whether a sequence begins with BEGIN, as in the published runs.
-        end: whether it ends with END, as in the post's text.
     """
 
-    symbols: int = 127
-    length: int = 84
-    repeat_length: int = 16
-    occurrences: int = 3
-    begin: bool = True
-    end: bool = False
+    symbols: int = field(127, low=2, help="number of different random tokens")
+    length: int = field(84, low=1, help="random tokens of a sequence")
+    repeat_length: int = field(16, low=2, help="tokens of the repeated subsequence")
+    occurrences: int = field(3, low=2, help="how often the subsequence occurs")
+    begin: bool = field(
+        True, help="whether a sequence starts with BEGIN, as in the published runs"
+    )
+    end: bool = field(
+        False, help="whether a sequence closes with END, as in the post's text"
+    )
+
+    presets: ClassVar[Presets] = {
+        "post": {
+            "train_fraction": (),
+            "attention_only": True,
+            "layers": 2,
+            "d_model": 48,
+            "d_head": 12,
+            "beta2": (0.999,),
+            "warmup_steps": 100,
+            "n_train": (512,),
+            "batch_size": 128,
+            "steps": (240_000,),
+            "eval_every": 500,
+        },
+        "laptop": {
+            "train_fraction": (),
+            "attention_only": True,
+            "layers": 2,
+            "d_model": 48,
+            "d_head": 12,
+            "symbols": 15,
+            "length": 16,
+            "repeat_length": 6,
+            "occurrences": 2,
+            "n_train": (512,),
+        },
+    }
 
     def __post_init__(self) -> None:
-        for name in ("symbols", "repeat_length", "occurrences"):
-            if getattr(self, name) < 2:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 2")
+        check_all(self)
         part = self.length // self.occurrences
         if self.repeat_length > part:
             raise ValueError(
@@ -58,8 +82,11 @@ class Repeats:
                 f"occurrences={self.occurrences}; take {part * self.occurrences}"
             )
 
-    induction = True
     read = None
+
+    @property
+    def induction(self) -> bool:
+        return True
 
     @property
     def title(self) -> str:
@@ -84,19 +111,17 @@ class Repeats:
 
     @property
     def universe(self) -> int:
-        """An upper bound: some sequences arise in more than one way."""
-        places = (self.length // self.occurrences - self.repeat_length + 1) ** (
-            self.occurrences
-        )
+        """Bound from above: some sequences arise in more than one way."""
+        starts = self.length // self.occurrences - self.repeat_length + 1
         free = self.length - (self.occurrences - 1) * self.repeat_length
-        return places * self.symbols**free
+        return starts**self.occurrences * self.symbols**free
 
     @property
     def components(self) -> tuple[str, ...]:
         return tuple(f"occurrence {i}" for i in range(2, self.occurrences + 1))
 
     def component(self, tokens: jax.Array, labels: jax.Array) -> jax.Array:
-        """Read positions go through the second occurrence, then the third: [read]."""
+        """Number the occurrences, from the second on, in order of reading: [read]."""
         return jnp.repeat(jnp.arange(self.occurrences - 1), self.repeat_length - 1)
 
     def sample(self, key: jax.Array) -> Example:
@@ -105,7 +130,7 @@ class Repeats:
         tokens [begin + length + end]; labels and read
         [(occurrences - 1)·(repeat_length - 1)].
         """
-        fill, copy, where = jax.random.split(key, 3)
+        fill, copy, offset = jax.random.split(key, 3)
         part = self.length // self.occurrences
 
         def draw(key: jax.Array, count: int, least: int, below: int) -> jax.Array:
@@ -113,13 +138,14 @@ class Repeats:
 
         tokens = draw(fill, self.length, 1, self.symbols + 1)
         again = draw(copy, self.repeat_length, 1, self.symbols + 1)
-        offsets = draw(where, self.occurrences, 0, part - self.repeat_length + 1)
+        offsets = draw(offset, self.occurrences, 0, part - self.repeat_length + 1)
         starts = offsets + part * jnp.arange(self.occurrences, dtype=jnp.int32)
         within = jnp.arange(self.repeat_length, dtype=jnp.int32)
-        inside = starts[:, None] + within[None]
-        tokens = tokens.at[inside].set(jnp.broadcast_to(again, inside.shape))
-        read = (inside[1:, :-1] + self.begin).ravel()
+        # The positions of each occurrence: [occurrences, repeat_length].
+        copies = starts[:, None] + within[None]
+        tokens = tokens.at[copies].set(jnp.broadcast_to(again, copies.shape))
+        read = (copies[1:, :-1] + self.begin).ravel()
         labels = jnp.tile(again[1:], self.occurrences - 1)
-        ends = [jnp.zeros(int(self.begin), jnp.int32), tokens]
-        ends.append(jnp.full(int(self.end), self.symbols + 1, jnp.int32))
-        return Example(jnp.concatenate(ends), labels, read)
+        first = jnp.zeros(int(self.begin), jnp.int32)
+        last = jnp.full(int(self.end), self.symbols + 1, jnp.int32)
+        return Example(jnp.concatenate([first, tokens, last]), labels, read)

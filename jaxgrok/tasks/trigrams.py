@@ -1,45 +1,51 @@
 """Skip trigrams: which large token stands somewhere among small ones?
 
-Owns the tokens and labels of the skip trigram (or maximum) task of "A Mechanistic
-Interpretability Analysis of Grokking" (Nanda & Lieberum 2022): `START 0 4 7 14 9 END`,
-whose answer, read at END, is 14. Each large token is a skip trigram of its own, and a
-component. Refuses a vocabulary in which there is nothing to tell apart.
+The skip trigram (or maximum) task of "A Mechanistic Interpretability Analysis of
+Grokking" (Nanda & Lieberum 2022): `START 0 4 7 14 9 END`, whose answer, read at END, is
+14. Each large token is a skip trigram of its own, and a component.
 
     >>> Trigrams().sample(jax.random.key(0)).tokens       # [42]
 """
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from jaxgrok.tasks.example import Example
+from jaxgrok.fields.checks import check_all
+from jaxgrok.fields.field import field
+from jaxgrok.tasks.task import Example, Presets, Sampled
+
+# The post's own sizes are small enough for a laptop.
+_PRESET = {
+    "train_fraction": (),
+    "attention_only": True,
+    "d_model": 32,
+    "heads": 1,
+    "d_head": 8,
+    "n_train": (50,),
+    "steps": (5_000,),
+    "eval_every": 25,
+}
 
 
 @dataclasses.dataclass(frozen=True)
-class Trigrams:
+class Trigrams(Sampled):
     """START, `entries` small tokens of which one is replaced by a large one, END.
 
     Tokens 0 … small - 1 are small, the next `large` are large; then come START and END.
     Class c of the answer is the large token small + c.
-
-    Attributes:
-        small: number of small tokens, at least 1.
-        large: number of large tokens, at least 2.
-        entries: tokens between START and END, at least 1.
     """
 
-    small: int = 10
-    large: int = 10
-    entries: int = 40
+    small: int = field(10, low=1, help="number of small tokens")
+    large: int = field(10, low=2, help="number of large tokens, the classes")
+    entries: int = field(40, low=1, help="tokens between START and END")
+
+    presets: ClassVar[Presets] = {"post": _PRESET, "laptop": _PRESET}
 
     def __post_init__(self) -> None:
-        for name, least in (("small", 1), ("large", 2), ("entries", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"{name}={getattr(self, name)} must be at least {least}: the "
-                    "vocabulary is too small for a skip trigram"
-                )
+        check_all(self)
 
     @property
     def title(self) -> str:
@@ -71,15 +77,15 @@ class Trigrams:
         return tuple(f"trigram {self.small + i}" for i in range(self.large))
 
     def component(self, tokens: jax.Array, labels: jax.Array) -> jax.Array:
-        """The trigram of each prediction is its label: [examples, read]."""
+        """Return the labels, which number the trigrams: [examples, read]."""
         return labels
 
     def sample(self, key: jax.Array) -> Example:
         """Draw one example: tokens [entries + 2], labels [1], both int32."""
-        fill, which, where = jax.random.split(key, 3)
+        fill, which, position = jax.random.split(key, 3)
         tokens = jax.random.randint(fill, (self.entries,), 0, self.small, jnp.int32)
         label = jax.random.randint(which, (1,), 0, self.large, jnp.int32)
-        place = jax.random.randint(where, (1,), 0, self.entries)
-        tokens = tokens.at[place].set(self.small + label)
+        entry = jax.random.randint(position, (1,), 0, self.entries)
+        tokens = tokens.at[entry].set(self.small + label)
         start = jnp.array([self.small + self.large], jnp.int32)
         return Example(jnp.concatenate([start, tokens, start + 1]), label)

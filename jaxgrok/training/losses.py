@@ -1,26 +1,27 @@
-"""Cross entropies: the loss of each example, in three named arithmetics.
+"""Cross entropies: the loss of each example, in three named arithmetics or your own.
 
-Owns the arithmetic of the loss and of its gradient. Refuses to average, mask or weight:
-which examples count is the caller's business.
+Which examples count, and how they are averaged, is the caller's business.
 
-    loss = cross_entropy(logits, labels)  # [examples, vocab], [examples] -> [examples]
+    >>> loss = cross_entropy(logits, labels)  # [examples, vocab], [examples]
+    >>> jaxgrok.losses.register("squared", squared)     # then: config.loss = "squared"
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jaxgrok.fields.registry import Registry
+
 Arm = Callable[[jax.Array, jax.Array], jax.Array]
+"""Maps logits [..., vocab] and labels [...] to losses [...]; traceable."""
 
 
 def cross_entropy(
     logits: jax.Array, labels: jax.Array, arm: str = "exact"
 ) -> jax.Array:
-    """Cross entropy of each example, in nats, in the dtype of the logits.
-
-    logits [..., vocab] float32 (or float64 under x64); labels [...] integers in
-    0 … vocab - 1. Arms, the keys of `ARMS`:
+    """Compute the loss of each example, in nats, in the dtype of the logits.
 
     - `exact` (default): nothing cancels, so value and every component of the gradient
       are right to 1e-6 relative in float32, down to the smallest normal number,
@@ -32,15 +33,23 @@ def cross_entropy(
       lies between 0 and 1.19e-7, and where it reads 0 the right logit's gradient is 0.
 
     A NaN or infinite logit gives a NaN loss; only a right logit of -inf gives inf.
-    Raises ValueError for an unknown arm.
+
+    Args:
+        logits: [..., vocab], float32 (or float64 under x64).
+        labels: [...], integers in 0 … vocab - 1.
+        arm: a name of `LOSSES`.
+
+    Returns:
+        Losses [...].
+
+    Raises:
+        ValueError: the arm is unknown.
     """
-    if arm not in ARMS:
-        raise ValueError(f"arm {arm!r} is unknown; choose one of {', '.join(ARMS)}")
-    return ARMS[arm](jnp.asarray(logits), jnp.asarray(labels))
+    return LOSSES[arm](jnp.asarray(logits), jnp.asarray(labels))
 
 
 def _with_gradient(rule: Callable[..., tuple[jax.Array, jax.Array]]) -> Arm:
-    """The loss of a rule that returns it with its gradient by the logits."""
+    """Make a loss of a rule that returns it with its gradient by the logits."""
 
     @jax.custom_jvp
     def loss(logits, labels):
@@ -56,7 +65,7 @@ def _with_gradient(rule: Callable[..., tuple[jax.Array, jax.Array]]) -> Arm:
 
 
 def _exact(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Loss [...] and its gradient [..., vocab], with one exponential a class.
+    """Compute loss [...] and gradient [..., vocab], with one exponential a class.
 
     With `top` the largest logit and Z = sum exp(l - top),
 
@@ -87,7 +96,9 @@ def _exact(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _exp_difference(a: jax.Array, origin: jax.Array) -> jax.Array:
-    """exp(a - origin), free of the rounding of a - origin; origin a multiple of 16.
+    """Compute exp(a - origin) without the rounding of a - origin.
+
+    The origin is a multiple of 16.
 
     Half an ulp of a difference near 80 would be 4e-6 of its exponential. An origin with
     few bits makes `difference + origin` exact wherever the difference was rounded, so
@@ -118,8 +129,30 @@ def _float32(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return loss.astype(logits.dtype)
 
 
-ARMS: dict[str, Arm] = {
-    "exact": _with_gradient(_exact),
-    "float64": _with_gradient(_float64),
-    "float32": _float32,
-}
+def _check(words: str, loss: Any) -> None:
+    if not callable(loss):
+        raise ValueError(f"{words} must be a function of logits and labels")
+
+
+LOSSES: Registry[Arm] = Registry(
+    "loss",
+    {
+        "exact": _with_gradient(_exact),
+        "float64": _with_gradient(_float64),
+        "float32": _float32,
+    },
+    _check,
+)
+
+
+def register(name: str, loss: Arm) -> None:
+    """Make a loss known by name.
+
+    Args:
+        name: what `config.loss` calls it.
+        loss: maps logits [..., vocab] and labels [...] to losses [...], traceable.
+
+    Raises:
+        ValueError: the name is taken, or the loss is no function.
+    """
+    LOSSES.register(name, loss)

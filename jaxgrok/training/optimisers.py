@@ -1,27 +1,53 @@
 """Optimisers and regularisers of one lane, built from its traced scalars.
 
-Owns the registry of optimisers, the warm-up, and on which matrices weight decay acts.
 Lanes may differ in every number; another name is another program.
 
     >>> optimiser = build(setup, lane, step)
     >>> updates, state = optimiser.update(grads, state, params)
+    >>> jaxgrok.optimisers.register("lion", lion)   # then: config.optimiser = "lion"
 """
 
+from __future__ import annotations
+
+import dataclasses
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgrok.training.setup import Lane, Setup
+from jaxgrok.fields.field import Field
+from jaxgrok.fields.registry import Registry
+
+if TYPE_CHECKING:
+    from jaxgrok.training.setup import Lane, Setup
 
 Transformation: TypeAlias = optax.GradientTransformation
+Rule: TypeAlias = "Callable[[Setup, Lane, jax.Array, Any], Transformation]"
+"""Makes an optax optimiser of (setup, lane, learning rate, mask of what decays)."""
+
+
+class Optimiser(NamedTuple):
+    """An optimiser and the numbers that it alone has.
+
+    Attributes:
+        rule: makes the optax optimiser.
+        fields: numbers of its own, traced; the rule finds them in `lane.own`.
+    """
+
+    rule: Rule
+    fields: tuple[Field, ...] = ()
+
+    @property
+    def rows(self) -> dict[str, Field]:
+        """Its own fields by name."""
+        return {row.name: dataclasses.replace(row, traced=True) for row in self.fields}
 
 
 def build(setup: Setup, lane: Lane, step: jax.Array) -> Transformation:
-    """The optimiser of a lane's scalars, at the learning rate of this step.
+    """Build the optimiser of a lane's scalars, at the learning rate of a step.
 
     The L1 penalty is `lane.l1` times the sum of the absolute weights, its gradient
     added before the optimiser; it acts on the matrices that decay.
@@ -30,7 +56,7 @@ def build(setup: Setup, lane: Lane, step: jax.Array) -> Transformation:
     warm = jnp.minimum(step.astype(dtype) / max(setup.warmup_steps, 1), 1)
     rate = lane.learning_rate.astype(dtype) * (warm if setup.warmup_steps else 1)
     mask = None if setup.decay_on == "all" else _masked(setup.decay_on)
-    optimiser = OPTIMISERS[setup.optimiser](setup, lane, rate, mask)
+    optimiser = OPTIMISERS[setup.optimiser].rule(setup, lane, rate, mask)
     if not setup.l1:
         return optimiser
     strength = lane.l1.astype(dtype)
@@ -74,25 +100,64 @@ def _sgd(setup: Setup, lane: Lane, rate: jax.Array, mask: Any) -> Transformation
     )
 
 
-OPTIMISERS: dict[str, Callable[..., Transformation]] = {
-    "adamw": _adamw,
-    "adam": _adam,
-    "sgd": _sgd,
-}
-"""adamw: decoupled weight decay (Loshchilov & Hutter 2019). adam, sgd: weight_decay · w
-is added to the gradient (L2). sgd has heavy-ball momentum, 0 for none."""
+def _check(words: str, optimiser: Any) -> None:
+    """Refuse an optimiser that is no function, or whose own fields are no numbers."""
+    rule, fields = optimiser
+    if not callable(rule):
+        raise ValueError(f"{words} must be a function of setup, lane, rate and mask")
+    for row in fields:
+        if not isinstance(row, Field) or row.kind not in (int, float) or not row.name:
+            raise ValueError(
+                f"{words}: {row!r:.40} must be a Field with a name and a number as its "
+                "default; for anything else register another optimiser"
+            )
+
+
+OPTIMISERS: Registry[Optimiser] = Registry(
+    "optimiser",
+    {
+        # Decoupled weight decay (Loshchilov & Hutter 2019).
+        "adamw": Optimiser(_adamw),
+        # Here and in sgd, weight_decay · w is added to the gradient (L2).
+        "adam": Optimiser(_adam),
+        # Heavy-ball momentum, 0 for none.
+        "sgd": Optimiser(_sgd),
+    },
+    _check,
+)
+
+
+def register(name: str, rule: Rule, *fields: Field) -> None:
+    """Make an optimiser known by name.
+
+    Args:
+        name: what `config.optimiser` calls it.
+        rule: makes an optax optimiser of a setup, a lane's traced scalars, the learning
+            rate of the step, and a mask of the parameters that decay (None: all).
+        *fields: numbers of its own, traced, which the rule finds in `lane.own`.
+
+    Raises:
+        ValueError: the name is taken, the rule is no function, or a field is not a
+            number with a default.
+    """
+    OPTIMISERS.register(name, Optimiser(rule, fields))
 
 
 def decayed(decay_on: str, names: Iterable[str]) -> dict[str, bool]:
-    """Whether each parameter decays, by `decay_on`: "all", or patterns as "W_E,b_*".
+    """Tell of each parameter whether it decays.
 
-    A pattern fits a whole name (blocks.0.mlp.W_in) or its last part (W_in). Raises
-    ValueError for one that fits nothing.
+    Args:
+        decay_on: "all", or patterns such as "W_E,b_*". A pattern fits a whole name
+            (blocks.0.mlp.W_in) or its last part (W_in).
+        names: names of the parameters.
+
+    Raises:
+        ValueError: a pattern fits nothing.
     """
     names = list(names)
     if decay_on == "all":
         return dict.fromkeys(names, True)
-    found = dict.fromkeys(names, False)
+    decays = dict.fromkeys(names, False)
     for pattern in (part.strip() for part in decay_on.split(",")):
         fits = [
             name
@@ -105,8 +170,8 @@ def decayed(decay_on: str, names: Iterable[str]) -> dict[str, bool]:
                 f"decay_on={decay_on!r}: {pattern!r} fits no parameter; there are "
                 + ", ".join(names)
             )
-        found |= dict.fromkeys(fits, True)
-    return found
+        decays |= dict.fromkeys(fits, True)
+    return decays
 
 
 def _masked(decay_on: str) -> Callable[[Mapping[str, Any]], dict[str, bool]]:

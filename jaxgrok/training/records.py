@@ -181,7 +181,8 @@ def schema(setup: Setup, matrices: Sequence[str]) -> Schema:
             unit = PLAIN[CURVES.index(whole)].unit
             curves.append(Curve(name, "component", components, unit))
     taken = {STEP.name, *(curve.name for curve in curves), *COMPONENT_CURVES}
-    taken |= {*Lane._fields, *(field.name for field in dataclasses.fields(Setup))}
+    for owner in (Lane, Setup):
+        taken |= {row.name for row in dataclasses.fields(owner)}
     measure = MEASURES.get(setup.measures, NOTHING)
     for name, dim in measure.dims.items():
         if name in taken:

@@ -1,58 +1,127 @@
-"""What describes a training: `Setup` (static) and `Lane` (traced).
+"""What describes a training: `Setup`, compiled into its program, and `Lane`, traced.
 
 Moving a field from the first to the second is what makes it sweepable without a new
-program. Owns no defaults of science (those are the grid's scales) and no paths.
+program.
 
-    >>> Lane(seed=0, n_train=287, steps=5000, weight_decay=1.0, ...)
+    >>> lane_of(setup, seed=0, n_train=287, steps=5000, weight_decay=1.0)
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any
 
+import jax
 import numpy as np
 from flax import linen as nn
 
+from jaxgrok.fields.checks import check_all
+from jaxgrok.fields.field import field, rows
 from jaxgrok.outcomes.outcomes import Thresholds
+from jaxgrok.tasks import Task
 from jaxgrok.training import measures
-from jaxgrok.training.losses import ARMS
+from jaxgrok.training.losses import LOSSES
+from jaxgrok.training.optimisers import OPTIMISERS
 
 PRECISIONS = ("highest", "high", "default", "tensorfloat32", "BF16_BF16_F32_X3")
-STOPS = ("grokked", "steps")
-REGIMES = ("finite", "online")
-OPTIMISERS = ("adamw", "adam", "sgd")
 
 
-class Lane(NamedTuple):
-    """One training's own settings: scalars, traced, one per lane under vmap.
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lane:
+    """One training's own numbers: scalars, traced, one per lane under vmap.
 
-    `train_fraction` is not here: fractions become `n_train` once, in the grid.
+    The order of its leaves is that of its attributes. `train_fraction` is not among
+    them: fractions become `n_train` once, in the grid.
+
+    Attributes:
+        own: the optimiser's own numbers by name, where it declares any.
     """
 
-    seed: Any
-    """Seeds initial weights and the split, by named streams."""
-    n_train: Any
-    """Number of training examples: the first of the seed's order; 0 online."""
-    steps: Any
-    """Budget, in optimiser steps."""
-    weight_decay: Any
-    """Weight decay: decoupled in AdamW, L2 (added to the gradient) in the others."""
-    learning_rate: Any
-    """Peak learning rate, after the warm-up."""
-    beta1: Any
-    """Decay of the first moment."""
-    beta2: Any
-    """Decay of the second moment."""
-    init_scale: Any
-    """Factor on the initial weights."""
-    momentum: Any
-    """Heavy-ball momentum of SGD, in [0, 1)."""
-    l1: Any
-    """Factor of the sum of absolute weights in the objective."""
-    dropout: Any
-    """Share of attention probabilities and MLP outputs that is dropped, in [0, 1)."""
-
-
-INTEGER_FIELDS = ("seed", "n_train", "steps")
+    seed: Any = field(
+        0,
+        traced=True,
+        low=0,
+        high=2**31 - 1,
+        axis_order=120,
+        help="seeds initial weights, split, batches and draws, by named streams",
+    )
+    n_train: Any = field(
+        kind=int,
+        traced=True,
+        low=1,
+        axis_order=100,
+        unit="examples",
+        help="training examples, the first of the seed's order; none online",
+    )
+    steps: Any = field(
+        50_000,
+        traced=True,
+        low=1,
+        high=2**24,
+        axis_order=80,
+        unit="steps",
+        help="budget of optimiser steps, a multiple of eval_every",
+    )
+    weight_decay: Any = field(
+        1.0,
+        traced=True,
+        low=0,
+        axis_order=90,
+        help="weight decay: decoupled in adamw, L2 (added to the gradient) elsewhere",
+    )
+    learning_rate: Any = field(
+        1e-3,
+        traced=True,
+        low=0,
+        axis_order=10,
+        help="learning rate after the warm-up",
+    )
+    beta1: Any = field(
+        0.9,
+        traced=True,
+        low=0,
+        below=1,
+        axis_order=20,
+        help="decay of the first moment, of adamw and adam",
+    )
+    beta2: Any = field(
+        0.98,
+        traced=True,
+        low=0,
+        below=1,
+        axis_order=30,
+        help="decay of the second moment, of adamw and adam",
+    )
+    init_scale: Any = field(
+        1.0,
+        traced=True,
+        low=0,
+        axis_order=70,
+        help="factor on the initial weights",
+    )
+    momentum: Any = field(
+        0.0,
+        traced=True,
+        low=0,
+        below=1,
+        axis_order=40,
+        help="heavy-ball momentum of sgd",
+    )
+    l1: Any = field(
+        0.0,
+        traced=True,
+        low=0,
+        axis_order=50,
+        help="factor of the sum of absolute weights in the objective",
+    )
+    dropout: Any = field(
+        0.0,
+        traced=True,
+        low=0,
+        below=1,
+        axis_order=60,
+        help="share of attention probabilities and MLP outputs that is dropped",
+    )
+    own: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,78 +129,87 @@ class Setup:
     """Everything that shapes the compiled program of one lane; frozen and hashable.
 
     Attributes:
-        task: the data (a `jaxgrok.tasks.Task`).
+        task: the data.
         model: a linen module mapping tokens to (logits, activations).
         train_size: training examples a lane holds, ≥ any lane's n_train; the rest is
             masked. Online: the batch size.
-        eval_every: steps between evaluations.
-        loss: an arm of `jaxgrok.training.losses`.
-        warmup_steps: the learning rate is multiplied by min(step / warmup_steps, 1),
-            so that the first update has rate 0; 0 turns it off.
-        eps: AdamW's epsilon.
-        precision: matmul precision, a name JAX knows.
-        dtype: "float32", or "float64" where x64 is enabled.
-        stop: "grokked" ends a cell `steps_past_grok` steps after the test accuracy
-            held; "steps" spends the whole budget.
-        measures: what each evaluation records beside its losses and accuracies: a
-            name of `jaxgrok.training.measures`, or "none".
         thresholds: what counts as memorised and grokked.
-        regime: "finite", a training set of n_train examples; "online", fresh ones
-            every step.
-        batch_size: examples of a step; 0 is the whole training set.
-        test_size: test examples of a sampled task.
-        optimiser: a name of `jaxgrok.training.optimisers`.
-        decay_on: the matrices that weight decay and L1 act on: "all", or patterns.
-        l1, dropout: whether any lane has some.
+        l1: whether any lane has an L1 penalty.
+        dropout: whether any lane has dropout.
     """
 
-    task: Any
+    task: Task
     model: nn.Module
     train_size: int
-    eval_every: int
-    loss: str = "exact"
-    warmup_steps: int = 10
-    eps: float = 1e-8
-    precision: str = "highest"
-    dtype: str = "float32"
-    stop: str = "grokked"
-    steps_past_grok: int = 0
-    measures: str = "none"
+    eval_every: int = field(
+        100, low=1, shared=True, unit="steps", help="steps between evaluations"
+    )
+    loss: str = field("exact", choices=lambda: LOSSES, help="arithmetic of the loss")
+    warmup_steps: int = field(
+        10,
+        low=0,
+        unit="steps",
+        help="the learning rate grows linearly from 0 over these; 0 for none",
+    )
+    eps: float = field(1e-8, low=0, help="epsilon of adamw and adam")
+    precision: str = field(
+        "highest", choices=PRECISIONS, help="precision of matrix products"
+    )
+    dtype: str = field(
+        "float32",
+        choices=("float32", "float64"),
+        shared=True,
+        help="type of parameters; float64 needs JAX_ENABLE_X64=1",
+    )
+    stop: str = field(
+        "grokked",
+        choices=("grokked", "steps"),
+        shared=True,
+        help="what ends a cell: grokked, steps_past_grok steps after the test accuracy "
+        "held; steps, its budget",
+    )
+    steps_past_grok: int = field(
+        0,
+        low=0,
+        shared=True,
+        unit="steps",
+        help="steps to train on after a grok, a multiple of eval_every",
+    )
+    measures: str = field(
+        "none",
+        choices=lambda: ("none", *measures.MEASURES),
+        shared=True,
+        help="what an evaluation records beside losses and accuracies; fourier adds "
+        "spectra and excluded losses",
+    )
     thresholds: Thresholds = dataclasses.field(default_factory=Thresholds)
-    regime: str = "finite"
-    batch_size: int = 0
-    test_size: int = 1024
-    optimiser: str = "adamw"
-    decay_on: str = "all"
+    regime: str = field(
+        "finite",
+        choices=("finite", "online"),
+        help="finite, a training set of n_train examples; online, fresh ones a step",
+    )
+    batch_size: int = field(
+        0,
+        low=0,
+        unit="examples",
+        help="examples of a step; 0 for the whole training set",
+    )
+    test_size: int = field(
+        1024, low=1, unit="examples", help="test examples of a task that is drawn"
+    )
+    optimiser: str = field("adamw", choices=lambda: OPTIMISERS, help="optimiser")
+    decay_on: str = field(
+        "all",
+        help="parameters that weight decay and L1 act on: all, or patterns such as "
+        "W_E,b_*",
+    )
     l1: bool = False
     dropout: bool = False
 
     def __post_init__(self) -> None:
-        for name, allowed in (
-            ("loss", tuple(ARMS)),
-            ("precision", PRECISIONS),
-            ("dtype", ("float32", "float64")),
-            ("stop", STOPS),
-            ("regime", REGIMES),
-            ("optimiser", OPTIMISERS),
-        ):
-            value = getattr(self, name)
-            if value not in allowed:
-                raise ValueError(
-                    f"{name}={value!r} must be one of {', '.join(allowed)}"
-                )
-        for name, least in (
-            ("eval_every", 1),
-            ("train_size", 1),
-            ("warmup_steps", 0),
-            ("steps_past_grok", 0),
-            ("batch_size", 0),
-            ("test_size", 1),
-        ):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"{name}={getattr(self, name)} must be at least {least}"
-                )
+        check_all(self)
+        if self.train_size < 1:
+            raise ValueError(f"train_size={self.train_size} must be at least 1")
         measures.check(self.measures, self.task)
         if self.steps_past_grok % self.eval_every:
             raise ValueError(
@@ -140,11 +218,23 @@ class Setup:
             )
 
 
-def lane_of(setup: Setup, **fields: Any) -> Lane:
-    """Build a host-side Lane with the dtypes the compiled programs expect."""
-    return Lane(
-        **{
-            name: np.asarray(value, np.int32 if name in INTEGER_FIELDS else setup.dtype)
-            for name, value in fields.items()
-        }
-    )
+def lane_of(setup: Setup, **numbers: Any) -> Lane:
+    """Build a host-side lane with the dtypes that the compiled programs expect.
+
+    Args:
+        setup: the program that it is for.
+        **numbers: its fields by name, the optimiser's own among them.
+    """
+    own = OPTIMISERS[setup.optimiser].rows
+    kinds = {name: row.kind for name, row in (rows(Lane) | own).items()}
+    arrays = {
+        name: np.asarray(value, np.int32 if kinds[name] is int else setup.dtype)
+        for name, value in numbers.items()
+    }
+    return Lane(own={name: arrays.pop(name) for name in own}, **arrays)
+
+
+def blank_lane(setup: Setup) -> Lane:
+    """Return a lane of zeros, for shapes and dtypes."""
+    names = [*rows(Lane), *OPTIMISERS[setup.optimiser].rows]
+    return lane_of(setup, **dict.fromkeys(names, 0))

@@ -338,8 +338,8 @@ def test_a_dry_run_trains_nothing(here, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--sizes", "40:8"], "sizes 40:8 are no range"),
-        (["--sizes", "8:8"], "sizes 8:8 are no range"),
+        (["--sizes", "40:8"], "sizes=40:8 must be a range"),
+        (["--sizes", "8:8"], "sizes=8:8 must be a range"),
         (["--sizes", "0:8"], "at least 1"),
         (["--sizes", "8:40:1"], "count=1 is not enough"),
         (["--sizes", "8-40"], "write --sizes 300:2000"),

@@ -95,7 +95,7 @@ def test_the_circuit_of_planted_neurons_is_read():
         ({"attention_only": True}, "attention_only=True: an MLP has no attention"),
         ({"d_mlp": 0}, "d_mlp=0 must be at least 1"),
         ({"activation": "tanh"}, "activation='tanh' must be one of relu, gelu"),
-        ({"biases": "all"}, "biases='all' of an MLP must be one of none, mlp"),
+        ({"biases": "all"}, "biases='all' must be one of none, mlp"),
     ],
 )
 def test_wrong_fields_are_named(fields, message):

@@ -9,14 +9,16 @@ import textbook
 from jaxgrok.models import suited, transformer
 from jaxgrok.models.product_order import Fold, Sizes
 from jaxgrok.models.transformer import Transformer
-from jaxgrok.tasks import draw
+from jaxgrok.tasks import Sampled, draw
 from jaxgrok.tasks.modular import Modular
 from jaxgrok.tasks.repeats import Repeats
 from jaxgrok.training.losses import cross_entropy
 
 
-class Reads:
+class Reads(Sampled):
     """A task stand-in that reads several positions, one of them not fixed."""
+
+    universe, sample = 0, None
 
     vocab_in, vocab_out = 6, 5
     read = (1, 3)
@@ -76,8 +78,10 @@ def test_every_fold_equals_the_textbook(task, examples, biases, fold, monkeypatc
     equals_the_textbook(task, examples, 1, {"biases": biases})
 
 
-class Free:
+class Free(Sampled):
     """A task stand-in that has no fixed token."""
+
+    universe, sample = 0, None
 
     vocab_in, vocab_out = 6, 5
     read = (1,)

@@ -88,13 +88,13 @@ def test_the_rule_follows_thresholds_and_cadence():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"accuracy": 0.0}, r"accuracy=0.0 must be in \(0, 1\]"),
-        ({"accuracy": 1.01}, "accuracy=1.01"),
-        ({"accuracy": NAN}, "accuracy=nan"),
-        ({"hold": 0}, "hold=0 must be a whole number ≥ 1"),
+        ({"accuracy": 0.0}, r"accuracy_threshold=0.0 must be in \(0, 1\]"),
+        ({"accuracy": 1.01}, "accuracy_threshold=1.01"),
+        ({"accuracy": NAN}, "accuracy_threshold=nan"),
+        ({"hold": 0}, "hold=0 must be at least 1"),
         ({"hold": 2.5}, "hold=2.5"),
         ({"hold": True}, "hold=True"),
-        ({"grok_ratio": 0.5}, "grok_ratio=0.5 must be a finite number ≥ 1"),
+        ({"grok_ratio": 0.5}, "grok_ratio=0.5 must be at least 1"),
         ({"grok_ratio": NAN}, "grok_ratio=nan"),
     ],
 )

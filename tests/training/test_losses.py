@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from jaxgrok.training.losses import ARMS, cross_entropy
+from jaxgrok.training.losses import LOSSES, cross_entropy
 
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
 
@@ -105,7 +105,7 @@ def test_float64_arm_survives_below_the_float32_floor():
     np.testing.assert_allclose(gradient, true_gradient, rtol=1e-4)
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", LOSSES)
 def test_numpy_int64_labels_work_outside_jit(arm):
     logits, labels = _examples(np.linspace(-8, 8, 4), 7)
     wide = labels.astype(np.int64)
@@ -138,7 +138,7 @@ def test_exact_traces_without_float64():
     assert "f64" not in traced("exact")
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", LOSSES)
 def test_leading_shapes_and_vmap_equal_a_loop(arm):
     logits, labels = _examples(np.linspace(-8, 8, 6), 7)
     loss = jax.jit(lambda logits, labels: cross_entropy(logits, labels, arm))
@@ -168,7 +168,7 @@ def test_exact_has_the_hessian_of_softmax():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", LOSSES)
 def test_a_diverged_example_is_visible_and_alone(arm, bad):
     logits, labels = _examples(np.linspace(-8, 8, 4), 7)
     clean, _ = _loss_and_gradient(logits, labels, arm)
@@ -179,6 +179,6 @@ def test_a_diverged_example_is_visible_and_alone(arm, bad):
 
 
 def test_a_wrong_arm_lists_the_valid_ones():
-    message = "arm 'exakt' is unknown; choose one of exact, float64, float32"
+    message = "loss='exakt' is unknown; .*choose one of exact, float64, float32"
     with pytest.raises(ValueError, match=message):
         cross_entropy(jnp.zeros(3), 0, arm="exakt")

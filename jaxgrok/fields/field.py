@@ -1,0 +1,115 @@
+"""A field: one named setting with its default, allowed values and meaning.
+
+A field is written once, as an annotated attribute of the dataclass that owns it:
+
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Parity:
+    ...     bits: int = field(40, low=1, help="bits of an input")
+    >>> rows(Parity)["bits"].default
+    40
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Collection
+from typing import Any
+
+METADATA = "field"
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One named setting.
+
+    Attributes:
+        name: what users call it.
+        default: the value it has unless somebody sets it; None where there is none.
+        kind: bool, int, float, str or dict, by default the type of the default; any
+            other is not checked.
+        attribute: its name in the dataclass that owns it.
+        help: what it means, without a full stop.
+        unit: unit of its values, where it has one.
+        low, high: smallest and largest allowed number.
+        above, below: bounds that are not allowed themselves.
+        choices: allowed names, or a function that returns them.
+        traced: a scalar of each lane. Its config value is always a tuple, an axis.
+        shared: one value for the whole sweep; any other field can be an axis.
+        decides: whether it can change a result, and so is part of a cell's hash.
+        axis_order: order of the dataset's dimensions, outermost first.
+    """
+
+    name: str = ""
+    default: Any = None
+    _: dataclasses.KW_ONLY
+    kind: type = object
+    attribute: str = ""
+    help: str = ""
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    below: float | None = None
+    choices: Collection[str] | Callable[[], Collection[str]] = ()
+    traced: bool = False
+    shared: bool = False
+    decides: bool = True
+    axis_order: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind is object and self.default is not None:
+            object.__setattr__(self, "kind", type(self.default))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The allowed names; empty where any string or number is allowed."""
+        return tuple(self.choices() if callable(self.choices) else self.choices)
+
+    @property
+    def axis(self) -> tuple[Any, ...]:
+        """The default of a traced field as a config holds it."""
+        return () if self.default is None else (self.default,)
+
+
+def field(default: Any = None, **facts: Any) -> Any:
+    """Describe an attribute of a dataclass as a field.
+
+    Args:
+        default: its default; None for an attribute that must be given.
+        **facts: the other attributes of `Field`; `name` is that of the attribute unless
+            given.
+    """
+    metadata = {METADATA: Field(default=default, **facts)}
+    if default is None:
+        return dataclasses.field(metadata=metadata)
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=dict, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@functools.cache
+def rows(owner: type, *, plain: bool = False) -> dict[str, Field]:
+    """Return the fields of a dataclass by name.
+
+    Args:
+        owner: the dataclass.
+        plain: whether attributes that `field` does not describe are fields too, of any
+            value of their default's type.
+    """
+    fields = {}
+    for attribute in dataclasses.fields(owner):
+        facts = attribute.metadata.get(METADATA)
+        if not attribute.init or (facts is None and not plain):
+            continue
+        facts = facts or _plain(attribute)
+        name = facts.name or attribute.name
+        fields[name] = dataclasses.replace(facts, name=name, attribute=attribute.name)
+    return fields
+
+
+def _plain(attribute: "dataclasses.Field[Any]") -> Field:
+    """Describe an attribute by its default or its annotation alone."""
+    default = attribute.default
+    if default is not dataclasses.MISSING:
+        return Field(default=default)
+    kind = attribute.type if isinstance(attribute.type, type) else object
+    return Field(kind=kind)
