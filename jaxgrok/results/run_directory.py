@@ -3,8 +3,8 @@
 Owns every file format and the lock. Nothing is appended or overwritten in place: files
 are written under a temporary name, fsynced and renamed. Knows no training.
 
-    >>> dataset = load("runs/wd_vs_frac-laptop")
-    >>> dataset.test_loss.sel(weight_decay=1.0).mean("seed")
+    >>> with RunDirectory("runs/wd_vs_frac-laptop") as directory:
+    ...     directory.write_results(results)
 """
 
 import fcntl
@@ -25,7 +25,7 @@ from jaxgrok.host.atomic_files import write_atomically, write_table
 from jaxgrok.results import dataset
 from jaxgrok.results.dataset import Rows
 from jaxgrok.results.manifest import Manifest, read_manifest
-from jaxgrok.results.rows import COMPONENT_TABLE, TABLE, Result, table
+from jaxgrok.results.rows import COMPONENT_TABLE, TABLE, Result
 from jaxgrok.results.shards import FACTS, read_results
 
 
@@ -117,7 +117,7 @@ class RunDirectory:
         return read_results(self.path)
 
     def assemble(self, rows: Rows) -> xr.Dataset:
-        """As `load`, from rows of the tables that are made already."""
+        """As `jaxgrok.load`, from rows of the tables that are made already."""
         manifest = read_manifest(self.path)
         return dataset.assemble(manifest, read_results(self.path), rows)
 
@@ -167,26 +167,6 @@ class RunDirectory:
     def drop_resume(self) -> None:
         """Remove the resume state: every cell is finished."""
         shutil.rmtree(self.path / "resume", ignore_errors=True)
-
-
-def load(run_dir: str | os.PathLike[str]) -> xr.Dataset:
-    """Return a run directory as a dataset with the grid's axes as dimensions.
-
-    A product grid has one dimension per axis; zipped and chained grids have `cell`,
-    with the axes as coordinates. Curves have a further dimension `step`, NaN past a
-    cell's end; `sum_of_squares` also `matrix`, Fourier measures `freq`, and what is
-    known of every digit, trigram or task `component`. Unfinished cells have phase and
-    status "".
-    Raises FileNotFoundError where there is no run directory.
-    """
-    path = Path(run_dir)
-    return dataset.assemble(read_manifest(path), read_results(path))
-
-
-def cells(run_dir: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Return the rows of cells.csv with their types: one dict a finished cell."""
-    path = Path(run_dir)
-    return table(read_manifest(path), read_results(path))
 
 
 def _is_ours(name: str) -> bool:

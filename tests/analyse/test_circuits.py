@@ -32,7 +32,7 @@ def run_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(run_dir):
-    return circuits.of_cell(run_dir, "seed=1")
+    return circuits.read_circuit(run_dir, "seed=1")
 
 
 def test_the_losses_are_those_of_the_run(run_dir, report):
@@ -46,8 +46,8 @@ def test_the_losses_are_those_of_the_run(run_dir, report):
 
 
 def test_an_earlier_step(run_dir, report):
-    early = circuits.of_cell(run_dir, "seed=1", step=20)
-    assert early.source["step"] == 20
+    early = circuits.read_circuit(run_dir, "seed=1", step=20)
+    assert early.source.step == 20
     assert early.circuit.train_loss == pytest.approx(report.measures["train_loss"][1])
     np.testing.assert_allclose(
         early.measures["train_loss"][-1], report.circuit.train_loss
@@ -76,7 +76,7 @@ def test_weights_from_elsewhere_have_the_same_circuit(run_dir, report, tmp_path)
     rows = np.flatnonzero(report.network.pool_is_train)
     np.save(tmp_path / "rows.npy", rows)
     for train_index in (None, tmp_path / "rows.npy"):
-        other = circuits.of_weights(tmp_path / "m.npz", train_index=train_index)
+        other = circuits.read_weights(tmp_path / "m.npz", train_index=train_index)
         found, wanted = other.as_dict(), report.circuit.as_dict()
         assert found["all_loss"] == pytest.approx(wanted["all_loss"])
         assert found["cos_coefficients"] == pytest.approx(wanted["cos_coefficients"])
@@ -185,7 +185,7 @@ def test_measures_ride_along_with_a_training(tmp_path):
     measured = tiny.config(measures="fourier", snapshots="all", snapshot_every=10)
     dataset = jaxgrok.run(measured, tmp_path / "m", quiet=True)
     assert dataset.freq.values.tolist() == [1, 2, 3]
-    report = circuits.of_cell(tmp_path / "m", 0)
+    report = circuits.read_circuit(tmp_path / "m", 0)
     excluded = dataset.excluded_loss.squeeze().values
     np.testing.assert_allclose(
         excluded, report.measures["excluded_loss_2d"], rtol=1e-3, atol=1e-5

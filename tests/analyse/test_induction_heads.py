@@ -117,7 +117,7 @@ def run_dir(tmp_path_factory):
 
 
 def test_a_cell_s_heads_over_its_snapshots(run_dir):
-    found = induction_heads.of_cell(run_dir, "seed=1")
+    found = induction_heads.read_heads(run_dir, "seed=1")
     assert found.steps[0] == 0 and found.steps[-1] == 40
     for values in found.scores.values():
         assert values.shape == (len(found.steps), 2, 2)
@@ -147,4 +147,4 @@ def test_what_does_not_go_with_heads_is_one_line(run_dir, capsys):
 def test_a_task_without_induction_is_refused(tmp_path):
     jaxgrok.run(tiny.config(snapshots="all"), tmp_path, quiet=True)
     with pytest.raises(ValueError, match="is not solved by induction"):
-        induction_heads.of_cell(tmp_path, 0)
+        induction_heads.read_heads(tmp_path, 0)

@@ -19,7 +19,8 @@ from jaxgrok.host import atomic_files
 from jaxgrok.results import run_directory
 from jaxgrok.results.manifest import describe
 from jaxgrok.results.rows import Result
-from jaxgrok.results.run_directory import RunDirectory, load
+from jaxgrok.results.run import load
+from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.training.records import CURVES
 
 ROOT = Path(__file__).parents[2]
