@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrok.circuits import trajectory, transformerlens
+from jaxgrok.circuits import transformerlens
 from jaxgrok.circuits.circuit import Circuit, circuit
 from jaxgrok.circuits.network import Network, read
 from jaxgrok.circuits.stages import observations, stages
@@ -23,7 +23,7 @@ from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
-from jaxgrok.results.run import RunCell, RunOrPath, open_run
+from jaxgrok.results.run import RunOrPath, open_run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,15 +113,7 @@ def read_circuit(
     keys = learned.key_frequencies
     if kept != cell.steps()[-1]:
         keys = cell.circuit(key_rule=key_rule).key_frequencies
-    return Report(source, network, learned, _measures(cell, keys))
-
-
-def _measures(cell: RunCell, keys: Sequence[int]) -> dict[str, np.ndarray]:
-    """Measure every snapshot of a cell, by fixed key frequencies."""
-    steps, params = cell.trajectory()
-    return trajectory.trajectory(
-        cell.task, cell.model, steps, params, cell.is_train(), keys
-    )
+    return Report(source, network, learned, cell.measures(keys))
 
 
 def read_weights(

@@ -8,7 +8,7 @@
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -236,8 +236,9 @@ class RunCell:
         from jaxgrok.circuits import network
         from jaxgrok.fourier.group_order import reading_of
 
-        reading_of(self.task)  # before `is_train`: other tasks may have no pool
-        return network.read(self.task, self.model, self.params(step), self.is_train())
+        task, model = self._built
+        reading_of(task)  # before `is_train`: other tasks may have no pool
+        return network.read(task, model, self.params(step), self.is_train())
 
     def circuit(self, step: int | None = None, *, key_rule: str = "W_L") -> "Circuit":
         """Return the circuit that it learned.
@@ -253,6 +254,26 @@ class RunCell:
         from jaxgrok.circuits.circuit import circuit
 
         return circuit(self.network(step), key_rule=key_rule)
+
+    def measures(
+        self, key_frequencies: Sequence[int] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the progress measures of all its snapshots.
+
+        Args:
+            key_frequencies: fixed ones, or None for each snapshot's own.
+
+        Returns:
+            Name → [snaps, ...], as `jaxgrok.circuits.trajectory.trajectory` has them.
+
+        Raises:
+            ValueError: it has no snapshots, or its task no Fourier reading.
+        """
+        from jaxgrok.circuits.trajectory import trajectory
+
+        task, model = self._built
+        steps, params = self.trajectory()
+        return trajectory(task, model, steps, params, self.is_train(), key_frequencies)
 
 
 def _unregistered(
