@@ -4,14 +4,21 @@ RUN_DIR       a run directory with snapshots of the cell
 --cell CELL   row of cells.csv, or axis values: weight_decay=1.0,train_fraction=0.3
 --step N      a step that was kept; by default the last
 --out FILE    the .npz to write, with TransformerLens' names; cfg.json comes beside it
+--grid FILE   a grid file that registers the run's task or model, if it is your own
 """
 
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from jaxgrok.host import command_line
+
+if TYPE_CHECKING:
+    from jaxgrok.grid.selector import Selector
+    from jaxgrok.results.run import RunOrPath
 
 
 def main(argv: list[str]) -> int:
@@ -21,55 +28,74 @@ def main(argv: list[str]) -> int:
 
 def _run(argv: list[str]) -> int:
     run_dir, values = _parse(argv)
-    print(export(run_dir, values.cell, step=values.step, out=values.out))
+    if values.grid:
+        from jaxgrok.grid.grid_file import load_registrations
+
+        load_registrations(values.grid)
+    print(export_weights(run_dir, values.cell, step=values.step, out=values.out))
     return 0
 
 
 def _parse(argv: list[str]) -> tuple[str, flags.FlagValues]:
-    """The run directory and the flags; ValueError for whatever is wrong."""
+    """Return the run directory and the flags; ValueError for whatever is wrong."""
     values = flags.FlagValues()
     flags.DEFINE_string("cell", None, "which cell", flag_values=values)
     flags.DEFINE_integer(
         "step", None, "a step that was kept", lower_bound=0, flag_values=values
     )
     flags.DEFINE_string("out", None, "file to write", flag_values=values)
-    rest = command_line.parse(values, argv)
-    if len(rest) != 1:
-        found = f"got {', '.join(rest)}" if rest else "none is given"
-        raise ValueError(f"name one run directory; {found}")
+    flags.DEFINE_string("grid", None, "file with registrations", flag_values=values)
+    arguments = command_line.parse(values, argv)
+    if len(arguments) != 1:
+        got = f"got {', '.join(arguments)}" if arguments else "none is given"
+        raise ValueError(f"name one run directory; {got}")
     for name, example in (("cell", "seed=0"), ("out", "model.npz")):
         if not getattr(values, name):
             raise ValueError(f"--{name} is missing; write e.g. --{name} {example}")
-    return rest[0], values
+    return arguments[0], values
 
 
-def export(run_dir: str, cell: str, *, step: int | None = None, out: str) -> str:
-    """Write a cell's weights at a step (None: the last kept) and say what was written.
+def export_weights(
+    run: "RunOrPath",
+    selector: "Selector",
+    *,
+    step: int | None = None,
+    out: str | os.PathLike[str],
+) -> str:
+    """Write a cell's weights under TransformerLens' names, and cfg.json beside them.
 
-    Raises ValueError or FileNotFoundError, one line, for whatever does not exist.
+    Args:
+        run: a run or its directory.
+        selector: the cell, as in `Run.cell`.
+        step: of a snapshot; the last by default.
+        out: the .npz to write.
+
+    Returns:
+        Two lines that say what was written.
+
+    Raises:
+        ValueError: there is no such cell or snapshot, or TransformerLens has no such
+            network.
+        FileNotFoundError: there is no run directory.
     """
-    from jaxgrok.circuits import transformerlens
-    from jaxgrok.grid import selector
+    from jaxgrok.circuits.transformerlens import config_of, save_npz
     from jaxgrok.models.transformer import Transformer
-    from jaxgrok.results import snapshots
-    from jaxgrok.results.manifest import read_manifest
+    from jaxgrok.results.run import open_run
 
-    if not out.endswith(".npz"):
+    path = Path(out)
+    if path.suffix != ".npz":
         raise ValueError(f"--out {out} must end in .npz")
-    params = snapshots.load_params(run_dir, cell, step)
-    described = read_manifest(Path(run_dir))
-    index = selector.one([c.axes for c in described.cells], cell)
-    task, model = described.network(index)
-    if not isinstance(model, Transformer) or model.unembeddings > 1:
+    cell = open_run(run).cell(selector)
+    params = cell.params(step)
+    if not isinstance(cell.model, Transformer) or cell.model.unembeddings > 1:
         raise ValueError(
-            f"cell {cell}: TransformerLens has no such network; it takes a transformer "
-            "with one unembedding"
+            f"cell {cell.index}: TransformerLens has no such network; it takes a "
+            "transformer with one unembedding"
         )
-    seed = described.cells[index].lane["seed"]
-    config = transformerlens.config_of(task, model, seed=seed)
-    transformerlens.save_npz(out, params, config)
+    config = config_of(cell.task, cell.model, seed=cell.cell.lane["seed"])
+    save_npz(path, params, config)
     count = sum(array.size for array in params.values())
-    return f"cell {index}: {count:,} weights\n{out}, {Path(out).with_name('cfg.json')}"
+    return f"cell {cell.index}: {count:,} weights\n{out}, {path.with_name('cfg.json')}"
 
 
 if __name__ == "__main__":

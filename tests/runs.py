@@ -2,7 +2,7 @@
 
 import xarray as xr
 
-from jaxgrok.results import run_directory
+from jaxgrok.results.run import load
 
 FIELDS = {"seed": (0, 1, 2), "weight_decay": (0.0, 1.0), "train_fraction": (0.4, 0.9)}
 
@@ -11,9 +11,7 @@ def same(found, want):
     """The table's bytes and every array of two run directories."""
     tables = [(path / "cells.csv").read_bytes() for path in (found, want)]
     assert tables[0] == tables[1]
-    xr.testing.assert_identical(
-        *(run_directory.load(path).drop_attrs() for path in (found, want))
-    )
+    xr.testing.assert_identical(*(load(path).drop_attrs() for path in (found, want)))
 
 
 class StopAfter:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxgrok
 import tiny
 from jaxgrok import export, grid
 from jaxgrok.circuits.transformerlens import load_npz
@@ -62,7 +63,7 @@ def test_a_cell_is_written_as_it_was_kept(run_dir, tmp_path, capsys, step, expec
     task, model, params = load_npz(out)
     assert task == Modular(operation="x-y", modulus=7, equals_logit=False)
     assert (model.d_model, model.heads, model.d_head, model.d_mlp) == (8, 2, 4, 16)
-    kept = snapshots.load_params(run_dir, 3, expected)
+    kept = jaxgrok.load_params(run_dir, 3, expected)
     assert params.keys() == kept.keys()
     for name, array in kept.items():
         np.testing.assert_array_equal(params[name], array, name)
@@ -97,7 +98,10 @@ def test_cells_and_steps_differ(run_dir, tmp_path):
         ("--cell 3 --out m.npz", "name one run directory; none is given"),
         ("RUN more --cell 3 --out m.npz", "name one run directory; got "),
         ("nowhere --cell 3 --out m.npz", "nowhere is not a run directory"),
-        ("RUN --cells 3", "flag --cells is unknown; allowed: --cell, --step, --out"),
+        (
+            "RUN --cells 3",
+            "flag --cells is unknown; allowed: --cell, --step, --out, --grid",
+        ),
     ],
 )
 def test_bad_input_is_one_line(

@@ -10,18 +10,25 @@ RUN_DIR               a run directory whose sweep kept snapshots
 --activation NAME     likewise: relu
 --figures NAMES       some figures only: attention,neurons_2d
 --out DIR             where to write; by default RUN_DIR/circuits/CELL
+--grid FILE           a grid file that registers the run's task or model, if your own
 
-Of repeated subsequences, whose circuit is an induction circuit, it writes the scores of
-every head: heads.csv, heads/CELL.png.
+If the task is repeated subsequences, whose circuit is an induction circuit, it writes
+the scores of every head instead: heads.csv, heads/CELL.png.
 """
 
+import math
 import sys
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from jaxgrok.host import command_line
+
+if TYPE_CHECKING:
+    from jaxgrok.analyse.circuits import Report
+    from jaxgrok.analyse.survey import CircuitRow
+    from jaxgrok.results.run import Run
 
 
 def main(argv: list[str]) -> int:
@@ -30,123 +37,161 @@ def main(argv: list[str]) -> int:
 
 
 def _parse(argv: list[str]) -> tuple[flags.FlagValues, list[str]]:
+    """Return the flags and the other arguments; ValueError for whatever is wrong."""
     values = flags.FlagValues()
-    texts = ("cell", "weights", "train_index", "operation", "activation", "out")
+    texts = ("cell", "weights", "train_index", "operation", "activation", "out", "grid")
     for name in (*texts, "figures"):
         flags.DEFINE_string(name, None, name, flag_values=values)
     flags.DEFINE_string("key_rule", "W_L", "key_rule", flag_values=values)
     flags.DEFINE_integer("step", None, "step", flag_values=values)
-    rest = command_line.parse(values, argv)
-    _check(values, rest)
-    return values, rest
+    arguments = command_line.parse(values, argv)
+    _check(values, arguments)
+    return values, arguments
 
 
-def _check(values: flags.FlagValues, rest: list[str]) -> None:
+def _check(values: flags.FlagValues, arguments: list[str]) -> None:
+    """Refuse flags that do not go together."""
     if values.weights:
-        if rest or values.cell or values.step is not None:
-            raise ValueError("--weights takes no run directory, --cell or --step")
+        if arguments or values.cell or values.step is not None or values.grid:
+            raise ValueError(
+                "--weights takes no run directory, --cell, --step or --grid"
+            )
         if not values.out:
             raise ValueError("--out is missing: name a folder to write to")
         return
     for name in ("train_index", "operation", "activation"):
         if values[name].value:
             raise ValueError(f"--{name} goes with --weights; a cell knows its own")
-    if len(rest) != 1:
+    if len(arguments) != 1:
         raise ValueError("name one run directory, e.g. runs/mainline-post; see --help")
     if not values.cell:
         raise ValueError('--cell is missing: e.g. --cell "seed=0", or --cell all')
 
 
-def _run(values: flags.FlagValues, rest: list[str]) -> int:
-    from jaxgrok.analyse import circuits, induction_heads
+def _run(values: flags.FlagValues, arguments: list[str]) -> int:
+    from jaxgrok.analyse import induction_heads
     from jaxgrok.fourier.key_frequencies import KEY_RULES
+    from jaxgrok.results.run import open_run
 
     if values.key_rule not in KEY_RULES:
         raise ValueError(
             f"--key_rule {values.key_rule} is unknown; choose one of "
             + ", ".join(KEY_RULES)
         )
-    if not values.weights and induction_heads.reads(rest[0]):
-        return _heads(rest[0], values)
-    names = values.figures and [name.strip() for name in values.figures.split(",")]
-    if values.cell == "all":
-        rows = circuits.survey(rest[0], values.key_rule)
-        print(summary(rows))
-        print(circuits.write_survey(rows, values.out or rest[0]))
-        return 0
     if values.weights:
-        report = circuits.of_weights(
-            values.weights,
-            train_index=values.train_index,
-            operation=values.operation,
-            activation=values.activation,
-            key_rule=values.key_rule,
-        )
-        out = Path(values.out)
-    else:
-        report = circuits.of_cell(
-            rest[0], values.cell, step=values.step, key_rule=values.key_rule
-        )
-        axes = report.source["axes"].items()
-        name = ",".join(f"{axis}={value}" for axis, value in axes)
-        out = Path(values.out or Path(rest[0]) / "circuits" / name)
+        return _weights(values)
+    if values.grid:
+        from jaxgrok.grid.grid_file import load_registrations
+
+        load_registrations(values.grid)
+    run = open_run(arguments[0])
+    if induction_heads.reads(run):
+        return _heads(run, values)
+    return _survey(run, values) if values.cell == "all" else _cell(run, values)
+
+
+def _weights(values: flags.FlagValues) -> int:
+    """Read a network from elsewhere."""
+    from jaxgrok.analyse import circuits
+
+    report = circuits.read_weights(
+        values.weights,
+        train_index=values.train_index,
+        operation=values.operation,
+        activation=values.activation,
+        key_rule=values.key_rule,
+    )
+    return _write(report, values.out, values)
+
+
+def _cell(run: "Run", values: flags.FlagValues) -> int:
+    """Read one cell."""
+    from jaxgrok.analyse import circuits
+
+    report = circuits.read_circuit(
+        run, values.cell, values.step, key_rule=values.key_rule
+    )
+    label = run.cell(values.cell).label
+    return _write(report, values.out or str(run.path / "circuits" / label), values)
+
+
+def _write(report: "Report", out: str, values: flags.FlagValues) -> int:
+    """Write a report and say what it holds."""
+    from jaxgrok.analyse import circuits
+
+    names = values.figures and [name.strip() for name in values.figures.split(",")]
     path = circuits.write(report, out, names)
-    print(describe(report.as_dict()))
+    print(describe(report))
     print(path)
     return 0
 
 
-def _heads(run_dir: str, values: flags.FlagValues) -> int:
-    """The scores of the heads of one cell, or of all."""
+def _survey(run: "Run", values: flags.FlagValues) -> int:
+    """Read every cell."""
+    from jaxgrok.analyse.survey import survey, write_survey
+
+    rows = survey(run, values.key_rule)
+    print(summary(rows))
+    print(write_survey(rows, values.out or run.path))
+    return 0
+
+
+def _heads(run: "Run", values: flags.FlagValues) -> int:
+    """Score the heads of one cell, or of all."""
     from jaxgrok.analyse import induction_heads
 
     for name in ("step", "figures", "out"):
         if values[name].value is not None:
             raise ValueError(f"--{name} does not go with heads; leave it out")
     if values.cell == "all":
-        print(induction_heads.survey(run_dir))
+        print(induction_heads.survey(run))
         return 0
-    found = induction_heads.of_cell(run_dir, values.cell)
-    for row in found.rows():
+    heads = induction_heads.read_heads(run, values.cell)
+    for row in heads.rows():
         print(
-            f"head {row['layer']}.{row['head']}: previous token "
-            f"{row['previous_token']:.2f}, induction {row['induction']:.2f}"
+            f"head {row.layer}.{row.head}: previous token {row.previous_token:.2f}, "
+            f"induction {row.induction:.2f}"
         )
-    print(induction_heads.write(found, run_dir))
+    print(induction_heads.write(heads, run))
     return 0
 
 
-def describe(facts: dict[str, Any]) -> str:
-    """A circuit in a few lines."""
-    clusters = ", ".join(f"{k}: {len(v)}" for k, v in facts["clusters"].items())
-    keys = ", ".join(map(str, facts["key_frequencies"])) or "none"
+def describe(report: "Report") -> str:
+    """Describe a circuit in a few lines."""
+    circuit = report.circuit
+    sizes = {k: len(neurons) for k, neurons in circuit.clusters.items()}
+    clusters = ", ".join(f"{k}: {size}" for k, size in sizes.items())
+    keys = ", ".join(map(str, circuit.key_frequencies))
     losses = {
-        "train": facts["train_loss"],
-        "test": facts["test_loss"],
-        "all": facts["all_loss"],
-        "trig": facts["trig_loss"]["all"],
-        "excluded": facts["excluded_loss_2d"]["full"],
-        "cosines alone": facts["cos_approximation_loss"],
+        "train": circuit.train_loss,
+        "test": circuit.test_loss,
+        "all": circuit.all_loss,
+        "trig": circuit.trig_loss["all"],
+        "excluded": circuit.excluded_loss_2d_full,
+        "cosines alone": circuit.cos_approximation_loss,
     }
-    shown = ", ".join(f"{k} {v:.3g}" for k, v in losses.items() if v is not None)
+    numbers = []
+    for name, loss in losses.items():
+        if math.isfinite(loss):
+            numbers.append(f"{name} {loss:.3g}")
     lines = [
-        facts["verdict"],
-        f"key frequencies ({facts['key_rule']}): {keys}",
+        circuit.verdict,
+        f"key frequencies ({circuit.key_rule}): {keys or 'none'}",
         f"neurons in clusters: {clusters or 'none'}",
-        f"losses: {shown}",
+        f"losses: {', '.join(numbers)}",
     ]
-    for name, span in (facts.get("stages") or {}).items():
+    for name, span in (report.stages or {}).items():
         if span:
             lines.append(f"{name.replace('_', '-')}: steps {span[0]:,} to {span[1]:,}")
     return "\n".join(lines)
 
 
-def summary(rows: list[dict[str, Any]]) -> str:
-    """Every circuit in a line."""
+def summary(rows: Sequence["CircuitRow"]) -> str:
+    """Describe every circuit in a line."""
     lines = []
     for row in rows:
-        keys = " ".join(map(str, row["key_frequencies"])) or "no sparse spectrum"
-        lines.append(f"cell {row['cell']}: {row['phase'] or 'unfinished'} · {keys}")
+        keys = " ".join(map(str, row.key_frequencies)) or "no sparse spectrum"
+        lines.append(f"cell {row.cell}: {row.phase or 'unfinished'} · {keys}")
     return "\n".join(lines)
 
 

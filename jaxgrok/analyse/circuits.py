@@ -1,55 +1,53 @@
-"""From files to circuits and back: cells of a run directory, weights from elsewhere.
+"""Read the circuit of a cell, or of weights from elsewhere, and write it to a folder.
 
-Owns what circuit.json, circuits.csv and the figures' folder hold. Does no mathematics.
-
-    >>> report = of_cell("runs/mainline-post", "seed=0")
-    >>> report.circuit.key_frequencies
-    (14, 35, 41)
-    >>> write(report, "circuits/seed=0")
+>>> report = read_circuit("runs/mainline-post", "seed=0")
+>>> report.circuit.key_frequencies
+(14, 35, 41)
+>>> write(report, "circuits/seed=0")
 """
 
 import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxgrok.circuits import trajectory as progress
 from jaxgrok.circuits import transformerlens
 from jaxgrok.circuits.circuit import Circuit, circuit
 from jaxgrok.circuits.network import Network, read
-from jaxgrok.fourier.group_order import reading_of
-from jaxgrok.grid import selector
+from jaxgrok.circuits.stages import observations, stages
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.atomic_files import write_atomically, write_table
-from jaxgrok.plots import circuit as portraits
+from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
-from jaxgrok.results import run_directory, snapshots
-from jaxgrok.results.manifest import Manifest, read_manifest
-from jaxgrok.training import examples
+from jaxgrok.results.run import RunOrPath, open_run
 
-COLUMNS = (
-    "step",
-    "phase",
-    "grok_step",
-    "sparse",
-    "key_frequencies",
-    "clusters",
-    "neuron_share",
-    "W_E_share",
-    "W_L_share",
-    "logit_variance_explained",
-    "train_loss",
-    "test_loss",
-    "all_loss",
-    "trig_loss",
-    "excluded_loss",
-    "cos_approximation_loss",
-)
-"""Columns of circuits.csv after `cell` and the axes."""
+
+@dataclasses.dataclass(frozen=True)
+class CellSource:
+    """Where a network of a run comes from.
+
+    Attributes:
+        run: the directory.
+        cell: row of cells.csv.
+        axes: its axis values.
+        step: of the snapshot.
+    """
+
+    run: str
+    cell: int
+    axes: dict[str, Any]
+    step: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FileSource:
+    """Where a network from elsewhere comes from: its .npz."""
+
+    weights: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,64 +55,68 @@ class Report:
     """What was read of one network.
 
     Attributes:
-        source: where it comes from: run directory and cell, or file; and its step.
-        network: its arrays.
-        circuit: what the analysis finds in them.
-        measures: progress measures over its snapshots, or None.
+        source: where the network comes from.
+        network: its activations over every pair of its task.
+        circuit: what it learned.
+        measures: progress measures over its snapshots, as `trajectory` returns them;
+            None if they were not asked for, or there are no snapshots.
     """
 
-    source: dict[str, Any]
+    source: CellSource | FileSource
     network: Network
     circuit: Circuit
     measures: dict[str, np.ndarray] | None = None
 
+    @property
+    def stages(self) -> dict[str, list[int] | None] | None:
+        """First and last step of each stage of the training, or None."""
+        return None if self.measures is None else stages(self.measures)
+
     def as_dict(self) -> dict[str, Any]:
-        """The contents of circuit.json."""
-        if self.measures is None:
-            return self.source | self.circuit.as_dict()
-        stages = progress.stages(self.measures)
-        observed = {"observations": progress.observations(self.measures)}
-        return self.source | self.circuit.as_dict(stages) | observed
+        """Return the contents of circuit.json."""
+        entries = dataclasses.asdict(self.source) | self.circuit.as_dict(self.stages)
+        if self.measures is not None:
+            entries["observations"] = observations(self.measures)
+        return entries
 
 
-def of_cell(
-    run_dir: str | os.PathLike[str],
-    cell: Selector,
-    *,
+def read_circuit(
+    run: RunOrPath,
+    selector: Selector,
     step: int | None = None,
+    *,
     key_rule: str = "W_L",
     over_training: bool = True,
 ) -> Report:
-    """Read the circuit of a cell at a kept step, the last by default.
+    """Read the circuit of a cell.
 
-    With `over_training`, also the progress measures of all its snapshots, by the key
-    frequencies of the last. Raises ValueError in one line where the cell has no
-    snapshots, or its task no Fourier reading.
+    Args:
+        run: a run or its directory.
+        selector: the cell, as in `Run.cell`.
+        step: of a snapshot; the last by default.
+        key_rule: which frequencies are key; one of `KEY_RULES` of
+            `jaxgrok.fourier.key_frequencies`.
+        over_training: whether to measure all its snapshots too, by the key
+            frequencies of the last.
+
+    Raises:
+        ValueError: the cell has no such snapshot, or its task no Fourier reading.
+        FileNotFoundError: there is no run directory.
     """
-    described = read_manifest(Path(run_dir))
-    index = selector.one([c.axes for c in described.cells], cell)
-    task, model = _network_of(described, index)
-    chosen = described.cells[index]
-    is_train = _is_train(task, chosen.lane)
-    last = snapshots.steps_kept(run_dir, index)[-1]
-    step = last if step is None else step
-    params = snapshots.load_params(run_dir, index, step)
-    network = read(task, model, params, is_train)
-    found = circuit(network, key_rule=key_rule)
-    source = {"run": str(run_dir), "cell": index, "axes": chosen.axes, "step": step}
+    cell = open_run(run).cell(selector)
+    network = cell.network(step)
+    kept = cell.checked_step(step)
+    source = CellSource(str(cell.run.path), cell.index, cell.axes, kept)
+    learned = circuit(network, key_rule=key_rule)
     if not over_training:
-        return Report(source, network, found)
-    steps, trajectory = snapshots.load_trajectory(run_dir, index)
-    keys = found.key_frequencies
-    if step != last:
-        params = {name: array[-1] for name, array in trajectory.items()}
-        final = read(task, model, params, is_train)
-        keys = circuit(final, key_rule=key_rule).key_frequencies
-    measures = progress.trajectory(task, model, steps, trajectory, is_train, keys)
-    return Report(source, network, found, measures)
+        return Report(source, network, learned)
+    keys = learned.key_frequencies
+    if kept != cell.steps()[-1]:
+        keys = cell.circuit(key_rule=key_rule).key_frequencies
+    return Report(source, network, learned, cell.measures(keys))
 
 
-def of_weights(
+def read_weights(
     weights: str | os.PathLike[str],
     *,
     train_index: str | os.PathLike[str] | None = None,
@@ -124,34 +126,26 @@ def of_weights(
 ) -> Report:
     """Read the circuit of an .npz of TransformerLens-named arrays.
 
-    train_index: an .npy of training rows x·p + y; without it, no loss is split.
-    operation, activation: where no cfg.json beside it tells; x+y and relu by default.
+    Args:
+        weights: the .npz.
+        train_index: an .npy of training rows x·p + y; without it, the losses are not
+            split into train and test.
+        operation: the task, if no cfg.json beside the file says; x+y by default.
+        activation: likewise; relu by default.
+        key_rule: as in `read_circuit`.
+
+    Raises:
+        ValueError: the arrays or cfg.json are not those of a network over `x y =`.
     """
     task, model, params = transformerlens.load_npz(
         weights, operation=operation, activation=activation
     )
-    rows = (
-        None if train_index is None else transformerlens.train_index(train_index, task)
-    )
-    network = read(task, model, params, rows)
-    return Report(
-        {"weights": str(weights)}, network, circuit(network, key_rule=key_rule)
-    )
-
-
-def _network_of(described: Manifest, cell: int) -> tuple[Any, Any]:
-    """The (task, model) of a cell; ValueError without a Fourier reading."""
-    task, model = described.network(cell)
-    reading_of(task)
-    return task, model
-
-
-def _is_train(task: Any, lane: Mapping[str, Any]) -> np.ndarray:
-    """Which pairs of the pool a cell trained on: [pool] bool."""
-    order = np.asarray(examples.order(lane["seed"], task.pool_size))
-    is_train = np.zeros(task.pool_size, bool)
-    is_train[order[: lane["n_train"]]] = True
-    return is_train
+    is_train = None
+    if train_index is not None:
+        is_train = transformerlens.train_index(train_index, task)
+    network = read(task, model, params, is_train)
+    learned = circuit(network, key_rule=key_rule)
+    return Report(FileSource(str(weights)), network, learned)
 
 
 def write(
@@ -161,68 +155,23 @@ def write(
 ) -> Path:
     """Write circuit.json and the figures of a report into a folder; return it.
 
-    names: the figures; all that the network has by default. ValueError for one that
-    it has not, before anything is written.
+    Args:
+        report: of `read_circuit` or `read_weights`.
+        folder: made if it does not exist.
+        names: the figures; by default all that the network has.
+
+    Raises:
+        ValueError: the network does not have one of the figures; nothing is written.
     """
-    out, facts = Path(folder), report.as_dict()
-    figures = portraits.figures(
-        report.network, report.circuit, report.measures, facts["stages"], names
+    out, entries = Path(folder), report.as_dict()
+    figures = plots.figures(
+        report.network, report.circuit, report.measures, report.stages, names
     )
+    # The names are checked when the first figure is drawn, before the folder is made.
     first = next(figures)
     out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(out / "circuit.json", text.encode())
     for name, figure in (first, *figures):
         save(figure, out / f"{name}.png")
     return out
-
-
-def survey(
-    run_dir: str | os.PathLike[str], key_rule: str = "W_L"
-) -> list[dict[str, Any]]:
-    """Read the last circuit of every cell that has snapshots: one row a cell.
-
-    A row holds the axes, COLUMNS, and `order`; ValueError where no cell has snapshots.
-    """
-    path = Path(run_dir)
-    ended = {row["cell"]: row for row in run_directory.cells(path)}
-    rows = []
-    for cell in snapshots.cells_kept(path):
-        report = of_cell(path, cell, key_rule=key_rule, over_training=False)
-        rows.append(_row(report, ended.get(cell, {})))
-    return rows
-
-
-def _row(report: Report, ended: Mapping[str, Any]) -> dict[str, Any]:
-    facts = report.circuit.as_dict()
-    row = {"cell": report.source["cell"], **report.source["axes"]}
-    row |= {name: facts.get(name) for name in COLUMNS}
-    row |= {name: ended.get(name) for name in ("phase", "grok_step")}
-    return row | {
-        "step": report.source["step"],
-        "order": report.circuit.order,
-        "clusters": {k: len(neurons) for k, neurons in facts["clusters"].items()},
-        "logit_variance_explained": facts["logit_variance_explained"]["overall"],
-        "trig_loss": facts["trig_loss"]["all"],
-        "excluded_loss": facts["excluded_loss_2d"]["full"],
-    }
-
-
-def write_survey(rows: list[dict[str, Any]], run_dir: str | os.PathLike[str]) -> Path:
-    """Write circuits.csv, and plots/circuits.png where seeds are told apart."""
-    path = Path(run_dir)
-    names = [name for name in rows[0] if name not in ("order", *COLUMNS)]
-    texts = [{name: _text(value) for name, value in row.items()} for row in rows]
-    write_table(path / "circuits.csv", [*names, *COLUMNS], texts)
-    (path / "plots").mkdir(exist_ok=True)
-    save(portraits.seeds(rows), path / "plots" / "circuits.png")
-    return path / "circuits.csv"
-
-
-def _text(value: Any) -> str:
-    """A value of circuits.csv: 14 35 41, or 14:85 35:90 for clusters."""
-    if isinstance(value, Mapping):
-        return " ".join(f"{k}:{v}" for k, v in value.items())
-    if isinstance(value, list | tuple):
-        return " ".join(map(str, value))
-    return "" if value is None else str(value)

@@ -1,14 +1,11 @@
-"""From snapshots to heads: the induction circuit of cells of a run directory.
+"""Score the attention heads of cells whose task an induction circuit solves.
 
-Owns what heads.csv and heads/CELL.png hold. Does no mathematics.
-
-    >>> found = of_cell("runs/repeats_online-laptop", "seed=0")
-    >>> found.scores["induction"][-1]                     # [layers, heads]
+>>> heads = read_heads("runs/repeats_online-laptop", "seed=0")
+>>> heads.scores["induction"][-1]                     # [layers, heads]
 """
 
 import dataclasses
 import functools
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,18 +15,45 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrok.circuits.induction_heads import SCORES, has_heads, head_scores
-from jaxgrok.grid import selector
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_table
-from jaxgrok.plots import circuit
+from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
-from jaxgrok.results import snapshots
-from jaxgrok.results.manifest import read_manifest
+from jaxgrok.results.run import RunCell, RunOrPath, open_run
 from jaxgrok.tasks import draw
-from jaxgrok.training import examples as data
+from jaxgrok.training.examples import stream
 
 EXAMPLES = 256
 """Fresh examples that the scores are means over."""
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadRow:
+    """One head of heads.csv, at the last snapshot of its cell.
+
+    Attributes:
+        cell: row of cells.csv.
+        axes: axis values of the cell.
+        step: of the snapshot.
+        layer: counted from 0.
+        head: counted from 0.
+        previous_token: see `jaxgrok.circuits.induction_heads`.
+        induction: likewise.
+    """
+
+    cell: int
+    axes: dict[str, Any]
+    step: int
+    layer: int
+    head: int
+    previous_token: float
+    induction: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the columns of heads.csv: `cell`, the axes, every other field."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        axes = fields.pop("axes")
+        return {"cell": fields.pop("cell"), **axes, **fields}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,79 +61,83 @@ class Heads:
     """Scores of the heads of one cell over its snapshots.
 
     Attributes:
-        cell: its index.
-        axes: its axis values.
+        cell: the cell.
         steps: [snaps].
         scores: name → [snaps, layers, heads].
     """
 
-    cell: int
-    axes: dict[str, Any]
+    cell: RunCell
     steps: np.ndarray
     scores: dict[str, np.ndarray]
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The last snapshot, one row a head: the rows of heads.csv."""
+    def rows(self) -> list[HeadRow]:
+        """Return the rows of heads.csv: the last snapshot, one row a head."""
         last = {name: values[-1] for name, values in self.scores.items()}
-        return [
-            {"cell": self.cell, **self.axes, "step": int(self.steps[-1])}
-            | {"layer": layer, "head": head}
-            | {name: float(values[layer, head]) for name, values in last.items()}
-            for layer, head in np.ndindex(last[SCORES[0]].shape)
-        ]
+        rows = []
+        for layer, head in np.ndindex(last[SCORES[0]].shape):
+            scores = {name: float(last[name][layer, head]) for name in SCORES}
+            step = int(self.steps[-1])
+            index, axes = self.cell.index, self.cell.axes
+            rows.append(HeadRow(index, axes, step, layer, head, **scores))
+        return rows
 
 
-def reads(run_dir: str | os.PathLike[str]) -> bool:
-    """Whether the first cell's task is one that an induction circuit solves."""
-    described = read_manifest(Path(run_dir))
-    return has_heads(described.network(0)[0])
+def reads(run: RunOrPath) -> bool:
+    """Tell whether the first cell's task is one that an induction circuit solves."""
+    return has_heads(open_run(run).cell(0).task)
 
 
-def of_cell(run_dir: str | os.PathLike[str], cell: Selector) -> Heads:
-    """Scores of a cell's heads over its snapshots, on fresh examples of its seed.
+def read_heads(run: RunOrPath, selector: Selector) -> Heads:
+    """Score a cell's heads over its snapshots, on fresh examples of its seed.
 
-    Raises ValueError where the cell has no snapshots, or its task no induction circuit.
+    Args:
+        run: a run or its directory.
+        selector: the cell, as in `Run.cell`.
+
+    Raises:
+        ValueError: the cell has no snapshots, or its task no induction circuit.
     """
-    described = read_manifest(Path(run_dir))
-    index = selector.one([c.axes for c in described.cells], cell)
-    chosen = described.cells[index]
-    task, model = described.network(index)
-    if not has_heads(task):
-        raise ValueError(f"{task} is not solved by induction: take task='repeats'")
-    steps, params = snapshots.load_trajectory(run_dir, index)
-    key = data.stream(chosen.lane["seed"], "heads")
-    examples = jax.jit(draw, static_argnums=(0, 2))(task, key, EXAMPLES)
+    cell = open_run(run).cell(selector)
+    if not has_heads(cell.task):
+        raise ValueError(f"{cell.task} is not solved by induction: take task='repeats'")
+    steps, params = cell.trajectory()
+    key = stream(cell.cell.lane["seed"], "heads")
+    examples = jax.jit(draw, static_argnums=(0, 2))(cell.task, key, EXAMPLES)
+    one = functools.partial(_scores, cell.task, cell.model, examples)
 
     @jax.jit
     def scores(params: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-        return jax.lax.map(functools.partial(_scores, task, model, examples), params)
+        return jax.lax.map(one, params)
 
-    found = scores({name: jnp.asarray(array) for name, array in params.items()})
-    arrays = {name: np.asarray(found[name]) for name in SCORES}
-    return Heads(index, chosen.axes, steps, arrays)
+    arrays = scores({name: jnp.asarray(array) for name, array in params.items()})
+    return Heads(cell, steps, {name: np.asarray(arrays[name]) for name in SCORES})
 
 
-def _scores(task: Any, model: Any, examples: Any, params: Any) -> Any:
+def _scores(
+    task: Any, model: Any, examples: Any, params: Mapping[str, jax.Array]
+) -> dict[str, jax.Array]:
+    """Score the heads of one snapshot, parameters last: for `partial` and `map`."""
     return head_scores(task, model, params, examples)
 
 
-def write(found: Heads, run_dir: str | os.PathLike[str]) -> Path:
+def write(heads: Heads, run: RunOrPath) -> Path:
     """Draw the scores over training: heads/CELL.png; return it."""
-    folder = Path(run_dir) / "heads"
+    folder = open_run(run).path / "heads"
     folder.mkdir(parents=True, exist_ok=True)
-    name = ",".join(f"{axis}={value}" for axis, value in found.axes.items())
-    figure = circuit.heads(found.steps, found.scores, title=name.replace(",", ", "))
+    name = heads.cell.label
+    figure = plots.heads(heads.steps, heads.scores, title=name.replace(",", ", "))
     save(figure, folder / f"{name}.png")
     return folder / f"{name}.png"
 
 
-def survey(run_dir: str | os.PathLike[str]) -> Path:
+def survey(run: RunOrPath) -> Path:
     """Write heads.csv, and a figure for every cell that has snapshots."""
-    path = Path(run_dir)
-    rows: list[dict[str, Any]] = []
-    for index in snapshots.cells_kept(path):
-        found = of_cell(path, index)
-        write(found, path)
-        rows += found.rows()
-    write_table(path / "heads.csv", list(rows[0]), rows)
-    return path / "heads.csv"
+    opened = open_run(run)
+    rows: list[HeadRow] = []
+    for cell in opened.cells_with_snapshots():
+        heads = read_heads(opened, cell.index)
+        write(heads, opened)
+        rows += heads.rows()
+    table = [row.as_dict() for row in rows]
+    write_table(opened.path / "heads.csv", list(table[0]), table)
+    return opened.path / "heads.csv"

@@ -1,12 +1,11 @@
 """The circuit of one network: frequencies, clusters, and the losses they explain.
 
-Owns the record of everything found. One network in, one frozen `Circuit` out; no files.
 Definitions: "A Mechanistic Interpretability Analysis of Grokking" (Nanda & Lieberum
 2022) and "Progress measures for grokking via mechanistic interpretability" (Nanda et
 al. 2023).
 
-    >>> found = circuit(read(task, model, params, is_train))
-    >>> json.dumps(found.as_dict(), allow_nan=False)
+>>> learned = circuit(read(task, model, params, is_train))
+>>> json.dumps(learned.as_dict(), allow_nan=False)
 """
 
 import dataclasses
@@ -17,16 +16,21 @@ from typing import Any
 import numpy as np
 
 from jaxgrok.circuits import sections
+from jaxgrok.circuits.logit_section import logit_section
 from jaxgrok.circuits.network import Network
-from jaxgrok.fourier import key_frequencies as keys
-from jaxgrok.fourier.basis import component_norms, gini
-
-NAN = float("nan")
+from jaxgrok.circuits.neuron_section import neuron_section
+from jaxgrok.fourier.basis import component_norms
+from jaxgrok.fourier.key_frequencies import (
+    THRESHOLD,
+    check_frequencies,
+    frequencies_by_rule,
+    is_sparse,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Circuit:
-    """What `circuit` finds; float64 arrays, NaN where a number is unknown.
+    """What one network learned; float64 arrays, NaN where a number is unknown.
 
     n is the order of the group; "components" are those along the rows of
     `jaxgrok.fourier.basis(n)`; "every k" is k = 1 … n//2. Without MLP, mlp is 0.
@@ -118,29 +122,33 @@ class Circuit:
     circles: dict[int, np.ndarray]
 
     def as_dict(self, stages: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The contents of circuit.json: strict JSON, null where a number is unknown.
+        """Return the contents of circuit.json: strict JSON, frequencies as strings.
 
-        Frequencies are keys as strings. stages: as `progress.stages` gives them; they
-        need a trajectory, so without one they are null.
+        Args:
+            stages: of `jaxgrok.circuits.stages.stages`; null without a trajectory.
+
+        Returns:
+            Name → number, text, list or mapping; None where a number is unknown.
         """
         every = range(1, self.order // 2 + 1)
 
-        def excluded(values: np.ndarray, full: float) -> dict[str, Any]:
-            return {"full": full, "by_frequency": dict(zip(every, values, strict=True))}
+        def by_frequency(values: np.ndarray) -> dict[int, float]:
+            return dict(zip(every, values, strict=True))
 
-        named = {
-            **{name: getattr(self, name) for name in _PLAIN},
-            "cos_coefficients": dict(zip(every, self.cos_coefficients, strict=True)),
-            "excluded_loss_2d": excluded(
-                self.excluded_loss_2d, self.excluded_loss_2d_full
-            ),
-            "excluded_loss_3d": excluded(
-                self.excluded_loss_3d, self.excluded_loss_3d_full
-            ),
+        entries = {name: getattr(self, name) for name in _PLAIN} | {
+            "cos_coefficients": by_frequency(self.cos_coefficients),
+            "excluded_loss_2d": {
+                "full": self.excluded_loss_2d_full,
+                "by_frequency": by_frequency(self.excluded_loss_2d),
+            },
+            "excluded_loss_3d": {
+                "full": self.excluded_loss_3d_full,
+                "by_frequency": by_frequency(self.excluded_loss_3d),
+            },
             "neuron_frequencies": sorted(self.clusters),
             "stages": stages,
         }
-        return {name: _json(value) for name, value in named.items()}
+        return {name: _json(value) for name, value in entries.items()}
 
 
 _PLAIN = (
@@ -178,7 +186,7 @@ _PLAIN = (
 
 
 def _json(value: Any) -> Any:
-    """Plain JSON: lists, string keys, and null for what is not a finite number."""
+    """Make plain JSON: lists, string keys, null for what is not a finite number."""
     if isinstance(value, Mapping):
         return {str(key): _json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | tuple | list):
@@ -194,51 +202,46 @@ def circuit(
     network: Network,
     *,
     key_rule: str = "W_L",
-    threshold: float = keys.THRESHOLD,
+    threshold: float = THRESHOLD,
     key_frequencies: Sequence[int] | None = None,
 ) -> Circuit:
     """Read the circuit of a network.
 
-    key_rule, one of `keys.KEY_RULES`, says which frequencies are key: W_L or W_E norm
-    (cosine and sine together) above `threshold` times the largest, the best frequency
-    of any neuron, or of any neuron explained to 0.85. Where the spectrum of W_L (of W_E
-    without MLP) is not sparse, none is. Given key frequencies are taken as they are:
-    for reading an earlier snapshot by those of the last. Raises ValueError for an
-    unknown rule and for frequencies outside 1 … n//2.
+    Args:
+        network: of `jaxgrok.circuits.network.read`.
+        key_rule: which frequencies are key: W_L or W_E norm (cosine and sine together)
+            above `threshold` times the largest, the best frequency of any neuron
+            ("neurons"), or of any neuron explained to 0.85 ("neurons_0.85"). Where the
+            spectrum of W_L (of W_E without MLP) is not sparse, none is.
+        threshold: share of the largest norm.
+        key_frequencies: taken as they are, in place of the rule: to read an earlier
+            snapshot by those of the last.
+
+    Raises:
+        ValueError: the rule is unknown, or a frequency is outside 1 … n//2.
     """
-    n, W_L = network.order, network.W_L
     W_E_norms = component_norms(network.W_E)
+    W_L = network.W_L
     W_L_norms = None if W_L is None else component_norms(W_L, axis=1)
-    of_neurons, spectrum = sections.of_neurons(network)
-    rule_frequencies, rule = keys.by_rule(
+    neurons, spectrum = neuron_section(network)
+    rule_frequencies, rule = frequencies_by_rule(
         key_rule, threshold, W_E_norms, W_L_norms, spectrum
     )
-    matrix, norms = ("W_E", W_E_norms) if W_L_norms is None else ("W_L", W_L_norms)
-    chosen = rule_frequencies if keys.is_sparse(norms) else ()
+    keys: tuple[int, ...] = ()
+    if is_sparse(W_E_norms if W_L_norms is None else W_L_norms):
+        keys = rule_frequencies
     if key_frequencies is not None:
-        chosen, rule = keys.checked(key_frequencies, n), "given"
-    W_L_share = NAN if W_L_norms is None else keys.share(W_L_norms, chosen)
+        keys, rule = check_frequencies(key_frequencies, network.order), "given"
     return Circuit(
-        order=n,
+        order=network.order,
         sign=network.sign,
-        key_frequencies=chosen,
+        key_frequencies=keys,
         key_rule=rule,
         rule_frequencies=rule_frequencies,
-        sparse=keys.is_sparse(norms),
-        verdict=keys.verdict(matrix, norms, chosen),
-        W_E_norms=W_E_norms,
-        W_L_norms=W_L_norms,
-        W_E_frequencies=keys.by_rule("W_E", threshold, W_E_norms, None, None)[0],
-        W_E_share=keys.share(W_E_norms, chosen),
-        W_L_share=W_L_share,
-        W_L_residual=float(np.sqrt(max(1 - W_L_share, 0))),
-        gini={
-            "W_E": float(gini(W_E_norms)),
-            "W_L": NAN if W_L_norms is None else float(gini(W_L_norms)),
-        },
         sum_of_squares=sections.sum_of_squares(network.params),
-        **of_neurons,
-        **sections.of_logits(network, chosen),
-        **sections.of_attention(network),
-        **sections.of_embedding(network.W_E, chosen),
+        **sections.spectrum_section(W_E_norms, W_L_norms, keys, threshold),
+        **neurons,
+        **logit_section(network, keys),
+        **sections.attention_section(network),
+        **sections.embedding_section(network.W_E, keys),
     )

@@ -1,23 +1,22 @@
-"""One network's arrays, in the order of the group that its task adds in.
+"""One network's arrays, in the order of the cyclic group that its task adds in.
 
-Owns the way from a task, a model and its parameters to what the analysis reads: the
-package's own model runs in float64 on the host's CPU. Refuses tasks that have no
-Fourier reading, and names those that do.
+The package's own model runs over every pair of the task, in float64 on the host's CPU.
 
-    >>> network = read(task, model, params, is_train)      # is_train: [pool] bool
+>>> network = read(task, model, params, is_train)      # is_train: [pool] bool
 """
 
 import contextlib
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 from numpy.typing import ArrayLike
 
 from jaxgrok.fourier.group_order import (
+    ReadableTask,
     check_is_train,
     embedding,
     neuron_logits,
@@ -31,8 +30,8 @@ from jaxgrok.fourier.logit_projections import answer_index, cross_entropy
 class Network:
     """One network's arrays in the order of the task's group; float64 on the host.
 
-    n is the order of the group, `pairs` are its n×n inputs (a, b). A pool pair outside
-    the group (x·0) is only in `pool_loss`.
+    n is the order of the group; its pairs (a, b) are the first two axes. A pair of the
+    pool outside the group (x·0) is only in `pool_loss`.
 
     Attributes:
         params: parameters by their TransformerLens names.
@@ -74,16 +73,22 @@ class Network:
 
 
 def read(
-    task: Any,
-    model: Any,
+    task: ReadableTask,
+    model: nn.Module,
     params: Mapping[str, ArrayLike],
     is_train: ArrayLike | None = None,
 ) -> Network:
     """Run a network over every pair of its task in float64 and return its arrays.
 
-    model: a transformer or MLP of `jaxgrok.models`, of any dtype. is_train: [pool] bool
-    over the rows of `task.pool()`. Raises ValueError where the task has no Fourier
-    reading, where `is_train` does not fit it, and where a parameter is not finite.
+    Args:
+        task: one with a Fourier reading.
+        model: a transformer or MLP of `jaxgrok.models`, of any dtype.
+        params: by their TransformerLens names.
+        is_train: [pool] bool over the rows of `task.pool()`; None if it is unknown.
+
+    Raises:
+        ValueError: the task has no Fourier reading, `is_train` does not fit it, or a
+            parameter is not finite.
     """
     reading = reading_of(task)
     rows, elements = pair_rows(task), np.array(reading.elements)
@@ -93,30 +98,30 @@ def read(
         if not np.isfinite(value).all():
             raise ValueError(f"{name} is not finite: this network diverged")
     with on_host():
-        ran = {k: np.asarray(v) for k, v in _run(task, model, host).items()}
-    labels = np.empty((reading.order, reading.order), int)
-    labels[answer_index(reading.order, reading.sign)] = np.arange(reading.order)[
-        :, None
-    ]
+        acts = {k: np.asarray(v) for k, v in _run(task, model, host).items()}
+    n = reading.order
+    labels = np.empty((n, n), int)
+    # Row s of the index holds the pairs of answer s.
+    labels[answer_index(n, reading.sign)] = np.arange(n)[:, None]
     return Network(
         params=host,
         W_E=embedding(host)[elements],
-        logits=ran["logits"][rows][..., elements],
+        logits=acts["logits"][rows][..., elements],
         labels=labels,
         is_train=None if train is None else train[rows],
-        neurons=ran["neurons"][rows] if "neurons" in ran else None,
-        pattern=ran["pattern"][rows] if "pattern" in ran else None,
+        neurons=acts["neurons"][rows] if "neurons" in acts else None,
+        pattern=acts["pattern"][rows] if "pattern" in acts else None,
         W_L=neuron_logits(host, elements),
         sign=reading.sign,
         elements=reading.elements,
-        pool_loss=cross_entropy(ran["logits"], task.pool()[1][:, 0]),
+        pool_loss=cross_entropy(acts["logits"], task.pool()[1][:, 0]),
         pool_is_train=train,
         linear_read_out="ln_final.w" not in host,
     )
 
 
-def on_host() -> Any:
-    """A context in which JAX computes in float64 on the CPU."""
+def on_host() -> contextlib.ExitStack:
+    """Return a context in which JAX computes in float64 on the CPU."""
     stack = contextlib.ExitStack()
     stack.enter_context(jax.enable_x64(True))
     stack.enter_context(jax.default_device(jax.local_devices(backend="cpu")[0]))
@@ -124,27 +129,29 @@ def on_host() -> Any:
 
 
 def activations(
-    task: Any, model: Any, params: Mapping[str, jax.Array]
+    task: ReadableTask, model: nn.Module, params: Mapping[str, jax.Array]
 ) -> dict[str, jax.Array]:
-    """What the analysis reads of one forward pass over the pool; traceable.
+    """Return what the analysis reads of one forward pass over the pool; traceable.
 
-    logits [pool, vocab without `=`]; pattern [pool, heads, pos] of the read position,
-    the first layer's heads first, if there is attention; neurons [pool, mlp] of the
-    last layer, if it has any.
+    Returns:
+        logits: [pool, vocab without `=`].
+        pattern: [pool, heads, pos] of the read position, the first layer's heads first;
+            absent without attention.
+        neurons: [pool, mlp] of the last layer; absent without MLP.
     """
     tokens, _ = task.pool()
     (read,) = task.read
     logits, acts = model.apply({"params": dict(params)}, jnp.asarray(tokens))
     patterns = [value for name, value in acts.items() if name.endswith("hook_pattern")]
-    found = {"logits": logits[:, 0, : task.modulus]}
+    arrays = {"logits": logits[:, 0, : task.modulus]}
     if patterns:
         # In the last layer the only query is the read position already.
         rows = [p[:, :, min(read, p.shape[2] - 1)] for p in patterns]
-        found["pattern"] = jnp.concatenate(rows, axis=1)
+        arrays["pattern"] = jnp.concatenate(rows, axis=1)
     neurons = [value for name, value in acts.items() if name.endswith("mlp.hook_post")]
     if neurons:
-        found["neurons"] = neurons[-1][:, min(read, neurons[-1].shape[1] - 1)]
-    return found
+        arrays["neurons"] = neurons[-1][:, min(read, neurons[-1].shape[1] - 1)]
+    return arrays
 
 
 _run = jax.jit(activations, static_argnums=(0, 1))

@@ -1,10 +1,10 @@
 """The stages of a training and the post's smaller observations, from its curves.
 
-Owns the rules that cut a trajectory into stages. Curves in (`progress.trajectory`),
-steps and numbers out, ready for JSON: None where there is nothing to say.
+Curves of `jaxgrok.circuits.trajectory` in; steps and numbers out, ready for JSON, None
+where there is nothing to say.
 
-    >>> stages(measures)
-    {'memorisation': [0, 1400], 'interpolation': [1400, 9400], ...}
+>>> stages(measures)
+{'memorisation': [0, 1400], 'interpolation': [1400, 9400], ...}
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ LOST = 0.5
 
 
 def stages(measures: Measures) -> dict[str, list[int] | None]:
-    """First and last step of each of STAGES; they overlap, as in the post.
+    """Return first and last step of each of STAGES; they overlap, as in the post.
 
     - memorisation: from the first snapshot to the minimum of the excluded loss (2-D,
       all key frequencies) before the clean-up ends: until then, what the train loss
@@ -50,46 +50,46 @@ def stages(measures: Measures) -> dict[str, list[int] | None]:
     as when the test loss falls with the train loss.
     """
     steps = np.asarray(measures["steps"])
-    found: dict[str, list[int] | None] = dict.fromkeys(STAGES)
+    spans: dict[str, list[int] | None] = dict.fromkeys(STAGES)
 
-    def at(first: int, last: int) -> list[int]:
+    def span(first: int, last: int) -> list[int]:
         return [int(steps[first]), int(steps[last])]
 
     losses = np.stack([measures["train_loss"], measures["test_loss"]])
     if not np.isfinite(losses).all():
-        return found
+        return spans
     if not generalised(measures):
         fall = _fall(measures["train_loss"])
-        found["memorisation"] = None if fall is None else at(0, fall[1])
-        return found
+        spans["memorisation"] = None if fall is None else span(0, fall[1])
+        return spans
     clean_up = _fall(measures["test_loss"])
     generalisation = _fall(measures["trig_loss_all"])
     if clean_up is None:
-        return found
+        return spans
     memorised = int(np.argmin(measures["excluded_loss_2d_full"][: clean_up[1] + 1]))
-    found["memorisation"] = at(0, memorised)
-    found["clean_up"] = at(*clean_up)
-    found["stability"] = at(clean_up[1], -1)
+    spans["memorisation"] = span(0, memorised)
+    spans["clean_up"] = span(*clean_up)
+    spans["stability"] = span(clean_up[1], -1)
     if generalisation is not None:
-        found["generalisation"] = at(*generalisation)
+        spans["generalisation"] = span(*generalisation)
     if memorised < clean_up[0]:
-        found["interpolation"] = at(memorised, clean_up[0])
-    return found
+        spans["interpolation"] = span(memorised, clean_up[0])
+    return spans
 
 
 def generalised(measures: Measures) -> bool:
-    """Whether the test loss ends below GENERALISED times that of a guess."""
+    """Tell whether the test loss ends below GENERALISED times that of a guess."""
     guess = np.log(measures["W_E_norms"].shape[1])
     return bool(_end(measures["test_loss"]) < GENERALISED * guess)
 
 
 def _end(values: np.ndarray) -> float:
-    """The level a curve ends at: the median of its last twentieth."""
+    """Return the level a curve ends at: the median of its last twentieth."""
     return float(np.median(values[-max(1, len(values) // 20) :]))
 
 
 def _fall(losses: np.ndarray) -> tuple[int, int] | None:
-    """Indices at which the log of a loss has made 10% and 90% of its fall.
+    """Find the indices at which the log of a loss has made 10% and 90% of its fall.
 
     The fall is from the curve's peak to its end; None for a curve that does not fall.
     """
@@ -98,14 +98,12 @@ def _fall(losses: np.ndarray) -> tuple[int, int] | None:
     top, depth = log[peak], log[peak] - _end(log)
     if not depth > 0:
         return None
-    first, last = (
-        peak + int(np.argmax(log[peak:] <= top - share * depth)) for share in EDGES
-    )
-    return first, last
+    passed = [peak + int(np.argmax(log[peak:] <= top - e * depth)) for e in EDGES]
+    return passed[0], passed[1]
 
 
 def observations(measures: Measures) -> dict[str, Any]:
-    """The post's smaller observations (its section on the stages), as numbers.
+    """Return the post's smaller observations (its section on the stages), as numbers.
 
     - norms_meet: mean sum of squares of W_in and W_out over that of W_E, W_V, W_O and
       W_U, at the start and the end, and the first step at which they have met (MET).
@@ -128,8 +126,8 @@ def observations(measures: Measures) -> dict[str, Any]:
 
 def _attention(
     attention: np.ndarray | None, steps: np.ndarray
-) -> dict[str, list] | None:
-    """Lists over heads, from [snaps, heads]; None without attention."""
+) -> dict[str, list[Any]] | None:
+    """Follow attention_to_equals [snaps, heads]; None without attention."""
     if attention is None:
         return None
     lows = attention.argmin(0)
@@ -147,19 +145,19 @@ def _attention(
 
 
 def _norms_meet(measures: Measures, steps: np.ndarray) -> dict[str, Any] | None:
-    """None in a network without MLP."""
+    """Compare the norms of the MLP with the others; None without MLP."""
 
     def mean_of(*endings: str) -> np.ndarray:
-        names = [
-            name
-            for name in measures
-            if name.startswith("sum_of_squares/") and name.endswith(endings)
-        ]
-        return np.mean([measures[name] for name in names], axis=0)
+        squares = []
+        for name in measures:
+            if name.startswith("sum_of_squares/") and name.endswith(endings):
+                squares.append(measures[name])
+        return np.mean(squares, axis=0)
 
-    of_mlp = any(name.endswith(".W_in") for name in measures)
-    if not of_mlp or not any(name.endswith(".W_E") for name in measures):
-        return None  # attention only, or nothing but an MLP
+    has_mlp = any(name.endswith(".W_in") for name in measures)
+    has_embedding = any(name.endswith(".W_E") for name in measures)
+    if not has_mlp or not has_embedding:
+        return None
     ratio = mean_of(".W_in", ".W_out") / mean_of(".W_E", ".W_V", ".W_O", ".W_U")
     met = np.flatnonzero(np.maximum(ratio, 1 / ratio) <= MET)
     return {
@@ -170,7 +168,7 @@ def _norms_meet(measures: Measures, steps: np.ndarray) -> dict[str, Any] | None:
 
 
 def _train_loss_drop(measures: Measures, steps: np.ndarray) -> dict[str, float] | None:
-    """None where there is no clean-up."""
+    """Compare the train loss before and after the clean-up; None without one."""
     clean_up = stages(measures)["clean_up"]
     if clean_up is None:
         return None
@@ -180,16 +178,16 @@ def _train_loss_drop(measures: Measures, steps: np.ndarray) -> dict[str, float] 
 
 
 def _competition(coefficients: np.ndarray, steps: np.ndarray) -> dict[str, Any]:
-    """Frequency as a string → its peak and its end, for those that lost."""
+    """Return frequency (a string) → its peak and its end, for those that lost."""
     size = np.abs(coefficients)
     peaks = size.argmax(0)
-    return {
-        str(k + 1): {
-            "peak_step": int(steps[peaks[k]]),
-            "peak": float(size[peaks[k], k]),
-            "end": float(size[-1, k]),
-        }
-        for k in range(size.shape[1])
-        if size[peaks[k], k] >= CONTENDER * size[-1].max()
-        and size[-1, k] < LOST * size[peaks[k], k]
-    }
+    losers = {}
+    for k, peak in enumerate(peaks):
+        height, end = size[peak, k], size[-1, k]
+        if height >= CONTENDER * size[-1].max() and end < LOST * height:
+            losers[str(k + 1)] = {
+                "peak_step": int(steps[peak]),
+                "peak": float(height),
+                "end": float(end),
+            }
+    return losers

@@ -1,9 +1,9 @@
 """Circuit measures of every cell of a sweep, from what was recorded on the fly.
 
-Owns two numbers a cell: how much of W_E lies in the key frequencies, and how long
-before the grok the circuit began to carry the training loss. Arrays in, arrays out.
+Two numbers a cell: how much of W_E lies in the key frequencies, and how long before the
+grok the circuit began to carry the training loss.
 
-    >>> share, lead = survey(curves, grok_step=grok_step)
+>>> share, lead = survey(curves, grok_step=grok_step)
 """
 
 from collections.abc import Mapping
@@ -21,17 +21,20 @@ RISE = 2.0
 def survey(
     curves: Mapping[str, ArrayLike], *, grok_step: ArrayLike
 ) -> tuple[NDArray, NDArray]:
-    """Return (share, lead) of each cell, both [cells], NaN where there is none.
+    """Measure the circuit of each cell.
 
-    curves: `step` [evals]; `W_E_norm`, `W_L_norm` and `excluded_loss`
-    [cells, evals, freq], NaN past a cell's end. grok_step: [cells], NaN if censored.
+    Args:
+        curves: `step` [evals]; `W_E_norm`, `W_L_norm` and `excluded_loss`
+            [cells, evals, freq], NaN past a cell's end.
+        grok_step: [cells], NaN if censored.
 
-    share: of the squared norm of W_E (without its mean), what lies in the key
-    frequencies, those with W_L norm > max/4 at the cell's last evaluation; NaN where
-    the spectrum of W_L is not sparse (Gini below `keys.SPARSE_GINI`). lead: steps
-    from the rise of the excluded loss (2-D, the largest over the key frequencies; the
-    first evaluation past its minimum before the grok at twice that minimum) to the
-    grok step.
+    Returns:
+        share: [cells] of the squared norm of W_E (without its mean), what lies in the
+            key frequencies, those with W_L norm > max/4 at the cell's last evaluation;
+            NaN where the spectrum of W_L is not sparse (Gini below SPARSE_GINI).
+        lead: [cells] steps from the rise of the excluded loss (2-D, the largest over
+            the key frequencies; the first evaluation past its minimum before the grok
+            at RISE times that minimum) to the grok step; NaN where there is none.
     """
     step = np.asarray(curves["step"])
     W_E, W_L, excluded = (
@@ -41,10 +44,10 @@ def survey(
     grok = np.asarray(grok_step, float)
     share, lead = np.full(len(grok), np.nan), np.full(len(grok), np.nan)
     for cell in range(len(grok)):
-        ended = np.flatnonzero(np.isfinite(W_L[cell]).all(-1))
-        if not ended.size:
+        evals = np.flatnonzero(np.isfinite(W_L[cell]).all(-1))
+        if not evals.size:
             continue
-        last = ended[-1]
+        last = evals[-1]
         if gini(W_L[cell, last]) < SPARSE_GINI:
             continue
         key = W_L[cell, last] > THRESHOLD * W_L[cell, last].max()
@@ -56,9 +59,9 @@ def survey(
 
 
 def _lead(step: NDArray, excluded: NDArray, grok_step: float) -> float:
-    """Steps from the rise of an excluded loss [evals] to the grok step, or NaN."""
+    """Count the steps from the rise of an excluded loss [evals] to the grok step."""
     before = np.flatnonzero(step <= grok_step)
     lowest = before[np.argmin(excluded[before])]
-    rest = np.arange(lowest, len(step))
-    risen = rest[excluded[rest] >= RISE * excluded[lowest]]
+    later = np.arange(lowest, len(step))
+    risen = later[excluded[later] >= RISE * excluded[lowest]]
     return float(grok_step - step[risen[0]]) if risen.size else np.nan

@@ -1,13 +1,10 @@
 """What arrays a network has in TransformerLens: their names, axes and sizes.
 
-Owns the check of weights against a form, and the form that weights show by themselves.
-A form is the fields of TransformerLens' config that decide it: n_layers, attn_only,
-normalization_type and the sizes. Reads no files.
-
-    >>> form = infer(arrays)
-    >>> check(arrays, form)
+>>> form = infer(arrays)
+>>> check(arrays, form)
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -54,33 +51,70 @@ MLP_BIASES = (".b_in", ".b_out")
 OTHER_BIASES = (".b_Q", ".b_K", ".b_V", ".b_O", ".b_U")
 
 
-def axes_of(form: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """The fields of TransformerLens' config that decide which arrays there are.
+
+    Attributes:
+        n_ctx: positions.
+        d_mlp: None in an attention-only network.
+        normalization_type: "LN", "LNPre" (layer norm whose scale and shift are folded
+            into the weights), or None.
+    """
+
+    n_layers: int
+    n_ctx: int
+    n_heads: int
+    d_head: int
+    d_model: int
+    d_mlp: int | None
+    d_vocab: int
+    d_vocab_out: int
+    attn_only: bool
+    normalization_type: str | None
+
+    @classmethod
+    def of_config(cls, config: Mapping[str, Any]) -> "Form":
+        """Take the fields of a form from a whole config."""
+        return cls(**{field.name: config[field.name] for field in _fields()})
+
+    def shape(self, axes: Iterable[str]) -> tuple[int, ...]:
+        """Return the sizes of some axes."""
+        return tuple(getattr(self, SIZES[axis]) for axis in axes)
+
+
+def _fields() -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(Form)
+
+
+def axes_of(form: Form) -> dict[str, tuple[str, ...]]:
     """Return every array that TransformerLens has for this form, and its axes."""
-    found: dict[str, tuple[str, ...]] = {}
+    axes_by_name: dict[str, tuple[str, ...]] = {}
     for name, axes in LAYOUT.items():
-        if name.endswith((".w", ".b")) and form["normalization_type"] != "LN":
+        if name.endswith((".w", ".b")) and form.normalization_type != "LN":
             continue
-        if form["attn_only"] and (".mlp." in name or ".ln2." in name):
+        if form.attn_only and (".mlp." in name or ".ln2." in name):
             continue
-        layers = range(form["n_layers"]) if name.startswith("blocks.") else (0,)
-        found |= {name.replace("blocks.", f"blocks.{i}."): axes for i in layers}
-    return found
+        layers = range(form.n_layers) if name.startswith("blocks.") else (0,)
+        for layer in layers:
+            axes_by_name[name.replace("blocks.", f"blocks.{layer}.")] = axes
+    return axes_by_name
 
 
-def fill_biases(arrays: Arrays, form: Mapping[str, Any]) -> None:
-    """Add zeros for the biases that are not there, in place."""
+def fill_biases(arrays: Arrays, form: Form) -> None:
+    """Add zeros for the biases that are missing, in place."""
     like = arrays.get("embed.W_E", np.zeros(0, np.float32))
     for name, axes in axes_of(form).items():
         if name.endswith(MLP_BIASES + OTHER_BIASES) and name not in arrays:
-            arrays[name] = np.zeros([form[SIZES[axis]] for axis in axes], like.dtype)
+            arrays[name] = np.zeros(form.shape(axes), like.dtype)
 
 
-def check(arrays: Arrays, form: Mapping[str, Any]) -> None:
+def check(arrays: Arrays, form: Form) -> None:
     """Raise ValueError for an array missing, unknown, misshapen or not finite."""
     layout = axes_of(form)
     unknown = [name for name in arrays if name not in layout]
     for name, axes in layout.items():
-        shape = tuple(form[SIZES[axis]] for axis in axes)
+        shape = form.shape(axes)
         if name not in arrays:
             raise ValueError(_missing(name, axes, unknown, shape))
         array = arrays[name]
@@ -98,13 +132,34 @@ def check(arrays: Arrays, form: Mapping[str, Any]) -> None:
         )
 
 
-def infer(arrays: Arrays) -> dict[str, Any]:
+def infer(arrays: Arrays) -> Form:
     """Return the form of a network over `x y =`, from the arrays that define a size.
 
-    Raises ValueError where one of those is missing, or where vocabularies do not fit.
+    Raises:
+        ValueError: one of those is missing, or the vocabularies do not fit.
     """
     attn_only = not any(".mlp." in name for name in arrays)
-    sizes = {"pos": 3}
+    sizes = _sizes(arrays, attn_only)
+    _check_vocabulary(arrays, sizes)
+    norm = any(name.endswith(".ln1.w") for name in arrays)
+    blocks = {name.split(".")[1] for name in arrays if name.startswith("blocks.")}
+    return Form(
+        n_layers=len(blocks),
+        n_ctx=3,
+        n_heads=sizes["heads"],
+        d_head=sizes["head"],
+        d_model=sizes["model"],
+        d_mlp=sizes.get("mlp"),
+        d_vocab=sizes["vocab"],
+        d_vocab_out=sizes["vocab_out"],
+        attn_only=attn_only,
+        normalization_type="LN" if norm else None,
+    )
+
+
+def _sizes(arrays: Arrays, attn_only: bool) -> dict[str, int]:
+    """Read the size of each axis off the first array that has it."""
+    sizes: dict[str, int] = {}
     for name in ("embed.W_E", "blocks.0.attn.W_Q", "blocks.0.mlp.W_in", "unembed.W_U"):
         axes = LAYOUT[name.replace(".0", "")]
         if ".mlp." in name and attn_only:
@@ -115,6 +170,11 @@ def infer(arrays: Arrays) -> dict[str, Any]:
             raise ValueError(_unlike(name, arrays[name], axes))
         for axis, size in zip(axes, arrays[name].shape, strict=True):
             sizes.setdefault(axis, size)
+    return sizes
+
+
+def _check_vocabulary(arrays: Arrays, sizes: Mapping[str, int]) -> None:
+    """Refuse vocabularies that are not those of `x y =`."""
     p = sizes["vocab"] - 1
     if p < 2:
         raise ValueError(
@@ -127,23 +187,17 @@ def infer(arrays: Arrays) -> dict[str, Any]:
             f"vocab_out] = [{sizes['model']}, {p}] or [{sizes['model']}, {p + 1}], "
             f"since embed.W_E has {p + 1} rows"
         )
-    norm = any(name.endswith(".ln1.w") for name in arrays)
-    blocks = {name.split(".")[1] for name in arrays if name.startswith("blocks.")}
-    return {SIZES[axis]: size for axis, size in sizes.items()} | {
-        "n_layers": len(blocks),
-        "attn_only": attn_only,
-        "normalization_type": "LN" if norm else None,
-    }
 
 
 def _missing(
     name: str,
     axes: Iterable[str],
-    others: Iterable[str],
+    unknown: Iterable[str],
     shape: Sequence[int] | None = None,
 ) -> str:
-    there = f"; there are also {_some(others)}" if list(others) else ""
-    return f"{name} is missing; expected {_expected(axes, shape)}{there}"
+    """Word the refusal of a missing array; one of the unknown may be it, misnamed."""
+    also = f"; there are also {_some(unknown)}" if list(unknown) else ""
+    return f"{name} is missing; expected {_expected(axes, shape)}{also}"
 
 
 def _unlike(
@@ -152,19 +206,22 @@ def _unlike(
     axes: Iterable[str],
     shape: Sequence[int] | None = None,
 ) -> str:
+    """Word the refusal of an array of another shape."""
     return f"{name} is {bracket(array.shape)}; expected {_expected(axes, shape)}"
 
 
 def _expected(axes: Iterable[str], shape: Sequence[int] | None) -> str:
+    """Word a shape: its axes, and its sizes where they are known."""
     return bracket(axes) + ("" if shape is None else f" = {bracket(shape)}")
 
 
 def bracket(sizes: Iterable[object]) -> str:
+    """Write sizes as [2, 3]."""
     return f"[{', '.join(map(str, sizes))}]"
 
 
 def _some(names: Iterable[str], most: int = 6) -> str:
-    """The first names, and how many more there are."""
+    """Name the first, and say how many more there are."""
     names = list(names)
     more = f" and {len(names) - most} more" if names[most:] else ""
     return ", ".join(names[:most]) + more

@@ -77,10 +77,10 @@ def train(
 def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
     """The crossovers that the trainings of a run directory tell; trains nothing."""
     from jaxgrok.crossover import settings as brackets
-    from jaxgrok.results import run_directory
-    from jaxgrok.results.manifest import read_manifest
+    from jaxgrok.results.run import open_run
 
-    cells = read_manifest(Path(run_dir)).cells
+    run = open_run(run_dir)
+    cells = run.manifest.cells
     tested = [cell for cell in cells if cell.tested]
     if not tested:
         raise ValueError(f"{run_dir} holds no training with test examples")
@@ -89,7 +89,7 @@ def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
     told = Search(settings, width=width)
     for trial in brackets.missing(settings, trials):
         told.forget(trial)
-    for row in run_directory.cells(run_dir):
+    for row in run.rows():
         trial = brackets.trial_of(cells[row["cell"]])
         if trial in trials:
             brackets.tell(told, trial, row)

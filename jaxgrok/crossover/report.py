@@ -13,7 +13,7 @@ from jaxgrok.crossover.search import Finding
 from jaxgrok.host.atomic_files import write_table
 from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
-from jaxgrok.results import run_directory
+from jaxgrok.results.run import load
 
 TABLE = (
     "outcome",
@@ -48,7 +48,7 @@ def write(findings: list[Finding], out: str | Path) -> None:
     """Write crossover.csv and plots/crossover.png of a run directory."""
     rows = table(findings)
     write_table(Path(out) / "crossover.csv", list(rows[0]), rows)
-    figure = sweep.crossover(run_directory.load(out), rows)
+    figure = sweep.crossover(load(out), rows)
     (Path(out) / "plots").mkdir(exist_ok=True)
     save(figure, Path(out) / "plots" / "crossover.png")
 

@@ -17,8 +17,7 @@ from jaxgrok.crossover.threshold_fit import Training
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.grid.setups import Program
-from jaxgrok.results import run_directory
-from jaxgrok.results.manifest import read_manifest
+from jaxgrok.results.run import open_run
 
 NOT_A_SETTING = ("seed", "n_train", "train_fraction")
 
@@ -119,14 +118,14 @@ def _learn(grid: Grid, known: Path) -> dict[Any, list[Training]]:
     for cell in grid.cells:
         same = names.setdefault(settled(grid.config, cell), {})
         same[setting(cell)] = cell.lane["steps"]
-    manifest = read_manifest(known)
+    run = open_run(known)
     learned: dict[Any, list[Training]] = {}
-    for row in run_directory.cells(known):
-        cell = manifest.cells[row["cell"]]
+    for row in run.rows():
+        cell = run.manifest.cells[row["cell"]]
         if row["status"] == "failed" or not cell.tested:
             continue
         grok_step, lane = row["grok_step"], cell.lane
-        for name, steps in names.get(settled(manifest.config, cell), {}).items():
+        for name, steps in names.get(settled(run.manifest.config, cell), {}).items():
             generalised = grok_step is not None and grok_step <= steps
             late = grok_step is not None or row["status"] == "diverged"
             seen = 1.0 if late else min(row["steps"] / steps, 1.0)

@@ -1,11 +1,9 @@
-"""Fourier analysis on the integers modulo p: bases, components, sparsity.
+"""The real Fourier basis of functions on the integers modulo p, and sparsity.
 
-Owns the real orthonormal basis and nothing about networks. Written over the array
-namespace: NumPy in, NumPy out; inside jit, jax.numpy. The basis is a float64 constant
-that takes the dtype of what it is applied to.
+The basis is a float64 constant that takes the dtype of what it is applied to.
 
-    >>> transform(W_E)                      # [p, model] -> components [p, model]
-    >>> transform_2d(logits)                # [p, p, classes] -> [p, p, classes]
+>>> transform(W_E)                      # [p, model] -> components [p, model]
+>>> transform_2d(logits)                # [p, p, classes] -> [p, p, classes]
 """
 
 import functools
@@ -20,7 +18,7 @@ Array = Any
 
 @functools.cache
 def basis(p: int) -> np.ndarray:
-    """Orthonormal rows F_j of functions on 0 … p-1: [p, p] float64, read-only.
+    """Return orthonormal rows F_j of functions on 0 … p-1: [p, p] float64, read-only.
 
     F_0 is constant, F_{2k-1} ∝ cos(2πkx/p) and F_{2k} ∝ sin(2πkx/p) for k = 1 … p//2;
     for even p the last sine, which is zero, is absent.
@@ -38,33 +36,33 @@ def basis(p: int) -> np.ndarray:
 
 
 def frequencies(p: int) -> np.ndarray:
-    """The k of each row of the basis, 0 for the constant: [p] int."""
+    """Return the k of each row of the basis, 0 for the constant: [p] int."""
     return (np.arange(p) + 1) // 2
 
 
 def transform(x: Array, axis: int = 0) -> Array:
-    """Components of x along an axis of length p, in the order of the basis."""
+    """Return the components of x along an axis of length p, in the basis' order."""
     return _along(basis(x.shape[axis]), x, axis)
 
 
 def component_norms(matrix: Array, axis: int = 0) -> Array:
-    """Norm of each component along one axis of a matrix, over the other axis: [p]."""
+    """Return the norm of each component along one axis, over the other axis: [p]."""
     xp = matrix.__array_namespace__()
     return xp.linalg.norm(transform(matrix, axis), axis=1 - axis)
 
 
 def inverse(components: Array, axis: int = 0) -> Array:
-    """The values whose components along an axis are these."""
+    """Return the values whose components along an axis are these."""
     return _along(basis(components.shape[axis]).T, components, axis)
 
 
 def transform_2d(x: Array) -> Array:
-    """Components [p, p, ...] of a function [p, p, ...] along F_i(x) F_j(y)."""
+    """Return components [p, p, ...] of a function [p, p, ...] along F_i(x) F_j(y)."""
     return transform(transform(x, 0), 1)
 
 
 def inverse_2d(components: Array) -> Array:
-    """The function [p, p, ...] that has these 2-D components."""
+    """Return the function [p, p, ...] that has these 2-D components."""
     return inverse(inverse(components, 0), 1)
 
 
@@ -75,6 +73,7 @@ def _along(matrix: np.ndarray, x: Array, axis: int) -> Array:
     axis %= x.ndim
     matrix, size = matrix.astype(dtype), x.shape[axis]
     after = math.prod(x.shape[axis + 1 :])
+    # One matrix product, batched over what comes before the axis.
     if after == 1:
         flat = xp.reshape(x, (-1, size)) @ matrix.T
     else:
@@ -95,7 +94,7 @@ def by_frequency(energy: Array, p: int, axis: int = 0) -> Array:
 
 
 def split(components: Array, p: int) -> tuple[Array, Array]:
-    """The cosine and the sine rows of [p, ...], both [p//2, ...].
+    """Return the cosine and the sine rows of [p, ...], both [p//2, ...].
 
     The sine that even p lacks is given as zeros.
     """
@@ -107,7 +106,7 @@ def split(components: Array, p: int) -> tuple[Array, Array]:
 
 
 def gini(values: Array) -> Array:
-    """Gini coefficient of non-negative values [N]; 0: all equal, 1 - 1/N: only one.
+    """Return the Gini coefficient of values [N] ≥ 0: 0 all equal, 1 - 1/N only one.
 
     Hurley & Rickard 2009: with c sorted ascending,
     G = 1 - 2 Σ_k (c_k / ‖c‖₁) (N - k + ½) / N. All zeros count as equal.

@@ -5,7 +5,7 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,8 +14,34 @@ from jaxgrok.tasks import Reading, Task
 from jaxgrok.tasks.modular import READABLE
 
 
-def reading_of(task: Task) -> Reading:
-    """The task's Fourier reading; ValueError naming those that have one."""
+class ReadableTask(Protocol):
+    """A task over pairs of numbers whose operation is addition in a cyclic group."""
+
+    def __hash__(self) -> int:
+        """Hash its fields: what is computed once a task is cached."""
+
+    @property
+    def modulus(self) -> int:
+        """Number of tokens that stand for numbers."""
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """The one position whose logits are read."""
+
+    @property
+    def reading(self) -> Reading | None:
+        """How its operation is addition or subtraction; None if it is neither."""
+
+    @property
+    def pool_size(self) -> int:
+        """Number of pairs."""
+
+    def pool(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return every pair: tokens [pool, pos] and labels [pool, 1]."""
+
+
+def reading_of(task: Task | ReadableTask) -> Reading:
+    """Return the task's Fourier reading; ValueError if it has none."""
     reading = task.reading
     if reading is None:
         raise ValueError(
@@ -25,36 +51,40 @@ def reading_of(task: Task) -> Reading:
     return reading
 
 
-def check_is_train(task: Any, is_train: ArrayLike) -> np.ndarray:
-    """`is_train` as bool [pool]; ValueError where it is something else."""
+def check_is_train(task: ReadableTask, is_train: ArrayLike) -> np.ndarray:
+    """Return `is_train` as bool [pool]; ValueError if it is something else."""
     train = np.asarray(is_train)
     if train.shape != (task.pool_size,) or train.dtype != bool:
         raise ValueError(
-            f"is_train is {train.dtype} {list(train.shape)}: allowed is one bool for "
-            f"each of the {task.pool_size} pairs of the task's pool"
+            f"is_train={train.dtype} {list(train.shape)} must be one bool for each of "
+            f"the {task.pool_size} pairs of the task's pool"
         )
     return train
 
 
 @functools.cache
-def pair_rows(task: Any) -> np.ndarray:
-    """The pool row of each pair (a, b) of group elements: [n, n] int."""
+def pair_rows(task: ReadableTask) -> np.ndarray:
+    """Return the pool row of each pair (a, b) of group elements: [n, n] int."""
     tokens, _ = task.pool()
     row_of = {(int(x), int(y)): row for row, (x, y, *_) in enumerate(tokens)}
     elements = reading_of(task).elements
-    return np.array([[row_of[x, y] for y in elements] for x in elements])
+    n = len(elements)
+    rows = np.empty((n, n), int)
+    for a, b in np.ndindex(n, n):
+        rows[a, b] = row_of[elements[a], elements[b]]
+    return rows
 
 
 def embedding(params: Mapping[str, Any]) -> Any:
-    """W_E [vocab, model]; of an MLP, whose look-up table it is, W_in [vocab, mlp]."""
+    """Return W_E [vocab, model]; of an MLP, its look-up table W_in [vocab, mlp]."""
     return params["embed.W_E" if "embed.W_E" in params else "mlp.W_in"]
 
 
 def neuron_logits(params: Mapping[str, Any], elements: np.ndarray) -> Any:
-    """W_L = W_out @ W_U of the last layer, [mlp, n]; None in an attention-only network.
+    """Return W_L = W_out @ W_U of the last layer, [mlp, n]; None without an MLP layer.
 
-    The effect of a neuron on the logits of the group's elements; of an MLP, W_out. The
-    scale of a final layer norm is left out.
+    It is the effect of a neuron on the logits of the group's elements; for an MLP
+    model, W_out. The scale of a final layer norm is left out.
     """
     if "mlp.W_out" in params:
         return params["mlp.W_out"][:, elements]

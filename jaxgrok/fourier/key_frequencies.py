@@ -1,9 +1,6 @@
-"""Key frequencies: the rules that choose them, and whether there is anything to choose.
+"""Which frequencies are key, and whether a spectrum is sparse at all.
 
-Owns the field's four rules and the test for a sparse spectrum. Component norms in,
-frequencies out. Written over the array namespace where training needs it.
-
-    >>> is_above(W_L_norms)                      # [n//2] bool, W_L norm > max/4
+>>> is_above(W_L_norms)                      # [n//2] bool, W_L norm > max/4
 """
 
 from collections.abc import Sequence
@@ -11,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxgrok.fourier.basis import Array, by_frequency, gini
-from jaxgrok.fourier.neuron_spectra import Spectrum, clusters
+from jaxgrok.fourier.neuron_spectra import Spectrum, find_clusters
 
 KEY_RULES = ("W_L", "W_E", "neurons", "neurons_0.85")
 THRESHOLD = 0.25
@@ -25,78 +22,88 @@ W_L of random and of memorised networks lies below 0.17, of those that grokked a
 
 
 def frequency_norms(norms: Array) -> Array:
-    """Norm of each frequency, cosine and sine together: [n] → [n//2]."""
+    """Return the norm of each frequency, cosine and sine together: [n] → [n//2]."""
     return by_frequency(norms**2, norms.shape[0]) ** 0.5
 
 
 def is_above(norms: Array, threshold: float = THRESHOLD) -> Array:
-    """Whether each frequency's norm passes `threshold` times the largest: [n//2] bool.
+    """Tell which frequencies pass `threshold` times the largest norm: [n//2] bool.
 
-    norms: [n] norms of the components. Zeros pass nowhere.
+    Args:
+        norms: [n] norms of the components; of all zeros, none passes.
+        threshold: share of the largest.
     """
     values = frequency_norms(norms)
     return values > threshold * values.max()
 
 
-def by_rule(
+def frequencies_by_rule(
     rule: str,
     threshold: float,
     W_E_norms: np.ndarray,
     W_L_norms: np.ndarray | None,
     spectrum: Spectrum | None,
 ) -> tuple[tuple[int, ...], str]:
-    """The frequencies that a rule passes, ascending, and the rule in words.
+    """Return the frequencies that a rule passes, ascending, and the rule in words.
 
-    Without MLP (W_L_norms and spectrum None) every rule falls back to W_E.
+    Args:
+        rule: one of KEY_RULES.
+        threshold: of the rules W_L and W_E.
+        W_E_norms: [n] norms of the components of W_E.
+        W_L_norms: [n] those of W_L; None without MLP: every rule falls back to W_E.
+        spectrum: of the neurons; None without MLP.
+
+    Raises:
+        ValueError: the rule is unknown.
     """
     if rule not in KEY_RULES:
         raise ValueError(
             f"key_rule={rule!r} is unknown; choose one of {', '.join(KEY_RULES)}"
         )
     if rule != "W_E" and (W_L_norms is None or spectrum is None):
-        return by_rule("W_E", threshold, W_E_norms, None, None)[0], (
+        return frequencies_by_rule("W_E", threshold, W_E_norms, None, None)[0], (
             f"W_E (instead of {rule}: there is no MLP)"
         )
     if rule == "neurons_0.85" and spectrum is not None:
-        return tuple(clusters(spectrum)), rule
+        return tuple(find_clusters(spectrum)), rule
     if rule == "neurons" and spectrum is not None:
-        used = np.unique(spectrum.frequency)
-        return tuple(int(k) for k in used if k > 0), rule
+        best = np.unique(spectrum.frequency)
+        return tuple(int(k) for k in best if k > 0), rule
     norms = W_E_norms if rule == "W_E" or W_L_norms is None else W_L_norms
     return tuple(map(int, np.flatnonzero(is_above(norms, threshold)) + 1)), rule
 
 
-def checked(frequencies: Sequence[int], n: int) -> tuple[int, ...]:
-    """Given key frequencies, ascending; ValueError for one outside 1 … n//2."""
+def check_frequencies(frequencies: Sequence[int], n: int) -> tuple[int, ...]:
+    """Return key frequencies, ascending; ValueError for one outside 1 … n//2."""
     wrong = [k for k in frequencies if int(k) != k or not 1 <= k <= n // 2]
     if wrong:
         raise ValueError(
-            f"key_frequencies={list(frequencies)}: allowed are whole numbers from 1 to "
+            f"key_frequencies={list(frequencies)} must be whole numbers from 1 to "
             f"{n // 2} (order {n}), not {wrong[0]}"
         )
     return tuple(sorted({int(k) for k in frequencies}))
 
 
-def mask(frequencies: Sequence[int], n: int) -> np.ndarray:
-    """Frequencies as [n//2] bool."""
+def frequency_mask(frequencies: Sequence[int], n: int) -> np.ndarray:
+    """Return frequencies as [n//2] bool."""
     return np.isin(np.arange(1, n // 2 + 1), list(frequencies))
 
 
-def share(norms: np.ndarray, frequencies: Sequence[int]) -> float:
-    """Share of the squared norm, the constant included, in some frequencies."""
+def energy_share(norms: np.ndarray, frequencies: Sequence[int]) -> float:
+    """Return the share of the squared norm (constant included) in some frequencies."""
     n = norms.shape[0]
     total = (norms**2).sum()
-    kept = by_frequency(norms**2, n)[mask(frequencies, n)].sum()
+    kept = by_frequency(norms**2, n)[frequency_mask(frequencies, n)].sum()
     return float(kept / total) if total > 0 else float("nan")
 
 
 def is_sparse(norms: np.ndarray) -> bool:
-    """Whether the component norms [n] stand out as those of a grokked network do."""
+    """Tell whether component norms [n] are as uneven as those of grokked networks."""
     return bool(gini(norms) >= SPARSE_GINI)
 
 
-def verdict(matrix: str, norms: np.ndarray, frequencies: Sequence[int]) -> str:
-    """One sentence on the spectrum of a matrix, from its component norms [n]."""
+def spectrum_verdict(matrix: str, norms: np.ndarray, frequencies: Sequence[int]) -> str:
+    """Describe the spectrum of a matrix in a sentence, from its component norms [n]."""
     value = float(gini(norms))
     if not is_sparse(norms):
         return (
@@ -106,6 +113,6 @@ def verdict(matrix: str, norms: np.ndarray, frequencies: Sequence[int]) -> str:
     listed = ", ".join(map(str, frequencies)) or "none"
     return (
         f"sparse spectrum: key frequencies {listed} hold "
-        f"{share(norms, frequencies):.1%} of the squared norm of {matrix} "
+        f"{energy_share(norms, frequencies):.1%} of the squared norm of {matrix} "
         f"(Gini {value:.2f})"
     )

@@ -1,16 +1,15 @@
 """What the logits owe to each frequency: projections and the losses they leave.
 
-Owns the Fourier measures of the logits of an operation a ± b (mod n). Both kinds of
-projection depend on a pair only through its answer s = a ± b, so n³ logits reduce to
-their means over pairs of equal answer: a table [s, c] of n answers by n classes. Array
-namespace as in `jaxgrok.fourier`; on the host in float64, or inside jit.
+The operation is a ± b (mod n). Both kinds of projection depend on a pair only through
+its answer s = a ± b, so n³ logits reduce to their means over pairs of equal answer: a
+table [s, c] of n answers by n classes.
 
 Sources: "A Mechanistic Interpretability Analysis of Grokking" (Nanda & Lieberum 2022;
 excluded loss, cosine coefficients) and "Progress measures for grokking via mechanistic
 interpretability" (Nanda et al. 2023; excluded loss and restricted loss).
 
-    >>> grouped = by_answer(logits, sign=1)              # [s, pairs of s, classes]
-    >>> excluded_losses(grouped, projections(grouped.mean(1)), weights)   # [n//2]
+>>> grouped = by_answer(logits, sign=1)              # [s, pairs of s, classes]
+>>> excluded_losses(grouped, projections(grouped.mean(1)), weights)   # [n//2]
 """
 
 import functools
@@ -21,7 +20,7 @@ from jaxgrok.fourier.basis import Array, basis, frequencies, split, transform
 
 
 def answer_index(n: int, sign: int) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs of each answer: a and b, both [n (s), n (pair)], with a ± b = s."""
+    """Return the pairs of each answer: a and b, both [n (s), n (pair)], a ± b = s."""
     s, a = np.arange(n)[:, None], np.arange(n)[None]
     return a + 0 * s, sign * (s - a) % n
 
@@ -32,13 +31,17 @@ def by_answer(x: Array, sign: int) -> Array:
 
 
 def projections(table: Array) -> Array:
-    """P_k L, from the means of the logits over equal answers.
+    """Return P_k L, from the means of the logits over equal answers.
 
     For each class, the logits are projected (over all pairs) onto the unit vectors
     along cos w_k(a ± b) and sin w_k(a ± b), w_k = 2πk/n. Projected values depend on the
     answer alone, and averaging over equal answers first loses nothing.
 
-    table: [s, c]. Returns [s, c, n//2], in the order k = 1 … n//2.
+    Args:
+        table: [s, c] means of the logits over equal answers.
+
+    Returns:
+        [s, c, n//2], in the order k = 1 … n//2.
     """
     n = table.shape[0]
     cosines, sines = split(transform(table), n)
@@ -47,10 +50,12 @@ def projections(table: Array) -> Array:
 
 
 def coefficients(table: Array) -> Array:
-    """v_k = ⟨C_k, L⟩ for k = 1 … n//2: [n//2].
+    """Return v_k = ⟨C_k, L⟩ for k = 1 … n//2: [n//2].
 
     C_k is cos(w_k(a ± b - c)) with unit norm over the n³ cube of pairs and classes.
-    table [s, c]: means of the logits over equal answers.
+
+    Args:
+        table: [s, c] means of the logits over equal answers.
     """
     n = table.shape[0]
     both = transform(transform(table, 0), 1)
@@ -59,7 +64,7 @@ def coefficients(table: Array) -> Array:
 
 
 def cosine_terms(values: Array, n: int) -> Array:
-    """v_k C_k for each k, as a function of answer and class: [s, c, n//2]."""
+    """Return v_k C_k for each k, as a function of answer and class: [s, c, n//2]."""
     cos, sin = (rows.astype(values.dtype).T for rows in _rows(n))
     unit = _unit(n).astype(values.dtype)
     cube = cos[:, None] * cos[None] + sin[:, None] * sin[None]
@@ -79,25 +84,34 @@ def _unit(n: int) -> np.ndarray:
 
 
 def trig_table(table: Array, is_key: Array) -> Array:
-    """Restricted logits: the key P_k L plus a bias per class, [s, c].
+    """Return the restricted logits: the key P_k L plus a bias per class, [s, c].
 
     With R = Σ_key P_k L, the bias is the mean over all pairs of L - R (Nanda et al.
-    2023, restricted loss). is_key: [n//2] bool, or 0 and 1.
+    2023, restricted loss).
+
+    Args:
+        table: [s, c] means of the logits over equal answers.
+        is_key: [n//2] bool, or 0 and 1.
     """
     xp = table.__array_namespace__()
-    kept = key_sum(projections(table), is_key)
-    return kept + xp.mean(table - kept, axis=0, keepdims=True)
+    restricted = key_sum(projections(table), is_key)
+    return restricted + xp.mean(table - restricted, axis=0, keepdims=True)
 
 
 def key_sum(terms: Array, is_key: Array) -> Array:
-    """Sum of the terms [s, c, n//2] of the key frequencies: [s, c]."""
+    """Add up the terms [s, c, n//2] of the key frequencies: [s, c]."""
     return terms @ is_key.astype(terms.dtype)
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Loss of each row in nats, relatively exact however small: [..., c] → [...].
+    """Return the loss of each row in nats, exact however small: [..., c] → [...].
 
-    labels: [...] int. The loss is log(1 + e^x), x = log Σ_wrong e^logit - right logit.
+    The loss is log(1 + e^x), x = log Σ_wrong e^logit - right logit, so that a loss of
+    1e-12 has as many right digits as one of 10.
+
+    Args:
+        logits: [..., c].
+        labels: [...] int.
     """
     xp = logits.__array_namespace__()
     # A new axis on both sides: no rank promotion, and no gather.
@@ -111,16 +125,20 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
 
 
 def table_losses(table: Array) -> Array:
-    """Loss for each answer where the logits depend on the answer only: [s, c] → [s]."""
+    """Return the loss of each answer from logits that depend on it alone: [s]."""
     return cross_entropy(table, np.arange(table.shape[0]))
 
 
 def excluded_losses(grouped: Array, removed: Array, weights: Array) -> Array:
-    """Loss without some part of the logits, for many parts at once.
+    """Return the loss without some part of the logits, for many parts at once.
 
-    grouped: [s, pairs of s, c] logits; removed: [s, c, parts]; weights: [s, pairs of s]
-    (1 for the pairs that count). Returns the weighted mean losses of L - removed,
-    [parts]; NaN where no pair counts.
+    Args:
+        grouped: [s, pairs of s, c] logits L.
+        removed: [s, c, parts] the parts.
+        weights: [s, pairs of s], 1 for the pairs that count.
+
+    Returns:
+        [parts] weighted mean losses of L - removed; NaN where no pair counts.
 
     With M the mean of the logits over equal answers, exp(L - P) is exp(L - M) times
     exp(M - P), and the second factor is the same for all pairs of an answer. So the sum
@@ -142,8 +160,8 @@ def excluded_losses(grouped: Array, removed: Array, weights: Array) -> Array:
     right = np.eye(n, dtype=bool)
     mean = xp.mean(grouped, axis=1)
 
-    apart = grouped - mean[:, None]
-    wrong = xp.where(right[:, None], -np.inf, apart)
+    deviation = grouped - mean[:, None]
+    wrong = xp.where(right[:, None], -np.inf, deviation)
     top = xp.max(wrong, axis=2, keepdims=True)
     factors = xp.exp(wrong - top + lift)
     gain = mean[..., None] - removed
@@ -151,10 +169,11 @@ def excluded_losses(grouped: Array, removed: Array, weights: Array) -> Array:
     # Of the right class too: the other factor is 0 there, and this must not be inf.
     gain = xp.where(right[..., None], -np.inf, gain)
     best = xp.max(gain, axis=1, keepdims=True)
-    others = xp.exp(gain - best + lift)
+    gains = xp.exp(gain - best + lift)
 
-    sums = xp.maximum(factors @ others, float(info.tiny))
-    margin = top - _right_class(apart.swapaxes(1, 2))[..., None]
+    # A sum of 0, where every class is lost, would have no logarithm.
+    sums = xp.maximum(factors @ gains, float(info.tiny))
+    margin = top - _right_class(deviation.swapaxes(1, 2))[..., None]
     excess = (margin + best) + (xp.log(sums) - 2 * lift)
     losses = xp.logaddexp(0.0, excess)
     weights = weights.astype(grouped.dtype)

@@ -1,11 +1,9 @@
 """Neurons as functions of the pair (a, b): their frequencies and clusters.
 
-Owns what a neuron's 2-D Fourier components say: its best frequency, how much of its
-variance that explains, which cluster it is in, and what is left of it there. Knows no
-logits. Everything takes neurons [n, n, mlp], or their components of that shape.
+Everything takes neurons [n, n, mlp], or their 2-D components of that shape.
 
-    >>> spectrum = spectrum_of(components(neurons))
-    >>> clusters(spectrum)                        # {14: (3, 8, ...), ...}
+>>> spectrum = neuron_spectrum(neuron_components(neurons))
+>>> find_clusters(spectrum)                   # {14: (3, 8, ...), ...}
 """
 
 from typing import NamedTuple
@@ -39,45 +37,53 @@ class Spectrum(NamedTuple):
     """The part of it by products of both."""
 
 
-def components(neurons: Array) -> Array:
-    """2-D components of the centred neurons: [n, n, mlp]."""
+def neuron_components(neurons: Array) -> Array:
+    """Return the 2-D components of the centred neurons: [n, n, mlp]."""
     xp = neurons.__array_namespace__()
     return transform_2d(neurons - xp.mean(neurons, axis=(0, 1), keepdims=True))
 
 
-def spectrum_of(components: np.ndarray) -> Spectrum:
-    """Best frequencies after the post's "explained by k", from components [n, n, mlp].
+def neuron_spectrum(components: np.ndarray) -> Spectrum:
+    """Find the best frequency of each neuron, after the post's "explained by k".
 
-    A neuron whose variance is only rounding (1e-24 of the largest) never changes.
+    Args:
+        components: [n, n, mlp], those of the centred neurons. A neuron whose variance
+            is only rounding (1e-24 of the largest) counts as one that never changes.
     """
     n = components.shape[0]
     energy = components**2
     linear = by_frequency(energy[0] + energy[:, 0], n)
+    # Products of two frequencies are no term of either: the diagonal alone counts.
     blocks = by_frequency(by_frequency(energy, n, 0), n, 1)
     quadratic = np.einsum("kki->ki", blocks)
     total = energy.sum((0, 1))
     changes = total > 1e-24 * max(total.max(initial=0), np.finfo(float).tiny)
     best = (linear + quadratic).argmax(0)
-    shares = [
-        np.where(changes, part[best, np.arange(len(best))], 0)
-        / np.where(changes, total, 1)
-        for part in (linear, quadratic)
-    ]
-    return Spectrum(np.where(changes, best + 1, 0), shares[0] + shares[1], *shares)
+
+    def share(part: np.ndarray) -> np.ndarray:
+        energy_of_best = part[best, np.arange(len(best))]
+        return np.where(changes, energy_of_best, 0) / np.where(changes, total, 1)
+
+    return Spectrum(
+        frequency=np.where(changes, best + 1, 0),
+        explained=share(linear) + share(quadratic),
+        linear=share(linear),
+        quadratic=share(quadratic),
+    )
 
 
-def clusters(spectrum: Spectrum) -> dict[int, tuple[int, ...]]:
-    """Frequency → its neurons with a share of CLUSTER_SHARE or more, both ascending."""
+def find_clusters(spectrum: Spectrum) -> dict[int, tuple[int, ...]]:
+    """Return frequency → its neurons of CLUSTER_SHARE or more, both ascending."""
     members: dict[int, tuple[int, ...]] = {}
-    inside = (spectrum.explained >= CLUSTER_SHARE) & (spectrum.frequency > 0)
-    for k in np.unique(spectrum.frequency[inside]):
-        chosen = np.flatnonzero(inside & (spectrum.frequency == k))
-        members[int(k)] = tuple(map(int, chosen))
+    is_member = (spectrum.explained >= CLUSTER_SHARE) & (spectrum.frequency > 0)
+    for k in np.unique(spectrum.frequency[is_member]):
+        neurons = np.flatnonzero(is_member & (spectrum.frequency == k))
+        members[int(k)] = tuple(map(int, neurons))
     return members
 
 
 def always_firing(neurons: np.ndarray) -> tuple[int, ...]:
-    """The neurons above 0 on a share ALWAYS of the pairs: the post's last cluster.
+    """Return neurons above 0 on a share ALWAYS of the pairs: the post's last cluster.
 
     A ReLU that always fires is the identity: such a neuron is linear in what it reads.
     """
@@ -86,11 +92,13 @@ def always_firing(neurons: np.ndarray) -> tuple[int, ...]:
 
 
 def single_frequency(neurons: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """Each neuron reduced to its mean and the terms of one frequency: [n, n, mlp].
+    """Reduce each neuron to its mean and the terms of one frequency: [n, n, mlp].
 
-    frequency: [mlp], 0 for the mean alone.
+    Args:
+        neurons: [n, n, mlp].
+        frequency: [mlp], 0 for the mean alone.
     """
     n = neurons.shape[0]
     k = frequencies(n)[:, None]
-    mine = (k == 0) | (k == frequency[None])
-    return inverse_2d(transform_2d(neurons) * (mine[:, None] & mine[None]))
+    is_term = (k == 0) | (k == frequency[None])
+    return inverse_2d(transform_2d(neurons) * (is_term[:, None] & is_term[None]))

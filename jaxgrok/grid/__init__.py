@@ -8,10 +8,11 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Cell", "Grid", "Group", "base", "resolve", "sizes"]
+__all__ = ["Cell", "Grid", "Group", "base", "load_registrations", "resolve", "sizes"]
 
 if TYPE_CHECKING:
     from jaxgrok.grid.cells import Cell, Grid, Group
+    from jaxgrok.grid.grid_file import load_registrations
     from jaxgrok.grid.presets import base
     from jaxgrok.grid.resolver import resolve
     from jaxgrok.grid.train_sizes import sizes
@@ -21,6 +22,7 @@ _HOME = {
     "Grid": "jaxgrok.grid.cells",
     "Group": "jaxgrok.grid.cells",
     "base": "jaxgrok.grid.presets",
+    "load_registrations": "jaxgrok.grid.grid_file",
     "resolve": "jaxgrok.grid.resolver",
     "sizes": "jaxgrok.grid.train_sizes",
 }

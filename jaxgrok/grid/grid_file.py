@@ -66,6 +66,19 @@ def _load(file: str, scale: list[str]) -> ml_collections.ConfigDict:
     return config
 
 
+def load_registrations(file: str) -> None:
+    """Run a grid file for the tasks, models, … that it registers.
+
+    Its `get_config` is not called. Raises ValueError, one line, where it fails.
+    """
+    if not Path(file).is_file():
+        raise ValueError(f"--grid {file}: there is no such file")
+    try:
+        runpy.run_path(file, run_name="grid")
+    except Exception as error:
+        raise ValueError(f"--grid {file}{_where(file, error)}") from None
+
+
 def _where(file: str, error: Exception) -> str:
     """The line of the grid file that an error comes from, and what it says."""
     if isinstance(error, SyntaxError) and error.lineno:

@@ -4,8 +4,8 @@ Nothing is appended or overwritten in place: files are written under a temporary
 fsynced and renamed. Curves are in `shards`, snapshots in `snapshots`, what is in
 flight in `resume`.
 
->>> dataset = load("runs/wd_vs_frac-laptop")
->>> dataset.test_loss.sel(weight_decay=1.0).mean("seed")
+    >>> with RunDirectory("runs/wd_vs_frac-laptop") as directory:
+    ...     directory.write_results(results)
 """
 
 import fcntl
@@ -25,7 +25,6 @@ from jaxgrok.results.rows import (
     COMPONENT_COLUMNS,
     CellRow,
     ComponentRow,
-    table,
 )
 from jaxgrok.results.shards import Result, read_results, write_results
 
@@ -98,7 +97,7 @@ class RunDirectory:
         write_results(self.path, results)
 
     def assemble(self, rows: Rows) -> xr.Dataset:
-        """Return what `load` returns, from rows of the tables that are made already."""
+        """Return what `jaxgrok.load` returns, from rows that are made already."""
         return assemble(read_manifest(self.path), self.results(), rows)
 
     def write_tables(
@@ -116,29 +115,6 @@ class RunDirectory:
         if component_rows:
             names = ["cell", *axes, *COMPONENT_COLUMNS]
             write_table(self.path / "components.csv", names, map(_flat, component_rows))
-
-
-def load(run_dir: str | os.PathLike[str]) -> xr.Dataset:
-    """Return a run directory as a dataset with the grid's axes as dimensions.
-
-    A product grid has one dimension per axis; zipped and chained grids have `cell`,
-    with the axes as coordinates. Curves have a further dimension `step`, NaN past a
-    cell's end; `sum_of_squares` also `matrix`, Fourier measures `freq`, and what is
-    known of every digit, trigram or task `component`. Unfinished cells have phase and
-    status "".
-
-    Raises:
-        FileNotFoundError: there is no run directory.
-        ValueError: one of its files is damaged.
-    """
-    path = Path(run_dir)
-    return assemble(read_manifest(path), read_results(path))
-
-
-def cells(run_dir: str | os.PathLike[str]) -> list[CellRow]:
-    """Return the rows of cells.csv with their types: one dict a finished cell."""
-    path = Path(run_dir)
-    return table(read_manifest(path), read_results(path))
 
 
 def _check_free(path: Path) -> None:

@@ -54,18 +54,18 @@ def _run(values: flags.FlagValues, config: Any, name: str) -> int:
 
 def _read_circuits(out: str) -> None:
     """Read the circuits of the cells whose snapshots were kept, if the task has any."""
-    from jaxgrok.analyse import circuits, induction_heads
+    from jaxgrok.analyse import induction_heads, survey
 
     if induction_heads.reads(out):
         print(induction_heads.survey(out))
         return
     try:
-        rows = circuits.survey(out)
+        rows = survey.survey(out)
     except ValueError as error:
         print(f"no circuits: {error}")
         return
-    found = sum(row["sparse"] for row in rows)
-    path = circuits.write_survey(rows, out)
+    found = sum(row.sparse for row in rows)
+    path = survey.write_survey(rows, out)
     print(f"{found} of {len(rows)} circuits have a sparse spectrum\n{path}")
 
 

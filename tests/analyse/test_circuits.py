@@ -13,7 +13,6 @@ from jaxgrok import grid
 from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.analyse import circuits
 from jaxgrok.circuits import transformerlens
-from jaxgrok.circuits.sweep_measures import survey
 from jaxgrok.grid import setups
 from jaxgrok.results.manifest import read_manifest
 
@@ -32,7 +31,7 @@ def run_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(run_dir):
-    return circuits.of_cell(run_dir, "seed=1")
+    return circuits.read_circuit(run_dir, "seed=1")
 
 
 def test_the_losses_are_those_of_the_run(run_dir, report):
@@ -46,8 +45,8 @@ def test_the_losses_are_those_of_the_run(run_dir, report):
 
 
 def test_an_earlier_step(run_dir, report):
-    early = circuits.of_cell(run_dir, "seed=1", step=20)
-    assert early.source["step"] == 20
+    early = circuits.read_circuit(run_dir, "seed=1", step=20)
+    assert early.source.step == 20
     assert early.circuit.train_loss == pytest.approx(report.measures["train_loss"][1])
     np.testing.assert_allclose(
         early.measures["train_loss"][-1], report.circuit.train_loss
@@ -76,7 +75,7 @@ def test_weights_from_elsewhere_have_the_same_circuit(run_dir, report, tmp_path)
     rows = np.flatnonzero(report.network.pool_is_train)
     np.save(tmp_path / "rows.npy", rows)
     for train_index in (None, tmp_path / "rows.npy"):
-        other = circuits.of_weights(tmp_path / "m.npz", train_index=train_index)
+        other = circuits.read_weights(tmp_path / "m.npz", train_index=train_index)
         found, wanted = other.as_dict(), report.circuit.as_dict()
         assert found["all_loss"] == pytest.approx(wanted["all_loss"])
         assert found["cos_coefficients"] == pytest.approx(wanted["cos_coefficients"])
@@ -185,7 +184,7 @@ def test_measures_ride_along_with_a_training(tmp_path):
     measured = tiny.config(measures="fourier", snapshots="all", snapshot_every=10)
     dataset = jaxgrok.run(measured, tmp_path / "m", quiet=True)
     assert dataset.freq.values.tolist() == [1, 2, 3]
-    report = circuits.of_cell(tmp_path / "m", 0)
+    report = circuits.read_circuit(tmp_path / "m", 0)
     excluded = dataset.excluded_loss.squeeze().values
     np.testing.assert_allclose(
         excluded, report.measures["excluded_loss_2d"], rtol=1e-3, atol=1e-5
@@ -202,22 +201,3 @@ def test_measures_ride_along_with_a_training(tmp_path):
 def test_measures_need_a_task_that_has_them():
     with pytest.raises(ValueError, match="measures='fourier' needs a task"):
         grid.resolve(tiny.config(measures="fourier", operation="x^3+xy"))
-
-
-def test_survey_finds_the_planted_share_and_lead():
-    step = np.arange(0, 100, 10)
-    W_L = np.full((3, 10, 8), 0.1)
-    W_L[:2, -1, 2] = 1.0  # cells 0 and 1 end with the one frequency k = 3
-    W_L[0, :-1] = 1.0  # what was before the end does not count
-    W_E = np.ones((3, 10, 8))
-    W_E[0, -1] = [1, 1, 4, 1, 1, 1, 1, 1]
-    excluded = np.full((3, 10, 8), 5.0)
-    excluded[:, :, 2] = [4, 2, 1, 1.5, 1.9, 2.0, 6, 7, 8, 9]
-    curves = {"step": step, "W_E_norm": W_E, "W_L_norm": W_L, "excluded_loss": excluded}
-    share, lead = survey(curves, grok_step=[80, np.nan, 80])
-    np.testing.assert_allclose(share, [16 / 23, 1 / 8, np.nan])
-    np.testing.assert_allclose(lead, [80 - 50, np.nan, np.nan])
-    W_L[0, 6:] = np.nan  # it ended at step 50
-    excluded[0, 6:] = np.nan
-    share, lead = survey(curves, grok_step=[50, np.nan, 80])
-    assert np.isnan(share[0])

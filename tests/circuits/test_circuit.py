@@ -15,10 +15,9 @@ from jaxgrok.circuits import circuit as circuits
 from jaxgrok.circuits import sections
 from jaxgrok.circuits.circuit import circuit
 from jaxgrok.circuits.network import read
-from jaxgrok.fourier import key_frequencies as keys
-from jaxgrok.fourier import logit_projections as lg
-from jaxgrok.fourier import neuron_spectra
+from jaxgrok.fourier import logit_projections, neuron_spectra
 from jaxgrok.fourier.basis import basis, frequencies
+from jaxgrok.fourier.key_frequencies import KEY_RULES, frequency_mask, is_above
 from jaxgrok.models import transformer
 from jaxgrok.tasks import modular
 from jaxgrok.tasks.modular import Modular
@@ -270,7 +269,7 @@ def test_planted_weights_give_back_what_was_planted(operation, modulus, seed):
         assert found.cos_coefficients[k - 1] == pytest.approx(coefficient, rel=0.01)
     others = np.delete(found.cos_coefficients, [1, 4, 8])
     assert np.abs(others).max() < 1e-9
-    in_group = lg.cross_entropy(network.logits, network.labels).mean()
+    in_group = logit_projections.cross_entropy(network.logits, network.labels).mean()
     assert found.trig_loss["all"] <= in_group < 0.1
     assert found.ablation["before"] == pytest.approx(in_group)
     for name in ("excluded_loss_2d_full", "excluded_loss_3d_full"):
@@ -308,7 +307,7 @@ def test_ablation_is_a_forward_pass_with_other_neurons():
         W_E = params["embed.W_E"]
         residual = W_E[x] + W_E[y] + W_E[11] + params["pos_embed.W_pos"][2] + out
         logits = (residual @ params["unembed.W_U"])[..., :11]
-        return lg.cross_entropy(logits, network.labels).mean()
+        return logit_projections.cross_entropy(logits, network.labels).mean()
 
     inside = np.isin(np.arange(50), sum(found.clusters.values(), ()))
     assert found.ablation == pytest.approx(
@@ -355,7 +354,7 @@ def test_the_four_rules_differ():
         W_L=np.stack([np.cos(2 * x), 0.2 * np.cos(3 * x), 0.1 * np.cos(4 * x)]),
     )
     by_rule = {
-        rule: circuit(network, key_rule=rule).key_frequencies for rule in keys.KEY_RULES
+        rule: circuit(network, key_rule=rule).key_frequencies for rule in KEY_RULES
     }
     assert by_rule == {
         "W_L": (2,),
@@ -373,8 +372,8 @@ def test_the_four_rules_differ():
 def test_cosine_and_sine_of_a_frequency_count_together():
     # Alone, neither passes a quarter of the largest: 0.24 and 0.24, 0.34 together.
     norms = np.array([0, 1, 0, 0.24, 0, 0.24, 0.24])
-    assert keys.is_above(norms).tolist() == [True, False, True]
-    assert keys.is_above(np.zeros(7)).tolist() == [False] * 3
+    assert is_above(norms).tolist() == [True, False, True]
+    assert is_above(np.zeros(7)).tolist() == [False] * 3
 
 
 def test_given_key_frequencies_are_taken_as_they_are():
@@ -393,7 +392,7 @@ def test_attention_only_falls_back_to_the_embedding_and_says_so():
     assert network.neurons is None and network.W_L is None
     x = 2 * np.pi * np.arange(13) / 13
     network = dataclasses.replace(network, W_E=np.stack([np.cos(3 * x)] * 2, 1))
-    for rule in keys.KEY_RULES:
+    for rule in KEY_RULES:
         found = circuit(network, key_rule=rule)
         assert found.key_frequencies == (3,)
         expected = f"W_E (instead of {rule}: there is no MLP)"
@@ -538,9 +537,9 @@ def test_wrong_arguments_are_named():
     task = Modular(modulus=5)
     model = transformer.build(task, d_model=4, heads=1, d_head=2, d_mlp=4)
     params = initial(model)
-    with pytest.raises(ValueError, match=r"is_train is bool \[24\].*each of the 25"):
+    with pytest.raises(ValueError, match=r"is_train=bool \[24\].*each of the 25"):
         read(task, model, params, np.zeros(24, bool))
-    with pytest.raises(ValueError, match="is_train is int64"):
+    with pytest.raises(ValueError, match="is_train=int64"):
         read(task, model, params, np.arange(25))
     params["embed.W_E"] = np.full((6, 4), np.nan)
     with pytest.raises(ValueError, match=r"embed\.W_E is not finite"):
@@ -551,48 +550,52 @@ def test_excluded_losses_without_overflow():
     # Thousands of nats: exp(L) and exp(-P) alone are far outside float64.
     n = 5
     network = planted.arrays(n, {1: 3000.0, 2: 2000.0}, noise=1.0)
-    grouped = lg.by_answer(network.logits, 1)
-    removed = lg.projections(grouped.mean(1))
-    found = lg.excluded_losses(grouped, removed, np.ones((n, n)))
+    grouped = logit_projections.by_answer(network.logits, 1)
+    removed = logit_projections.projections(grouped.mean(1))
+    found = logit_projections.excluded_losses(grouped, removed, np.ones((n, n)))
     slow = [
-        lg.cross_entropy(
+        logit_projections.cross_entropy(
             network.logits - removed[network.labels, :, k], network.labels
         ).mean()
         for k in range(2)
     ]
     np.testing.assert_allclose(found, slow, rtol=1e-9)
-    assert np.isnan(lg.excluded_losses(grouped, removed, np.zeros((n, n)))).all()
+    assert np.isnan(
+        logit_projections.excluded_losses(grouped, removed, np.zeros((n, n)))
+    ).all()
 
 
 def test_cross_entropy_of_small_and_large_losses():
     logits = np.array([[0.0, -50.0], [0.0, 800.0], [1.0, 1.0], [-900.0, 0.0]])
     labels = np.array([0, 0, 1, 1])
     np.testing.assert_allclose(
-        lg.cross_entropy(logits, labels)[:3],
+        logit_projections.cross_entropy(logits, labels)[:3],
         [math.exp(-50), 800, math.log(2)],
         rtol=1e-14,
     )
-    assert lg.cross_entropy(logits, labels)[3] == 0
+    assert logit_projections.cross_entropy(logits, labels)[3] == 0
 
 
 @pytest.mark.parametrize(("n", "sign"), [(5, 1), (6, -1)])
 def test_the_logits_measures_inside_jit_are_those_on_the_host(n, sign):
     network = noisy(n, sign)
-    is_key = keys.mask([1], n)
+    is_key = frequency_mask([1], n)
 
     def everything(logits):
-        grouped = lg.by_answer(logits, sign)
+        grouped = logit_projections.by_answer(logits, sign)
         table = grouped.mean(1)
-        values = lg.coefficients(table)
-        terms = lg.cosine_terms(values, n)
-        train = lg.by_answer(network.is_train, sign)
+        values = logit_projections.coefficients(table)
+        terms = logit_projections.cosine_terms(values, n)
+        train = logit_projections.by_answer(network.is_train, sign)
         return (
             values,
-            lg.projections(table),
-            lg.table_losses(lg.trig_table(table, is_key)),
-            lg.excluded_losses(grouped, lg.projections(table), train),
-            lg.excluded_losses(grouped, terms, train),
-            lg.cross_entropy(logits, network.labels),
+            logit_projections.projections(table),
+            logit_projections.table_losses(logit_projections.trig_table(table, is_key)),
+            logit_projections.excluded_losses(
+                grouped, logit_projections.projections(table), train
+            ),
+            logit_projections.excluded_losses(grouped, terms, train),
+            logit_projections.cross_entropy(logits, network.labels),
         )
 
     with jax.enable_x64(True):

@@ -15,6 +15,7 @@ from jaxgrok.crossover import find, report, search, settings
 from jaxgrok.engine.engine import Engine
 from jaxgrok.results import run_directory
 from jaxgrok.results.manifest import read_manifest
+from jaxgrok.results.run import open_run
 from jaxgrok.sweep import run as runner
 from runs import StopAfter, same
 
@@ -63,7 +64,7 @@ def test_a_search_leaves_a_run_directory(whole):
     assert [row["weight_decay"] for row in table] == ["0.0", "0.1"]
     assert [row["outcome"] for row in table] == [one.outcome for one in found]
     assert (out / "plots/crossover.png").read_bytes()[:4] == b"\x89PNG"
-    trained = run_directory.cells(out)
+    trained = open_run(out).rows()
     assert sum(one.trainings for one in found) == len(trained)
     assert 0 < len(trained) < 2 * 4 * len(SIZES)
     assert sum(one.lane_steps for one in found) == sum(row["steps"] for row in trained)
@@ -81,7 +82,7 @@ def test_all_sizes_share_one_padded_program(whole):
 
 
 def test_a_training_is_the_sweeps_own_at_that_padding(whole, tmp_path):
-    wanted = next(r for r in run_directory.cells(whole[0]) if r["status"] == "done")
+    wanted = next(r for r in open_run(whole[0]).rows() if r["status"] == "done")
     axes = {name: (wanted["axes"][name],) for name in ("weight_decay", "seed")}
     alone = config(n_train=(wanted["n_train"],), train_size=max(SIZES) + 1, **axes)
     jaxgrok.run(alone, tmp_path / "a", quiet=True)
@@ -136,7 +137,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
 def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypatch):
     out = tmp_path / "a"
     find.find(config(), out, width=WIDTH, budget=100, blocks=2, quiet=True)
-    stopped = {r["id"] for r in run_directory.cells(out) if r["status"] == "stopped"}
+    stopped = {r["id"] for r in open_run(out).rows() if r["status"] == "stopped"}
     assert stopped
     kept, admit, restore = [], Engine.admit, Engine.restore
     pause = StopAfter(10**6)
@@ -164,7 +165,7 @@ def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypa
     found = find.find(config(), out, width=WIDTH, blocks=2, quiet=True)
     assert stopped & set(kept)
     assert {one.outcome for one in found} == {"found"}
-    rows_now = {row["id"]: row for row in run_directory.cells(out)}
+    rows_now = {row["id"]: row for row in open_run(out).rows()}
     assert any(rows_now[cell]["status"] == "done" for cell in stopped & set(kept))
 
 
@@ -188,7 +189,7 @@ def test_a_stopped_cell_has_no_phase_and_a_sweep_trains_it_in_full(
         patch.setattr(search.Search, "needless", needless)
         find.find(config(**small), out, width=1.01, budget=1, quiet=True)
     assert given_up
-    stopped = [row for row in run_directory.cells(out) if row["status"] == "stopped"]
+    stopped = [row for row in open_run(out).rows() if row["status"] == "stopped"]
     assert len(stopped) == len(given_up)
     for row in stopped:
         assert (row["phase"], row["grok_step"], row["steps"]) == ("", None, 50)
@@ -205,7 +206,7 @@ def test_a_longer_budget_does_not_take_a_stopped_cell_for_a_finished_one(
 ):
     small = {"weight_decay": (1.0,), "n_train": (6, 45), "seed": (0, 1)}
     find.find(config(**small), tmp_path / "a", budget=100, quiet=True)
-    assert "stopped" in {row["status"] for row in run_directory.cells(tmp_path / "a")}
+    assert "stopped" in {row["status"] for row in open_run(tmp_path / "a").rows()}
     longer = config(**small, train_size=46, steps=(160,))
     dataset = jaxgrok.run(longer, tmp_path / "a", quiet=True)
     censored = dataset.grok_step.isnull()
@@ -285,7 +286,7 @@ def test_a_few_trainings_of_a_grid_leave_it_open(whole, tmp_path):
 def test_a_spent_budget_is_an_outcome(tmp_path):
     found = find.find(config(), tmp_path / "a", width=1.01, budget=100, quiet=True)
     assert {one.outcome for one in found} == {"budget spent"}
-    assert {row["cause"] for row in run_directory.cells(tmp_path / "a")} >= {
+    assert {row["cause"] for row in open_run(tmp_path / "a").rows()} >= {
         "the budget is spent"
     }
     assert "a larger budget" in report.words(found[0])

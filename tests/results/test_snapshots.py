@@ -13,8 +13,7 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.engine import sizing
 from jaxgrok.grid.snapshot_schedule import Schedule
-from jaxgrok.results import run_directory
-from jaxgrok.results import snapshots as checkpoints
+from jaxgrok.results import run_directory, snapshots
 from jaxgrok.results.manifest import read_manifest
 from jaxgrok.sweep import run
 from jaxgrok.training import trainer
@@ -152,9 +151,9 @@ def test_finished_cells_have_their_snapshots_on_disk(tmp_path, monkeypatch):
     def write_results(self, results):
         results = list(results)
         original(self, results)
-        kept = checkpoints._index(self.path)
+        index = snapshots.SnapshotIndex(self.path)
         by_id = {cell.id: cell.kin for cell in self.manifest().cells}
-        seen.extend(max(kept[by_id[result.cell_id]]) for result in results)
+        seen.extend(index.steps(by_id[result.cell_id])[-1] for result in results)
 
     monkeypatch.setattr(run_directory.RunDirectory, "write_results", write_results)
     jaxgrok.run(config(), tmp_path / "r", quiet=True)
@@ -162,7 +161,7 @@ def test_finished_cells_have_their_snapshots_on_disk(tmp_path, monkeypatch):
 
 
 def test_many_shards_read_as_one(run_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "SHARD_BYTES", 1)
+    monkeypatch.setattr(snapshots, "SHARD_BYTES", 1)
     jaxgrok.run(config(), tmp_path / "r", quiet=True)
     assert len(list((tmp_path / "r" / "checkpoints").glob("*.json"))) > 3
     whole = jaxgrok.load_trajectory(run_dir, 1)
@@ -174,12 +173,13 @@ def test_many_shards_read_as_one(run_dir, tmp_path, monkeypatch):
 
 def test_reading_a_cell_reads_its_arrays_alone(run_dir, monkeypatch):
     asked = []
-    original = checkpoints._read
-    monkeypatch.setattr(
-        checkpoints,
-        "_read",
-        lambda head, steps: asked.append(set(steps)) or original(head, steps),
-    )
+    original = snapshots.Shard.arrays
+
+    def arrays(self, kins):
+        asked.append(set(kins))
+        return original(self, kins)
+
+    monkeypatch.setattr(snapshots.Shard, "arrays", arrays)
     jaxgrok.load_trajectory(run_dir, 1)
     kin = read_manifest(run_dir).cells[1].kin
     assert asked and all(names == {kin} for names in asked)
@@ -208,12 +208,11 @@ def test_a_longer_budget_goes_on_with_the_snapshots(tmp_path):
 
 def test_float64_snapshots_keep_their_precision(tmp_path):
     rows = np.arange(6.0).reshape(2, 3) + 1e-12
-    with checkpoints.Writer(tmp_path) as writer:
+    with snapshots.Writer(tmp_path) as writer:
         for step in (0, 1):
             writer.add("kin", step, rows[step], {"b": (1,), "W": (2, 1)})
         writer.flush()
-    place = checkpoints._index(tmp_path)["kin"]
-    params = checkpoints._gather([0, 1], place)
+    params = snapshots.SnapshotIndex(tmp_path).load("kin", [0, 1])
     assert params["W"].shape == (2, 2, 1) and params["W"].dtype == np.float64
     np.testing.assert_array_equal(params["W"][..., 0], rows[:, 1:])
 

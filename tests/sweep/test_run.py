@@ -18,7 +18,6 @@ from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine
 from jaxgrok.host import machine
 from jaxgrok.host.machine import ARITHMETIC
-from jaxgrok.results import run_directory
 from jaxgrok.sweep import run
 from runs import FIELDS, StopAfter, same
 
@@ -162,9 +161,7 @@ def test_killed_it_goes_on_to_the_same_bytes(whole, tmp_path, how):
     process.send_signal(how)
     process.communicate(timeout=60)
     assert process.returncode != 0
-    done = len(
-        run_directory.load(out).phase.values[run_directory.load(out).phase.values != ""]
-    )
+    done = len(jaxgrok.load(out).phase.values[jaxgrok.load(out).phase.values != ""])
     assert done < 12
     jaxgrok.run(tiny.config(**FIELDS), out, blocks=1, quiet=True)
     same(out, whole)

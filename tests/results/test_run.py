@@ -1,0 +1,191 @@
+"""A run directory as it is read: everything once, nothing that it names executed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxgrok
+import tiny
+from jaxgrok import export
+from jaxgrok.analyse import __main__ as analyse
+from jaxgrok.circuits.network import read
+from jaxgrok.results import run as runs_module
+from jaxgrok.results.run import RunCell, open_run
+from jaxgrok.tasks import TASKS
+
+pytestmark = pytest.mark.usefixtures("hurried")
+
+FIELDS = {"seed": (0, 1), "equals_logit": False, "snapshot_early_until": 0}
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "r"
+    config = tiny.config(snapshots="seed=1", snapshot_every=20, **FIELDS)
+    jaxgrok.run(config, out, quiet=True)
+    return out
+
+
+@pytest.fixture
+def run(run_dir):
+    return jaxgrok.open(run_dir)
+
+
+def test_an_open_run_is_taken_where_a_path_is(run, run_dir):
+    assert open_run(run) is run
+    assert jaxgrok.load(run).identical(jaxgrok.load(run_dir))
+    assert jaxgrok.cells(run).equals(jaxgrok.cells(str(run_dir)))
+    assert jaxgrok.curves(run).equals(jaxgrok.curves(run_dir))
+    params = jaxgrok.load_params(run, "seed=1")
+    for name, array in run.cell(1).params(40).items():
+        np.testing.assert_array_equal(params[name], array)
+
+
+def test_every_file_is_read_once(run_dir, monkeypatch):
+    counts = {"read_manifest": 0, "SnapshotIndex": 0, "read_results": 0}
+
+    def counted(name):
+        original = getattr(runs_module, name)
+
+        def call(*arguments):
+            counts[name] += 1
+            return original(*arguments)
+
+        return call
+
+    for name in counts:
+        monkeypatch.setattr(runs_module, name, counted(name))
+    run = jaxgrok.open(run_dir)
+    assert counts == {"read_manifest": 1, "SnapshotIndex": 0, "read_results": 0}
+    for _ in range(2):
+        run.dataset(), run.cells(), run.curves()
+        cell = run.cell("seed=1")
+        cell.params(), cell.trajectory(), cell.circuit()
+    assert counts == {"read_manifest": 1, "SnapshotIndex": 1, "read_results": 1}
+
+
+def test_frames_say_what_the_dataset_says(run):
+    dataset, cells, curves = run.dataset(), run.cells(), run.curves()
+    assert cells.seed.tolist() == [0, 1]
+    np.testing.assert_array_equal(
+        cells.test_loss, dataset.final_test_loss.values.ravel()
+    )
+    one = curves[curves.seed == 1]
+    assert one.step.tolist() == dataset.step.values.tolist()
+    recorded = dataset.train_loss.sel(seed=1).values.ravel()
+    np.testing.assert_array_equal(one.train_loss, recorded)
+
+
+@pytest.mark.parametrize("selector", [1, "1", "seed=1", {"seed": 1}])
+def test_a_cell_is_an_index_a_text_or_a_mapping(run, selector):
+    cell = run.cell(selector)
+    assert (cell.index, cell.axes["seed"], cell.cell.lane["seed"]) == (1, 1, 1)
+    assert cell.label == "weight_decay=1.0,train_fraction=0.5,seed=1"
+    assert "seed=1" in repr(cell) and "2 cells" in repr(run)
+
+
+def test_a_cell_gives_its_network_and_circuit(run):
+    cell = run.cell("seed=1")
+    assert cell.steps() == [0, 20, 40]
+    steps, params = cell.trajectory()
+    assert steps.tolist() == cell.steps()
+    for step, array in zip(steps, params["embed.W_E"], strict=True):
+        np.testing.assert_array_equal(cell.params(int(step))["embed.W_E"], array)
+    assert cell.is_train().sum() == cell.cell.lane["n_train"]
+    network = cell.network(20)
+    oracle = read(cell.task, cell.model, cell.params(20), cell.is_train())
+    np.testing.assert_array_equal(network.logits, oracle.logits)
+    recorded = run.dataset().train_loss.sel(seed=1, step=20).item()
+    assert cell.circuit(20).train_loss == pytest.approx(recorded, rel=1e-4)
+
+
+def test_only_cells_with_snapshots_are_listed(run):
+    assert [cell.index for cell in run.cells_with_snapshots()] == [1]
+    with pytest.raises(ValueError, match="cell 0 has no snapshots; cells 1 have"):
+        run.cell(0).steps()
+
+
+def test_a_cell_does_not_see_steps_past_its_own_budget(run, run_dir, tmp_path):
+    """A longer budget of the same training leaves its snapshots beside."""
+    text = (run_dir / "manifest.json").read_text()
+    entries = json.loads(text)
+    entries["cells"][1]["lane"]["steps"] = 20
+    (tmp_path / "manifest.json").write_text(json.dumps(entries))
+    (tmp_path / "checkpoints").symlink_to(run_dir / "checkpoints")
+    assert jaxgrok.open(tmp_path).cell(1).steps() == [0, 20]
+    assert run.cell(1).steps() == [0, 20, 40]
+
+
+def test_no_run_directory(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is not a run directory"):
+        jaxgrok.open(tmp_path)
+
+
+MINE = """
+import pathlib
+import jaxgrok.tasks
+from jaxgrok.tasks.modular import Modular
+
+pathlib.Path(__file__).with_name("executed").touch()
+jaxgrok.tasks.register("mine", Modular)
+"""
+
+
+@pytest.fixture
+def foreign(run_dir, tmp_path, monkeypatch):
+    """A run whose task only a grid file registers, and that file."""
+    monkeypatch.delitem(TASKS, "mine", raising=False)
+    file = tmp_path / "mine.py"
+    file.write_text(MINE)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    entries = json.loads((run_dir / "manifest.json").read_text())
+    entries["config"]["task"] = "mine"
+    (folder / "manifest.json").write_text(json.dumps(entries))
+    for name in ("checkpoints", "curves"):
+        (folder / name).symlink_to(run_dir / name)
+    yield folder, file
+    TASKS.pop("mine", None)
+
+
+def test_an_unknown_task_names_the_way_out_and_runs_nothing(foreign, capsys):
+    folder, file = foreign
+    assert analyse.main(["analyse", str(folder), "--cell", "1"]) == 2
+    error = capsys.readouterr().err
+    assert "task='mine' is unknown" in error and "--grid FILE" in error
+    assert error.count("\n") == 1
+    assert export.main(["export", str(folder), "--cell", "1", "--out", "m.npz"]) == 2
+    assert "--grid FILE" in capsys.readouterr().err
+    assert not file.with_name("executed").exists()
+
+
+def test_an_unknown_task_names_the_recorded_grid_file(foreign, monkeypatch):
+    folder, file = foreign
+    run = jaxgrok.open(folder)
+    recorded = type("GridFile", (), {"path": str(file)})()
+    object.__setattr__(run.manifest, "grid_file", recorded)
+    with pytest.raises(ValueError, match=f"--grid {file}"):
+        RunCell(run, 1).circuit()
+    assert not file.with_name("executed").exists()
+
+
+def test_the_grid_file_that_the_user_names_registers_the_task(foreign, capsys):
+    folder, file = foreign
+    arguments = [str(folder), "--cell", "1", "--grid", str(file)]
+    out = folder / "m.npz"
+    assert export.main(["export", *arguments, "--out", str(out)]) == 0
+    assert json.loads(out.with_name("cfg.json").read_text())["n_heads"] == 2
+    TASKS.pop("mine")
+    capsys.readouterr()
+    code = analyse.main(["analyse", *arguments, "--figures", "logits_2d"])
+    assert code == 0
+    folder_of_cell = Path(capsys.readouterr().out.splitlines()[-1])
+    assert (folder_of_cell / "circuit.json").exists()
+
+
+def test_a_grid_file_that_is_not_there(run_dir, capsys):
+    arguments = [str(run_dir), "--cell", "1", "--grid", "nowhere.py"]
+    assert analyse.main(["analyse", *arguments]) == 2
+    assert "nowhere.py: there is no such file" in capsys.readouterr().err
