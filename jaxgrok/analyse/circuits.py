@@ -26,12 +26,14 @@ from jaxgrok.grid import selector
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_atomically, write_table
 from jaxgrok.plots import circuit as portraits
+from jaxgrok.plots import circuit_figures
 from jaxgrok.plots.files import save
 from jaxgrok.results import run_directory, snapshots
 from jaxgrok.results.manifest import Manifest, read_manifest
 from jaxgrok.training import examples
 
 COLUMNS = (
+    "order",
     "step",
     "phase",
     "grok_step",
@@ -165,7 +167,7 @@ def write(
     it has not, before anything is written.
     """
     out, facts = Path(folder), report.as_dict()
-    figures = portraits.figures(
+    figures = circuit_figures.figures(
         report.network, report.circuit, report.measures, facts["stages"], names
     )
     first = next(figures)
@@ -182,7 +184,7 @@ def survey(
 ) -> list[dict[str, Any]]:
     """Read the last circuit of every cell that has snapshots: one row a cell.
 
-    A row holds the axes, COLUMNS, and `order`; ValueError where no cell has snapshots.
+    A row holds the axes and COLUMNS; ValueError where no cell has snapshots.
     """
     path = Path(run_dir)
     ended = {row["cell"]: row for row in run_directory.cells(path)}
@@ -211,7 +213,7 @@ def _row(report: Report, ended: Mapping[str, Any]) -> dict[str, Any]:
 def write_survey(rows: list[dict[str, Any]], run_dir: str | os.PathLike[str]) -> Path:
     """Write circuits.csv, and plots/circuits.png where seeds are told apart."""
     path = Path(run_dir)
-    names = [name for name in rows[0] if name not in ("order", *COLUMNS)]
+    names = [name for name in rows[0] if name not in COLUMNS]
     texts = [{name: _text(value) for name, value in row.items()} for row in rows]
     write_table(path / "circuits.csv", [*names, *COLUMNS], texts)
     (path / "plots").mkdir(exist_ok=True)
