@@ -24,8 +24,8 @@ YELLOW = "#f0e442"
 BLUE = "#0072b2"
 VERMILION = "#d55e00"
 PURPLE = "#cc79a7"
-LINES = (BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE)
-"""Colours of lines; yellow is too pale for one."""
+LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+"""Colours of lines, in this order; yellow is too pale for one."""
 
 GREY = "#777777"
 """Of what belongs to no category: thresholds, plain bars, the constant term."""
@@ -126,9 +126,9 @@ def line_colours(count: int, *, black: bool = True) -> list[str]:
         count: number of colours.
         black: whether black may be one; not where it stands for a total.
     """
-    palette = LINES if black else LINES[1:]
+    palette = [line for line in LINES if black or line != BLACK]
     if count <= len(palette):
-        return list(palette[:count])
+        return palette[:count]
     if count <= _CATEGORIES:
         colours = matplotlib.colormaps[CATEGORIES_MAP](np.arange(count))
     else:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from jaxgrok.plots import style
 from jaxgrok.plots.labels import name_steps
 
-_LAYERS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE)
+_LAYERS = style.LINES[:4]
 """Colour of each layer."""
 _HEADS = ("-", "--", "-.", ":")
 """Line style of each head of a layer."""

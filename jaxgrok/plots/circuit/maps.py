@@ -25,7 +25,8 @@ def draw_map(
         scale: its colours.
         **options: further ones of `imshow`.
     """
-    axes.imshow(values, origin="lower", norm=scale.norm, cmap=scale.cmap, **options)
+    look: dict[str, Any] = {"norm": scale.norm, "cmap": scale.cmap, **options}
+    axes.imshow(values, origin="lower", **look)
 
 
 def colour_bar(

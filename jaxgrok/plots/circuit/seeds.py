@@ -171,7 +171,11 @@ def _grok_steps(axes: Axes, rows: Sequence[CircuitRow]) -> None:
     axes.plot(steps, range(len(rows)), "o", color=style.BLUE, ms=4)
     # x as a share of the width of the axes, y in rows.
     transform = axes.get_yaxis_transform()
-    look = {"size": style.TINY_LABEL, "color": style.GREY, "va": "center"}
+    look: dict[str, Any] = {
+        "size": style.TINY_LABEL,
+        "color": style.GREY,
+        "va": "center",
+    }
     for i in np.flatnonzero(np.isnan(steps)).tolist():
         axes.text(0.02, i, "not grokked", transform=transform, **look)
     axes.set(xlabel="step", title="grok step")

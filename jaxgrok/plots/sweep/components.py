@@ -4,6 +4,7 @@ save(components(jaxgrok.load("runs/mine")), "components.png")
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -41,7 +42,9 @@ def components(dataset: xr.Dataset, cells: Sequence[int] | None = None) -> Figur
     """
     cells = _default_cells(dataset) if cells is None else list(cells)
     if len(cells) > MOST_PANELS:
-        raise ValueError(f"cells={cells} must be at most {MOST_PANELS} cells")
+        raise ValueError(
+            f"cells has {len(cells)} entries; it must have at most {MOST_PANELS}"
+        )
     titles, common = cell_names(dataset, cells)
     columns = min(2, len(cells))
     rows = -(-len(cells) // columns)
@@ -52,7 +55,7 @@ def components(dataset: xr.Dataset, cells: Sequence[int] | None = None) -> Figur
         axes.set_title(title, fontsize=style.SMALL_TITLE)
     for axes in panels[len(cells) :]:
         axes.remove()
-    scale_steps(panels[: len(cells)], dataset, cells)
+    scale_steps(list(panels[: len(cells)]), dataset, cells)
     for axes in panels[::columns]:
         axes.set_ylabel("test loss (nats)")
     write_heading(figure, dataset, common)
@@ -90,12 +93,17 @@ def _draw(axes: Axes, dataset: xr.Dataset, cell: int) -> None:
         change = phase_change(steps, loss)
         if change is not None:
             level = np.interp(change.step, steps, loss)
-            dot = {"color": colour, "ms": 4, "mec": style.BLACK, "mew": 0.5}
+            dot: dict[str, Any] = {
+                "color": colour,
+                "ms": 4,
+                "mec": style.BLACK,
+                "mew": 0.5,
+            }
             axes.plot(change.step, level, "o", **dot)
     total = curve(dataset, "test_loss")[cell]
     axes.plot(steps, _positive(total), color=style.BLACK, lw=2.0, label="all")
     train = curve(dataset, "train_loss")[cell]
-    line = {"color": style.BLACK, "lw": 1.0, "ls": "--"}
+    line: dict[str, Any] = {"color": style.BLACK, "lw": 1.0, "ls": "--"}
     axes.plot(steps, _positive(train), label="all, train", **line)
     axes.tick_params(labelsize=style.LABEL)
 

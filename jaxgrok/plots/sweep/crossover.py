@@ -113,9 +113,9 @@ def _draw_interval(
         _draw_across(axes, position, row["crossover"], _CROSSOVER)
     if not (row["low"] or row["high"]):
         return
-    ends = row["low"] or sizes.min(), row["high"] or sizes.max()
-    axes.vlines(position, *ends, **_LINE)
-    for bound, end, arrow in zip((row["low"], row["high"]), ends, "v^", strict=True):
+    low, high = row["low"] or sizes.min(), row["high"] or sizes.max()
+    axes.vlines(position, low, high, **_LINE)
+    for bound, end, arrow in ((row["low"], low, "v"), (row["high"], high, "^")):
         if bound:
             _draw_across(axes, position, bound, _END)
         else:

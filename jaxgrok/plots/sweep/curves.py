@@ -4,6 +4,7 @@ save(curves(jaxgrok.load("runs/mine"), cells=[0, 3]), "curves.png")
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -50,7 +51,9 @@ def curves(
     """
     cells = _default_cells(dataset) if cells is None else list(cells)
     if len(cells) > MOST_CURVES:
-        raise ValueError(f"cells={cells} must be at most {MOST_CURVES} cells")
+        raise ValueError(
+            f"cells has {len(cells)} entries; it must have at most {MOST_CURVES}"
+        )
     titles, common = cell_names(dataset, cells)
     width = 7.6 + 0.075 * max(map(len, titles), default=0)
     figure = Figure(figsize=(width, 3.6), layout="constrained")
@@ -113,7 +116,7 @@ def _handles(titles: Sequence[str]) -> list[Line2D]:
         for colour, title in zip(colours, titles, strict=True)
     ]
     for label, line in _SPLITS.items():
-        handles.append(Line2D([], [], color=style.GREY, linestyle=line, label=label))
+        handles.append(Line2D([], [], color=style.GREY, ls=line, label=label))
     return handles
 
 
@@ -122,15 +125,20 @@ def _mark(panels: Sequence[Axes], milestones: Mapping[str, float]) -> None:
 
     The latest has the lowest row, so that no line crosses a label to its left.
     """
-    line = {"color": style.GREY, "lw": 0.8, "ls": ":"}
+    line: dict[str, Any] = {"color": style.GREY, "lw": 0.8, "ls": ":"}
     latest_first = sorted(milestones.items(), key=lambda item: -item[1])
     # x in steps, y as a share of the height of the axes.
-    across = panels[0].get_xaxis_transform()
+    transform = panels[0].get_xaxis_transform()
     for row, (label, step) in enumerate(latest_first):
         for axes in panels:
             axes.axvline(step, zorder=0, **line)
         height = 1.01 + 0.06 * row
-        ends = [1, height + 0.04]
-        panels[0].plot([step, step], ends, transform=across, clip_on=False, **line)
+        panels[0].plot(
+            [step, step],
+            [1, height + 0.04],
+            transform=transform,
+            clip_on=False,
+            **line,
+        )
         text = f" {label} ({short(step)})"
-        panels[0].text(step, height, text, transform=across, size=style.SMALL_LABEL)
+        panels[0].text(step, height, text, transform=transform, size=style.SMALL_LABEL)

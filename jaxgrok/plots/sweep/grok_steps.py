@@ -5,6 +5,8 @@ Seeds are no axis here. In a chain the axis is its parts, if each is one setting
     save(steps(jaxgrok.load("runs/mine")), "steps.png")
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -116,7 +118,7 @@ def _draw_seeds(
     y = reached_at[reached].clip(min=1)
     axes.plot(x[reached], y, "o", color=colour, ms=5, label=label)
     if censored.any():
-        triangle = {"color": colour, "mfc": "none", "ms": 6}
+        triangle: dict[str, Any] = {"color": colour, "mfc": "none", "ms": 6}
         text = f"{label}: not within its budget"
         axes.plot(x[censored], last[censored], "^", label=text, **triangle)
 

@@ -76,7 +76,7 @@ def axis_labels(phases: Squares) -> tuple[heatmap.Labels, heatmap.Labels]:
 def _draw_phases(axes: Axes, phases: Squares) -> None:
     """Divide each square into upright strips by the share of each label in it."""
     for row, column in np.ndindex(phases.median.shape):
-        counts = {label: n[row, column] for label, n in phases.counts.items()}
+        counts = {label: int(n[row, column]) for label, n in phases.counts.items()}
         total = sum(counts.values())
         start = 0.0
         for label, count in counts.items():
@@ -145,8 +145,8 @@ def _notes(phases: Squares) -> list[str]:
     members = "seeds" if set(phases.over) <= {"seed"} else "cells"
     if members == "cells":
         notes.append(f"a square gathers {', '.join(phases.over)}")
-    labels = [n > 0 for label, n in phases.counts.items() if label != "pending"]
-    if sum(labels).max() > 1:
+    results = [n > 0 for label, n in phases.counts.items() if label != "pending"]
+    if np.sum(results, axis=0).max() > 1:
         notes.append(f"split square: {members} disagree")
     if ((phases.grokked > 0) & (phases.grokked < phases.tested)).any():
         notes.append(f"n/m: n of m {members} grokked")
