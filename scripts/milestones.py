@@ -13,7 +13,8 @@ import numpy as np
 from absl import app, flags
 
 import jaxgrok
-from jaxgrok.plots import sweep
+from jaxgrok.plots.files import save
+from jaxgrok.plots.sweep.curves import curves
 
 PICTURE = flags.DEFINE_string("picture", None, "also draw the curves, into this file")
 
@@ -68,7 +69,7 @@ def main(argv: list[str]) -> None:
         values = "".join(f"{column[name]:>9,.5g}" for column in columns)
         print(f"{name:28}{authors:>9,}{values}")
     if PICTURE.value:
-        sweep.save(sweep.curves(dataset), Path(PICTURE.value))
+        save(curves(dataset), Path(PICTURE.value))
 
 
 if __name__ == "__main__":

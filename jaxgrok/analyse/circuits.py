@@ -21,7 +21,7 @@ from jaxgrok.circuits.network import Network, read
 from jaxgrok.circuits.stages import observations, stages
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_atomically
-from jaxgrok.plots import circuit as plots
+from jaxgrok.plots import circuit_figures
 from jaxgrok.plots.files import save
 from jaxgrok.results.run import RunOrPath, open_run
 
@@ -164,7 +164,7 @@ def write(
         ValueError: the network does not have one of the figures; nothing is written.
     """
     out, entries = Path(folder), report.as_dict()
-    figures = plots.figures(
+    figures = circuit_figures.figures(
         report.network, report.circuit, report.measures, report.stages, names
     )
     # The names are checked when the first figure is drawn, before the folder is made.

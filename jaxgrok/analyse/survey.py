@@ -62,7 +62,7 @@ class CircuitRow:
         return {"cell": fields.pop("cell"), **axes, **fields}
 
 
-_NOT_COLUMNS = ("cell", "axes", "order")
+_NOT_COLUMNS = ("cell", "axes")
 COLUMNS = tuple(
     field.name
     for field in dataclasses.fields(CircuitRow)

@@ -1,29 +1,14 @@
-"""Values on an axis: their names, and round steps between two limits."""
+"""Texts on axes and in squares: names of values and axes, steps, ticks.
+
+>>> short(1_600)
+'1.6k'
+"""
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
-
-from jaxgrok.results.phase_grid import PhaseGrid
-
-
-def value_names(values: NDArray) -> list[str]:
-    """Names of the values of an axis, of three digits where these tell them apart."""
-    if values.dtype.kind != "f":
-        return [str(value) for value in values]
-    brief = [f"{value:.3g}" for value in values]
-    apart = len(set(brief)) == len(set(values.tolist())) and "e" not in "".join(brief)
-    names = brief if apart else [f"{value:.10g}" for value in values]
-    return ["–" if name == "nan" else name for name in names]
-
-
-def round_steps(low: float, high: float) -> list[float]:
-    """Round numbers in low..high for the ticks of a log scale, more in a short one."""
-    numbers = (1, 1.5, 2, 3, 5, 7) if high < 10 * low else (1, 2, 5)
-    if high > 1000 * low:
-        numbers = (1,)
-    steps = [n * 10.0**k for k in range(-1, 12) for n in numbers]
-    return [step for step in steps if low <= step <= high]
-
 
 AXIS_NAMES = {
     "weight_decay": "weight decay",
@@ -35,23 +20,72 @@ AXIS_NAMES = {
 """How figures name an axis, where not by its field."""
 
 
-def grok_text(gathered: PhaseGrid, row: int, column: int) -> str:
-    """What a square says: '1.6k', '1.6k' over '1/2', '>5k' (censored), or a dash."""
-    at = row, column
-    grokked, tested = gathered.grokked[at], gathered.tested[at]
-    if np.isfinite(gathered.median[at]):
-        text = short(gathered.median[at])
-    elif np.isfinite(gathered.budget[at]):
-        text = f">{short(gathered.budget[at])}"
-    else:
-        text = "–"
-    return text if grokked in (0, tested) else f"{text}\n{grokked}/{tested}"
+def axis_name(field: str) -> str:
+    """Return how figures name an axis of the grid."""
+    return AXIS_NAMES.get(field, field)
+
+
+def value_names(values: NDArray) -> list[str]:
+    """Name the values of an axis, by three digits where these tell them apart.
+
+    Args:
+        values: [values]; a NaN, of a part without the axis, is named by a dash.
+    """
+    if values.dtype.kind != "f":
+        return [str(value) for value in values]
+    names = [f"{value:.3g}" for value in values]
+    distinct = len(set(names)) == len(set(values.tolist()))
+    if not distinct or "e" in "".join(names):
+        names = [f"{value:.10g}" for value in values]
+    return ["–" if name == "nan" else name for name in names]
+
+
+def round_steps(low: float, high: float) -> list[float]:
+    """Return round numbers in low..high for a log scale, more in a short one."""
+    numbers: tuple[float, ...] = (1, 2, 5)
+    if high < 10 * low:
+        numbers = (1, 1.5, 2, 3, 5, 7)
+    elif high > 1000 * low:
+        numbers = (1,)
+    steps = [number * 10.0**power for power in range(-1, 12) for number in numbers]
+    return [step for step in steps if low <= step <= high]
 
 
 def short(step: float) -> str:
-    """A step in at most three digits: 950, 1.6k, 12.5k, 2M."""
+    """Return a step in at most three digits: 950, 1.6k, 12.5k, 2M."""
     step = float(f"{step:.3g}")
+    if step < 0:
+        return f"−{short(-step)}"
     for size, unit in ((1e6, "M"), (1e3, "k")):
         if step >= size:
             return f"{step / size:g}{unit}"
     return f"{step:g}"
+
+
+def grok_text(*, median: float, budget: float, grokked: int, tested: int) -> str:
+    """Return what a square says: '1.6k', '1.6k' over '1/2', '>5k' (censored), '–'.
+
+    Args:
+        median: median grok step, NaN where it is censored or there is none.
+        budget: step up to which the censored cells were followed, NaN without any.
+        grokked: cells that grokked …
+        tested: … of so many. Both are written where they differ and some grokked.
+    """
+    text = "–"
+    if np.isfinite(median):
+        text = short(median)
+    elif np.isfinite(budget):
+        text = f">{short(budget)}"
+    return text if grokked in (0, tested) else f"{text}\n{grokked}/{tested}"
+
+
+def name_steps(axis: Axis) -> None:
+    """Write the ticks of an axis of steps in short: 1.6k."""
+    axis.set_major_formatter(FuncFormatter(lambda step, _: short(step)))
+
+
+def round_log_ticks(axes: Axes) -> None:
+    """Put the ticks of a vertical log axis at round numbers within its limits."""
+    ticks = round_steps(*axes.get_ylim())
+    axes.set_yticks(ticks, labels=[short(tick) for tick in ticks])
+    axes.minorticks_off()

@@ -1,16 +1,128 @@
-"""The figures that a run has.
+"""The figures of a run: what they are called, and what each needs of the run.
 
->>> for name, figure in figures("runs/mine"): ...
+for name, figure in figures("runs/mine"):
+    save(figure, f"{name}.png")
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import xarray as xr
 from matplotlib.figure import Figure
 
-from jaxgrok.plots import sweep
+from jaxgrok.plots import circuit, sweep
+from jaxgrok.plots.registry import FigureTable, Need
+from jaxgrok.plots.sweep.circuit_measures import MEASURES
+from jaxgrok.plots.sweep.grok_steps import varied_axis
+from jaxgrok.plots.tables import read_circuits, read_rows
 from jaxgrok.results.run import RunOrPath, open_run
 
 
-def figures(run: RunOrPath) -> Iterator[tuple[str, Figure]]:
-    """Yield every figure that a run has something for, with its name."""
-    yield from sweep.figures(open_run(run).dataset())
+@dataclass(frozen=True)
+class RunResults:
+    """What the figures of a run are drawn from.
+
+    Attributes:
+        dataset: of its cells.
+        folder: with its tables; None where only the dataset is to be drawn.
+    """
+
+    dataset: xr.Dataset
+    folder: Path | None = None
+
+    def table(self, name: str) -> Path:
+        """Return the path of a table that is there."""
+        if self.folder is None:
+            raise ValueError(f"{name} needs the folder of the run")
+        return self.folder / name
+
+
+def of_dataset(noun: str, is_met: Callable[[xr.Dataset], bool]) -> Need[RunResults]:
+    """Return a need that the dataset of a run meets or not.
+
+    Args:
+        noun: what it is, as a message says it: "this run has no {noun}".
+        is_met: whether a dataset has it.
+    """
+    return Need(noun, lambda results: is_met(results.dataset))
+
+
+def _table(name: str) -> Need[RunResults]:
+    """Return the need of a table in the run's folder."""
+
+    def is_there(results: RunResults) -> bool:
+        return results.folder is not None and (results.folder / name).exists()
+
+    return Need(name, is_there)
+
+
+CURVES = of_dataset("curves", lambda dataset: "train_loss" in dataset)
+COMPONENTS = of_dataset("components", lambda dataset: "component" in dataset.dims)
+ONE_AXIS = of_dataset(
+    "axis that alone is varied besides the seed",
+    lambda dataset: varied_axis(dataset) is not None,
+)
+SPIKES = of_dataset(
+    "spikes", lambda dataset: bool((dataset["spikes"].fillna(0) > 0).any())
+)
+FOURIER_MEASURES = of_dataset(
+    "Fourier measures", lambda dataset: all(name in dataset for name in MEASURES)
+)
+
+FIGURES = FigureTable[RunResults]("run")
+"""All figures of a run, in the order in which they are drawn."""
+
+
+def figures(
+    run: RunOrPath, names: Sequence[str] | None = None
+) -> Iterator[tuple[str, Figure]]:
+    """Draw the figures of a run one at a time, with their names.
+
+    Args:
+        run: as `jaxgrok.open` returns it, or the path of its directory.
+        names: of the figures; by default all that the run has everything for.
+
+    Raises:
+        ValueError: before the first is drawn, for a figure that there is not or that
+            the run lacks something for.
+    """
+    run = open_run(run)
+    return FIGURES.draw(RunResults(run.dataset(), run.path), names)
+
+
+def sweep_figures(dataset: xr.Dataset) -> Iterator[tuple[str, Figure]]:
+    """Draw the figures that a dataset alone has everything for, with their names."""
+    return FIGURES.draw(RunResults(dataset))
+
+
+def register(
+    name: str, draw: Callable[[xr.Dataset], Figure], *needs: Need[RunResults]
+) -> None:
+    """Add a figure to those of every run, or replace the one of this name.
+
+    Args:
+        name: of the figure and, without its suffix, of its file.
+        draw: dataset → figure.
+        *needs: what a run must have for it: CURVES, COMPONENTS, … or `of_dataset`.
+    """
+    FIGURES.register(name, lambda results: draw(results.dataset), *needs)
+
+
+def _crossover(results: RunResults) -> Figure:
+    rows = read_rows(results.table("crossover.csv"))
+    return sweep.crossover(results.dataset, rows)
+
+
+def _circuits(results: RunResults) -> Figure:
+    return circuit.seeds(read_circuits(results.table("circuits.csv")))
+
+
+register("phase_diagram", sweep.phase_diagram)
+register("curves", sweep.curves, CURVES)
+register("components", sweep.components, CURVES, COMPONENTS)
+register("steps", sweep.steps, CURVES, ONE_AXIS)
+register("spikes", sweep.spikes, CURVES, SPIKES)
+register("circuit_measures", sweep.circuit_measures, FOURIER_MEASURES)
+FIGURES.register("crossover", _crossover, _table("crossover.csv"))
+FIGURES.register("circuits", _circuits, _table("circuits.csv"))

@@ -25,9 +25,8 @@ from jaxgrok.grid.resolver import resolve
 from jaxgrok.host.signals import asked_to_stop
 from jaxgrok.host.terminal import Console
 from jaxgrok.outcomes.grok_rule import evaluations_to_hold
-from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
-from jaxgrok.plots.sweep.circuit_measures import circuit_measures
+from jaxgrok.plots.run_figures import sweep_figures
 from jaxgrok.results import resume
 from jaxgrok.results import snapshots as checkpoints
 from jaxgrok.results.dataset import Rows
@@ -421,10 +420,8 @@ class _Sweep:
         dataset = self.directory.assemble(rows)
         folder = self.directory.path / "plots"
         folder.mkdir(exist_ok=True)
-        for name, figure in sweep.figures(dataset):
+        for name, figure in sweep_figures(dataset):
             save(figure, folder / f"{name}.png")
-        if "W_E_norm" in dataset:
-            save(circuit_measures(dataset), folder / "circuit_measures.png")
         return dataset
 
 

@@ -167,7 +167,7 @@ def test_an_mlp_has_neurons_and_no_attention(tmp_path, capsys):
     asked = ("--cell", "0", "--figures", "attention", "--out", str(tmp_path / "no"))
     code, out, err = _main(capsys, tmp_path / "r", *asked)
     assert (code, out) == (2, "") and err.count("\n") == 1
-    assert "'attention' shows attention, which this network has not" in err
+    assert "figure 'attention': this network has no attention; available: " in err
     assert not (tmp_path / "no").exists()
 
 

@@ -90,7 +90,7 @@ def test_their_figure_shows_each_of_them(run_dir):
     panel = figure.axes[0]
     labels = [line.get_label() for line in panel.get_lines()]
     assert {"digit 0", "digit 1", "all", "all, train"} <= set(labels)
-    with pytest.raises(ValueError, match="5 cells: allowed is at most 4"):
+    with pytest.raises(ValueError, match="cells has 5 entries; it must have at most 4"):
         sweep.components(jaxgrok.load(run_dir), cells=range(5))
 
 

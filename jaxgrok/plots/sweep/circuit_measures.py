@@ -1,39 +1,132 @@
-"""What was measured on the fly, in the layout of the phase diagram.
+"""Draw circuit measures in the layout of the phase diagram.
 
-save(circuit_measures(jaxgrok.load(run_dir)), "circuit_measures.png")
+save(circuit_measures(jaxgrok.load("runs/mine")), "circuit_measures.png")
 """
 
+from collections.abc import Callable
+
+import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import ArrayLike, NDArray
 
 from jaxgrok.circuits.sweep_measures import survey
-from jaxgrok.plots.circuit.seeds import phase_share
-from jaxgrok.plots.labels import AXIS_NAMES
+from jaxgrok.plots import heatmap, style
+from jaxgrok.plots.heatmap import Labels, SquareGrid
+from jaxgrok.plots.labels import name_steps, short
+from jaxgrok.plots.sweep.phase_diagram import axis_labels
 from jaxgrok.results.columns import column_of
 from jaxgrok.results.phase_grid import gather, medians
 
+MEASURES = ("W_E_norm", "W_L_norm", "excluded_loss")
+"""Curves that the figure reads: what a sweep with measures="fourier" records."""
+
 
 def circuit_measures(dataset: xr.Dataset) -> Figure:
-    """Share of W_E in the key frequencies, and the steps its rise comes ahead.
+    """Draw the share of W_E in the key frequencies, and the lead of its rise.
 
-    dataset: of a sweep with measures="fourier". Medians over the seeds of a square that
-    have a sparse spectrum, or for the steps that grokked; see `analysis.survey`.
+    Both are medians over the seeds of a square, the share of those with a sparse
+    spectrum, the lead of those that grokked; see `circuits.sweep_measures`.
+
+    Args:
+        dataset: of a sweep with measures="fourier".
     """
-    gathered = gather(dataset)
+    phases = gather(dataset)
     cells = dataset["phase"].size
     curves = {
         name: dataset[name].values.reshape(cells, *dataset[name].shape[-2:])
-        for name in ("W_E_norm", "W_L_norm", "excluded_loss")
+        for name in MEASURES
     }
-    grok_step = column_of(dataset, "grok_step").astype(float)
-    found = survey(curves | {"step": dataset["step"].values}, grok_step=grok_step)
-    share, lead = (medians(gathered, values) for values in found)
+    share, lead = survey(
+        curves | {"step": dataset["step"].values},
+        grok_step=column_of(dataset, "grok_step").astype(float),
+    )
+    x, y = axis_labels(phases)
     return phase_share(
-        share,
-        lead,
-        x_values=gathered.x_values.tolist(),
-        y_values=gathered.y_values.tolist(),
-        x=AXIS_NAMES.get(gathered.x, gathered.x),
-        y=AXIS_NAMES.get(gathered.y, gathered.y),
+        medians(phases, share),
+        medians(phases, lead),
+        x=x,
+        y=y,
         title=dataset.attrs.get("title", ""),
     )
+
+
+def phase_share(
+    share: ArrayLike, lead: ArrayLike, *, x: Labels, y: Labels, title: str = ""
+) -> Figure:
+    """Draw two circuit measures as heat maps, side by side.
+
+    Args:
+        share: [y, x] share of the squared norm of W_E in the key frequencies, 0 to 1.
+        lead: [y, x] steps from the rise of the excluded loss to the grok step;
+            negative where it rose after. Both are NaN where there is none.
+        x: labels of the columns.
+        y: labels of the rows.
+        title: of the figure.
+
+    Raises:
+        ValueError: if the shape of a measure is not that of the labels.
+    """
+    grid = SquareGrid.of(x, y, smallest=0.3)
+    size = grid.figure_size(least_width=7.4, beside=3.4)
+    figure = Figure(figsize=size, layout="compressed")
+    left, right = figure.subplots(1, 2)
+    shares, leads = _checked("share", share, grid), _checked("lead", lead, grid)
+
+    scale = ScalarMappable(Normalize(0, 1), style.STEPS_MAP)
+    _draw(left, grid, shares, scale, "{:.2f}".format, "median share")
+    left.set_title("share of W_E norm\nin key frequencies", fontsize=style.SMALL_TITLE)
+
+    signed = bool((leads < 0).any())
+    maps = {"magnitude_map": style.STEPS_MAP, "signed_map": style.LEAD_MAP}
+    scale = style.scale_from_zero(leads, signed=signed, **maps)
+    bar = _draw(right, grid, leads, scale, short, "median steps")
+    name_steps(bar.ax.yaxis)
+    heading = "from the rise of the\nexcluded loss to the grok"
+    right.set_title(heading, fontsize=style.SMALL_TITLE)
+
+    figure.suptitle(title, fontsize=style.HEADING)
+    if np.isnan(shares).any() or np.isnan(leads).any():
+        label = "none: no sparse spectrum, no grok, or no rise"
+        figure.legend(
+            handles=[Patch(label=label, **style.NONE.patch())],
+            loc="outside lower center",
+            fontsize=style.LABEL,
+            frameon=False,
+        )
+    return figure
+
+
+def _checked(name: str, values: ArrayLike, grid: SquareGrid) -> NDArray:
+    """Return an array of the shape of the squares, or raise ValueError."""
+    table = np.asarray(values, float)
+    if table.shape != grid.shape:
+        raise ValueError(
+            f"{name} has shape {table.shape}; it must be {grid.shape}, by the labels "
+            "of y and x"
+        )
+    return table
+
+
+def _draw(
+    axes: Axes,
+    grid: SquareGrid,
+    values: NDArray,
+    scale: ScalarMappable,
+    words: Callable[[float], str],
+    label: str,
+) -> Colorbar:
+    """Draw one measure with its colour bar; return the bar."""
+
+    def text(row: int, column: int) -> str:
+        value = values[row, column]
+        return words(value) if np.isfinite(value) else ""
+
+    heatmap.frame(axes, grid)
+    heatmap.draw_values(axes, grid, values, scale, text=text)
+    return heatmap.colour_bar(axes, grid, scale, label)

@@ -1,6 +1,10 @@
-"""The loss of every digit, trigram or task over that of the whole, as in the post."""
+"""Draw the loss of every digit, trigram or task over that of the whole.
+
+save(components(jaxgrok.load("runs/mine")), "components.png")
+"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,87 +13,101 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jaxgrok.outcomes.phase_changes import phase_change
-from jaxgrok.plots.sweep.curves import cell_names, colours, curve, scale_steps
+from jaxgrok.plots import style
+from jaxgrok.plots.sweep.cells import (
+    cell_names,
+    component_curves,
+    curve,
+    has_curve,
+    scale_steps,
+    write_heading,
+)
 
 MOST_PANELS = 4
 
 
 def components(dataset: xr.Dataset, cells: Sequence[int] | None = None) -> Figure:
-    """Test loss over steps: a panel a cell, a colour a component, the whole in black.
+    """Draw test loss over steps: a panel a cell, a colour a component, the whole black.
 
-    A dot marks where a component falls fastest (see `jaxgrok.transitions`); a dashed
-    line is the train loss of the whole, where there is a training set. cells: indices
-    in the row-major order of the dataset's axes, at most MOST_PANELS; by default the
-    first of each setting, then more seeds.
+    A dot marks where a component falls fastest (see `outcomes.phase_changes`); a dashed
+    line is the train loss of the whole, where there is a training set.
+
+    Args:
+        dataset: what `jaxgrok.load` returns.
+        cells: indices in the row-major order of the dataset's axes, at most
+            MOST_PANELS; by default the first of each setting, then more seeds.
+
+    Raises:
+        ValueError: for too many cells.
     """
-    chosen = _first(dataset) if cells is None else list(cells)
-    if len(chosen) > MOST_PANELS:
-        raise ValueError(f"{len(chosen)} cells: allowed is at most {MOST_PANELS}")
-    names = [str(name) for name in dataset["component"].values]
-    titles, common = cell_names(dataset, chosen)
-    columns = min(2, len(chosen))
-    rows = -(-len(chosen) // columns)
+    cells = _default_cells(dataset) if cells is None else list(cells)
+    if len(cells) > MOST_PANELS:
+        raise ValueError(
+            f"cells has {len(cells)} entries; it must have at most {MOST_PANELS}"
+        )
+    titles, common = cell_names(dataset, cells)
+    columns = min(2, len(cells))
+    rows = -(-len(cells) // columns)
     figure = Figure(figsize=(4.1 * columns + 1.6, 3 * rows + 0.6), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-    for axes, cell, title in zip(panels, chosen, titles, strict=False):
+    for axes, cell, title in zip(panels, cells, titles, strict=False):
         _draw(axes, dataset, cell)
-        axes.set_title(title, fontsize=9)
-    for axes in panels[len(chosen) :]:
+        axes.set_title(title, fontsize=style.SMALL_TITLE)
+    for axes in panels[len(cells) :]:
         axes.remove()
-    scale_steps(panels[: len(chosen)], dataset, chosen)
+    scale_steps(list(panels[: len(cells)]), dataset, cells)
     for axes in panels[::columns]:
         axes.set_ylabel("test loss (nats)")
-    heading = (dataset.attrs.get("title", ""), common)
-    figure.suptitle("\n".join(filter(None, heading)), fontsize=10)
+    write_heading(figure, dataset, common)
     handles, _ = panels[0].get_legend_handles_labels()
     figure.legend(
         handles=handles,
         loc="outside right center",
-        ncols=1 if len(names) <= 12 else 2,
-        fontsize=8,
+        ncols=1 if dataset.sizes["component"] <= 12 else 2,
+        fontsize=style.LABEL,
         frameon=False,
     )
     return figure
 
 
-def _first(dataset: xr.Dataset) -> list[int]:
-    """The cells with curves, the first seed of each setting first; MOST_PANELS."""
-    recorded = np.flatnonzero(np.isfinite(curve(dataset, "test_loss")).any(axis=1))
-    shape = dataset["phase"].shape
-    if "seed" not in dataset["phase"].dims:
+def _default_cells(dataset: xr.Dataset) -> list[int]:
+    """Return MOST_PANELS cells with curves, the first seed of every setting first."""
+    recorded = has_curve(dataset, "test_loss")
+    dims = dataset["phase"].dims
+    if "seed" not in dims:
         return recorded[:MOST_PANELS].tolist()
-    seed = dataset["phase"].dims.index("seed")
-    number = [np.unravel_index(cell, shape)[seed] for cell in recorded]
-    best = recorded[np.argsort(number, kind="stable")][:MOST_PANELS]
-    return sorted(best.tolist())
+    seeds = np.unravel_index(recorded, dataset["phase"].shape)[dims.index("seed")]
+    cells = recorded[np.argsort(seeds, kind="stable")][:MOST_PANELS]
+    return sorted(cells.tolist())
 
 
 def _draw(axes: Axes, dataset: xr.Dataset, cell: int) -> None:
-    step = dataset["step"].values
-    parts = of_components(dataset, "component_test_loss")[cell]
+    """Draw the components of a cell, their phase changes, and the whole."""
+    steps = dataset["step"].values
+    names = [str(name) for name in dataset["component"].values]
+    losses = component_curves(dataset, "component_test_loss")[cell]
+    colours = style.line_colours(len(names), black=False)
     axes.set_yscale("log")
-    for name, colour, part in zip(
-        dataset["component"].values, colours(len(parts) + 1)[1:], parts, strict=True
-    ):
-        axes.plot(step, _positive(part), color=colour, lw=1.1, label=str(name))
-        found = phase_change(step, part)
-        if found is not None:
-            level = np.interp(found.step, step, part)
-            axes.plot(found.step, level, "o", color=colour, ms=4, mec="black", mew=0.5)
+    for name, colour, loss in zip(names, colours, losses, strict=True):
+        axes.plot(steps, _positive(loss), color=colour, lw=1.1, label=name)
+        change = phase_change(steps, loss)
+        if change is not None:
+            level = np.interp(change.step, steps, loss)
+            dot: dict[str, Any] = {
+                "color": colour,
+                "ms": 4,
+                "mec": style.BLACK,
+                "mew": 0.5,
+            }
+            axes.plot(change.step, level, "o", **dot)
     total = curve(dataset, "test_loss")[cell]
-    axes.plot(step, _positive(total), color="black", lw=2.0, label="all")
+    axes.plot(steps, _positive(total), color=style.BLACK, lw=2.0, label="all")
     train = curve(dataset, "train_loss")[cell]
-    axes.plot(step, _positive(train), "--", color="black", lw=1.0, label="all, train")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-
-
-def of_components(dataset: xr.Dataset, name: str) -> NDArray:
-    """A curve of every component of every cell: [cells, components, evals]."""
-    dims = (*dataset["phase"].dims, "component", "step")
-    values = dataset[name].transpose(*dims).values
-    return values.reshape(-1, *values.shape[-2:])
+    line: dict[str, Any] = {"color": style.BLACK, "lw": 1.0, "ls": "--"}
+    axes.plot(steps, _positive(train), label="all, train", **line)
+    axes.tick_params(labelsize=style.LABEL)
 
 
 def _positive(values: NDArray) -> NDArray:
+    """Leave out what a log scale cannot show."""
     return np.where(values > 0, values, np.nan)

@@ -1,7 +1,11 @@
-"""Memorise and grok steps along the one axis that a sweep varies besides its seeds.
+"""Draw memorise and grok steps along the only axis that a sweep varies.
 
-In a chain that axis is its parts, where each of them is one setting.
+Seeds are no axis here. In a chain the axis is its parts, if each is one setting.
+
+    save(steps(jaxgrok.load("runs/mine")), "steps.png")
 """
+
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,21 +13,32 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jaxgrok.plots.labels import AXIS_NAMES, round_steps, short, value_names
+from jaxgrok.plots import style
+from jaxgrok.plots.labels import axis_name, round_log_ticks, value_names
 from jaxgrok.results.columns import axis_names, column_of, values_along
 
-_KINDS = {"memorise_step": ("memorises", "#d55e00"), "grok_step": ("groks", "#0072b2")}
+_EVENTS = {
+    "memorise_step": ("memorises", style.VERMILION),
+    "grok_step": ("groks", style.BLUE),
+}
+"""Label and colour of each event, by its variable."""
 _TWINS = {"train_fraction", "n_train"}
+"""Two axes that say the same."""
+_GAP = 0.55
+"""Inches between two values of the axis, at most."""
+_LONGEST = 12
+"""Length in inches, at most, of an axis of numbers."""
+_SHIFT = 0.12
+"""Half the distance between the two events of a value, as a share of the gap."""
 
 
 def varied_axis(dataset: xr.Dataset) -> str | None:
-    """The only axis, beside the seed and a budget, of several values; or None."""
-    columns = {
-        name: values_along(dataset, name).astype(str)
-        for name in axis_names(dataset)
-        if name not in ("seed", "budget")
-    }
-    varied = {name: col for name, col in columns.items() if len(set(col)) > 1}
+    """Return the only axis of several values besides seed and budget, or None."""
+    varied = {}
+    for name in axis_names(dataset):
+        values = values_along(dataset, name).astype(str)
+        if name not in ("seed", "budget") and len(set(values)) > 1:
+            varied[name] = values
     if set(varied) == _TWINS:
         return "train_fraction"
     if "part" in varied:
@@ -33,93 +48,105 @@ def varied_axis(dataset: xr.Dataset) -> str | None:
 
 
 def steps(dataset: xr.Dataset) -> Figure:
-    """Step at which each seed memorises and groks, and their medians, along an axis.
+    """Draw the step at which each seed memorises and groks, and the medians.
 
     An open triangle is a seed that had not within its budget, at that budget: no step.
     A median is drawn where most seeds have one. Values of the axis are evenly spaced.
-    Raises ValueError where not exactly one axis is varied.
+
+    Args:
+        dataset: what `jaxgrok.load` returns.
+
+    Raises:
+        ValueError: where not exactly one axis is varied.
     """
     axis = varied_axis(dataset)
     if axis is None:
         raise ValueError("not exactly one axis is varied besides the seed")
     column = values_along(dataset, axis)
-    values, place = _places(column)
-    ordered = column.dtype.kind == "f"
-    # Inches; a number may stand for those beside it, a word does not.
-    apart = min(0.55, 12 / len(values)) if ordered else 0.55
-    figure = Figure(
-        figsize=(max(5.2, apart * len(values) + 2.8), 3.8), layout="constrained"
-    )
+    values, positions = _positions(column)
+    numeric = column.dtype.kind == "f"
+    # The label of a number may stand for its neighbours', that of a word may not.
+    gap = min(_GAP, _LONGEST / len(values)) if numeric else _GAP
+    width = max(5.2, gap * len(values) + 2.8)
+    figure = Figure(figsize=(width, 3.8), layout="constrained")
     axes = figure.subplots()
     axes.set_yscale("log")
-    finished = column_of(dataset, "steps").astype(float)
-    known = np.isfinite(finished)
-    for side, (name, (label, colour)) in zip((-1, 1), _KINDS.items(), strict=True):
-        found = column_of(dataset, name).astype(float)
-        at = place + 0.12 * side
-        _draw(axes, at[known], found[known], finished[known], label, colour)
-        medians = [_median(found[known & (place == i)]) for i in range(len(values))]
-        where = np.arange(len(values)) + 0.12 * side
-        # A line joins numbers; words have nothing between them.
-        mark = {"ls": "-"} if ordered else {"ls": "", "marker": "_", "ms": 12}
-        axes.plot(where, medians, color=colour, lw=1.2, alpha=0.7, **mark)
-    names = value_names(values)
-    upright = max(map(len, names)) > 6
-    every = int(np.ceil(0.5 / apart))
-    axes.set_xticks(
-        range(0, len(values), every), names[::every], rotation=30 if upright else 0
-    )
-    if upright:
-        for tick in axes.get_xticklabels():
-            tick.set_horizontalalignment("right")
-    label = "" if axis == "part" else AXIS_NAMES.get(axis, axis.replace("_", " "))
-    axes.set(xlabel=label, ylabel="step")
-    ticks = round_steps(*axes.get_ylim())
-    axes.set_yticks(ticks, labels=[short(tick) for tick in ticks])
-    axes.minorticks_off()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(dataset.attrs.get("title", ""), fontsize=10)
-    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    for side, (name, (label, colour)) in zip((-1, 1), _EVENTS.items(), strict=True):
+        x = positions + _SHIFT * side
+        _draw_seeds(axes, dataset, name, x, label, colour)
+        medians = _medians(dataset, name, positions, len(values))
+        # A line joins numbers; there is nothing between two words.
+        mark = {"ls": "-"} if numeric else {"ls": "", "marker": "_", "ms": 12}
+        places = np.arange(len(values)) + _SHIFT * side
+        axes.plot(places, medians, color=colour, lw=1.2, alpha=0.7, **mark)
+    _label_values(axes, value_names(values), gap)
+    axes.set(xlabel="" if axis == "part" else axis_name(axis), ylabel="step")
+    round_log_ticks(axes)
+    style.despine(axes)
+    axes.set_title(dataset.attrs.get("title", ""), fontsize=style.TITLE)
+    figure.legend(loc="outside right center", fontsize=style.LABEL, frameon=False)
     return figure
 
 
-def _places(column: NDArray) -> tuple[NDArray, NDArray]:
-    """The values of an axis, and the place of each cell's: words in their own order."""
-    values, place = np.unique(column, return_inverse=True)
+def _positions(column: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the values of an axis, words as they come, and every cell's position."""
+    values, positions = np.unique(column, return_inverse=True)
     if column.dtype.kind == "f":
-        return values, place
+        return values, positions
     order = list(dict.fromkeys(column.tolist()))
     return np.array(order), np.array([order.index(value) for value in column])
 
 
-def _draw(
-    axes: Axes,
-    at: NDArray,
-    found: NDArray,
-    finished: NDArray,
-    label: str,
-    colour: str,
+def _draw_seeds(
+    axes: Axes, dataset: xr.Dataset, name: str, x: NDArray, label: str, colour: str
 ) -> None:
-    reached = np.isfinite(found)
+    """Draw a dot for every cell that reached an event, a triangle for one that did not.
+
+    Args:
+        axes: where to draw.
+        dataset: of the cells.
+        name: variable of the event's step.
+        x: [cells] position of each.
+        label: of the event.
+        colour: of the event.
+    """
+    reached_at = column_of(dataset, name).astype(float)
+    last = column_of(dataset, "steps").astype(float)
+    reached = np.isfinite(reached_at) & np.isfinite(last)
+    censored = np.isnan(reached_at) & np.isfinite(last)
     # A step of 0 has no place on a log axis.
-    axes.plot(
-        at[reached], found[reached].clip(min=1), "o", color=colour, ms=5, label=label
-    )
-    if (~reached).any():
-        axes.plot(
-            at[~reached],
-            finished[~reached],
-            "^",
-            color=colour,
-            mfc="none",
-            ms=6,
-            label=f"{label}: not within its budget",
-        )
+    y = reached_at[reached].clip(min=1)
+    axes.plot(x[reached], y, "o", color=colour, ms=5, label=label)
+    if censored.any():
+        triangle: dict[str, Any] = {"color": colour, "mfc": "none", "ms": 6}
+        text = f"{label}: not within its budget"
+        axes.plot(x[censored], last[censored], "^", label=text, **triangle)
 
 
-def _median(found: NDArray) -> float:
-    """The median for a log axis; NaN unless more than half have reached a step."""
-    reached = np.isfinite(found)
-    if 2 * reached.sum() <= len(found):
+def _medians(
+    dataset: xr.Dataset, name: str, positions: NDArray, count: int
+) -> list[float]:
+    """Return the median step of an event at each of `count` positions."""
+    finished = np.isfinite(column_of(dataset, "steps").astype(float))
+    reached_at = column_of(dataset, name).astype(float)
+    return [_median(reached_at[finished & (positions == i)]) for i in range(count)]
+
+
+def _median(steps: NDArray) -> float:
+    """Return the median for a log axis; NaN unless more than half have a step."""
+    reached = np.isfinite(steps)
+    if 2 * reached.sum() <= len(steps):
         return np.nan
-    return max(float(np.median(np.where(reached, found, np.inf))), 1)
+    return max(float(np.median(np.where(reached, steps, np.inf))), 1)
+
+
+def _label_values(axes: Axes, names: list[str], gap: float) -> None:
+    """Label the values of the axis, as many as have room, long ones slanting."""
+    long = max(map(len, names)) > 6
+    every = int(np.ceil(0.5 / gap))
+    axes.set_xticks(
+        range(0, len(names), every), names[::every], rotation=30 if long else 0
+    )
+    if long:
+        for tick in axes.get_xticklabels():
+            tick.set_horizontalalignment("right")

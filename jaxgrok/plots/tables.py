@@ -1,0 +1,44 @@
+"""Read the tables of a run directory that figures are drawn from.
+
+>>> read_rows("runs/mine/crossover.csv")
+[{'weight_decay': 1.0, 'outcome': 'found', 'crossover': 512, ...}]
+"""
+
+import csv
+import os
+from typing import Any
+
+
+def read_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Return the rows of a table, their values as numbers, truth values or None."""
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{name: _value(text) for name, text in row.items()} for row in rows]
+
+
+def _value(text: str) -> Any:
+    """Return a value of a table in the type that it was written from."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"": None, "True": True, "False": False}.get(text, text)
+
+
+def read_circuits(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Return the rows of circuits.csv, with `key_frequencies` and `clusters` parsed.
+
+    They are written as 14 35 41 and, frequency:neurons, as 14:85 35:90 41:80.
+    """
+    rows = read_rows(path)
+    for row in rows:
+        row["key_frequencies"] = [int(k) for k in _words(row["key_frequencies"])]
+        pairs = [word.split(":") for word in _words(row["clusters"])]
+        row["clusters"] = {int(k): int(neurons) for k, neurons in pairs}
+    return rows
+
+
+def _words(value: Any) -> list[str]:
+    """Split a value of a table; one number was read as such, none as None."""
+    return [] if value is None else str(value).split()

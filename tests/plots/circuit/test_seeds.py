@@ -1,0 +1,64 @@
+"""The figure over seeds says what the table holds."""
+
+import numpy as np
+import pytest
+from drawn import NAN, heights, overlaps, ticks
+from matplotlib.patches import Rectangle
+
+from jaxgrok.plots.circuit import seeds
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+ROWS = [
+    {"seed": 0, "key_frequencies": [2, 5], "clusters": {"2": [0, 1, 2], "5": [3]}},
+    {"seed": 1, "key_frequencies": [5, 6], "clusters": {5: 4}, "grok_step": 900},
+    {"seed": 2, "key_frequencies": [], "clusters": {}, "grok_step": NAN},
+]
+
+ROWS = [{"order": 13, "grok_step": None, "cell": i + 7} | r for i, r in enumerate(ROWS)]
+
+
+def test_seeds_show_which_frequencies_how_many_how_large_and_when():
+    figure = seeds(ROWS)
+    raster, number, clusters, steps, below = figure.axes[:5]
+    squares = [p for p in raster.patches if isinstance(p, Rectangle)]
+    at = [tuple(np.add(p.get_xy(), (0.45, 0.4)).round(6)) for p in squares]
+    assert at == [(2, 0), (5, 0), (5, 1), (6, 1)]
+    by_size = {p.get_facecolor() for p in squares}
+    assert len(by_size) == 4  # clusters of 3, 1, 4 and no neurons
+    assert [bar.get_width() for bar in number.patches] == [2, 2, 0]
+    assert [bar.get_width() for bar in clusters.patches] == [3, 1, 4]
+    assert [bar.get_x() for bar in clusters.patches] == [0, 3, 0]
+    np.testing.assert_array_equal(steps.get_lines()[0].get_xdata(), [NAN, 900, NAN])
+    assert [text.get_position()[1] for text in steps.texts] == [0, 2]
+    assert {text.get_text() for text in steps.texts} == {"not grokked"}
+    assert heights(below).tolist() == [1, 2, 1]
+    assert raster.get_ylabel() == "seed" and ticks(raster.yaxis) == ["0", "1", "2"]
+    assert below.get_ylabel() == "seeds"
+    assert overlaps(figure) == []
+
+
+def test_rows_with_the_same_seed_are_named_by_their_cells():
+    rows = [row | {"seed": 0} for row in ROWS]
+    raster = seeds(rows).axes[0]
+    assert raster.get_ylabel() == "cell" and ticks(raster.yaxis) == ["7", "8", "9"]
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(ValueError, match="must have at least one row"):
+        seeds([])
+
+
+def test_without_key_frequencies_the_clusters_are_shown():
+    row = {"order": 11, "key_frequencies": (), "grok_step": 100}
+    table = [
+        row | {"seed": 0, "clusters": {1: 4, 3: 2}},
+        row | {"seed": 1, "clusters": {}},
+    ]
+    figure = seeds(table)
+    raster, how_many = figure.axes[0], figure.axes[1]
+    squares = [(p.get_x() + 0.45, p.get_y() + 0.4) for p in raster.patches]
+    np.testing.assert_allclose(sorted(squares), [(1, 0), (3, 0)])
+    assert how_many.get_xlabel() == "clusters"
+    table[1]["key_frequencies"] = (2,)
+    assert seeds(table).axes[1].get_xlabel() == "key frequencies"
