@@ -1,6 +1,6 @@
 """The post's main line: when does x + y mod 113 grok, over four seeds?
 
-Weight decay 1, 30% of the pairs, full batch, as in REFERENCE; goes on for 6,000 steps
+Weight decay 1, 30% of the pairs, full batch, as in the post; goes on for 6,000 steps
 past the grok, so that the clean-up shows, and keeps snapshots for the Fourier analysis:
 `python -m jaxgrok.analyse runs/mainline-post --cell seed=0`.
 

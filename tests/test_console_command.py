@@ -71,9 +71,12 @@ def started(*words, **options):
 
 @pytest.mark.process
 def test_help_takes_less_than_half_a_second_and_no_jax():
-    begin = time.perf_counter()
-    result = started(sys.executable, "-X", "importtime", "-m", "jaxgrok", "--help")
-    assert time.perf_counter() - begin < 0.5
+    seconds = []
+    for _ in range(3):  # the best of three: other tests run beside this one
+        begin = time.perf_counter()
+        result = started(sys.executable, "-X", "importtime", "-m", "jaxgrok", "--help")
+        seconds.append(time.perf_counter() - begin)
+    assert min(seconds) < 0.5
     modules = [line.rpartition("|")[2].strip() for line in result.stderr.splitlines()]
     assert "absl.flags" in modules
     assert not {"jax", "numpy"} & set(modules)
