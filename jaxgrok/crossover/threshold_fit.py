@@ -101,6 +101,8 @@ class Threshold:
         """[sizes] index of the first median above each size."""
         self._share = _shares(x, self._mu, step)
         self._success = _successes(x, step)
+        # A search asks again and again: starting a trial, for one, changes no training.
+        self._fit_once = functools.lru_cache(maxsize=16)(self._fit)
 
     def index(self, size: int) -> int:
         """Return the place of a size in `Fit.below`."""
@@ -111,8 +113,10 @@ class Threshold:
 
         The order of the trainings may change the last bits.
         """
-        likelihoods: dict[int, np.ndarray] = {}
-        """By seed: [tau, bins], the bins being those of the seed's own size."""
+        return self._fit_once(tuple(trainings))
+
+    def _fit(self, trainings: tuple[Training, ...]) -> Fit:
+        likelihoods: dict[int, np.ndarray] = {}  # by seed: [tau, bins of its own size]
         decided_seeds = set()
         for training in trainings:
             success = self._success[self._index[training.size]]

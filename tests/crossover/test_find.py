@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import jaxgrok
 import tiny
@@ -32,9 +33,19 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+def draw_nothing(patch):
+    """Leave figures empty: drawing them takes longer than training does."""
+    patch.setattr(Figure, "savefig", lambda self, path, **how: path.touch())
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch):
+    draw_nothing(monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A finished search, and its findings."""
+    """A finished search with its figures, and its findings."""
     out = tmp_path_factory.mktemp("whole") / "run"
     return out, find(config(), out, width=WIDTH, blocks=2, quiet=True)
 
@@ -43,7 +54,9 @@ def whole(tmp_path_factory):
 def swept(tmp_path_factory):
     """Every cell of the same grid, at another padding."""
     out = tmp_path_factory.mktemp("swept") / "run"
-    jaxgrok.run(config(train_size=max(SIZES) + 2), out, blocks=2, quiet=True)
+    with pytest.MonkeyPatch.context() as patch:
+        draw_nothing(patch)
+        jaxgrok.run(config(train_size=49), out, blocks=2, quiet=True)
     return out
 
 
@@ -51,7 +64,10 @@ def swept(tmp_path_factory):
 def short(tmp_path_factory):
     """A search whose budget of lane-steps is soon spent, and its findings."""
     out = tmp_path_factory.mktemp("short") / "run"
-    return out, find(config(), out, width=WIDTH, budget=100, blocks=2, quiet=True)
+    with pytest.MonkeyPatch.context() as patch:
+        draw_nothing(patch)
+        findings = find(config(), out, width=WIDTH, budget=100, blocks=2, quiet=True)
+    return out, findings
 
 
 def test_a_search_leaves_a_run_directory(whole):
@@ -235,14 +251,17 @@ def test_a_directory_is_drawn_again_as_it_was_answered(whole):
 
 
 def test_cells_without_test_pairs_tell_nothing(tmp_path):
-    fractions = config(train_fraction=(0.2, 0.5, 1.0), n_train=(), weight_decay=(0.1,))
-    jaxgrok.run(fractions, tmp_path / "a", blocks=2, quiet=True)
+    fractions = {"train_fraction": (0.2, 0.5, 1.0), "n_train": (), "train_size": 49}
+    grid = config(**fractions, weight_decay=(0.1,))
+    jaxgrok.run(grid, tmp_path / "a", blocks=2, quiet=True)
     [finding] = read(tmp_path / "a")
     assert finding.trainings == 2 * 4
 
 
 def test_a_directory_without_any_test_pairs_is_refused(tmp_path):
-    jaxgrok.run(tiny.config(train_fraction=(1.0,)), tmp_path / "a", quiet=True)
+    everything = {"train_fraction": (1.0,), "n_train": (), "train_size": 49}
+    grid = config(**everything, weight_decay=(0.1,), seed=(0, 1))
+    jaxgrok.run(grid, tmp_path / "a", blocks=2, quiet=True)
     with pytest.raises(ValueError, match="no training with test examples"):
         read(tmp_path / "a")
 
