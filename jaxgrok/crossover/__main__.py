@@ -61,9 +61,9 @@ def _flags() -> flags.FlagValues:
 
 def _read(values: flags.FlagValues, argv: list[str]) -> int:
     """Draw the crossovers of a run directory again, or read those of a sweep."""
-    run_dir, *rest = command_line.parse(values, argv)
-    if rest:
-        raise ValueError(f"argument {rest[0]!r} is not understood; see --help")
+    run_dir, *extra = command_line.parse(values, argv)
+    if extra:
+        raise ValueError(f"argument {extra[0]!r} is not understood; see --help")
     for name in values:
         if name != "width" and values[name].present:
             raise ValueError(f"--{name} needs --grid; DIR alone is only read")

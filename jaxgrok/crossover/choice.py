@@ -28,6 +28,7 @@ def options(evidence: Evidence) -> dict[int, list[int]]:
     would make the interval much narrower.
     """
     fails_at, generalises_at = _bounds(evidence)
+    # A seed that generalised at one size is taken to do so at all larger ones.
     undecided: list[Trial] = []
     implied: list[Training] = []
     for trial in _untried(evidence):
@@ -38,7 +39,9 @@ def options(evidence: Evidence) -> dict[int, list[int]]:
             implied.append(Training(trial.size, trial.seed, trial.size >= upper))
     if undecided or not implied:
         return _seeds_by_size(undecided)
+    # An outcome that only follows is no training: would it help to confirm all?
     confirmed = evidence.model.fit([*evidence.trainings(), *implied])
+    # ratio**CONFIRM: log(ratio) is the width in log n.
     narrows = confirmed.ratio**CONFIRM < evidence.fit.ratio
     return _seeds_by_size(implied) if narrows else {}
 
@@ -46,6 +49,7 @@ def options(evidence: Evidence) -> dict[int, list[int]]:
 def choose(evidence: Evidence, options: Mapping[int, Sequence[int]]) -> Trial:
     """Return the trial, one of `options`, that divides the unknown most evenly."""
     size = _choose_size(evidence, options)
+    # Ties go to the first seed of the setting, so that a resumed search repeats itself.
     attempts = Counter(trial.seed for trial in (*evidence.reports, *evidence.running))
     seed = min(options[size], key=lambda seed: attempts[seed])
     return Trial(evidence.setting.axes, size, seed)
@@ -56,7 +60,7 @@ def _bounds(evidence: Evidence) -> tuple[dict[int, int], dict[int, int]]:
     fails_at: dict[int, int] = {}
     generalises_at: dict[int, int] = {}
     reported = (report.training for report in evidence.reports.values())
-    for training in (*evidence.known.values(), *reported):
+    for training in (*evidence.prior.values(), *reported):
         size, seed = training.size, training.seed
         if training.generalised:
             generalises_at[seed] = min(size, generalises_at.get(seed, size))
@@ -85,6 +89,7 @@ def _seeds_by_size(trials: Iterable[Trial | Training]) -> dict[int, list[int]]:
 
 def _choose_size(evidence: Evidence, sizes: Iterable[int]) -> int:
     """Return the size farthest, in probability, from both ends and running trials."""
+    # The distance of two sizes: how probably the median lies between them.
     below = evidence.probability_below()
     centrality = {size: min(below[size], 1 - below[size]) for size in sizes}
     running = Counter(trial.size for trial in evidence.running)

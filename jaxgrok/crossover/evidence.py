@@ -36,8 +36,8 @@ class Evidence:
 
     Attributes:
         setting: what is searched.
-        model: the threshold model over the setting's sizes and those of `known`.
-        known: trainings from other runs, one per size and seed.
+        model: the threshold model over the setting's sizes and those of `prior`.
+        prior: trainings from other runs, one per size and seed.
         reports: trials that ended or were stopped.
         running: trials that are training, and the steps that each has made.
         failures: trials that failed; they are not tried again and say nothing.
@@ -46,7 +46,7 @@ class Evidence:
 
     setting: Setting
     model: Threshold
-    known: Mapping[Trial, Training]
+    prior: Mapping[Trial, Training]
     reports: Mapping[Trial, Report] = dataclasses.field(default_factory=dict)
     running: Mapping[Trial, int] = dataclasses.field(default_factory=dict)
     failures: frozenset[Trial] = frozenset()
@@ -55,18 +55,19 @@ class Evidence:
     @classmethod
     def initial(cls, setting: Setting) -> Self:
         """Return the evidence before the first trial of a setting."""
-        known: dict[Trial, Training] = {}
-        # Of a training known twice, the one that generalised or was watched longer
-        # comes last and stays.
-        for training in sorted(setting.known, key=lambda t: (t.generalised, t.seen)):
-            known[Trial(setting.axes, training.size, training.seed)] = training
-        lattice = sorted({trial.size for trial in known} | set(setting.sizes))
-        return cls(setting, Threshold(lattice, spacing(setting.sizes)), known)
+        prior: dict[Trial, Training] = {}
+        # Of two trainings of one trial, the one that generalised or ran longer comes
+        # last and stays.
+        for training in sorted(setting.prior, key=lambda t: (t.generalised, t.share)):
+            prior[Trial(setting.axes, training.size, training.seed)] = training
+        lattice = sorted({trial.size for trial in prior} | set(setting.sizes))
+        return cls(setting, Threshold(lattice, spacing(setting.sizes)), prior)
 
     def start(self, trial: Trial) -> Self:
         """Add a running trial; one that was stopped before starts from step 0."""
         reports = dict(self.reports)
         stopped = reports.pop(trial, None)
+        # Its steps were spent all the same: they count against the budget.
         repeated = stopped.steps if stopped else 0
         return dataclasses.replace(
             self,
@@ -86,8 +87,8 @@ class Evidence:
         self, trial: Trial, *, generalised: bool, steps: int, stopped: bool = False
     ) -> Self:
         """Add how a trial ended; `stopped` if its budget was cut short."""
-        seen = self._share_seen(steps) if stopped else 1.0
-        training = Training(trial.size, trial.seed, generalised, seen)
+        share = self._budget_share(steps) if stopped else 1.0
+        training = Training(trial.size, trial.seed, generalised, share)
         return dataclasses.replace(
             self,
             reports={**self.reports, trial: Report(training, steps)},
@@ -115,29 +116,34 @@ class Evidence:
 
     def trainings(self, without: Trial | None = None) -> list[Training]:
         """Return what the fit is made of, in order, leaving out a running trial."""
-        known = [t for trial, t in self.known.items() if trial not in self.reports]
+        # A trial made here replaces the same one from another run.
+        prior = [t for trial, t in self.prior.items() if trial not in self.reports]
         reported = [report.training for report in self.reports.values()]
         running = []
         for trial, steps in self.running.items():
+            # A running trial counts like one that was stopped now; at step 0 it says
+            # nothing.
             if steps and trial != without:
-                seen = self._share_seen(steps)
-                running.append(Training(trial.size, trial.seed, False, seen))
+                share = self._budget_share(steps)
+                running.append(Training(trial.size, trial.seed, False, share))
         # Sorted, so that floating-point sums are the same bits after a pause.
-        return sorted([*known, *reported, *running])
+        return sorted([*prior, *reported, *running])
 
     def nearby_sizes(self) -> Sequence[int]:
         """Return the sizes inside the interval, and the next one on either side."""
         sizes = np.array(self.setting.sizes)
+        # sizes[first:last] lie inside; the slice adds a size at either end.
         first = int(np.searchsorted(sizes, self.fit.low, side="left"))
         last = int(np.searchsorted(sizes, self.fit.high, side="right"))
         return self.setting.sizes[max(first - 1, 0) : last + 1]
 
     def probability_below(self) -> dict[int, float]:
         """Return the probability that the crossover is at most each size."""
+        # The model's lattice also holds the sizes of trainings from other runs.
         indices = [self.model.index(size) for size in self.setting.sizes]
         return dict(zip(self.setting.sizes, self.fit.below[indices], strict=True))
 
-    def _share_seen(self, steps: int) -> float:
+    def _budget_share(self, steps: int) -> float:
         """Return the share of the budget that so many steps are."""
         return min(steps / self.setting.steps, 1.0)
 

@@ -76,6 +76,7 @@ def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
             f"{run_dir} holds no training with test examples; take one whose n_train "
             "is less than all there are"
         )
+    # Not every grid has every size with every seed: what is missing counts as failed.
     settings = settings_of_cells(tested)
     search = Search(settings, width=width)
     for trial in missing_trials(settings, tested):
@@ -96,14 +97,14 @@ def prepare(
 ) -> tuple[ConfigDict, Search]:
     """Check what `find` is given; return the padded config and the search to train."""
     from jaxgrok.crossover.settings import settings_of_grid
-    from jaxgrok.crossover.trainings import add_known
+    from jaxgrok.crossover.trainings import add_prior
     from jaxgrok.grid.resolver import resolve
 
     config = padded_to_largest(config)
     grid = resolve(config)
     settings = settings_of_grid(grid)
     if known is not None:
-        settings = add_known(settings, grid, known)
+        settings = add_prior(settings, grid, known)
     return config, Search(settings, width=width, budget=budget)
 
 
@@ -144,6 +145,7 @@ def padded_to_largest(config: ConfigDict) -> ConfigDict:
         raise ValueError("regime='online' has no training-set size; take 'finite'")
     config = copy.deepcopy(config)
     config.stop, config.steps_past_grok = "grokked", 0
+    # One padded size means one compiled program.
     if not config.train_size:
         largest = max(cell.lane["n_train"] for cell in grid.cells)
         pools = [tasks.universe(group.setup.task) for group in grid.groups]

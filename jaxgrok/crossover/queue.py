@@ -35,6 +35,7 @@ class CrossoverQueue:
 
         A stopped cell stands until the search asks for it again.
         """
+        # All of them, before the first trial is taken: the order does not matter.
         rows = list(rows)
         for row in rows:
             report_row(self._search, self._trials[row["id"]], row)
@@ -42,6 +43,7 @@ class CrossoverQueue:
 
     def most(self, group: Group) -> int:
         """Return how many cells of a group may still be asked for."""
+        # A stopped cell may be asked for again, so that this never goes down.
         return len(group.cells)
 
     def waiting(self, group: Group) -> bool:

@@ -88,16 +88,16 @@ def read_table(run_dir: str | Path) -> list[dict[str, Any]] | None:
     if not path.exists():
         return None
     with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [{name: _parse(text) for name, text in row.items()} for row in rows]
+        return [_parse_row(row) for row in csv.DictReader(file)]
 
 
 def line(row: Mapping[str, Any]) -> str:
     """Return a row of crossover.csv as one line for the terminal."""
+    # The axes of the setting come before the columns of the answer.
     names = list(row)
     axes = tuple((name, row[name]) for name in names[: names.index("outcome")])
-    ends = {name: row[name] or "…" for name in ("low", "high")}
-    answer = OUTCOMES[Outcome(row["outcome"])].format(**{**row, **ends})
+    interval = {name: row[name] or "…" for name in ("low", "high")}
+    answer = OUTCOMES[Outcome(row["outcome"])].format(**{**row, **interval})
     saved = f", sparing up to {row['saved']:,} steps" if row["stopped"] else ""
     cost = (
         f"{row['trainings']} trainings ({row['stopped']} stopped early{saved}), "
@@ -123,7 +123,7 @@ def headline(scale: str, settings: Sequence[Setting], width: float) -> str:
     """Return the line printed before a search: what it looks through."""
     sizes = sorted({size for setting in settings for size in setting.sizes})
     seeds = max(len(setting.seeds) for setting in settings)
-    known = sum(len(setting.known) for setting in settings)
+    n_prior = sum(len(setting.prior) for setting in settings)
     steps = max(setting.steps for setting in settings)
     crossovers = "1 crossover" if len(settings) == 1 else f"{len(settings)} crossovers"
     text = (
@@ -131,7 +131,7 @@ def headline(scale: str, settings: Sequence[Setting], width: float) -> str:
         f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]} and {seeds} seeds, up to "
         f"{steps:,} steps a training"
     )
-    return f"{text}; {known} trainings known" if known else text
+    return f"{text}; {n_prior} trainings known" if n_prior else text
 
 
 def _row(finding: Finding) -> dict[str, Any]:
@@ -151,6 +151,10 @@ def _row(finding: Finding) -> dict[str, Any]:
         "saved": finding.saved,
         "advice": advice(finding),
     }
+
+
+def _parse_row(row: Mapping[str, str]) -> dict[str, Any]:
+    return {name: _parse(text) for name, text in row.items()}
 
 
 def _parse(text: str) -> Any:

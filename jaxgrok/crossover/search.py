@@ -51,29 +51,27 @@ class Search:
         """Whether the budget is used up."""
         return self.lane_steps >= self._budget
 
-    def waiting(self, among: Iterable[Axes]) -> bool:
+    def waiting(self, candidates: Iterable[Axes]) -> bool:
         """Return whether any of these settings has a trial to train now."""
-        return not self.spent and bool(self._waiting(among))
+        return not self.spent and bool(self._waiting_searches(candidates))
 
-    def take(self, free: int, among: Iterable[Axes] | None = None) -> list[Trial]:
+    def take(self, free: int, candidates: Iterable[Axes] | None = None) -> list[Trial]:
         """Return trials to train next; they count as running.
 
         Args:
             free: how many to return at most.
-            among: axes of the settings to choose from; all by default.
+            candidates: axes of the settings to choose from; all by default.
         """
-        among = list(self._searches if among is None else among)
+        if candidates is None:
+            candidates = self._searches
+        axes = list(candidates)
+        # One at a time: each trial changes what the next one should be.
         trials: list[Trial] = []
         while len(trials) < free and not self.spent:
-            waiting = self._waiting(among)
-            if not waiting:
+            searches = self._waiting_searches(axes)
+            if not searches:
                 break
-            # Of settings with equally many, the one whose interval is the widest.
-            search = min(
-                waiting,
-                key=lambda s: (len(s.evidence.running), -s.evidence.fit.ratio),
-            )
-            trials.append(search.take())
+            trials.append(min(searches, key=_priority).take())
         return trials
 
     def start(self, trial: Trial) -> None:
@@ -113,6 +111,7 @@ class Search:
         for axes, counts in progress.items():
             search = self._searches[axes]
             search.evidence = search.evidence.advance(counts)
+        # Stopping a trial gives none of its lane-steps back: one look is enough.
         spent = self.spent
         stops: dict[Trial, Stop] = {}
         for search in self._searches.values():
@@ -124,7 +123,12 @@ class Search:
         spent = self.spent
         return [search.finding(spent) for search in self._searches.values()]
 
-    def _waiting(self, among: Iterable[Axes]) -> list[SettingSearch]:
+    def _waiting_searches(self, candidates: Iterable[Axes]) -> list[SettingSearch]:
         """Return the searches that have a trial to train now."""
-        searches = [self._searches[axes] for axes in among]
+        searches = [self._searches[axes] for axes in candidates]
         return [search for search in searches if search.waiting]
+
+
+def _priority(search: SettingSearch) -> tuple[int, float]:
+    """Return the order of settings: fewest running trials, then widest interval."""
+    return len(search.evidence.running), -search.evidence.fit.ratio

@@ -28,14 +28,14 @@ class Setting:
         sizes: candidate training-set sizes in increasing order, at least two.
         seeds: seeds to train, at least two.
         steps: budget of one training.
-        known: trainings from other runs, at any sizes and of any seeds.
+        prior: trainings from other runs, at any sizes and of any seeds.
     """
 
     axes: Axes
     sizes: Sequence[int]
     seeds: Sequence[int]
     steps: int
-    known: Sequence[Training] = ()
+    prior: Sequence[Training] = ()
 
 
 class Trial(NamedTuple):

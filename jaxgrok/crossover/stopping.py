@@ -51,6 +51,7 @@ def stop(evidence: Evidence, width: float, *, spent: bool) -> dict[Trial, Stop]:
     if not evidence.running:
         return {}
     trials = list(evidence.running)
+    # The first cause that applies is the one that is recorded.
     if spent:
         cause = Cause.BUDGET_SPENT
     elif answered(evidence, width):
@@ -69,6 +70,7 @@ def _far_trials(evidence: Evidence) -> list[Trial]:
     """Return running trials outside the nearby sizes that would change nothing."""
     nearby = evidence.nearby_sizes()
     trials = []
+    # Trials near the interval always matter; two fits decide about each other one.
     for trial in evidence.running:
         outside = not nearby[0] <= trial.size <= nearby[-1]
         if outside and _is_indifferent(evidence, trial):
@@ -81,11 +83,12 @@ def _is_indifferent(evidence: Evidence, trial: Trial) -> bool:
 
     A move of less than half the smallest gap between sizes, in log n, is none.
     """
-    others = evidence.trainings(without=trial)
+    trainings = evidence.trainings(without=trial)
     tolerance = math.exp(np.diff(np.log(evidence.setting.sizes)).min() / 2)
     for generalised in (True, False):
+        # As if it had run to the end: nothing it can still show weighs more.
         outcome = Training(trial.size, trial.seed, generalised)
-        fit = evidence.model.fit([*others, outcome])
+        fit = evidence.model.fit([*trainings, outcome])
         for end, current in (
             (fit.low, evidence.fit.low),
             (fit.high, evidence.fit.high),

@@ -37,19 +37,19 @@ class Training(NamedTuple):
         size: examples it trained on.
         seed: its seed.
         generalised: whether it did.
-        seen: if it did not, the share of its budget that it ran for, from 0 to 1; the
-            earlier it was stopped, the less it says.
+        share: the share of its budget that it ran for without generalising, from 0 to
+            1; the earlier it was stopped, the less it says.
     """
 
     size: int
     seed: int
     generalised: bool
-    seen: float = 1.0
+    share: float = 1.0
 
     @property
     def decided(self) -> bool:
         """Whether the outcome is known: it generalised, or spent its budget."""
-        return self.generalised or self.seen == 1
+        return self.generalised or self.share == 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,9 +97,9 @@ class Threshold:
         self._index = {size: i for i, size in enumerate(sizes)}
         self._mu = _medians(x, step)
         self._mu_widths = np.gradient(self._mu)
+        # [sizes] index of the first median above each size; x itself is on the grid.
         self._mu_index = np.searchsorted(self._mu, x + 1e-9)
-        """[sizes] index of the first median above each size."""
-        self._share = _shares(x, self._mu, step)
+        self._bin_shares = _bin_shares(x, self._mu, step)
         self._success = _successes(x, step)
         # A search asks again and again: starting a trial, for one, changes no training.
         self._fit_once = functools.lru_cache(maxsize=16)(self._fit)
@@ -119,19 +119,24 @@ class Threshold:
         likelihoods: dict[int, np.ndarray] = {}  # by seed: [tau, bins of its own size]
         decided_seeds = set()
         for training in trainings:
+            # A training that ran for part of its budget would have generalised in that
+            # part with that part of the probability.
             success = self._success[self._index[training.size]]
-            failure = 1 - success * training.seen
+            failure = 1 - success * training.share
             likelihood = success if training.generalised else failure
             seed = training.seed
             likelihoods[seed] = likelihoods.get(seed, 1.0) * likelihood
             if training.decided:
                 decided_seeds.add(seed)
+        # Without any training the cut is infinite, and so is the interval.
         if not likelihoods:
             return self._result(np.zeros(len(self._mu)), self._mu_widths, math.inf)
         by_seed = np.stack(list(likelihoods.values()), -1)  # [tau, bins, seeds]
         # Sum over each seed's own size: [mu, sigma, bins] @ [tau, 1, bins, seeds].
-        marginal = self._share @ by_seed[:, None]  # [tau, mu, sigma, seeds]
+        marginal = self._bin_shares @ by_seed[:, None]  # [tau, mu, sigma, seeds]
+        # Seeds are independent; 1e-300 keeps the logarithm finite.
         total = np.log(marginal + 1e-300).sum(-1)
+        # The interval maximises over sigma and tau; the probabilities average them out.
         weight = np.exp(total - total.max()).mean((0, 2)) * self._mu_widths
         return self._result(total.max((0, 2)), weight, _cut(len(decided_seeds)))
 
@@ -150,15 +155,15 @@ class Threshold:
             below=(np.cumsum(weight) / weight.sum())[self._mu_index - 1],
         )
 
-    def _interval(self, inside: np.ndarray) -> tuple[float, float]:
-        """Return the ends, in examples, of the medians that are `inside`, [mu] bool.
+    def _interval(self, accepted: np.ndarray) -> tuple[float, float]:
+        """Return the ends, in examples, of the medians that are `accepted`, [mu] bool.
 
         They are the nearest medians that are ruled out: the true end lies between two
         points of the grid.
         """
-        first, last = np.flatnonzero(inside)[[0, -1]] + (-1, 1)
+        first, last = np.flatnonzero(accepted)[[0, -1]] + (-1, 1)
         low = float(np.exp(self._mu[first])) if first >= 0 else 0.0
-        high = float(np.exp(self._mu[last])) if last < len(inside) else math.inf
+        high = float(np.exp(self._mu[last])) if last < len(accepted) else math.inf
         return low, high
 
 
@@ -174,11 +179,12 @@ def _medians(x: np.ndarray, step: float) -> np.ndarray:
     return np.concatenate([x[0] - margin[::-1], inner, x[-1] + margin])
 
 
-def _shares(x: np.ndarray, mu: np.ndarray, step: float) -> np.ndarray:
+def _bin_shares(x: np.ndarray, mu: np.ndarray, step: float) -> np.ndarray:
     """Return the share of seeds whose own size lies in each bin, [mu, sigma, bins].
 
     There is a bin for every gap between sizes, and one at either end.
     """
+    # From seeds that all but agree to a spread as wide as all sizes together.
     sigma = np.geomspace(step / 64, max(x[-1] - x[0], step), 12)
     edges = (x - mu[:, None, None]) / sigma[:, None]
     cdf = np.pad(expit(edges), ((0, 0), (0, 0), (1, 1)), constant_values=(0, 1))
@@ -188,15 +194,17 @@ def _shares(x: np.ndarray, mu: np.ndarray, step: float) -> np.ndarray:
 def _successes(x: np.ndarray, step: float) -> np.ndarray:
     """Return how likely a size generalises for a seed of each bin, [sizes, tau, bins].
 
-    At tau = 0 only SLIP remains of the noise.
+    The clip by SLIP limits how much a single odd training can say.
     """
     middles = np.concatenate([[x[0] - step / 2], (x[1:] + x[:-1]) / 2, x[-1:]])
     middles[-1] += step / 2
     distances = x[:, None] - middles
+    # tau = 0: a seed generalises exactly from its own size upwards.
     odds = [(distances > 0).astype(float)]
     for tau in (step / 4, step, 4 * step):
         odds.append(expit(distances / tau))
-    return np.clip(np.stack(odds, 1), SLIP, 1 - SLIP)
+    success: np.ndarray = np.clip(np.stack(odds, 1), SLIP, 1 - SLIP)
+    return success
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """Rows of cells.csv as the trainings that a search knows.
 
->>> settings = add_known(settings, grid, "runs/wd_vs_frac-laptop")
+>>> settings = add_prior(settings, grid, "runs/wd_vs_frac-laptop")
 """
 
 import dataclasses
@@ -26,11 +26,12 @@ def report_row(search: Search, trial: Trial, row: Mapping[str, Any]) -> None:
         search.fail(trial)
         return
     generalised = row["grok_step"] is not None
+    # Stopped at the very evaluation at which it grokked: its outcome is known.
     stopped = row["status"] == "stopped" and not generalised
     search.report(trial, generalised=generalised, steps=row["steps"], stopped=stopped)
 
 
-def add_known(
+def add_prior(
     settings: Sequence[Setting], grid: Grid, known: str | Path
 ) -> list[Setting]:
     """Return settings with what the trainings of another run directory say.
@@ -50,13 +51,14 @@ def add_known(
             "directory of a grid that differs in sizes, seeds or budget alone"
         )
     return [
-        dataclasses.replace(setting, known=tuple(trainings.get(setting.axes, ())))
+        dataclasses.replace(setting, prior=tuple(trainings.get(setting.axes, ())))
         for setting in settings
     ]
 
 
 def _trainings_by_setting(grid: Grid, known: Path) -> dict[Axes, list[Training]]:
     """Return the trainings of a run directory that belong to settings of the grid."""
+    # Several settings may have one fingerprint: they differ by their budgets alone.
     budgets: dict[str, dict[Axes, int]] = {}
     for cell in grid.cells:
         budget_of = budgets.setdefault(_fingerprint(grid.config, cell), {})
@@ -91,5 +93,5 @@ def _training(cell: Cell, row: Mapping[str, Any], steps: int) -> Training:
     # A shorter budget that was spent says as much as that share of this one; what
     # grokked later, or diverged, did not generalise in all of it.
     certain = grok_step is not None or row["status"] == "diverged"
-    seen = 1.0 if certain else min(row["steps"] / steps, 1.0)
-    return Training(cell.lane["n_train"], cell.lane["seed"], generalised, seen)
+    share = 1.0 if certain else min(row["steps"] / steps, 1.0)
+    return Training(cell.lane["n_train"], cell.lane["seed"], generalised, share)

@@ -94,9 +94,10 @@ def verdict(evidence: Evidence, width: float, *, closed: bool, spent: bool) -> F
     """
     fit, setting = evidence.fit, evidence.setting
     outcome, advice = _judge(evidence, width, closed, spent)
+    # An estimate outside the sizes would be an extrapolation.
     outside = outcome in (Outcome.EVERY_SIZE, Outcome.NO_SIZE)
     reports = evidence.reports.values()
-    stopped = [report.steps for report in reports if report.training.seen < 1]
+    stopped = [report.steps for report in reports if report.training.share < 1]
     return Finding(
         axes=setting.axes,
         outcome=outcome,
@@ -119,6 +120,7 @@ def verdict(evidence: Evidence, width: float, *, closed: bool, spent: bool) -> F
 def edge(evidence: Evidence) -> Outcome | None:
     """Return the outcome if the whole interval lies outside the sizes, else None."""
     fit, sizes = evidence.fit, evidence.setting.sizes
+    # An end that is a size comes back from the fit as exp(log(size)): hence 1e-9.
     if fit.high <= sizes[0] * (1 + 1e-9):
         return Outcome.EVERY_SIZE
     if fit.low >= sizes[-1] * (1 - 1e-9):
@@ -135,6 +137,7 @@ def _judge(
         return Outcome.BUDGET_SPENT, Advice.LARGER_BUDGET
     if not closed:
         return Outcome.OPEN, Advice.MORE_TRAININGS
+    # Closed, but without a bound: every trial ran or failed, and they say too little.
     if not fit.low and fit.high == math.inf:
         failed = bool(evidence.failures)
         return Outcome.OPEN, (
@@ -154,5 +157,6 @@ def _advice_on_width(evidence: Evidence, width: float) -> Advice:
     fit = evidence.fit
     if fit.low and fit.high / fit.low <= width:
         return Advice.NONE
+    # The interval and its neighbours: with so few sizes, the gaps limit its width.
     few_sizes = len(evidence.nearby_sizes()) <= 4
     return Advice.FINER_SIZES if few_sizes else Advice.MORE_SEEDS

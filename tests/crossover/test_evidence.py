@@ -51,7 +51,7 @@ def test_evidence_does_not_change():
 def test_a_stopped_trial_that_starts_anew_pays_twice():
     evidence = Evidence.initial(SETTING).start(TRIAL).advance({TRIAL: 700})
     stopped = evidence.report(TRIAL, generalised=False, steps=700, stopped=True)
-    assert stopped.trainings()[0].seen == pytest.approx(700 / STEPS)
+    assert stopped.trainings()[0].share == pytest.approx(700 / STEPS)
     again = stopped.start(TRIAL)
     assert again.trainings() == []
     ended = again.report(TRIAL, generalised=True, steps=1_000)
