@@ -21,13 +21,14 @@ those of a finished sweep.
 """
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
+from ml_collections import ConfigDict
 
 from jaxgrok.crossover import find
-from jaxgrok.crossover.search import Bracket, Finding, Search
 from jaxgrok.grid import grid_file
 from jaxgrok.host import command_line
 
@@ -38,6 +39,16 @@ def main(argv: list[str]) -> int:
 
 
 def _main(argv: list[str]) -> int:
+    """Read a run directory if one is named, else search a grid."""
+    values = _flags()
+    if len(argv) > 1 and not argv[1].startswith("-"):
+        return _read(values, argv)
+    config, name = grid_file.parse(values, argv)
+    return _search(values, config, values.out or f"runs/{name}-{config.scale}")
+
+
+def _flags() -> flags.FlagValues:
+    """Define the flags of the command."""
     values = flags.FlagValues()
     for name in ("out", "sizes", "known"):
         flags.DEFINE_string(name, None, name, flag_values=values)
@@ -45,72 +56,65 @@ def _main(argv: list[str]) -> int:
     for name in ("budget", "blocks"):
         flags.DEFINE_integer(name, None, name, lower_bound=1, flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
-    if len(argv) > 1 and not argv[1].startswith("-"):
-        run_dir, *rest = command_line.parse(values, argv)
-        if rest:
-            raise ValueError(f"argument {rest[0]!r} is not understood; see --help")
-        for name in values:
-            if name != "width" and values[name].present:
-                raise ValueError(f"--{name} needs --grid; DIR alone is only read")
-        from jaxgrok.crossover import report
-
-        found = report.stored(run_dir) or find.read(run_dir, width=values.width)
-        report.write(found, run_dir)
-        return _say(found, run_dir)
-    config, name = grid_file.parse(values, argv)
-    return _search(values, config, values.out or f"runs/{name}-{config.scale}")
+    return values
 
 
-def _search(values: flags.FlagValues, config: Any, out: str) -> int:
+def _read(values: flags.FlagValues, argv: list[str]) -> int:
+    """Draw the crossovers of a run directory again, or read those of a sweep."""
+    run_dir, *extra = command_line.parse(values, argv)
+    if extra:
+        raise ValueError(f"argument {extra[0]!r} is not understood; see --help")
+    for name in values:
+        if name != "width" and values[name].present:
+            raise ValueError(f"--{name} needs --grid; DIR alone is only read")
+    from jaxgrok.crossover import report
+
+    rows = report.read_table(run_dir)
+    if rows is None:
+        rows = report.table(find.read(run_dir, width=values.width))
+    report.write(rows, run_dir)
+    return _print(rows, run_dir)
+
+
+def _search(values: flags.FlagValues, config: ConfigDict, out: str) -> int:
+    """Search a grid, or with --dry_run only say what would be searched."""
+    from jaxgrok.crossover import report
     from jaxgrok.grid.train_sizes import sizes
     from jaxgrok.sweep import run
 
     if values.sizes is not None:
         config.n_train, config.train_fraction = sizes(*_range(values.sizes)), ()
-    config = find.of_one_size(config)
-    brackets = find.settings_of(config, values.known)
-    width, budget = values.width, values.budget
-    Search(brackets, width=width, budget=budget)  # refuses what it must
-    print(headline(config.scale, brackets, width), file=sys.stderr)
+    config, search = find.prepare(
+        config, width=values.width, budget=values.budget, known=values.known
+    )
+    headline = report.headline(config.scale, search.settings, search.width)
+    print(headline, file=sys.stderr)
     if values.dry_run:
         return 0
     try:
-        found = find.train(config, brackets, out, width, budget, values.blocks, False)
-    except run.Interrupted as stopped:
-        print(f"{stopped}; the same command goes on", file=sys.stderr)
+        findings = find.train(config, search, out, blocks=values.blocks)
+    except run.Interrupted as interruption:
+        print(f"{interruption}; the same command goes on", file=sys.stderr)
         return command_line.INTERRUPTED
-    return _say(found, out)
+    return _print(report.table(findings), out)
 
 
 def _range(text: str) -> list[int]:
+    """Parse LOW:HIGH or LOW:HIGH:N."""
     parts = text.split(":")
     if not 2 <= len(parts) <= 3 or not all(part.isdecimal() for part in parts):
         raise ValueError(f"sizes={text!r} is not understood; write --sizes 300:2000")
     return [int(part) for part in parts]
 
 
-def _say(report: list[Finding], out: str | Path) -> int:
-    from jaxgrok.crossover.report import words
+def _print(rows: Sequence[Mapping[str, Any]], out: str | Path) -> int:
+    """Print a line per setting, and where the table and the figure lie."""
+    from jaxgrok.crossover.report import line
 
-    for found in report:
-        print(words(found))
+    for row in rows:
+        print(line(row))
     print(f"{out}/crossover.csv, {out}/plots/crossover.png")
     return 0
-
-
-def headline(scale: str, brackets: list[Bracket], width: float) -> str:
-    """The line before a search: what it looks through."""
-    sizes = sorted({size for bracket in brackets for size in bracket.sizes})
-    seeds = max(len(bracket.seeds) for bracket in brackets)
-    known = sum(len(bracket.known) for bracket in brackets)
-    steps = max(bracket.steps for bracket in brackets)
-    count = "1 crossover" if len(brackets) == 1 else f"{len(brackets)} crossovers"
-    return (
-        f"{scale} scale: {count} to within a factor of {width:g}, in "
-        f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]} and {seeds} seeds, up to "
-        f"{steps:,} steps a training"
-        f"{f'; {known} trainings known' if known else ''}"
-    )
 
 
 if __name__ == "__main__":

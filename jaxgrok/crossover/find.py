@@ -6,16 +6,19 @@
 import copy
 import functools
 from pathlib import Path
-from typing import Any
 
-from jaxgrok.crossover import search
-from jaxgrok.crossover.search import Bracket, Finding, Search
+from ml_collections import ConfigDict
+
+from jaxgrok.crossover.search import Search
+from jaxgrok.crossover.verdict import Finding
+from jaxgrok.results.run import open_run
 
 WIDTH = 1.25
+"""Default ratio of an interval's ends at which its setting is done."""
 
 
 def find(
-    config: Any,
+    config: ConfigDict,
     out: str | Path,
     *,
     width: float = WIDTH,
@@ -26,80 +29,112 @@ def find(
 ) -> list[Finding]:
     """Search the crossover of every setting of a grid, in a run directory.
 
+    Leaves crossover.csv and plots/crossover.png there. Every training set is padded to
+    the largest, so that all sizes share one compiled program.
+
     Args:
-        config: a ConfigDict as `jaxgrok.grid.base` starts one; its sizes are those
-            to choose from.
-        out: the run directory. Trainings it has are used, not made again.
+        config: as `jaxgrok.grid.base` starts one; its sizes are the candidates.
+        out: the run directory. Trainings that it has are used, not made again.
         width: ratio of an interval's ends to stop at, above 1.
         budget: lane-steps to spend, those already in the directory included.
-        known: a run directory of the same settings, whose trainings tell where to look.
-        blocks, quiet: as in `jaxgrok.run`.
+        known: a run directory of the same settings, whose trainings say where to look.
+        blocks: as in `jaxgrok.run`.
+        quiet: as in `jaxgrok.run`.
 
-    Leaves crossover.csv and plots/crossover.png. Every size of the grid is padded to
-    the largest: one program. Raises ValueError for what makes no sense, and what
-    `jaxgrok.run` raises.
+    Returns:
+        One finding per setting, in the order of the grid.
+
+    Raises:
+        ValueError: the config or an argument makes no sense, and whatever `jaxgrok.run`
+            refuses.
+        Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
-    config = of_one_size(config)
-    brackets = settings_of(config, known)
-    return train(config, brackets, out, width, budget, blocks, quiet)
-
-
-def settings_of(config: Any, known: str | Path | None) -> list[Bracket]:
-    from jaxgrok.crossover import settings as brackets
-    from jaxgrok.grid.resolver import resolve
-
-    return brackets.of_grid(resolve(config), known)
-
-
-def train(
-    config: Any,
-    brackets: list[Bracket],
-    out: str | Path,
-    width: float,
-    budget: int | None,
-    blocks: int | None,
-    quiet: bool,
-) -> list[Finding]:
-    """`find`, of a config that is of one size, and of its brackets."""
-    from jaxgrok.crossover import report
-    from jaxgrok.crossover.settings import Trials
-    from jaxgrok.sweep import run
-
-    def evaluate(searching: Search) -> None:
-        queue = functools.partial(Trials, searching)
-        run.run(config, out, blocks=blocks, quiet=quiet, queue=queue)
-
-    found = search.find(brackets, evaluate, width=width, budget=budget)
-    report.write(found, out)
-    return found
+    config, search = prepare(config, width=width, budget=budget, known=known)
+    return train(config, search, out, blocks=blocks, quiet=quiet)
 
 
 def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
-    """The crossovers that the trainings of a run directory tell; trains nothing."""
-    from jaxgrok.crossover import settings as brackets
-    from jaxgrok.results.run import open_run
+    """Read the crossovers off the trainings of a run directory; train nothing.
+
+    Args:
+        run_dir: of a sweep, finished or not, or of a search.
+        width: ratio of an interval's ends that counts as narrow enough.
+
+    Raises:
+        FileNotFoundError: there is no run directory.
+        ValueError: it holds no training with test examples, or a setting with one size
+            or one seed.
+    """
+    from jaxgrok.crossover.settings import missing_trials, settings_of_cells, trial_of
+    from jaxgrok.crossover.trainings import report_row
 
     run = open_run(run_dir)
     cells = run.manifest.cells
     tested = [cell for cell in cells if cell.tested]
     if not tested:
-        raise ValueError(f"{run_dir} holds no training with test examples")
-    settings = brackets.of_cells(tested)
-    trials = {brackets.trial_of(cell) for cell in tested}
-    told = Search(settings, width=width)
-    for trial in brackets.missing(settings, trials):
-        told.forget(trial)
+        raise ValueError(
+            f"{run_dir} holds no training with test examples; take one whose n_train "
+            "is less than all there are"
+        )
+    # Not every grid has every size with every seed: what is missing counts as failed.
+    settings = settings_of_cells(tested)
+    search = Search(settings, width=width)
+    for trial in missing_trials(settings, tested):
+        search.fail(trial)
     for row in run.rows():
-        trial = brackets.trial_of(cells[row["cell"]])
-        if trial in trials:
-            brackets.tell(told, trial, row)
-    return told.findings()
+        cell = cells[row["cell"]]
+        if cell.tested:
+            report_row(search, trial_of(cell), row)
+    return search.findings()
 
 
-def of_one_size(config: Any) -> Any:
-    """A copy of a config in which every training set is padded to the largest.
+def prepare(
+    config: ConfigDict,
+    *,
+    width: float = WIDTH,
+    budget: int | None = None,
+    known: str | Path | None = None,
+) -> tuple[ConfigDict, Search]:
+    """Check what `find` is given; return the padded config and the search to train."""
+    from jaxgrok.crossover.settings import settings_of_grid
+    from jaxgrok.crossover.trainings import add_prior
+    from jaxgrok.grid.resolver import resolve
 
-    Its trainings end as they grok: what a search asks is answered then.
+    config = padded_to_largest(config)
+    grid = resolve(config)
+    settings = settings_of_grid(grid)
+    if known is not None:
+        settings = add_prior(settings, grid, known)
+    return config, Search(settings, width=width, budget=budget)
+
+
+def train(
+    config: ConfigDict,
+    search: Search,
+    out: str | Path,
+    *,
+    blocks: int | None = None,
+    quiet: bool = False,
+) -> list[Finding]:
+    """Train what a search asks for until it asks for nothing; write what it found."""
+    from jaxgrok.crossover import report
+    from jaxgrok.crossover.queue import CrossoverQueue
+    from jaxgrok.sweep import run
+
+    queue = functools.partial(CrossoverQueue, search)
+    run.run(config, out, blocks=blocks, quiet=quiet, queue=queue)
+    findings = search.findings()
+    report.write(report.table(findings), out)
+    return findings
+
+
+def padded_to_largest(config: ConfigDict) -> ConfigDict:
+    """Return a copy of a config in which every training set is padded to the largest.
+
+    Its trainings end as they grok: a search asks for no more.
+
+    Raises:
+        ValueError: the regime is online, or the largest size is too large for a task.
     """
     from jaxgrok.grid import setups
     from jaxgrok.grid.resolver import resolve
@@ -109,13 +144,15 @@ def of_one_size(config: Any) -> Any:
         raise ValueError("regime='online' has no training-set size; take 'finite'")
     config = copy.deepcopy(config)
     config.stop, config.steps_past_grok = "grokked", 0
+    # One padded size means one compiled program.
     if not config.train_size:
-        most = max(cell.lane["n_train"] for cell in grid.cells)
-        pools = {group.setup.task.universe for group in grid.groups}
-        if most > min(pools):
+        largest = max(cell.lane["n_train"] for cell in grid.cells)
+        pools = [group.setup.task.universe for group in grid.groups]
+        if largest > min(pools):
             raise ValueError(
                 f"the settings have {min(pools)} to {max(pools)} examples to choose "
-                f"from, and n_train={most} is too much for some; search one at a time"
+                f"from, and n_train={largest} is too much for some; search one at a "
+                "time"
             )
-        config.train_size = setups.padded(most, min(pools))
+        config.train_size = setups.padded(largest, min(pools))
     return config

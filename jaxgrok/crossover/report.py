@@ -1,21 +1,26 @@
-"""What a crossover search found: crossover.csv, its figure, and words.
+"""A search in words, in crossover.csv and as a figure.
 
->>> write(findings, "runs/crossover_modular-laptop")
+>>> rows = table(findings)
+>>> write(rows, "runs/crossover_modular-laptop")
+>>> print(line(rows[0]))
 """
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgrok.crossover.search import Finding
+from jaxgrok.crossover.settings import Setting, describe
+from jaxgrok.crossover.stopping import Cause, Stop
+from jaxgrok.crossover.verdict import Advice, Finding, Outcome
 from jaxgrok.host.atomic_files import write_table
 from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
 from jaxgrok.results.run import load
 
-TABLE = (
+FILE = "crossover.csv"
+COLUMNS = (
     "outcome",
     "crossover",
     "low",
@@ -27,83 +32,136 @@ TABLE = (
     "saved",
     "advice",
 )
-"""Columns of crossover.csv after those of the setting."""
+"""Columns of crossover.csv after the axes of the setting."""
+
+OUTCOMES = {
+    Outcome.FOUND: (
+        "half of the seeds generalise at {crossover} examples ({low} to {high})"
+    ),
+    Outcome.EVERY_SIZE: "every size generalises (below {high})",
+    Outcome.NO_SIZE: "no size generalises within {steps:,} steps (above {low})",
+    Outcome.BUDGET_SPENT: "budget spent: {low} to {high} so far",
+    Outcome.OPEN: "open: {low} to {high} so far",
+}
+"""A sentence for each outcome, with the columns of crossover.csv."""
+ADVICE = {
+    Advice.NONE: "",
+    Advice.MORE_TRAININGS: "more trainings would narrow it",
+    Advice.LARGER_BUDGET: "a larger budget goes on from here",
+    Advice.MORE_SEEDS_TO_BOUND: "more seeds would bound it",
+    Advice.SEE_FAILURES: "{failures} trainings failed, see cells.csv",
+    Advice.SMALLER_SIZES: "take sizes below {smallest}",
+    Advice.LARGER_SIZES: "take sizes above {largest}, or more than {steps:,} steps",
+    Advice.FINER_SIZES: "wider than {width:g}: give it finer sizes",
+    Advice.MORE_SEEDS: "wider than {width:g}: give it more seeds",
+}
+"""A sentence for each piece of advice, with the fields of a finding."""
+CAUSES = {
+    Cause.BUDGET_SPENT: "the budget is spent",
+    Cause.ANSWERED: (
+        "answered: half of the seeds generalise at {low} to {high} examples"
+    ),
+    Cause.FAR: (
+        "far from the crossover: half of the seeds generalise at {low} to {high} "
+        "examples"
+    ),
+}
+"""A sentence for each reason to stop a trial: the column `cause` of cells.csv."""
 
 
-def table(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Rows of crossover.csv, one a setting; sizes are whole, outwards."""
-    rows = []
-    for found in findings:
-        axes: Any = found.bracket
-        row: dict[str, Any] = dict(axes) | {"outcome": found.outcome}
-        row["crossover"] = None if found.estimate is None else round(found.estimate)
-        row["low"] = None if found.low is None else math.floor(found.low + 1e-6)
-        row["high"] = None if found.high is None else math.ceil(found.high - 1e-6)
-        row |= {name: getattr(found, name) for name in TABLE[4:]}
-        rows.append(row)
-    return rows
+def table(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return the rows of crossover.csv, one per setting."""
+    return [_row(finding) for finding in findings]
 
 
-def write(findings: list[Finding], out: str | Path) -> None:
-    """Write crossover.csv and plots/crossover.png of a run directory."""
-    rows = table(findings)
-    write_table(Path(out) / "crossover.csv", list(rows[0]), rows)
+def write(rows: Sequence[Mapping[str, Any]], out: str | Path) -> None:
+    """Write crossover.csv and plots/crossover.png into a run directory."""
+    write_table(Path(out) / FILE, list(rows[0]), rows)
     figure = sweep.crossover(load(out), rows)
     (Path(out) / "plots").mkdir(exist_ok=True)
     save(figure, Path(out) / "plots" / "crossover.png")
 
 
-def stored(run_dir: str | Path) -> list[Finding] | None:
-    """The findings that a search left in crossover.csv; None where there is none."""
-    path = Path(run_dir) / "crossover.csv"
+def read_table(run_dir: str | Path) -> list[dict[str, Any]] | None:
+    """Return the rows of crossover.csv with their types; None if there is no file."""
+    path = Path(run_dir) / FILE
     if not path.exists():
         return None
     with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    findings = []
-    for row in rows:
-        values = {name: _value(text) for name, text in row.items()}
-        result = {name: values.pop(name) for name in TABLE}
-        result["estimate"] = result.pop("crossover")
-        result["advice"] = result["advice"] or ""
-        findings.append(Finding(tuple(values.items()), **result))
-    return findings
+        return [_parse_row(row) for row in csv.DictReader(file)]
 
 
-def named(bracket: Any) -> str:
-    """The setting of a bracket in words."""
-    return " ".join(f"{axis}={value}" for axis, value in bracket) or "the grid"
+def line(row: Mapping[str, Any]) -> str:
+    """Return a row of crossover.csv as one line for the terminal."""
+    # The axes of the setting come before the columns of the answer.
+    names = list(row)
+    axes = tuple((name, row[name]) for name in names[: names.index("outcome")])
+    interval = {name: row[name] or "…" for name in ("low", "high")}
+    answer = OUTCOMES[Outcome(row["outcome"])].format(**{**row, **interval})
+    saved = f", sparing up to {row['saved']:,} steps" if row["stopped"] else ""
+    cost = (
+        f"{row['trainings']} trainings ({row['stopped']} stopped early{saved}), "
+        f"{row['lane_steps']:,} lane-steps"
+    )
+    parts = [f"{describe(axes)}: {answer}", cost, row["advice"]]
+    return " · ".join(part for part in parts if part)
 
 
-def _value(text: str) -> Any:
-    """A cell of a table in the type it was written from; None where it is empty."""
+def advice(finding: Finding) -> str:
+    """Return the advice of a finding as a sentence, "" if there is none."""
+    return ADVICE[finding.advice].format(**vars(finding))
+
+
+def stop_words(stop: Stop) -> str:
+    """Return why a trial was stopped, as a sentence."""
+    low = f"{stop.low:.0f}" if stop.low else "…"
+    high = f"{stop.high:.0f}" if stop.high < math.inf else "…"
+    return CAUSES[stop.cause].format(low=low, high=high)
+
+
+def headline(scale: str, settings: Sequence[Setting], width: float) -> str:
+    """Return the line printed before a search: what it looks through."""
+    sizes = sorted({size for setting in settings for size in setting.sizes})
+    seeds = max(len(setting.seeds) for setting in settings)
+    n_prior = sum(len(setting.prior) for setting in settings)
+    steps = max(setting.steps for setting in settings)
+    crossovers = "1 crossover" if len(settings) == 1 else f"{len(settings)} crossovers"
+    text = (
+        f"{scale} scale: {crossovers} to within a factor of {width:g}, in "
+        f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]} and {seeds} seeds, up to "
+        f"{steps:,} steps a training"
+    )
+    return f"{text}; {n_prior} trainings known" if n_prior else text
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    """Return a finding as a row; sizes become whole, the interval never narrower."""
+    estimate, low, high = finding.estimate, finding.low, finding.high
+    # An end that is a size searched stays itself, whatever rounding made of it.
+    return {
+        **dict(finding.axes),
+        "outcome": str(finding.outcome),
+        "crossover": None if estimate is None else round(estimate),
+        "low": None if low is None else math.floor(low + 1e-6),
+        "high": None if high is None else math.ceil(high - 1e-6),
+        "steps": finding.steps,
+        "trainings": finding.trainings,
+        "stopped": finding.stopped,
+        "lane_steps": finding.lane_steps,
+        "saved": finding.saved,
+        "advice": advice(finding),
+    }
+
+
+def _parse_row(row: Mapping[str, str]) -> dict[str, Any]:
+    return {name: _parse(text) for name, text in row.items()}
+
+
+def _parse(text: str) -> Any:
+    """Return a table's entry in the type it was written from; None if it is empty."""
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             continue
     return {"": None, "True": True, "False": False}.get(text, text)
-
-
-def words(found: Finding) -> str:
-    """A finding in one line."""
-    row = table([found])[0]
-    name = named(found.bracket)
-    spared = f", sparing up to {found.saved:,} steps" if found.stopped else ""
-    made = (
-        f"{found.trainings} trainings ({found.stopped} stopped early{spared}), "
-        f"{found.lane_steps:,} lane-steps"
-    )
-    low, high = row["low"] or "…", row["high"] or "…"
-    if found.outcome == "found":
-        text = (
-            f"half of the seeds generalise at {row['crossover']} examples "
-            f"({low} to {high})"
-        )
-    elif found.outcome == "no size generalises":
-        text = f"no size generalises within {found.steps:,} steps (above {low})"
-    elif found.outcome == "every size generalises":
-        text = f"every size generalises (below {high})"
-    else:
-        text = f"{found.outcome}: {low} to {high} so far"
-    return f"{name}: {text} · {made}{f' · {found.advice}' if found.advice else ''}"

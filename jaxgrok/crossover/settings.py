@@ -1,173 +1,132 @@
-"""A grid's cells as brackets of a crossover search, and the search as a run's queue.
+"""What is searched: the settings of a grid, and the trials that each of them offers.
 
-Owns which cells belong together: those that differ by nothing but size and seed.
-
-    >>> brackets = of_grid(resolve(config), known="runs/wd_vs_frac-laptop")
+>>> settings = settings_of_grid(resolve(config))
+>>> settings[0].sizes, settings[0].seeds
 """
 
-import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from jaxgrok.crossover.report import named
-from jaxgrok.crossover.search import Bracket, Search, Trial
 from jaxgrok.crossover.threshold_fit import Training
-from jaxgrok.engine.pace import Pace
-from jaxgrok.grid.cells import Cell, Grid, Group
-from jaxgrok.grid.setups import Program
-from jaxgrok.results.run import open_run
+from jaxgrok.grid.cells import Cell, Grid
 
-NOT_A_SETTING = ("seed", "n_train", "train_fraction")
+Axes = tuple[tuple[str, Any], ...]
+"""The axis values of a setting as (name, value) pairs, without size and seed."""
+
+SIZE_AND_SEED = ("seed", "n_train", "train_fraction")
+"""Axes along which the cells of one setting differ."""
 
 
-def of_grid(grid: Grid, known: str | Path | None = None) -> list[Bracket]:
-    """One bracket for every setting of a grid; `known`: a run directory to learn from.
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a grid, whose crossover is searched.
 
-    Raises ValueError where a bracket has one size or one seed, or no test examples.
+    Attributes:
+        axes: what distinguishes it from the other settings.
+        sizes: candidate training-set sizes in increasing order, at least two.
+        seeds: seeds to train, at least two.
+        steps: budget of one training.
+        prior: trainings from other runs, at any sizes and of any seeds.
+    """
+
+    axes: Axes
+    sizes: Sequence[int]
+    seeds: Sequence[int]
+    steps: int
+    prior: Sequence[Training] = ()
+
+
+class Trial(NamedTuple):
+    """One training that a search may ask for.
+
+    Attributes:
+        axes: the axes of its setting.
+        size: examples to train on.
+        seed: its seed.
+    """
+
+    axes: Axes
+    size: int
+    seed: int
+
+
+def settings_of_grid(grid: Grid) -> list[Setting]:
+    """Return the settings of a grid in which every size comes with every seed.
+
+    Raises:
+        ValueError: a setting has one size or one seed, lacks a size for a seed, or has
+            a cell without test examples.
     """
     for cell in grid.cells:
         if not cell.tested:
             raise ValueError(
                 f"n_train={cell.lane['n_train']} leaves no pairs to test on; take less"
             )
-    brackets = of_cells(grid.cells)
-    trials = {trial_of(cell) for cell in grid.cells}
-    for trial in missing(brackets, trials):
+    settings = settings_of_cells(grid.cells)
+    for trial in missing_trials(settings, grid.cells):
         raise ValueError(
-            f"{named(trial.bracket)} has no n_train={trial.size} with seed="
+            f"{describe(trial.axes)} has no n_train={trial.size} with seed="
             f"{trial.seed}; a search needs every size with every seed"
         )
-    if known is None:
-        return brackets
-    learned = _learn(grid, Path(known))
-    if not any(learned.values()):
-        raise ValueError(f"known={known} holds no training of any setting searched")
-    return [
-        dataclasses.replace(bracket, known=tuple(learned.get(bracket.name, ())))
-        for bracket in brackets
-    ]
+    return settings
 
 
-def of_cells(cells: Iterable[Cell]) -> list[Bracket]:
-    """The brackets of a manifest's cells."""
-    members: dict[Any, list[Mapping[str, Any]]] = {}
+def settings_of_cells(cells: Iterable[Cell]) -> list[Setting]:
+    """Return the settings of some cells, in the order of their first cells.
+
+    Raises:
+        ValueError: a setting has one size or one seed.
+    """
+    members: dict[Axes, list[Cell]] = {}
     for cell in cells:
-        members.setdefault(setting(cell), []).append(cell.lane)
-    found = []
-    for name, lanes in members.items():
-        sizes, seeds = ({lane[key] for lane in lanes} for key in ("n_train", "seed"))
-        for what, values, way in (
-            ("size", sizes, "a range, as --sizes 300:2000 gives"),
-            ("seed", seeds, 'more, e.g. --grid.seed="(0, 1, 2, 3, 4)"'),
-        ):
-            if len(values) < 2:
-                raise ValueError(
-                    f"{named(name)} has one {what}, {min(values)}: an interval needs "
-                    f"at least two; give {way}"
-                )
-        steps = max(lane["steps"] for lane in lanes)
-        found.append(Bracket(name, tuple(sorted(sizes)), tuple(sorted(seeds)), steps))
-    return found
+        members.setdefault(axes_of(cell), []).append(cell)
+    return [_setting(axes, group) for axes, group in members.items()]
 
 
-def missing(brackets: Iterable[Bracket], trials: set[Trial]) -> Iterator[Trial]:
-    """Sizes and seeds of the brackets that do not come together in any cell."""
-    for bracket in brackets:
-        for size, seed in itertools.product(bracket.sizes, bracket.seeds):
-            trial = Trial(bracket.name, size, seed)
+def missing_trials(
+    settings: Iterable[Setting], cells: Iterable[Cell]
+) -> Iterator[Trial]:
+    """Yield the sizes and seeds of the settings that no cell combines."""
+    trials = {trial_of(cell) for cell in cells}
+    for setting in settings:
+        for size, seed in itertools.product(setting.sizes, setting.seeds):
+            trial = Trial(setting.axes, size, seed)
             if trial not in trials:
                 yield trial
 
 
-def setting(cell: Cell) -> tuple[tuple[str, Any], ...]:
-    """What a cell of a manifest shares with the others of its bracket."""
-    axes = cell.axes.items()
-    return tuple((name, value) for name, value in axes if name not in NOT_A_SETTING)
+def axes_of(cell: Cell) -> Axes:
+    """Return the axes of the setting that a cell belongs to."""
+    pairs = cell.axes.items()
+    return tuple((name, value) for name, value in pairs if name not in SIZE_AND_SEED)
 
 
 def trial_of(cell: Cell) -> Trial:
-    return Trial(setting(cell), cell.lane["n_train"], cell.lane["seed"])
+    """Return a cell as a trial of its setting."""
+    return Trial(axes_of(cell), cell.lane["n_train"], cell.lane["seed"])
 
 
-def tell(search: Search, trial: Trial, row: Mapping[str, Any]) -> None:
-    """Tell a search of a trial's row of cells.csv."""
-    if row["status"] == "failed":
-        search.forget(trial)
-        return
-    generalised = row["grok_step"] is not None
-    over = generalised or row["status"] != "stopped"
-    search.tell(trial, generalised=generalised, steps=row["steps"], over=over)
+def describe(axes: Axes) -> str:
+    """Return a setting in words: `weight_decay=0.3 loss=exact`."""
+    return " ".join(f"{name}={value}" for name, value in axes) or "the grid"
 
 
-def _learn(grid: Grid, known: Path) -> dict[Any, list[Training]]:
-    """Trainings of a run directory that are of a setting of the grid, by bracket.
-
-    Sizes, seeds, padding and budgets may differ; what decides a result otherwise may
-    not. A shorter budget that was spent tells as much as that many steps of ours.
-    """
-
-    def settled(config: Mapping[str, Any], cell: Cell) -> str:
-        program = Program(dict(config), cell.static)
-        free = {"n_train", "seed", "steps", "train_size", "stop", "steps_past_grok"}
-        found = program.decisive | cell.lane
-        return repr(sorted((k, v) for k, v in found.items() if k not in free))
-
-    names: dict[str, dict[Any, int]] = {}
-    for cell in grid.cells:
-        same = names.setdefault(settled(grid.config, cell), {})
-        same[setting(cell)] = cell.lane["steps"]
-    run = open_run(known)
-    learned: dict[Any, list[Training]] = {}
-    for row in run.rows():
-        cell = run.manifest.cells[row["cell"]]
-        if row["status"] == "failed" or not cell.tested:
-            continue
-        grok_step, lane = row["grok_step"], cell.lane
-        for name, steps in names.get(settled(run.manifest.config, cell), {}).items():
-            generalised = grok_step is not None and grok_step <= steps
-            late = grok_step is not None or row["status"] == "diverged"
-            seen = 1.0 if late else min(row["steps"] / steps, 1.0)
-            training = Training(lane["n_train"], lane["seed"], generalised, seen)
-            learned.setdefault(name, []).append(training)
-    return learned
+def _setting(axes: Axes, cells: Sequence[Cell]) -> Setting:
+    """Make the setting of cells that share its axes."""
+    sizes = sorted({cell.lane["n_train"] for cell in cells})
+    seeds = sorted({cell.lane["seed"] for cell in cells})
+    _check_several(axes, "size", sizes, "a range, as --sizes 300:2000 gives")
+    _check_several(axes, "seed", seeds, 'more, e.g. --grid.seed="(0, 1, 2, 3, 4)"')
+    steps = max(cell.lane["steps"] for cell in cells)
+    return Setting(axes, tuple(sizes), tuple(seeds), steps)
 
 
-class Trials:
-    """A search as the queue of a run: its trials are cells of the grid."""
-
-    total: int | None = None
-
-    def __init__(self, search: Search, grid: Grid, pace: Pace) -> None:
-        self._search = search
-        self._cells = {trial_of(cell): cell for cell in grid.cells}
-        self._trials = {cell.id: trial for trial, cell in self._cells.items()}
-
-    def known(self, rows: Iterable[Mapping[str, Any]]) -> set[str]:
-        """Tell the search of all there is; a stopped cell stands until it is wanted."""
-        rows = list(rows)
-        for row in rows:
-            tell(self._search, self._trials[row["id"]], row)
-        return {row["id"] for row in rows}
-
-    def most(self, group: Group) -> int:
-        return len(group.cells)
-
-    def take(self, group: Group, free: int) -> list[Cell]:
-        among = dict.fromkeys(self._trials[cell.id].bracket for cell in group.cells)
-        return [self._cells[trial] for trial in self._search.take(free, among)]
-
-    def resumed(self, cell: Cell) -> None:
-        self._search.started(self._trials[cell.id])
-
-    def ended(self, cell: Cell, row: Mapping[str, Any]) -> None:
-        tell(self._search, self._trials[cell.id], row)
-
-    def needless(self, steps: Mapping[str, int]) -> dict[str, str]:
-        made = {self._trials[name]: count for name, count in steps.items()}
-        found = self._search.needless(made)
-        return {self._cells[trial].id: cause for trial, cause in found.items()}
-
-    def left(self, made: Mapping[str, int]) -> None:
-        return None
+def _check_several(axes: Axes, name: str, values: Sequence[int], remedy: str) -> None:
+    """Refuse a setting with a single size or seed."""
+    if len(values) < 2:
+        raise ValueError(
+            f"{describe(axes)} has one {name}, {values[0]}: an interval needs at least "
+            f"two; give {remedy}"
+        )

@@ -15,6 +15,7 @@ from absl import flags
 
 from jaxgrok.grid import grid_file
 from jaxgrok.host import machine
+from jaxgrok.results.run import open_run
 
 machine.prepare()
 
@@ -29,7 +30,6 @@ def main(argv: list[str]) -> None:
     out = Path(values.out)
     from jaxgrok.crossover import find as crossover
     from jaxgrok.crossover import report
-    from jaxgrok.results import run_directory
     from jaxgrok.sweep import run
 
     config = crossover.of_one_size(config)  # the same padding for both
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     for one, other in zip(found, everything, strict=True):
         print(f"search: {report.words(one)}")
         print(f"grid:   {report.words(other)}")
-    rows = [run_directory.cells(out / name) for name in ("search", "grid")]
+    rows = [open_run(out / name).rows() for name in ("search", "grid")]
     made = [sum(one.lane_steps for one in of_one) for of_one in (found, everything)]
     print(
         f"trainings {len(rows[0])} against {len(rows[1])}; lane-steps {made[0]:,} "

@@ -1,15 +1,18 @@
-"""What a search found: whole sizes rounded outwards, words, a table that reads back."""
+"""What a search found: whole sizes rounded outwards, sentences, a table that reads."""
+
+import math
 
 import pytest
 
 from jaxgrok.crossover import report
-from jaxgrok.crossover.search import Finding
+from jaxgrok.crossover.stopping import Cause, Stop
+from jaxgrok.crossover.verdict import Advice, Finding, Outcome
 from jaxgrok.host.atomic_files import write_table
 
 DECAY = (("weight_decay", 0.3),)
 
 
-def finding(outcome="found", bracket=DECAY, **fields):
+def finding(outcome=Outcome.FOUND, axes=DECAY, **fields):
     values = {
         "estimate": 387.6,
         "low": 356.2,
@@ -19,9 +22,13 @@ def finding(outcome="found", bracket=DECAY, **fields):
         "stopped": 2,
         "lane_steps": 61_250,
         "saved": 9_000,
-        "advice": "",
+        "advice": Advice.NONE,
+        "smallest": 100,
+        "largest": 2_000,
+        "width": 1.25,
+        "failures": 3,
     }
-    return Finding(bracket, outcome, **(values | fields))
+    return Finding(axes, outcome, **(values | fields))
 
 
 def test_sizes_are_whole_and_an_interval_never_shrinks():
@@ -42,33 +49,82 @@ def test_sizes_are_whole_and_an_interval_never_shrinks():
             "lane-steps",
         ),
         (
-            finding("no size generalises", estimate=None, high=None, stopped=0),
+            finding(Outcome.NO_SIZE, estimate=None, high=None, stopped=0),
             "weight_decay=0.3: no size generalises within 8,000 steps (above 356) · 12 "
             "trainings (0 stopped early), 61,250 lane-steps",
         ),
         (
-            finding("every size generalises", estimate=None, low=None, bracket=()),
+            finding(Outcome.EVERY_SIZE, estimate=None, low=None, axes=()),
             "the grid: every size generalises (below 438) · 12 trainings (2 stopped "
             "early, sparing up to 9,000 steps), 61,250 lane-steps",
         ),
         (
-            finding("budget spent", low=None, advice="a larger budget goes on"),
+            finding(Outcome.BUDGET_SPENT, low=None, advice=Advice.LARGER_BUDGET),
             "weight_decay=0.3: budget spent: … to 438 so far · 12 trainings (2 stopped "
             "early, sparing up to 9,000 steps), 61,250 lane-steps · a larger budget "
-            "goes on",
+            "goes on from here",
+        ),
+        (
+            finding(Outcome.OPEN, low=None, high=None, stopped=0),
+            "weight_decay=0.3: open: … to … so far · 12 trainings (0 stopped early), "
+            "61,250 lane-steps",
         ),
     ],
 )
-def test_words(found, words):
-    assert report.words(found) == words
+def test_a_line_says_the_outcome_and_its_cost(found, words):
+    (row,) = report.table([found])
+    assert report.line(row) == words
+
+
+@pytest.mark.parametrize(
+    ("advice", "words"),
+    [
+        (Advice.SEE_FAILURES, "3 trainings failed, see cells.csv"),
+        (Advice.SMALLER_SIZES, "take sizes below 100"),
+        (Advice.LARGER_SIZES, "take sizes above 2000, or more than 8,000 steps"),
+        (Advice.FINER_SIZES, "wider than 1.25: give it finer sizes"),
+        (Advice.MORE_SEEDS, "wider than 1.25: give it more seeds"),
+    ],
+)
+def test_advice_is_a_sentence_with_numbers(advice, words):
+    assert report.advice(finding(advice=advice)) == words
+
+
+def test_every_outcome_advice_and_cause_has_a_sentence():
+    assert set(report.OUTCOMES) == set(Outcome)
+    assert set(report.ADVICE) == set(Advice)
+    assert set(report.CAUSES) == set(Cause)
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        (Stop(Cause.BUDGET_SPENT, 0, math.inf), "the budget is spent"),
+        (
+            Stop(Cause.ANSWERED, 356.2, 437.4),
+            "answered: half of the seeds generalise at 356 to 437 examples",
+        ),
+        (
+            Stop(Cause.FAR, 0, math.inf),
+            "far from the crossover: half of the seeds generalise at … to … examples",
+        ),
+    ],
+)
+def test_a_stop_says_why(stop, words):
+    assert report.stop_words(stop) == words
 
 
 def test_a_table_reads_back(tmp_path):
     axes = (("task", "digits"), ("weight_decay", 1), ("loss", "exact"))
-    first = [
-        finding(bracket=axes, estimate=388, low=356, high=438),
-        finding("open", bracket=axes, estimate=None, low=None, high=None),
-    ]
-    rows = report.table(first)
+    rows = report.table(
+        [
+            finding(axes=axes, advice=Advice.MORE_SEEDS),
+            finding(Outcome.OPEN, axes=axes, estimate=None, low=None, high=None),
+        ]
+    )
     write_table(tmp_path / "crossover.csv", list(rows[0]), rows)
-    assert report.stored(tmp_path) == first
+    stored = report.read_table(tmp_path)
+    assert stored[0] == rows[0]
+    assert stored[1] == rows[1] | {"advice": None}
+    assert [report.line(row) for row in stored] == [report.line(row) for row in rows]
+    assert report.read_table(tmp_path / "nowhere") is None

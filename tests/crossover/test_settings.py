@@ -1,30 +1,39 @@
-"""Cells that differ by size and seed alone make a bracket; what others knew counts."""
+"""Cells that differ by size and seed alone make a setting."""
 
 import pytest
 
 import tiny
 from jaxgrok import grid
 from jaxgrok.crossover import settings
-from jaxgrok.crossover.search import Search, Trial
+from jaxgrok.crossover.settings import Trial
 
 SIZES, SEEDS = (10, 20, 30), (0, 1)
 
 
 def cells(**fields):
     fields = {"n_train": SIZES, "train_fraction": (), "seed": SEEDS} | fields
-    return list(grid.resolve(tiny.config(**fields)).cells)
+    return grid.resolve(tiny.config(**fields)).cells
 
 
 def test_a_setting_is_all_but_size_and_seed():
-    found = settings.of_cells(cells(weight_decay=(0.3, 1.0), steps=(40, 80)))
-    assert [dict(bracket.name) for bracket in found] == [
+    several = cells(weight_decay=(0.3, 1.0), steps=(40, 80))
+    found = settings.settings_of_cells(several)
+    assert [dict(setting.axes) for setting in found] == [
         {"weight_decay": decay, "budget": steps}
         for steps in (40, 80)
         for decay in (0.3, 1.0)
     ]
-    for bracket in found:
-        assert (bracket.sizes, bracket.seeds) == (SIZES, SEEDS)
-        assert bracket.steps == dict(bracket.name)["budget"]
+    for setting in found:
+        assert (setting.sizes, setting.seeds) == (SIZES, SEEDS)
+        assert setting.steps == dict(setting.axes)["budget"]
+
+
+def test_budgets_of_their_own_belong_to_the_setting():
+    decays, steps = (0.1, 1.0), (200, 40)
+    zipped = cells(weight_decay=decays, steps=steps, zip="weight_decay, steps")
+    found = settings.settings_of_cells(zipped)
+    assert [setting.steps for setting in found] == [200, 40]
+    assert all(setting.sizes == SIZES for setting in found)
 
 
 @pytest.mark.parametrize(
@@ -35,42 +44,28 @@ def test_a_setting_is_all_but_size_and_seed():
         ({"seed": (3,), "weight_decay": (0.1, 0.2)}, "^weight_decay=0.1 has one seed"),
     ],
 )
-def test_one_size_or_one_seed_is_no_bracket(fields, words):
+def test_one_size_or_one_seed_is_no_setting(fields, words):
     with pytest.raises(ValueError, match=words):
-        settings.of_cells(cells(**fields))
+        settings.settings_of_cells(cells(**fields))
 
 
 def test_holes_are_found():
     every = cells()
-    whole = settings.of_cells(every)
-    [name] = {bracket.name for bracket in whole}
-    trials = {settings.trial_of(cell) for cell in every}
-    assert list(settings.missing(whole, trials)) == []
-    hole = Trial(name, 20, 1)
-    assert list(settings.missing(whole, trials - {hole})) == [hole]
+    [setting] = settings.settings_of_cells(every)
+    assert list(settings.missing_trials([setting], every)) == []
+    hole = Trial(setting.axes, 20, 1)
+    others = [cell for cell in every if settings.trial_of(cell) != hole]
+    assert list(settings.missing_trials([setting], others)) == [hole]
 
 
 @pytest.mark.parametrize(
-    ("row", "over"),
+    ("fields", "words"),
     [
-        ({"status": "done", "grok_step": 30, "steps": 30}, True),
-        ({"status": "done", "grok_step": None, "steps": 40}, True),
-        ({"status": "diverged", "grok_step": None, "steps": 10}, True),
-        ({"status": "stopped", "grok_step": None, "steps": 10}, False),
+        ({"n_train": (10, 49)}, "n_train=49 leaves no pairs to test on"),
+        ({"zip": "n_train, seed", "n_train": (10, 20)}, "every size with every seed"),
     ],
 )
-def test_a_row_is_told_as_it_ended(row, over):
-    told = []
-
-    class Listener(Search):
-        def tell(self, trial, **facts):
-            told.append((trial, facts))
-
-    whole = settings.of_cells(cells())
-    search = Listener(whole, width=1.5)
-    trial = Trial(whole[0].name, 20, 0)
-    settings.tell(search, trial, row)
-    generalised = row["grok_step"] is not None
-    steps = row["steps"]
-    facts = {"generalised": generalised, "steps": steps, "over": over}
-    assert told == [(trial, facts)]
+def test_a_grid_must_train_and_test_every_size_with_every_seed(fields, words):
+    fields = {"n_train": SIZES, "train_fraction": (), "seed": SEEDS} | fields
+    with pytest.raises(ValueError, match=words):
+        settings.settings_of_grid(grid.resolve(tiny.config(**fields)))

@@ -74,24 +74,24 @@ def test_trainings_of_one_seed_do_not_count_as_many_seeds():
     assert few.ratio >= many.ratio > 1.3
 
 
-@pytest.mark.parametrize("seen", [0.0, 0.3, 0.7, 1.0])
-def test_a_stopped_training_tells_the_more_the_longer_it_was_watched(seen):
-    def below(seen):
-        told = [Training(14, seed, False, seen) for seed in range(3)]
-        return Threshold(SIZES).fit([Training(19, 0, True), *told]).below[4]
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
+def test_a_stopped_training_says_the_more_the_longer_it_ran(share):
+    def below(share):
+        stopped = [Training(14, seed, False, share) for seed in range(3)]
+        return Threshold(SIZES).fit([Training(19, 0, True), *stopped]).below[4]
 
-    assert below(seen) <= below(max(seen - 0.2, 0)) + 1e-12
-    if seen == 0:
-        told = Threshold(SIZES).fit([Training(19, 0, True)])
-        assert below(0.0) == pytest.approx(told.below[4])
+    assert below(share) <= below(max(share - 0.2, 0)) + 1e-12
+    if share == 0:
+        plain = Threshold(SIZES).fit([Training(19, 0, True)])
+        assert below(0.0) == pytest.approx(plain.below[4])
 
 
 def test_a_stopped_training_is_no_verdict_of_its_seed():
-    told = [Training(14, 0, True), Training(13, 1, False, 0.9)]
-    assert Threshold(SIZES).fit(told).high == math.inf
+    trainings = [Training(14, 0, True), Training(13, 1, False, 0.9)]
+    assert Threshold(SIZES).fit(trainings).high == math.inf
 
 
-def test_the_search_stops_by_a_wider_interval_than_the_one_it_tells():
+def test_the_stopping_rule_uses_a_wider_interval_than_the_one_reported():
     fit = Threshold(SIZES).fit(sharp(14, range(4)))
     assert fit.ratio > fit.high / fit.low > 1
 
@@ -105,3 +105,9 @@ def test_sizes_must_be_a_range(sizes):
 def test_the_cut_tends_to_chi_squared():
     cuts = [threshold_fit._cut(n) for n in (1, 2, 5, 1000)]
     assert cuts == sorted(cuts, reverse=True) and cuts[-1] == pytest.approx(3.85, 0.01)
+
+
+def test_the_same_trainings_are_fitted_once():
+    model = Threshold(SIZES)
+    assert model.fit(sharp(14)) is model.fit(sharp(14))
+    assert model.fit(sharp(14)) is not model.fit(sharp(15))

@@ -67,3 +67,7 @@ def test_sizes_are_evenly_apart_in_log_n():
 def test_a_range_without_two_sizes_is_refused(low, high, count, message):
     with pytest.raises(ValueError, match=message):
         grid.sizes(low, high, count)
+
+
+def test_a_short_range_has_every_size_once():
+    assert grid.sizes(1, 4, 24) == (1, 2, 3, 4)

@@ -1,0 +1,101 @@
+"""The crossover command: from grid file to figure, and from bad input to one line."""
+
+from pathlib import Path
+
+import pytest
+
+from jaxgrok.crossover import find, report
+from jaxgrok.crossover.__main__ import main
+from searches import TINY, WIDTH
+
+GRID = f"""
+import tiny
+def get_config(scale="auto"):
+    config = tiny.config(**{TINY!r})
+    config.scale = "laptop"
+    return config
+"""
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(GRID)
+
+
+def run(*arguments):
+    return main(["crossover", *arguments])
+
+
+def test_the_command_searches_and_reads_again(capsys):
+    width = ("--width", str(WIDTH))
+    assert run("--grid", "mine.py", *width, "--blocks", "2", "--out", "a") == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith(
+        "laptop scale: 2 crossovers to within a factor of 4, in 14 sizes from 6 to 45 "
+        "and 4 seeds, up to 120 steps a training\n1 weight_decay="
+    )
+    lines = captured.out.splitlines()
+    table = report.table(find.read("a", width=WIDTH))
+    assert lines == [*map(report.line, table), lines[-1]]
+    assert lines[-1] == "a/crossover.csv, a/plots/crossover.png"
+    before = Path("a/crossover.csv").read_bytes()
+    assert run("a", *width) == 0
+    assert capsys.readouterr().out.splitlines() == lines
+    assert Path("a/crossover.csv").read_bytes() == before
+
+
+def test_a_dry_run_trains_nothing(capsys):
+    assert run("--grid", "mine.py", "--dry_run", "--sizes", "8:40:5") == 0
+    assert "5 sizes from 8 to 40" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--sizes", "40:8"], "sizes 40:8 are no range"),
+        (["--sizes", "8:8"], "sizes 8:8 are no range"),
+        (["--sizes", "0:8"], "at least 1"),
+        (["--sizes", "8:40:1"], "count=1 is not enough"),
+        (["--sizes", "8-40"], "write --sizes 300:2000"),
+        (["--sizes", ""], "write --sizes 300:2000"),
+        (["--sizes", "40:400:2"], "n_train=400 is not allowed; there are 49"),
+        (["--sizes", "8:49"], "n_train=49 leaves no pairs to test on"),
+        (["--grid.n_train=(9,)"], "weight_decay=0.0 has one size, 9"),
+        (["--grid.seed=(3,)"], "weight_decay=0.0 has one seed, 3"),
+        (["--grid.regime=online", "--grid.batch_size=4"], "regime='online' has no"),
+        (["--grid.zip=n_train,seed", "--sizes=8:40:4"], "with every seed"),
+        (["--grid.train_size=9"], "train_size=9 is less than n_train=12"),
+        (["--width", "1"], "width=1.0 must be above 1"),
+        (["--width", "wide"], "width"),
+        (["--budget", "0"], "budget"),
+        (["--known", "nowhere"], "nowhere is not a run directory"),
+        (["--nonsense"], "flag --nonsense is unknown; allowed: --grid"),
+        (["--grid.modulo=5"], "field 'modulo' is unknown; did you mean 'modulus'?"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(capsys, arguments, words):
+    before = sorted(Path().rglob("*"))
+    assert run("--grid", "mine.py", *arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    [line] = captured.err.splitlines()
+    assert line.startswith("error: ") and words in line
+    assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "nowhere is not a run directory"),
+        (["nowhere", "else"], "argument 'else' is not understood"),
+        (["nowhere", "--budget", "9"], "--budget needs --grid"),
+        (["--width", "2"], "--grid is missing"),
+    ],
+)
+def test_a_directory_that_is_none(capsys, arguments, words):
+    assert run(*arguments) == 2
+    assert words in capsys.readouterr().err
