@@ -110,13 +110,20 @@ class Search:
         taken: list[Trial] = []
         names = self._states if among is None else among
         states = [self._states[name] for name in names]
-        while len(taken) < free and self.spent < self._budget:
-            ready = [s for s in states if not s.closed and s.options()]
-            if not ready:
-                break
+        while len(taken) < free and (ready := self._ready(states)):
             state = min(ready, key=lambda s: (len(s.running), -s.fit.ratio))
             taken.append(state.next())
         return taken
+
+    def waiting(self, among: Iterable[Hashable]) -> bool:
+        """Whether `take` would give anything of some brackets."""
+        return bool(self._ready(self._states[name] for name in among))
+
+    def _ready(self, states: Iterable["_State"]) -> list["_State"]:
+        """The brackets that need another trial, while the budget lasts."""
+        if self.spent >= self._budget:
+            return []
+        return [s for s in states if not s.closed and s.options()]
 
     def started(self, trial: Trial) -> None:
         """Count a trial as running that was not taken here, but before a pause."""

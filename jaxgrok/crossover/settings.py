@@ -7,7 +7,7 @@ Owns which cells belong together: those that differ by nothing but size and seed
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,7 @@ class Trials:
     """A search as the queue of a run: its trials are cells of the grid."""
 
     total: int | None = None
+    stops_cells = True
 
     def __init__(self, search: Search, grid: Grid, pace: Pace) -> None:
         self._search = search
@@ -152,12 +153,19 @@ class Trials:
             tell(self._search, self._trials[row["id"]], row)
         return {row["id"] for row in rows}
 
+    def waiting(self, group: Group) -> bool:
+        return self._search.waiting(self._brackets(group))
+
     def most(self, group: Group) -> int:
         return len(group.cells)
 
     def take(self, group: Group, free: int) -> list[Cell]:
-        among = dict.fromkeys(self._trials[cell.id].bracket for cell in group.cells)
-        return [self._cells[trial] for trial in self._search.take(free, among)]
+        trials = self._search.take(free, self._brackets(group))
+        return [self._cells[trial] for trial in trials]
+
+    def _brackets(self, group: Group) -> list[Hashable]:
+        """Names of the brackets that a group's cells are of."""
+        return list(dict.fromkeys(self._trials[c.id].bracket for c in group.cells))
 
     def resumed(self, cell: Cell) -> None:
         self._search.started(self._trials[cell.id])

@@ -80,6 +80,20 @@ def first_held(
     return None
 
 
+def evals_until_held(values: ArrayLike, threshold: float, hold: int) -> int:
+    """Fewest further evaluations until `values` have held for `hold` in a row.
+
+    values: [evals], the latest last; 0 where they hold now.
+    """
+    run = 0
+    # Compared in the dtype of the values, as `first_held` and the trainer do.
+    for above in reversed((np.asarray(values) >= threshold).tolist()):
+        if not above:
+            break
+        run += 1
+    return max(hold - run, 0)
+
+
 def outcome(
     curves: Mapping[str, ArrayLike],
     *,

@@ -15,6 +15,7 @@ from jaxgrok.crossover import report, search, settings
 from jaxgrok.engine.engine import Engine
 from jaxgrok.results import run_directory
 from jaxgrok.results.manifest import read_manifest
+from jaxgrok.sweep import coordinator
 from jaxgrok.sweep import run as runner
 from runs import StopAfter, same
 
@@ -123,7 +124,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
         yield StopAfter(asked)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "ANSWER_SECONDS", 0.0)  # a step a dispatch
+        patch.setattr(coordinator, "ANSWER_SECONDS", 0.0)  # a step a dispatch
         patch.setattr(runner, "asked_to_stop", stopping)
         with pytest.raises(runner.Interrupted):
             crossover.find(config(), tmp_path / "a", width=WIDTH, blocks=2, quiet=True)
@@ -138,7 +139,7 @@ def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypa
     crossover.find(config(), out, width=WIDTH, budget=100, blocks=2, quiet=True)
     stopped = {r["id"] for r in run_directory.cells(out) if r["status"] == "stopped"}
     assert stopped
-    kept, admit, restore = [], Engine.admit, Engine.restore
+    kept, admit, adopt = [], Engine.admit, Engine.adopt
     pause = StopAfter(10**6)
 
     def admitted(self, lanes):
@@ -146,18 +147,18 @@ def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypa
             pause.left = min(pause.left, 15)  # it has made some steps by then
         return admit(self, lanes)
 
-    def restored(self, snapshot):
-        kept.extend(snapshot.cells)
-        restore(self, snapshot)
+    def adopted(self, states):
+        kept.extend(states)
+        adopt(self, states)
 
     @contextmanager
     def stopping():
         yield pause
 
-    monkeypatch.setattr(Engine, "restore", restored)
+    monkeypatch.setattr(Engine, "adopt", adopted)
     with monkeypatch.context() as patch:
         patch.setattr(Engine, "admit", admitted)
-        patch.setattr(runner, "ANSWER_SECONDS", 0.0)
+        patch.setattr(coordinator, "ANSWER_SECONDS", 0.0)
         patch.setattr(runner, "asked_to_stop", stopping)
         with pytest.raises(runner.Interrupted):
             crossover.find(config(), out, width=WIDTH, blocks=2, quiet=True)
