@@ -18,7 +18,7 @@ import jax
 import pytest
 
 import tiny
-from jaxgrok.engine import device
+from jaxgrok.engine import compilation
 
 jax.config.update("jax_default_matmul_precision", "highest")
 
@@ -37,11 +37,12 @@ def hurried():
     """
 
     def forget():
-        device._initial.cache_clear()
-        device._shared_evaluation.cache_clear()
+        compilation._initialiser.cache_clear()
+        compilation._shared_evaluator.cache_clear()
 
     forget()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(device, "CPU_OPTIONS", device.CPU_OPTIONS | tiny.UNOPTIMISED)
+        options = compilation.CPU_OPTIONS | tiny.UNOPTIMISED
+        patch.setattr(compilation, "CPU_OPTIONS", options)
         yield
     forget()

@@ -1,47 +1,46 @@
-"""Many lanes as one queue's slots: admits cells, advances them, hands out records.
+"""Many lanes as one queue's slots: admit cells, advance them, hand out records.
 
-Lanes are trained in *blocks* of fixed width, dealt over the devices (`blocks`). Width
-decides rounding, so it is fixed for a group; the number of blocks and of devices
-changes no bit. Knows no files.
+Lanes are trained in blocks of a fixed width, dealt over the devices. The width decides
+rounding, so it is fixed for a group; the number of blocks and devices changes no bit.
 
     >>> engine = Engine(setup, block_width=4, blocks=2)
     >>> records = engine.admit({"cell-0": lane})
-    >>> while not done:
-    ...     for records in engine.advance(n_steps): ...
+    >>> for records in engine.advance(n_steps): ...
 """
 
 import functools
 import math
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from jaxgrok.engine.device import Blocks, One, initial, suited
+from jaxgrok.engine.compilation import initialiser
+from jaxgrok.engine.device import Blocks, suited
+from jaxgrok.engine.programs import SlotContent
 from jaxgrok.training.records import Schema, schema
 from jaxgrok.training.setup import Lane, Setup
 
+Records = dict[str, np.ndarray]
+"""One evaluation: the record of each cell, by its id."""
 
-class Snapshot(NamedTuple):
-    """The busy lanes of an engine, on the host: enough to go on bitwise."""
+
+class ResumeState(NamedTuple):
+    """One busy lane on the host: enough to go on bitwise.
+
+    Attributes:
+        offset: steps made since its last evaluation.
+        leaves: arrays of its (Lane, LaneState), in JAX's order.
+    """
 
     offset: int
-    """Steps made since the last evaluation; common to all lanes."""
-    cells: list[str]
     leaves: list[np.ndarray]
-    """Leaves of their (Lane, LaneState), each [lanes, ...], in JAX's order."""
-
-    def without(self, finished: Container[str]) -> "Snapshot":
-        """The same with some cells left out."""
-        keep = [i for i, cell in enumerate(self.cells) if cell not in finished]
-        leaves = [leaf[keep] for leaf in self.leaves]
-        return Snapshot(self.offset, [self.cells[i] for i in keep], leaves)
 
 
 class Engine:
-    """The slots of one group: admits cells, advances them, hands out their records.
+    """The slots of one group.
 
     Every device runs the same one-device program on blocks of its own, dispatched
     side by side; one program split over devices would round otherwise than one alone.
@@ -51,6 +50,13 @@ class Engine:
         block_width: lanes of a block; part of what decides a result's bits.
         blocks: number of blocks, dealt over the devices.
         devices: local devices to use, at most one a block; all by default.
+
+    Attributes:
+        setup: the setup in the form that suits the devices.
+        width: lanes of a block.
+        offset: steps made since the last evaluation; common to all lanes.
+        executed: lane-steps computed, idle lanes of active blocks included.
+        busy: lane-steps computed for a cell.
     """
 
     def __init__(
@@ -64,24 +70,17 @@ class Engine:
         devices = list(devices or jax.local_devices())[:blocks]
         self.setup = suited(setup, devices[0])
         self.width = block_width
-        self.offset = 0
-        """Steps made since the last evaluation; common to all lanes."""
-        self.executed = 0
-        """Lane-steps computed, idle lanes of active blocks included."""
-        self.busy = 0
-        """Lane-steps computed for a cell."""
+        self.offset = self.executed = self.busy = 0
         counts = [len(range(d, blocks, len(devices))) for d in range(len(devices))]
+
+        def place(device: jax.Device, count: int) -> Blocks:
+            return Blocks(device, self.setup, count, block_width)
+
+        # XLA compiles outside Python's lock: the threads overlap the compilation of
+        # each device's programs with each other's and with the initialiser's.
         with ThreadPoolExecutor(len(devices) + 1) as pool:
-            init = pool.submit(initial, self.setup, devices[0])
-            self._shares = list(
-                pool.map(
-                    lambda device, count: Blocks(
-                        device, self.setup, count, block_width
-                    ),
-                    devices,
-                    counts,
-                )
-            )
+            init = pool.submit(initialiser, self.setup, devices[0])
+            self._devices = list(pool.map(place, devices, counts))
         self._init = init.result()
         # Filling order: one block of every device before their second ones.
         self._order = [
@@ -109,7 +108,7 @@ class Engine:
     @property
     def devices(self) -> int:
         """Devices in use."""
-        return len(self._shares)
+        return len(self._devices)
 
     @functools.cached_property
     def schema(self) -> Schema:
@@ -119,7 +118,7 @@ class Engine:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter of one lane, by name, sorted."""
-        return self._shares[0].shapes
+        return self._devices[0].shapes
 
     @property
     def n_parameters(self) -> int:
@@ -129,30 +128,61 @@ class Engine:
     @property
     def memory(self) -> int | None:
         """Bytes on the fullest device; None where the backend does not tell."""
-        return self._shares[0].memory
+        return self._devices[0].memory
 
-    def admit(self, lanes: Mapping[str, Lane]) -> dict[str, np.ndarray]:
-        """Start cells in free slots; return their records at step 0."""
+    def admit(self, lanes: Mapping[str, Lane]) -> Records:
+        """Start cells in free slots; return their records at step 0.
+
+        Raises:
+            ValueError: inside a chunk, or with too few free slots.
+        """
         if self.offset:
             raise ValueError("cells are admitted between chunks, not inside one")
-        if len(lanes) > self.free:
-            raise ValueError(f"no room for {len(lanes)} lanes")
-        first = self._shares[0].device
-        for cell, lane in lanes.items():
-            one = jax.device_put(lane, first)
-            self._place(cell, self._vacant(), (one, self._init(one)))
+        self._check_room(len(lanes))
+        # One program on one device initialises every lane: the same bits in any slot.
+        first = self._devices[0].device
+        for cell_id, lane in lanes.items():
+            lane = jax.device_put(lane, first)
+            self._occupy(self._vacant(), cell_id, (lane, self._init(lane)))
         self._mark(lanes)
-        (records,) = self._read([[share.record() for share in self._shares]])
-        return {cell: records[cell] for cell in lanes}
+        (records,) = self._read([[blocks.record() for blocks in self._devices]])
+        return {cell_id: records[cell_id] for cell_id in lanes}
 
-    def advance(self, n_steps: int, *, chunks: int = 1) -> list[dict[str, np.ndarray]]:
+    def adopt(self, states: Mapping[str, ResumeState]) -> None:
+        """Go on with lanes that were saved, beside those that are busy.
+
+        Raises:
+            ValueError: with too few free slots, or where the lanes are not equally
+                far into their chunk.
+        """
+        self._check_room(len(states))
+        offsets = {state.offset for state in states.values()}
+        if self._cells:
+            offsets.add(self.offset)
+        if len(offsets) > 1:
+            raise ValueError(
+                f"offsets={sorted(offsets)} must be one: lanes are evaluated together; "
+                "adopt others once the busy ones have ended"
+            )
+        structure = self._devices[0].structure
+        for cell_id, state in states.items():
+            content = jax.tree.unflatten(structure, state.leaves)
+            self._occupy(self._vacant(), cell_id, content)
+        self.offset = offsets.pop() if offsets else self.offset
+
+    def advance(self, n_steps: int, *, chunks: int = 1) -> list[Records]:
         """Make up to `n_steps` steps; return the records of each chunk completed.
 
         A chunk is `setup.eval_every` steps, never overrun: `n_steps` is cut at its
-        end, where every lane is evaluated; before that the result is empty. With
-        `chunks` above 1, so many whole chunks are started before the first is read,
-        so that no device waits for another in between; a lane that ends inside them
-        goes on to their end.
+        end, where every lane is evaluated; before that the result is empty.
+
+        Args:
+            n_steps: steps to make; ignored with several chunks.
+            chunks: whole chunks to start before the first is read. A lane that ends
+                inside them goes on to their end.
+
+        Raises:
+            ValueError: for several chunks inside one.
         """
         every = self.setup.eval_every
         if chunks > 1 and self.offset:
@@ -160,33 +190,36 @@ class Engine:
         n_steps = every if chunks > 1 else min(n_steps, every - self.offset)
         complete = self.offset + n_steps == every
         self._mark(self._cells.values())
-        flying = []
+        # Dispatches return at once. Everything is queued on every device before the
+        # first record is read, so that no device waits for the host or for another.
+        unread = []
         for _ in range(chunks):
-            for share in self._shares:
-                share.advance(n_steps)
+            for blocks in self._devices:
+                blocks.advance(n_steps)
             if complete:
-                flying.append([share.record() for share in self._shares])
+                unread.append([blocks.record() for blocks in self._devices])
         if not complete:
-            for share in self._shares:
-                share.wait()
-        read = self._read(flying)
-        active = sum(int(share.busy.any(1).sum()) for share in self._shares)
+            for blocks in self._devices:
+                blocks.wait()
+        evaluations = self._read(unread)
+        active = sum(int(blocks.busy.any(1).sum()) for blocks in self._devices)
         self.executed += active * self.width * n_steps * chunks
         self.busy += len(self._cells) * n_steps * chunks
         self.offset = (self.offset + n_steps) % every
-        return read
+        return evaluations
 
-    def vectors(self, cells: Sequence[str]) -> list[np.ndarray]:
+    def vectors(self, cell_ids: Sequence[str]) -> list[np.ndarray]:
         """Copy the parameters of some cells: each one vector, laid out as `shapes`."""
-        slots = {cell: slot for slot, cell in self._cells.items()}
-        chosen = [slots[cell] for cell in cells]
-        return jax.device_get(
-            [self._shares[slot.device].vector(slot.where) for slot in chosen]
-        )
+        slots = {cell_id: slot for slot, cell_id in self._cells.items()}
+        vectors = []
+        for cell_id in cell_ids:
+            slot = slots[cell_id]
+            vectors.append(self._devices[slot.device].parameters(slot.position))
+        return jax.device_get(vectors)
 
-    def release(self, cell: str) -> None:
+    def release(self, cell_id: str) -> None:
         """Free the slot of a cell."""
-        del self._cells[next(s for s, name in self._cells.items() if name == cell)]
+        del self._cells[next(s for s, name in self._cells.items() if name == cell_id)]
 
     def compact(self) -> None:
         """Move lanes together where that leaves a block with nothing to do."""
@@ -195,63 +228,61 @@ class Engine:
         if needed >= len(blocks) * self.width:
             return
         holes = [slot for slot in self._order[:needed] if slot not in self._cells]
-        outside = [slot for slot in self._order[needed:] if slot in self._cells]
-        for slot, hole in zip(outside, holes, strict=False):
-            cell = self._cells.pop(slot)
-            self._place(cell, hole, self._lane(slot))
+        strays = [slot for slot in self._order[needed:] if slot in self._cells]
+        for slot, hole in zip(strays, holes, strict=False):
+            cell_id = self._cells.pop(slot)
+            self._occupy(hole, cell_id, self._content(slot))
 
-    def snapshot(self) -> Snapshot:
-        """Copy the busy lanes to the host."""
-        busy = [slot for slot in self._order if slot in self._cells]
-        read = [jax.device_get(jax.tree.leaves(self._lane(slot))) for slot in busy]
-        leaves = [np.stack(leaf) for leaf in zip(*read, strict=True)]
-        return Snapshot(self.offset, [self._cells[slot] for slot in busy], leaves)
+    def save(self) -> dict[str, ResumeState]:
+        """Copy the busy lanes to the host, in filling order."""
+        states = {}
+        for slot in self._order:
+            if slot in self._cells:
+                leaves = jax.device_get(jax.tree.leaves(self._content(slot)))
+                states[self._cells[slot]] = ResumeState(self.offset, leaves)
+        return states
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Take over the lanes of a snapshot; needs an idle engine and enough slots."""
-        if self._cells or len(snapshot.cells) > self.free:
-            raise ValueError(f"no room for {len(snapshot.cells)} lanes")
-        structure = self._shares[0].structure
-        for i, cell in enumerate(snapshot.cells):
-            one = jax.tree.unflatten(structure, [x[i] for x in snapshot.leaves])
-            self._place(cell, self._vacant(), one)
-        self.offset = snapshot.offset
+    def _check_room(self, n_lanes: int) -> None:
+        if n_lanes > self.free:
+            raise ValueError(f"no room for {n_lanes} lanes; {self.free} are free")
 
     def _vacant(self) -> "_Slot":
         return next(slot for slot in self._order if slot not in self._cells)
 
-    def _place(self, cell: str, slot: "_Slot", one: One) -> None:
-        self._shares[slot.device].insert(slot.where, one)
-        self._cells[slot] = cell
+    def _occupy(self, slot: "_Slot", cell_id: str, content: SlotContent) -> None:
+        self._devices[slot.device].insert(slot.position, content)
+        self._cells[slot] = cell_id
 
-    def _mark(self, cells: Collection[str]) -> None:
+    def _content(self, slot: "_Slot") -> SlotContent:
+        return self._devices[slot.device].extract(slot.position)
+
+    def _mark(self, cell_ids: Collection[str]) -> None:
         """Make these cells the ones that the next dispatches act on."""
-        chosen = set(cells)
-        for share in self._shares:
-            share.busy[:] = False
-        for slot, cell in self._cells.items():
-            self._shares[slot.device].busy[slot.where] = cell in chosen
+        marked = set(cell_ids)
+        for blocks in self._devices:
+            blocks.busy[:] = False
+        for slot, cell_id in self._cells.items():
+            self._devices[slot.device].busy[slot.position] = cell_id in marked
 
-    def _read(self, flying: list[list[jax.Array]]) -> list[dict[str, np.ndarray]]:
+    def _read(self, unread: list[list[jax.Array]]) -> list[Records]:
         """Wait for records, by evaluation and device; hand them out by cell."""
-        return [
-            {
-                cell: records[slot.device][slot.where]
-                for slot, cell in self._cells.items()
-            }
-            for records in jax.device_get(flying)
-        ]
-
-    def _lane(self, slot: "_Slot") -> One:
-        return self._shares[slot.device].extract(slot.where)
+        evaluations = []
+        for arrays in jax.device_get(unread):
+            evaluation = {}
+            for slot, cell_id in self._cells.items():
+                evaluation[cell_id] = arrays[slot.device][slot.position]
+            evaluations.append(evaluation)
+        return evaluations
 
 
 class _Slot(NamedTuple):
+    """A lane of a block of a device."""
+
     device: int
     block: int
     lane: int
 
     @property
-    def where(self) -> tuple[int, int]:
-        """On its device."""
+    def position(self) -> tuple[int, int]:
+        """Where it is in its device's arrays."""
         return self.block, self.lane

@@ -13,23 +13,24 @@ from typing import Any
 
 @contextmanager
 def asked_to_stop() -> Iterator[threading.Event]:
-    """An event set by SIGINT or SIGTERM; a second signal acts as usual."""
+    """Yield an event that SIGINT or SIGTERM sets; a second signal acts as usual."""
     event = threading.Event()
+    # Python runs signal handlers in the main thread, and sets them from there alone.
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
 
     def restore() -> None:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
-    def note(*_: Any) -> None:
+    def set_event(*_: Any) -> None:
         event.set()
         restore()
 
-    for number in before:
-        signal.signal(number, note)
+    for number in handlers:
+        signal.signal(number, set_event)
     try:
         yield event
     finally:

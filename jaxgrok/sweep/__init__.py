@@ -1,1 +1,4 @@
-"""Train every cell of a grid into a run directory."""
+"""Run a grid: a coordinator decides what to train, workers train it.
+
+>>> dataset = jaxgrok.sweep.run.run(config, out="runs/mine")
+"""

@@ -1,10 +1,7 @@
-"""What a run trains next: every cell of a grid, the longest expected first.
+"""The queue of a plain sweep: every cell of a grid, the longest expected first.
 
-Owns the order of cells. A search (`jaxgrok.crossover`) has another `Queue`. Trains
-nothing.
-
-    >>> queue = Everything(grid, pace)
-    >>> cells = queue.take(group, free=4)
+>>> queue = Everything(grid, pace)
+>>> cells = queue.take(group, free=4)
 """
 
 import heapq
@@ -15,25 +12,35 @@ from typing import Any
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Cell, Grid, Group
 
+OVERRUN = 1.1
+"""A cell that outlives its siblings is expected to take this multiple of its steps."""
+
 
 class _Family:
-    """Cells that differ by the seed alone: those that wait, and how long others ran."""
+    """Cells that differ by the seed alone: those that wait, and how long others ran.
 
-    def __init__(self, place: int, size: int, lane: Mapping[str, Any]) -> None:
-        self.place, self.size = place, size
+    Attributes:
+        group: index of their group.
+        train_size: padded size of their training sets.
+        budget: steps at most.
+        weight_decay: of all of them.
+        waiting: cells that wait, by their index in the group, in order.
+        version: counts the changes.
+        steps_ahead: steps that those waiting should need, as last counted.
+    """
+
+    def __init__(self, group: int, train_size: int, lane: Mapping[str, Any]) -> None:
+        self.group, self.train_size = group, train_size
         self.budget, self.weight_decay = lane["steps"], lane["weight_decay"]
         self.waiting: dict[int, Cell] = {}
-        """By their index in the group, in order."""
         self.version = 0
-        """Counts the changes, to tell an entry of the heap that is out of date."""
-        self.ahead = 0.0
-        """Steps that those waiting should need."""
-        self._ran, self._count = 0, 0
+        self.steps_ahead = 0.0
+        self._steps, self._count = 0, 0
 
     @property
     def expected(self) -> float:
         """Steps a cell should need: its siblings' mean, or its budget."""
-        return self._ran / self._count if self._count else self.budget
+        return self._steps / self._count if self._count else self.budget
 
     @property
     def urgency(self) -> tuple[float, float, int]:
@@ -41,105 +48,124 @@ class _Family:
         return -self.expected, self.weight_decay, next(iter(self.waiting))
 
     def learn(self, row: Mapping[str, Any]) -> None:
+        """Learn from a cell that ended."""
         if row["status"] != "failed":
-            self._ran += row["steps"]
+            self._steps += row["steps"]
             self._count += 1
 
 
 class Everything:
-    """A sweep's queue: all cells, the longest expected first, none given up.
+    """All cells, the longest expected first, none given up.
 
     A cell is expected to take as many steps as its siblings, those with other seeds,
     took on average; its budget where none has ended. What a cell costs here does not
     grow with their number.
     """
 
+    stops_cells = False
+
     def __init__(self, grid: Grid, pace: Pace) -> None:
         self.total: int | None = len(grid.cells)
         self._pace = pace
-        self._family: dict[str, tuple[_Family, int]] = {}
+        self._families: dict[str, tuple[_Family, int]] = {}
         self._open = [len(group.cells) for group in grid.groups]
-        self._place = {group.setup: i for i, group in enumerate(grid.groups)}
-        # Of each group, a heap of families by urgency; out-of-date entries are skipped.
+        self._index = {group.setup: i for i, group in enumerate(grid.groups)}
+        # Of each group, its families by urgency. A heap cannot reorder an entry, so
+        # a family that changes gets a new one, and the version tells the old ones.
         self._heaps: list[list[tuple[Any, ...]]] = [[] for _ in grid.groups]
         self._entries = itertools.count()
-        self._ahead: dict[int, float] = {}
+        self._steps_ahead: dict[int, float] = {}
         """Steps that waiting cells should need, by train size."""
         families: dict[Any, _Family] = {}
-        for place, group in enumerate(grid.groups):
-            for index, cell in enumerate(group.cells):
-                settings = sorted(
-                    item for item in cell.lane.items() if item[0] != "seed"
-                )
-                key = place, tuple(settings)
+        for index, group in enumerate(grid.groups):
+            for position, cell in enumerate(group.cells):
+                lane = {k: v for k, v in cell.lane.items() if k != "seed"}
+                key = index, tuple(sorted(lane.items()))
                 if key not in families:
-                    families[key] = _Family(place, group.setup.train_size, cell.lane)
-                families[key].waiting[index] = cell
-                self._family[cell.id] = families[key], index
+                    families[key] = _Family(index, group.setup.train_size, lane)
+                families[key].waiting[position] = cell
+                self._families[cell.id] = families[key], position
         for family in families.values():
-            self._changed(family)
+            self._requeue(family)
 
     def known(self, rows: Iterable[Mapping[str, Any]]) -> set[str]:
-        """All but those that a search stopped, which are trained in full here."""
-        done = {row["id"]: row for row in rows if row["status"] != "stopped"}
-        for name, row in done.items():
-            self._ended(name, row)
-        return set(done)
+        """Keep all but those that a search stopped, which are trained in full here."""
+        kept = set()
+        for row in rows:
+            if row["status"] != "stopped":
+                self._end(row["id"], row)
+                kept.add(row["id"])
+        return kept
+
+    def waiting(self, group: Group) -> bool:
+        """Whether any cell of a group waits."""
+        return self._most_urgent(self._index[group.setup]) is not None
 
     def most(self, group: Group) -> int:
-        return self._open[self._place[group.setup]]
+        """Return how many cells of a group have not ended."""
+        return self._open[self._index[group.setup]]
 
     def take(self, group: Group, free: int) -> list[Cell]:
-        heap = self._heaps[self._place[group.setup]]
-        taken: list[Cell] = []
-        while heap and len(taken) < free:
-            *_, version, family = heap[0]
-            if version != family.version:
-                heapq.heappop(heap)
-                continue
-            taken.append(family.waiting.pop(next(iter(family.waiting))))
-            self._changed(family)
-        return taken
+        """Hand out the longest expected cells, each once."""
+        cells: list[Cell] = []
+        index = self._index[group.setup]
+        while len(cells) < free and (family := self._most_urgent(index)):
+            cells.append(family.waiting.pop(next(iter(family.waiting))))
+            self._requeue(family)
+        return cells
 
     def resumed(self, cell: Cell) -> None:
+        """Let a cell wait no longer."""
         self._start(cell.id)
 
     def ended(self, cell: Cell, row: Mapping[str, Any]) -> None:
-        self._ended(cell.id, row)
+        """Expect of the siblings what it took."""
+        self._end(cell.id, row)
 
     def needless(self, steps: Mapping[str, int]) -> dict[str, str]:
+        """Return none."""
         return {}
 
-    def left(self, made: Mapping[str, int]) -> float:
-        """Seconds to go; a cell that outlives its siblings gets a tenth more."""
-        ahead = dict(self._ahead)
-        for name, steps in made.items():
-            family, _ = self._family[name]
-            whole = min(max(family.expected, 1.1 * steps), family.budget)
-            ahead[family.size] += max(whole - steps, 0)
+    def left(self, steps: Mapping[str, int]) -> float:
+        """Return the seconds to go."""
+        ahead = dict(self._steps_ahead)
+        for cell_id, made in steps.items():
+            family, _ = self._families[cell_id]
+            total = min(max(family.expected, OVERRUN * made), family.budget)
+            ahead[family.train_size] += max(total - made, 0)
         return sum(n * self._pace.seconds(size) for size, n in ahead.items())
 
-    def _start(self, name: str) -> _Family:
-        """A cell waits no longer."""
-        family, index = self._family[name]
-        if family.waiting.pop(index, None):
-            self._changed(family)
+    def _start(self, cell_id: str) -> _Family:
+        """Let a cell wait no longer."""
+        family, position = self._families[cell_id]
+        if family.waiting.pop(position, None):
+            self._requeue(family)
         return family
 
-    def _ended(self, name: str, row: Mapping[str, Any]) -> None:
-        family = self._start(name)
+    def _end(self, cell_id: str, row: Mapping[str, Any]) -> None:
+        family = self._start(cell_id)
         family.learn(row)
-        self._open[family.place] -= 1
-        self._changed(family)
+        self._open[family.group] -= 1
+        self._requeue(family)
 
-    def _changed(self, family: _Family) -> None:
-        """Put a family where it now belongs."""
+    def _most_urgent(self, index: int) -> _Family | None:
+        """Return the first family of a group that waits, dropping stale entries."""
+        heap = self._heaps[index]
+        while heap:
+            *_, version, family = heap[0]
+            if version == family.version:
+                return family
+            heapq.heappop(heap)
+        return None
+
+    def _requeue(self, family: _Family) -> None:
+        """Put a family that changed where it now belongs."""
         ahead = family.expected * len(family.waiting)
-        before = self._ahead.get(family.size, 0.0)
-        self._ahead[family.size] = before + ahead - family.ahead
-        family.ahead = ahead
+        before = self._steps_ahead.get(family.train_size, 0.0)
+        self._steps_ahead[family.train_size] = before + ahead - family.steps_ahead
+        family.steps_ahead = ahead
         family.version += 1
         if family.waiting:
             # A number of its own in each entry: families have no order themselves.
             entry = (*family.urgency, next(self._entries), family.version, family)
-            heapq.heappush(self._heaps[family.place], entry)
+            heapq.heappush(self._heaps[family.group], entry)

@@ -1,4 +1,8 @@
-"""The queue protocol: which cells to train, in which order, and which to stop."""
+"""The queue protocol: which cells to train, in which order, and which to stop.
+
+>>> queue: Queue = Everything(grid, pace)
+>>> cells = queue.take(group, free=4)
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
@@ -7,37 +11,45 @@ from jaxgrok.grid.cells import Cell, Group
 
 
 class Queue(Protocol):
-    """Which cells to train, in which order, and which to give up.
+    """Which cells to train, in which order, and which to stop.
 
-    `total` is how many results there will be in all, None where that is not known.
+    Attributes:
+        total: how many results there will be in all, None where that is not known.
+        stops_cells: whether busy cells may become needless; it is asked at every
+            evaluation then.
     """
 
     total: int | None
+    stops_cells: bool
 
     def known(self, rows: Iterable[Mapping[str, Any]]) -> set[str]:
-        """Take note of what there is, rows of cells.csv; the ids of what stands."""
+        """Take note of results, rows of cells.csv; return the ids of those to keep."""
+        ...
+
+    def waiting(self, group: Group) -> bool:
+        """Whether `take` would hand out a cell of a group now."""
         ...
 
     def most(self, group: Group) -> int:
-        """How many cells of a group may still be asked for."""
+        """How many cells of a group may still need a lane, busy ones included."""
         ...
 
     def take(self, group: Group, free: int) -> list[Cell]:
-        """Cells to start in so many free lanes, each cell once."""
+        """Hand out cells to start in so many free lanes, each cell once."""
         ...
 
     def resumed(self, cell: Cell) -> None:
-        """A cell is busy that was not taken here, but before a pause."""
+        """Take note that a cell goes on that was started before a pause."""
         ...
 
     def ended(self, cell: Cell, row: Mapping[str, Any]) -> None:
-        """A cell has ended; `row` is its line in cells.csv."""
+        """Take note that a cell has ended; `row` is its line in cells.csv."""
         ...
 
     def needless(self, steps: Mapping[str, int]) -> dict[str, str]:
-        """Of the busy cells and the steps they made: which to stop, and why."""
+        """Return which busy cells to stop, and why, from the steps that each made."""
         ...
 
-    def left(self, made: Mapping[str, int]) -> float | None:
-        """Seconds to go, given the steps that busy cells have made; None: unknown."""
+    def left(self, steps: Mapping[str, int]) -> float | None:
+        """Return the seconds to go, from the steps that busy cells made; or None."""
         ...

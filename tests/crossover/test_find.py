@@ -18,6 +18,7 @@ from jaxgrok.engine.engine import Engine
 from jaxgrok.results import run_directory
 from jaxgrok.results.manifest import read_manifest
 from jaxgrok.results.run import open_run
+from jaxgrok.sweep import coordinator
 from jaxgrok.sweep import run as runner
 from runs import StopAfter, same
 from searches import TINY, WIDTH
@@ -138,7 +139,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
         yield StopAfter(asked)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "ANSWER_SECONDS", 0.0)  # a step a dispatch
+        patch.setattr(coordinator, "ANSWER_SECONDS", 0.0)  # a step a dispatch
         patch.setattr(runner, "asked_to_stop", stopping)
         with pytest.raises(runner.Interrupted):
             find(config(), tmp_path / "a", width=WIDTH, blocks=2, quiet=True)
@@ -155,7 +156,7 @@ def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(
     shutil.copytree(short[0], out)
     stopped = {r["id"] for r in open_run(out).rows() if r["status"] == "stopped"}
     assert stopped
-    saved, admit, restore = [], Engine.admit, Engine.restore
+    saved, admit, adopt = [], Engine.admit, Engine.adopt
     pause = StopAfter(10**6)
 
     def admitted(self, lanes):
@@ -163,18 +164,18 @@ def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(
             pause.left = min(pause.left, 15)  # it has made some steps by then
         return admit(self, lanes)
 
-    def restored(self, snapshot):
-        saved.extend(snapshot.cells)
-        restore(self, snapshot)
+    def adopted(self, states):
+        saved.extend(states)
+        adopt(self, states)
 
     @contextmanager
     def stopping():
         yield pause
 
-    monkeypatch.setattr(Engine, "restore", restored)
+    monkeypatch.setattr(Engine, "adopt", adopted)
     with monkeypatch.context() as patch:
         patch.setattr(Engine, "admit", admitted)
-        patch.setattr(runner, "ANSWER_SECONDS", 0.0)
+        patch.setattr(coordinator, "ANSWER_SECONDS", 0.0)
         patch.setattr(runner, "asked_to_stop", stopping)
         with pytest.raises(runner.Interrupted):
             find(config(), out, width=WIDTH, blocks=2, quiet=True)

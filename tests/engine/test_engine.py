@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tiny
-from jaxgrok.engine.device import options
+from jaxgrok.engine.compilation import options
 from jaxgrok.engine.engine import Engine
 from jaxgrok.models.product_order import Fold
 from jaxgrok.training import trainer
@@ -96,16 +96,16 @@ def test_cutting_a_chunk_into_dispatches_changes_no_bit(group, alone, pieces):
     same(curves(engine, group, group.cells[:2], pieces=pieces), alone)
 
 
-def test_snapshot_inside_a_chunk_goes_on_bitwise(group, alone):
+def test_lanes_saved_inside_a_chunk_go_on_bitwise(group, alone):
     first = Engine(group.setup, block_width=2, blocks=2)
     records = admit(first, group, group.cells[:3])
     for cell, record in first.advance(10)[0].items():
         records[cell].append(record)
     first.advance(4)
-    snapshot = first.snapshot()
+    saved = first.save()
     first.advance(6)  # the old engine goes on; the copy must not feel it
     second = Engine(group.setup, block_width=2, blocks=3)
-    second.restore(snapshot)
+    second.adopt(saved)
     while second.cells:
         for read in second.advance(5):
             for cell, record in read.items():
@@ -128,12 +128,27 @@ def test_several_chunks_in_flight_change_no_bit(group, alone):
         engine.advance(10, chunks=2)
 
 
-def test_snapshot_without_finished_cells(group):
-    engine = Engine(group.setup, block_width=2, blocks=1)
-    admit(engine, group, group.cells[:2])
-    rest = engine.snapshot().without({group.cells[0].id})
-    assert rest.cells == [group.cells[1].id]
-    assert all(len(leaf) == 1 for leaf in rest.leaves)
+def test_a_lane_saved_between_chunks_goes_on_bitwise_beside_busy_ones(group, alone):
+    first = Engine(group.setup, block_width=2, blocks=1)
+    records = admit(first, group, group.cells[:2])
+    for cell, record in first.advance(10)[0].items():
+        records[cell].append(record)
+    saved = first.save()
+    second = Engine(group.setup, block_width=2, blocks=2)
+    records |= admit(second, group, group.cells[2:3])
+    second.advance(3)
+    with pytest.raises(ValueError, match=r"offsets=\[0, 3\] must be one"):
+        second.adopt(saved)
+    for cell, record in second.advance(7)[0].items():
+        records[cell].append(record)
+    for cell, lane in saved.items():  # one by one
+        second.adopt({cell: lane})
+    while second.cells:
+        for cell, record in second.advance(10)[0].items():
+            records[cell].append(record)
+            if record[-2]:
+                second.release(cell)
+    same({cell: np.stack(rows) for cell, rows in records.items()}, alone)
 
 
 def test_compaction_frees_a_block_and_changes_no_bit(group, alone):
@@ -195,7 +210,7 @@ def test_no_implicit_transfer(group):
     with jax.transfer_guard("disallow"):
         curves(engine, group, group.cells)
         admit(engine, group, group.cells[:1])
-        engine.snapshot()
+        engine.save()
 
 
 def test_cells_are_not_admitted_inside_a_chunk(group):
@@ -208,7 +223,7 @@ def test_cells_are_not_admitted_inside_a_chunk(group):
 
 def state(engine):
     """The state of an engine's first busy lane."""
-    return jax.device_get(engine._lane(next(iter(engine._cells)))[1])
+    return jax.device_get(engine._content(next(iter(engine._cells)))[1])
 
 
 @pytest.fixture
@@ -221,10 +236,10 @@ def easy(group):
 def test_admission_touches_no_neighbour_and_needs_room(group, easy):
     engine = Engine(easy, block_width=2, blocks=1)
     admit(engine, group, group.cells[:1])
-    before = engine.snapshot()
+    [(cell, before)] = engine.save().items()
     assert state(engine).held == 1
     admit(engine, group, group.cells[1:2])
-    after = engine.snapshot().without({group.cells[1].id})
+    after = engine.save()[cell]
     for old, new in zip(before.leaves, after.leaves, strict=True):
         np.testing.assert_array_equal(old, new)
     with pytest.raises(ValueError, match="no room for 1 lanes"):
@@ -250,9 +265,9 @@ def test_training_sizes_of_a_pool_share_the_evaluation(fields):
     group = tiny.group(**fields)
     other = dataclasses.replace(group.setup, train_size=group.setup.train_size + 8)
     engines = [Engine(s, block_width=2, blocks=1) for s in (group.setup, other)]
-    shares = [engine._shares[0] for engine in engines]
-    assert shares[0].evaluate is shares[1].evaluate
-    assert shares[0].train is not shares[1].train
+    blocks = [engine._devices[0] for engine in engines]
+    assert blocks[0].evaluate is blocks[1].evaluate
+    assert blocks[0].train is not blocks[1].train
     lane = lane_of(group.setup, **group.cells[0].lane)
     for setup, engine in zip((group.setup, other), engines, strict=True):
         found = engine.admit({"a": lane})["a"]
@@ -261,7 +276,8 @@ def test_training_sizes_of_a_pool_share_the_evaluation(fields):
         np.testing.assert_allclose(found, want, rtol=1e-5)
 
 
-def test_initial_weights_have_the_bits_of_a_program_compiled_in_full(group):
+def test_initial_weights_are_those_of_a_program_compiled_in_full(group):
+    """To the last bit or to one unit in it: that depends on the version of XLA."""
     engine = Engine(group.setup, block_width=2, blocks=1)
     lane = lane_of(group.setup, **group.cells[0].lane)
     engine.admit({"a": lane})
@@ -270,15 +286,15 @@ def test_initial_weights_have_the_bits_of_a_program_compiled_in_full(group):
     init = jax.jit(trainer.init, static_argnums=0, compiler_options=chosen)
     want = init(group.setup, lane).params
     for name, values in state(engine).params.items():
-        np.testing.assert_array_equal(values, want[name], strict=True)
+        np.testing.assert_array_max_ulp(values, np.asarray(want[name]), maxulp=1)
 
 
-def test_restore_needs_room(group):
+def test_adoption_needs_room(group):
     engine = Engine(group.setup, block_width=2, blocks=2)
     admit(engine, group, group.cells[:3])
     small = Engine(group.setup, block_width=2, blocks=1)
     with pytest.raises(ValueError, match="no room for 3 lanes"):
-        small.restore(engine.snapshot())
+        small.adopt(engine.save())
 
 
 SAMPLED = {"task": "digits", "digits": 2, "train_fraction": (), "test_size": 16}

@@ -2,7 +2,7 @@
 
 import functools
 import json
-import math
+from contextlib import contextmanager
 
 import jax
 import numpy as np
@@ -11,13 +11,13 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok import grid
-from jaxgrok.engine import sizing
 from jaxgrok.grid.snapshot_schedule import Schedule
 from jaxgrok.results import run_directory, snapshots
 from jaxgrok.results.manifest import read_manifest
 from jaxgrok.sweep import run
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import lane_of
+from runs import StopAfter
 
 DENSE = {"snapshot_every": 20, "snapshot_early_every": 3, "snapshot_early_until": 12}
 
@@ -115,15 +115,13 @@ def test_one_per_phase(tmp_path):
 
 def _stop_after(monkeypatch, dispatches):
     """Ask the sweep to stop after so many dispatches, as Ctrl-C does."""
-    original = run._Sweep._chores
 
-    def chores(self, *args):
-        original(self, *args)
-        self.dispatches = getattr(self, "dispatches", 0) + 1
-        if self.dispatches == dispatches:
-            self.stop.set()
+    @contextmanager
+    def stopping():
+        # It is also asked before an engine is built, and when it is.
+        yield StopAfter(dispatches + 1)
 
-    monkeypatch.setattr(run._Sweep, "_chores", chores)
+    monkeypatch.setattr(run, "asked_to_stop", stopping)
 
 
 @pytest.mark.parametrize("dispatches", [1, 3, 6])
@@ -251,22 +249,3 @@ def test_a_directory_without_a_sweep(tmp_path):
 def test_bad_fields(fields, words):
     with pytest.raises(ValueError, match=words):
         grid.resolve(config(**fields))
-
-
-def test_the_plan_tells_the_bytes():
-    from jaxgrok.sweep import estimate
-
-    wanted = grid.resolve(config())
-    engine = sizing.build(
-        wanted.groups[0].setup,
-        block_width=wanted.groups[0].block_width,
-        cells=3,
-        blocks=None,
-    )
-    each = sum(math.prod(shape) for shape in engine.shapes.values())
-    assert estimate.snapshot_bytes(wanted, engine) == 3 * 7 * each * 4
-    assert "of snapshots" in estimate.describe(wanted, None)
-    assert estimate.warnings(wanted, 60, 9_000_000_000) == []
-    (much,) = estimate.warnings(wanted, 60, 32_000_000_000)
-    assert much.startswith("warning: up to 32 GB of snapshots; a larger snapshot_every")
-    assert "of snapshots" not in estimate.describe(grid.resolve(tiny.config()), None)

@@ -14,6 +14,7 @@ import xarray as xr
 
 import jaxgrok
 import tiny
+from jaxgrok.engine import sizing
 from jaxgrok.results import run_directory
 from jaxgrok.sweep import __main__ as sweep
 from jaxgrok.sweep import estimate
@@ -123,7 +124,7 @@ def test_a_sweep_leaves_a_run_directory(finished):
 
 
 def test_run_again_it_prints_the_summary_and_trains_nothing(copy, capsys, monkeypatch):
-    monkeypatch.setattr(estimate, "build", lambda *_: pytest.fail("built an engine"))
+    monkeypatch.setattr(sizing, "build", lambda *_, **__: pytest.fail("built"))
     before = contents(copy)
     assert run("tiny_grid.py", "--out", copy) == 0
     captured = capsys.readouterr()

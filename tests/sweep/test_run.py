@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from types import SimpleNamespace
 
 import jax
 import pytest
@@ -18,7 +17,8 @@ from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine
 from jaxgrok.host import machine
 from jaxgrok.host.machine import ARITHMETIC
-from jaxgrok.sweep import run
+from jaxgrok.sweep import chores, coordinator, run
+from jaxgrok.sweep.chores import Period
 from runs import FIELDS, StopAfter, same
 
 
@@ -35,9 +35,9 @@ def test_running_ahead_changes_no_bit_and_overruns_no_lane(
 ):
     fields = {"seed": (0, 1, 2), "steps": (20, 60), "steps_past_grok": 10}
     fields |= {"accuracy_threshold": 0.05, "init_scale": (1.0, 1e30)}
-    monkeypatch.setattr(run, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)
     jaxgrok.run(tiny.config(**fields), tmp_path / "a", blocks=1, quiet=True)
-    monkeypatch.setattr(run, "ANSWER_SECONDS", answer)
+    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", answer)
     dataset = jaxgrok.run(tiny.config(**fields), tmp_path / "b", blocks=1, quiet=True)
     same(tmp_path / "a", tmp_path / "b")
     assert {"done", "diverged"} == set(dataset.status.values.ravel())
@@ -48,8 +48,8 @@ def test_running_ahead_changes_no_bit_and_overruns_no_lane(
 def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
     whole, tmp_path, monkeypatch, asked
 ):
-    monkeypatch.setattr(run, "ANSWER_SECONDS", 0.0)  # a step a dispatch
-    monkeypatch.setitem(run.PERIODS, "flush", 0.0)
+    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)  # a step a dispatch
+    monkeypatch.setitem(chores.PERIODS, "flush", Period(0.0, rest=10))
 
     @contextmanager
     def stopping():
@@ -108,20 +108,6 @@ def test_results_of_an_earlier_arithmetic_are_not_mixed_with_todays(tmp_path):
         jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
 
 
-def test_a_chore_that_takes_long_comes_seldom(monkeypatch):
-    now, done = [100.0], []
-    monkeypatch.setattr(run.time, "monotonic", lambda: now[0])
-    sweep = SimpleNamespace(due={"redraw": 100.0})
-
-    def redraw():
-        done.append(now[0])
-        now[0] += 4.0
-
-    for now[0] in (99.0, 100.0, 160.0, 500.0, 504.0, 900.0):
-        run._Sweep._when_due(sweep, "redraw", redraw)
-    assert done == [100.0, 504.0]
-
-
 def test_another_grid_is_refused_and_nothing_is_touched(tmp_path):
     out = tmp_path / "a"
     jaxgrok.run(tiny.config(), out, quiet=True)
@@ -135,9 +121,10 @@ def test_another_grid_is_refused_and_nothing_is_touched(tmp_path):
 
 SCRIPT = """
 import sys, tiny, jaxgrok
-from jaxgrok.sweep import run as runner
-runner.ANSWER_SECONDS = 0.0
-runner.PERIODS |= {"flush": 0.05, "save": 0.05}
+from jaxgrok.sweep import chores, coordinator
+coordinator.ANSWER_SECONDS = 0.0
+often = chores.Period(seconds=0.05, rest=10)
+chores.PERIODS |= {"flush": often, "save": often}
 from runs import FIELDS
 jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
 """

@@ -1,0 +1,147 @@
+"""The cells in an engine's lanes, with their curves so far.
+
+>>> cells = BusyCells(grid, engine)
+>>> cells.start(["3f0a"])
+>>> for records in engine.advance(100): cells.note(records)
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from jaxgrok.engine.engine import Engine
+from jaxgrok.grid.cells import Grid
+from jaxgrok.outcomes.grok_rule import evaluations_to_hold
+from jaxgrok.results.resume_state import SavedLane
+from jaxgrok.results.shards import Result
+from jaxgrok.sweep.messages import Snapshot
+from jaxgrok.training.setup import lane_of
+
+
+class BusyCells:
+    """Cells that hold a lane, from their start to their result.
+
+    Args:
+        grid: where they are from.
+        engine: whose lanes they hold.
+
+    Attributes:
+        ended: results of cells that ended, in that order.
+        snapshots: parameters that were due.
+    """
+
+    def __init__(self, grid: Grid, engine: Engine) -> None:
+        self._grid, self._engine = grid, engine
+        self._cells = {cell.id: cell for cell in grid.cells}
+        self._records: dict[str, list[np.ndarray]] = {}
+        """One an evaluation, without the flags."""
+        self.ended: list[Result] = []
+        self.snapshots: list[Snapshot] = []
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """Steps that each cell has made."""
+        return {cell_id: self._step(cell_id) for cell_id in self._engine.cells}
+
+    def start(self, cell_ids: Iterable[str]) -> None:
+        """Start cells anew; one whose initial loss is not finite ends at once."""
+        setup = self._engine.setup
+        lanes = {}
+        for cell_id in cell_ids:
+            lanes[cell_id] = lane_of(setup, **self._cells[cell_id].lane)
+            self._records[cell_id] = []
+        if lanes:
+            self.note(self._engine.admit(lanes))
+            self.keep_due(cell_id for cell_id in lanes if cell_id in self._records)
+
+    def adopt(self, lanes: Mapping[str, SavedLane]) -> None:
+        """Go on with saved cells."""
+        self._engine.adopt({cell_id: lane.state for cell_id, lane in lanes.items()})
+        for cell_id, lane in lanes.items():
+            self._records[cell_id] = list(lane.records)
+
+    def stop(self, cell_id: str, cause: str) -> None:
+        """End a cell that is not needed any more."""
+        self._keep([cell_id])
+        self._end(cell_id, "stopped", cause)
+
+    def note(self, records: Mapping[str, np.ndarray]) -> None:
+        """Append an evaluation's records to the curves; take finished cells out."""
+        for cell_id, array in records.items():
+            if cell_id not in self._records:
+                continue  # It ended at an earlier evaluation of the same dispatch.
+            record = self._engine.schema.unpack(array)
+            self._records[cell_id].append(record.values)
+            if not record.finished:
+                continue
+            if record.diverged_step is None:
+                self._keep([cell_id])
+                self._end(cell_id, "done")
+            else:
+                cause = f"training loss not finite at step {record.diverged_step}"
+                self._end(cell_id, "diverged", cause)
+
+    def keep_due(self, cell_ids: Iterable[str]) -> None:
+        """Keep snapshots of those cells whose step is on the schedule."""
+        schedule = self._grid.schedule
+        self._keep([c for c in cell_ids if schedule.keeps(self._step(c))])
+
+    def steps_to_snapshot(self, limit: int) -> int:
+        """Return the steps up to the next snapshot of any cell, at most `limit`."""
+        for cell_id in filter(self._is_kept, self._engine.cells):
+            step = self._step(cell_id)
+            limit = min(limit, self._grid.schedule.after(step) - step)
+        return limit
+
+    def evals_until_end(self) -> int:
+        """Return the evaluations, at least 1, up to the first that may end a cell.
+
+        So many can be started without a look at the records between. A lane that
+        diverges meanwhile makes steps for nothing; their records are dropped.
+        """
+        setup = self._engine.setup
+        accuracy, hold = setup.thresholds.accuracy, setup.thresholds.hold
+        column = self._engine.schema.columns("test_accuracy")
+        bounds = []
+        for cell_id in self._engine.cells:
+            left = self._cells[cell_id].lane["steps"] - self._step(cell_id)
+            bounds.append(left // setup.eval_every)
+            if setup.stop == "grokked":
+                recent = self._records[cell_id][-hold:]
+                accuracies = [record[column] for record in recent]
+                bounds.append(evaluations_to_hold(accuracies, accuracy, hold))
+        return max(min(bounds), 1)
+
+    def save(self) -> dict[str, SavedLane]:
+        """Copy all cells, to go on with them later or elsewhere."""
+        return {
+            cell_id: SavedLane(state, np.stack(self._records[cell_id]))
+            for cell_id, state in self._engine.save().items()
+        }
+
+    def _step(self, cell_id: str) -> int:
+        """Steps that a cell has made, as far as its records tell."""
+        chunks = len(self._records[cell_id]) - 1
+        return chunks * self._engine.setup.eval_every + self._engine.offset
+
+    def _is_kept(self, cell_id: str) -> bool:
+        """Whether snapshots of a cell were asked for."""
+        return self._cells[cell_id].kin in self._grid.kept
+
+    def _keep(self, cell_ids: Iterable[str]) -> None:
+        """Copy the parameters of those cells whose snapshots were asked for."""
+        kept = list(filter(self._is_kept, cell_ids))
+        vectors = self._engine.vectors(kept)
+        for cell_id, vector in zip(kept, vectors, strict=True):
+            self.snapshots.append(Snapshot(cell_id, self._step(cell_id), vector))
+
+    def _end(self, cell_id: str, status: str, cause: str = "") -> None:
+        """Free the lane of a cell and make its result."""
+        engine, track = self._engine, self._records.pop(cell_id)
+        engine.release(cell_id)
+        steps = np.arange(len(track), dtype=track[0].dtype) * engine.setup.eval_every
+        # In one piece: `np.stack` looks at every record by itself.
+        records = np.concatenate(track).reshape(len(track), -1)
+        curves = np.concatenate([steps[:, None], records], axis=1)
+        schema = engine.schema.with_steps()
+        self.ended.append(Result(cell_id, status, schema, curves, engine.width, cause))

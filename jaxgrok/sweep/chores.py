@@ -1,0 +1,54 @@
+"""Periodic jobs of a coordinator, each kept to a small share of the time.
+
+>>> chores = Chores()
+>>> chores.run_if_due("flush", ledger.flush)
+"""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Period(NamedTuple):
+    """How often a job runs.
+
+    Attributes:
+        seconds: minimum between two runs.
+        rest: after a job, wait at least this multiple of its own duration, so that
+            it costs at most 1/rest of the time.
+    """
+
+    seconds: float
+    rest: float
+
+
+PERIODS = {
+    "flush": Period(seconds=10.0, rest=10),
+    "save": Period(seconds=45.0, rest=10),
+    "redraw": Period(seconds=60.0, rest=100),
+}
+
+
+class Chores:
+    """Remembers when each job of PERIODS is due."""
+
+    def __init__(self) -> None:
+        start = time.monotonic()
+        self._due = {name: start + p.seconds for name, p in PERIODS.items()}
+
+    def is_due(self, name: str) -> bool:
+        """Whether the time of a job has come."""
+        return time.monotonic() >= self._due[name]
+
+    def run_if_due(self, name: str, job: Callable[[], object]) -> None:
+        """Run a job whose time has come."""
+        if self.is_due(name):
+            self.run(name, job)
+
+    def run(self, name: str, job: Callable[[], object]) -> None:
+        """Run a job now; the longer it takes, the later it is due again."""
+        start = time.monotonic()
+        job()
+        end = time.monotonic()
+        period = PERIODS[name]
+        self._due[name] = end + max(period.seconds, period.rest * (end - start))

@@ -1,0 +1,335 @@
+"""Decides what is trained next and keeps what comes of it.
+
+The only caller of the queue, the ledger and the run directory.
+
+    >>> with RunDirectory("runs/mine") as directory:
+    ...     coordinator = Coordinator(grid, directory, fleet, Everything)
+    ...     finished = coordinator.train(threading.Event())
+"""
+
+import dataclasses
+import math
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import numpy as np
+import xarray as xr
+
+from jaxgrok.engine.pace import Pace
+from jaxgrok.grid.cells import Grid, Group
+from jaxgrok.host.terminal import Console
+from jaxgrok.results import resume, snapshots
+from jaxgrok.results.extension import adopt
+from jaxgrok.results.ledger import Ledger
+from jaxgrok.results.manifest import Usage, describe
+from jaxgrok.results.resume_state import Resumable, SavedLane, decode, encode
+from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.results.shards import OVER, Result
+from jaxgrok.sweep import estimate, figures
+from jaxgrok.sweep.chores import Chores
+from jaxgrok.sweep.fleet import Fleet
+from jaxgrok.sweep.messages import Assignment, Progress
+from jaxgrok.sweep.queue import Queue
+from jaxgrok.training.records import PLAIN, Schema
+
+ANSWER_SECONDS = 1.0
+"""Target seconds per dispatch; bounds how long Ctrl-C takes to be noticed."""
+
+
+class Coordinator:
+    """One run: its queue, its results so far, and its periodic jobs.
+
+    Args:
+        grid: what to train.
+        directory: where results go, or are from: it goes on where it was.
+        fleet: the workers.
+        queue: makes the queue of cells.
+        quiet: print nothing.
+
+    Raises:
+        ValueError: for a directory that does not fit the grid.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        directory: RunDirectory,
+        fleet: Fleet,
+        queue: Callable[[Grid, Pace], Queue],
+        *,
+        quiet: bool = False,
+    ) -> None:
+        self.grid, self.directory, self.fleet = grid, directory, fleet
+        self.cells = {cell.id: cell for cell in grid.cells}
+        self.pace = Pace()
+        self.queue = queue(grid, self.pace)
+        self.manifest, results = adopt(directory, describe(grid))
+        self.ledger = Ledger(directory, self.manifest, results)
+        rows = [row for row in self.ledger.rows() if row["status"] != "failed"]
+        self.ledger.stand(self.queue.known(rows))
+        done = len(self.ledger)
+        self.console = Console(self.queue.total, done=done, quiet=quiet)
+        self.snapshots = snapshots.Writer(directory.path)
+        self.resume_folder = directory.path / "resume"
+        self.chores = Chores()
+        self.shapes: Mapping[str, tuple[int, ...]] = {}
+        """Shape of each parameter of the snapshots that are on no shard."""
+        self.announced = False
+        self.steps: dict[str, int] = {}
+        """Steps made by each cell that was started and has not ended."""
+        self.paused: dict[str, SavedLane] = {}
+        """Those of them that no worker holds: saved when the run was last left."""
+        self.groups: Iterator[int] = iter(())
+        """Groups that no worker has begun."""
+
+    def train(self, stop: threading.Event) -> bool:
+        """Train until every cell has its result, or `stop` is set; all is saved then.
+
+        Returns:
+            Whether every cell has its result.
+        """
+        self.directory.write_manifest(self.manifest)
+        self._resume()
+        self.groups = iter(self._order())
+        with self.console, self.snapshots:
+            while progress := self.fleet.next():
+                self._learn(progress)
+                self._collect(progress)
+                if stop.is_set():
+                    self._pause(progress)
+                    return False
+                self._run_chores(progress)
+                if assignment := self._assign(progress):
+                    self.fleet.send(progress.worker, assignment)
+            self._flush()
+        return True
+
+    def finish(self) -> xr.Dataset:
+        """Tidy up behind the last cell, and draw the figures."""
+        resume.drop(self.resume_folder)
+        if self.grid.config["snapshots"] == "phases":
+            snapshots.prune(self.directory.path, self._one_per_phase())
+        return self._redraw()
+
+    def _order(self) -> list[int]:
+        """Groups in the grid's order, behind those that were cut off."""
+        groups = self.grid.groups
+        return sorted(range(len(groups)), key=lambda i: not self._paused_in(groups[i]))
+
+    def _assign(self, progress: Progress) -> Assignment | None:
+        """Go on with a worker's group, or open another; None if there is none."""
+        if progress.group is not None and not progress.failure:
+            if assignment := self._go_on(progress.group, progress):
+                return assignment
+            self.directory.write_manifest(self.manifest)
+        for index in self.groups:
+            group = self.grid.groups[index]
+            if self.queue.waiting(group) or self._paused_in(group):
+                return Assignment(index, n_cells=self.queue.most(group))
+        return None
+
+    def _go_on(self, index: int, progress: Progress) -> Assignment | None:
+        """Stop what is needless, fill free lanes and train; None at a group's end."""
+        start: dict[str, SavedLane | None] = {}
+        stop: Mapping[str, str] = {}
+        if progress.between_chunks:
+            group = self.grid.groups[index]
+            stop = self.queue.needless(progress.busy)
+            idle = len(stop) == len(progress.busy)
+            start = self._starts(group, progress.free + len(stop), idle=idle)
+        if not start and not progress.busy:
+            return None
+        return Assignment(
+            index,
+            start=start,
+            stop=stop,
+            seconds=ANSWER_SECONDS,
+            every_evaluation=self.queue.stops_cells,
+            save=self.chores.is_due("save"),
+        )
+
+    def _starts(
+        self, group: Group, free: int, *, idle: bool
+    ) -> dict[str, SavedLane | None]:
+        """Choose cells for free lanes: paused ones, then what the queue hands out."""
+        start: dict[str, SavedLane | None] = {}
+        paused = self._paused_in(group)
+        # A lane that was saved inside a chunk fits beside others of its offset alone.
+        offset = self.paused[paused[0]].state.offset if paused and idle else 0
+        for cell_id in paused:
+            if len(start) < free and self.paused[cell_id].state.offset == offset:
+                start[cell_id] = self.paused.pop(cell_id)
+        if not offset:
+            for cell in self.queue.take(group, free - len(start)):
+                start[cell.id] = None
+                self.steps[cell.id] = 0
+        return start
+
+    def _paused_in(self, group: Group) -> list[str]:
+        """Paused cells of a group."""
+        if not self.paused:
+            return []
+        return [cell.id for cell in group.cells if cell.id in self.paused]
+
+    def _learn(self, progress: Progress) -> None:
+        """Learn from a dispatch how long things take."""
+        dispatch = progress.dispatch
+        if progress.group is None or not dispatch.steps:
+            return
+        size = self.grid.groups[progress.group].setup.train_size
+        self.pace.learn(
+            size,
+            steps=dispatch.steps,
+            lane_steps=dispatch.lane_steps,
+            seconds=dispatch.seconds,
+        )
+        usage = self.manifest.usage
+        usage = Usage(
+            usage.busy + dispatch.lane_steps, usage.executed + dispatch.executed
+        )
+        self.manifest = dataclasses.replace(self.manifest, usage=usage)
+        self._announce(progress)
+
+    def _collect(self, progress: Progress) -> None:
+        """Keep what a worker hands over."""
+        for snapshot in progress.snapshots:
+            kin = self.cells[snapshot.cell_id].kin
+            self._keep(kin, snapshot.step, snapshot.vector, progress.shapes)
+        self._add(progress.ended)
+        for cell_id, steps in progress.busy.items():
+            self.steps[cell_id] = steps
+            self.ledger.reopen(cell_id)  # It may have been stopped before.
+        if progress.failure and progress.group is not None:
+            self._fail(self.grid.groups[progress.group], progress.failure)
+
+    def _keep(
+        self,
+        kin: str,
+        step: int,
+        vector: np.ndarray,
+        shapes: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        """Keep a snapshot that there is none of yet."""
+        if not self.snapshots.has(kin, step):
+            self.snapshots.add(kin, step, vector, shapes)
+            self.shapes = shapes
+
+    def _add(self, results: Iterable[Result]) -> None:
+        """Enter results and show them; tell the queue of those it did not ask for."""
+        rows = []
+        for result in results:
+            self.steps.pop(result.cell_id, None)
+            rows.append(self.ledger.add(result))
+            if result.status != "stopped":
+                self.queue.ended(self.cells[result.cell_id], rows[-1])
+        left = self._left() if rows else None
+        for row in rows:
+            self.console.finished(row, left=left)
+
+    def _fail(self, group: Group, cause: str) -> None:
+        """Give up on a group's open cells; a later run tries again."""
+        schema = Schema(PLAIN).with_steps()
+        records = np.empty((0, schema.width), group.setup.dtype)
+        for cell in group.cells:
+            needed = not self.queue.stops_cells and cell.id not in self.ledger
+            if needed or cell.id in self.steps:
+                self.steps.pop(cell.id, None)
+                self.paused.pop(cell.id, None)
+                width = group.block_width
+                result = Result(cell.id, "failed", schema, records, width, cause)
+                self.queue.ended(cell, self.ledger.add(result))
+        self.console.say(f"failed: {cause}")
+
+    def _pause(self, progress: Progress) -> None:
+        """Write all that is in memory alone."""
+        if progress.busy:
+            assert progress.group is not None
+            self.fleet.send(progress.worker, Assignment(progress.group, save=True))
+            progress = self.fleet.next() or progress
+        self._flush()
+        self._save(progress.saved)
+        self.directory.write_manifest(self.manifest)
+
+    def _run_chores(self, progress: Progress) -> None:
+        """Show progress; flush, save and redraw when their time has come."""
+        dispatch, busy = progress.dispatch, len(progress.busy)
+        if dispatch.steps:
+            rate = busy * dispatch.steps / dispatch.seconds
+            left = self._left()
+            self.console.moved(busy=busy, lanes=progress.lanes, rate=rate, left=left)
+        if self.ledger.unwritten:
+            self.chores.run_if_due("flush", self._flush)
+        if progress.saved:
+            self.chores.run("save", lambda: self._save(progress.saved))
+        if len(self.ledger):
+            self.chores.run_if_due("redraw", self._redraw)
+
+    def _flush(self) -> None:
+        """Write finished cells, their snapshots before them."""
+        if self.ledger.unwritten:
+            self.snapshots.flush()
+            self.snapshots.wait()
+        self.ledger.flush()
+
+    def _save(self, lanes: Mapping[str, SavedLane]) -> None:
+        """Save the cells in flight, and snapshots that are on no shard."""
+        lanes = {**self.paused, **lanes}
+        if not lanes:
+            resume.drop(self.resume_folder)
+            return
+        self.snapshots.wait()
+        resumable = Resumable(lanes, self.snapshots.pending, self.shapes)
+        resume.save(self.resume_folder, *encode(resumable))
+
+    def _resume(self) -> None:
+        """Take over the cells that were in flight when the directory was left."""
+        saved = resume.load(self.resume_folder)
+        if saved is None:
+            return
+        resumable = decode(*saved)
+        over = {row["id"] for row in self.ledger.rows() if row["status"] in OVER}
+        every = self.grid.config["eval_every"]
+        for cell_id, lane in resumable.lanes.items():
+            if cell_id in self.cells and cell_id not in over:
+                self.paused[cell_id] = lane
+                evals = len(lane.records)
+                self.steps[cell_id] = (evals - 1) * every + lane.state.offset
+                self.queue.resumed(self.cells[cell_id])
+        for kin, vectors in resumable.snapshots.items():
+            for step, vector in vectors.items():
+                self._keep(kin, step, vector, resumable.shapes)
+
+    def _left(self) -> float | None:
+        """Seconds to go, None if they are not known."""
+        return self.queue.left(self.steps)
+
+    def _announce(self, progress: Progress) -> None:
+        """Say once, after the first dispatches, what is planned and its time."""
+        if self.announced or not self.pace.known:
+            return
+        self.announced = True
+        left, platform = self._left(), progress.platform
+        if left is None:
+            return
+        n_parameters = sum(map(math.prod, progress.shapes.values()))
+        size = estimate.snapshot_bytes(self.grid, n_parameters)
+        lanes, done = progress.lanes, len(self.ledger)
+        self.console.say(
+            estimate.headline(self.grid, platform, left, lanes, done, size)
+        )
+        for warning in estimate.warnings(self.grid, platform, left, size):
+            self.console.say(warning)
+
+    def _one_per_phase(self) -> set[str]:
+        """The first training of each phase that has snapshots."""
+        kept = snapshots.kept(self.directory.path)
+        first: dict[str, str] = {}
+        for row in self.ledger.rows():
+            kin = self.cells[row["id"]].kin
+            if kin in kept:
+                first.setdefault(row["phase"], kin)
+        return set(first.values())
+
+    def _redraw(self) -> xr.Dataset:
+        """Draw the figures of what is on disk, and return it."""
+        return figures.redraw(self.directory, self.ledger)
