@@ -8,6 +8,7 @@ colour_bar(axes, grid, scale, "median grok step")
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -79,7 +80,9 @@ def frame(axes: Axes, grid: SquareGrid) -> None:
     """Set the limits of the axes and label the squares, as many as have room."""
     rows, columns = grid.shape
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(-0.5, rows - 0.5), aspect="equal")
+    # Labels of rows need a line of text each; of smaller squares, every n-th has one.
     every = int(np.ceil(style.TEXT_LINE / grid.side))
+    # Those of columns lie down while the longest fits between two labels.
     longest = max(map(len, grid.x.values))
     upright = longest * style.CHARACTER > grid.side * every
     axes.set_xticks(
@@ -104,6 +107,7 @@ def draw_square(
 ) -> None:
     """Draw a square, or an upright strip of it: both as shares of its side."""
     side = 2 * HALF
+    # Square (row, column) is centred at y = row, x = column.
     corner = column - HALF + start * side, row - HALF
     axes.add_patch(Rectangle(corner, width * side, side, **fill.patch()))
 
@@ -111,7 +115,7 @@ def draw_square(
 def draw_values(
     axes: Axes,
     grid: SquareGrid,
-    values: NDArray,
+    values: NDArray[Any],
     scale: ScalarMappable,
     *,
     text: Callable[[int, int], str],
@@ -140,6 +144,7 @@ def draw_values(
                 row,
                 words,
                 color=style.text_colour(fill.colour),
+                # In points, so that two lines of four characters fit.
                 size=min(8.5, 13 * grid.side),
                 ha="center",
                 va="center",
@@ -150,6 +155,7 @@ def colour_bar(
     axes: Axes, grid: SquareGrid, scale: ScalarMappable, label: str
 ) -> Colorbar:
     """Draw a colour bar as high as the squares to their right; return it."""
+    # The inset is measured in shares of the axes: this keeps its thickness in inches.
     width = max(2, grid.side * grid.shape[1])
     inset = axes.inset_axes((1.03, 0, style.BAR / width, 1))
     bar = axes.figure.colorbar(scale, cax=inset)

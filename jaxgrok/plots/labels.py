@@ -4,6 +4,8 @@
 '1.6k'
 """
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -25,7 +27,7 @@ def axis_name(field: str) -> str:
     return AXIS_NAMES.get(field, field)
 
 
-def value_names(values: NDArray) -> list[str]:
+def value_names(values: NDArray[Any]) -> list[str]:
     """Name the values of an axis, by three digits where these tell them apart.
 
     Args:
@@ -33,6 +35,7 @@ def value_names(values: NDArray) -> list[str]:
     """
     if values.dtype.kind != "f":
         return [str(value) for value in values]
+    # "1e-05" is longer than what it stands for, hence the second format.
     names = [f"{value:.3g}" for value in values]
     distinct = len(set(names)) == len(set(values.tolist()))
     if not distinct or "e" in "".join(names):
@@ -53,6 +56,7 @@ def round_steps(low: float, high: float) -> list[float]:
 
 def short(step: float) -> str:
     """Return a step in at most three digits: 950, 1.6k, 12.5k, 2M."""
+    # Rounded before the unit is chosen: 999,999 is 1M, not 1000k.
     step = float(f"{step:.3g}")
     if step < 0:
         return f"−{short(-step)}"

@@ -87,6 +87,7 @@ class FigureTable(Generic[Source]):
         """
         if names is None:
             names = self.available(source)
+        # All names are checked first: a mistyped one must not leave half the figures.
         for name in names:
             self._check(name, source)
         for name in names:

@@ -118,11 +118,13 @@ def _circuits(results: RunResults) -> Figure:
     return circuit.seeds(read_circuits(results.table("circuits.csv")))
 
 
+# The names are those of the files in a run's folder plots/.
 register("phase_diagram", sweep.phase_diagram)
 register("curves", sweep.curves, CURVES)
 register("components", sweep.components, CURVES, COMPONENTS)
 register("steps", sweep.steps, CURVES, ONE_AXIS)
 register("spikes", sweep.spikes, CURVES, SPIKES)
 register("circuit_measures", sweep.circuit_measures, FOURIER_MEASURES)
+# Drawn from tables that other commands leave in the run directory.
 FIGURES.register("crossover", _crossover, _table("crossover.csv"))
 FIGURES.register("circuits", _circuits, _table("circuits.csv"))

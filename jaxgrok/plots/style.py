@@ -139,6 +139,7 @@ def line_colours(count: int, *, black: bool = True) -> list[str]:
 
 def text_colour(background: ColorType) -> str:
     """Return black or white, whichever can be read on a background."""
+    # Luma of ITU-R BT.601, which also decides how a grey print looks.
     luminance = np.dot(to_rgb(background), (0.299, 0.587, 0.114))
     return "white" if luminance < 0.5 else "black"
 
@@ -159,6 +160,7 @@ def scale_from_zero(
         signed_map: colour map where it is.
     """
     finite = values[np.isfinite(values)]
+    # A scale needs a width, even if all values are zero.
     bound = float(np.abs(finite).max(initial=0.0)) or 1.0
     norm = Normalize(-bound if signed else 0.0, bound)
     return ScalarMappable(norm, signed_map if signed else magnitude_map)

@@ -18,6 +18,7 @@ def read_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 def _value(text: str) -> Any:
     """Return a value of a table in the type that it was written from."""
+    # In this order: every int would be read as a float.
     for kind in (int, float):
         try:
             return kind(text)

@@ -8,6 +8,7 @@ left and right of k.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -42,9 +43,10 @@ def is_named(circuit: Circuit) -> bool:
     return 0 < len(circuit.key_frequencies) <= MOST_NAMED
 
 
-def bars(axes: Axes, norms: NDArray) -> None:
+def bars(axes: Axes, norms: NDArray[Any]) -> None:
     """Draw a bar a component [n]: the constant at 0, then cos k and sin k around k."""
     colours = [CONSTANT] + [(COS, SIN)[j % 2] for j in range(len(norms) - 1)]
+    # Component j covers j/2 to (j+1)/2, so cos k and sin k meet at k.
     axes.bar(np.arange(len(norms)) / 2 + 0.25, norms, width=0.5, color=colours)
     axes.set_xlim(0, len(norms) / 2)
     axes.tick_params(labelsize=style.LABEL)
@@ -92,6 +94,7 @@ def name_keys(
     )
     axis.set_tick_params(which="major", length=0, pad=5)
     axis.set_ticks(keys, minor=True)
+    # matplotlib drops minor ticks at the places of major ones: here both are wanted.
     axis.remove_overlapping_locs = False
     axis.set_tick_params(which="minor", length=4)
 
@@ -101,6 +104,7 @@ def _joined(keys: list[int], inches: float, *, upright: bool) -> list[list[int]]
     groups: list[list[int]] = []
     for key in keys:
         groups.append([key])
+        # A joined name is longer and may reach the group before it.
         while len(groups) > 1:
             _, end = _extent(groups[-2], inches, upright=upright)
             start, _ = _extent(groups[-1], inches, upright=upright)
@@ -120,10 +124,11 @@ def _extent(group: list[int], inches: float, *, upright: bool) -> tuple[float, f
 
 
 def components(
-    axes: Axes, values: NDArray, circuit: Circuit, scale: ScalarMappable
+    axes: Axes, values: NDArray[Any], circuit: Circuit, scale: ScalarMappable
 ) -> None:
     """Map 2-D components [n (of x), n (of y)] along axes that count frequencies."""
     side = circuit.order / 2
+    # imshow puts the first axis upright: x is to run to the right.
     draw_map(axes, values.T, scale, extent=(0, side, 0, side))
     for axis, name in ((axes.xaxis, "x"), (axes.yaxis, "y")):
         axis.set_label_text(f"frequency of {name}")
@@ -133,7 +138,7 @@ def components(
 
 
 def key_components(
-    axes: Axes, values: NDArray, frequencies: Iterable[int], scale: ScalarMappable
+    axes: Axes, values: NDArray[Any], frequencies: Iterable[int], scale: ScalarMappable
 ) -> None:
     """Map the 2-D components of [n, n] among the constant and some frequencies."""
     rows, names = terms(frequencies, len(values))

@@ -4,6 +4,7 @@ save(heads(steps, scores), "heads.png")
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ _HEADS = ("-", "--", "-.", ":")
 
 
 def heads(
-    steps: ArrayLike, scores: Mapping[str, NDArray], *, title: str = ""
+    steps: ArrayLike, scores: Mapping[str, NDArray[Any]], *, title: str = ""
 ) -> Figure:
     """Draw a panel a score, a colour a layer, a style a head.
 
@@ -40,7 +41,7 @@ def heads(
     return figure
 
 
-def _draw(axes: Axes, steps: NDArray, values: NDArray) -> None:
+def _draw(axes: Axes, steps: NDArray[Any], values: NDArray[Any]) -> None:
     """Draw a score [snaps, layers, heads] of every head."""
     for layer, head in np.ndindex(values.shape[1:]):
         axes.plot(

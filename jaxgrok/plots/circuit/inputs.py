@@ -5,6 +5,8 @@ x runs to the right and y upwards, both in the order of the task's group.
     save(neuron(network, circuit, 0), "neuron_0.png")
 """
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -36,6 +38,7 @@ def attention(network: Network, circuit: Circuit) -> Figure:
     enough key frequencies to name, only their terms are drawn, with their share of the
     variance.
     """
+    # [x, y, heads]: position 0 holds x.
     to_x = require(network.pattern, "pattern")[..., 0]
     parts = require(circuit.attention_2d, "attention_2d").copy()
     heads = to_x.shape[-1]
@@ -60,7 +63,7 @@ def attention(network: Network, circuit: Circuit) -> Figure:
 
 
 def _attention_terms(
-    axes: Axes, parts: NDArray, circuit: Circuit, scale: ScalarMappable
+    axes: Axes, parts: NDArray[Any], circuit: Circuit, scale: ScalarMappable
 ) -> None:
     """Draw the components of a head, only the key ones if these can be named."""
     if not is_named(circuit):
@@ -93,6 +96,7 @@ def neuron(network: Network, circuit: Circuit, i: int = 0) -> Figure:
     scale = style.scale_from_zero(values, signed=bool((values < 0).any()))
     _over_pairs(panels[0], values, network, scale)
     colour_bar(figure, scale, panels[0], "activation")
+    # The mean would dwarf the components that vary.
     parts = basis.transform_2d(values - values.mean())
     scale = style.scale_from_zero(parts, signed=True)
     components(panels[1], parts, circuit, scale)
@@ -110,7 +114,7 @@ def neuron(network: Network, circuit: Circuit, i: int = 0) -> Figure:
 
 
 def _over_pairs(
-    axes: Axes, values: NDArray, network: Network, scale: ScalarMappable
+    axes: Axes, values: NDArray[Any], network: Network, scale: ScalarMappable
 ) -> None:
     """Map values over all pairs [n (x), n (y)]."""
     draw_map(axes, values.T, scale)
@@ -188,6 +192,7 @@ def _draw_circle(axes: Axes, circuit: Circuit, k: int) -> None:
     angles = k * np.arange(n) % n
     tokens = np.argsort(angles, kind="stable")
     points = circuit.circles[k]
+    # Back to the first token, so that the line closes.
     closed = points[[*tokens, tokens[0]]]
     axes.plot(*closed.T, color=style.PALE_GREY, lw=0.7, zorder=0)
     _scatter(axes, points, angles)
@@ -197,7 +202,7 @@ def _draw_circle(axes: Axes, circuit: Circuit, k: int) -> None:
     axes.set_title(f"frequency {k}", fontsize=style.SMALL_TITLE)
 
 
-def _scatter(axes: Axes, points: NDArray, angles: NDArray) -> None:
+def _scatter(axes: Axes, points: NDArray[Any], angles: NDArray[Any]) -> None:
     """Draw points [n, 2] at one scale in both directions, coloured by angles mod n."""
     scale = ScalarMappable(Normalize(0, len(points)), style.CYCLIC_MAP)
     axes.scatter(

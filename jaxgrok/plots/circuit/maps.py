@@ -15,7 +15,7 @@ from jaxgrok.plots import style
 
 
 def draw_map(
-    axes: Axes, values: NDArray, scale: ScalarMappable, **options: Any
+    axes: Axes, values: NDArray[Any], scale: ScalarMappable, **options: Any
 ) -> None:
     """Draw an array [y, x], its first row at the bottom.
 
@@ -38,7 +38,7 @@ def colour_bar(
     bar.outline.set_visible(False)
 
 
-def require(array: NDArray | None, name: str) -> NDArray:
+def require(array: NDArray[Any] | None, name: str) -> NDArray[Any]:
     """Return an array of a network.
 
     Raises:

@@ -86,6 +86,7 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     _cluster_sizes(right[1], rows, scale)
     _grok_steps(right[2], rows)
     raster.set_yticks(range(len(rows)), names)
+    # The first row on top.
     raster.set(ylim=(len(rows) - 0.4, -0.6), ylabel=kind)
     raster.tick_params(labelbottom=False)
     _by_frequency(below, frequencies)
@@ -128,6 +129,7 @@ def _raster(
         for i, row in enumerate(rows)
         for k in frequencies[i]
     ]
+    # 0 is the colour of a key frequency without neurons.
     largest = max((size for _, _, size in squares), default=1)
     scale = ScalarMappable(Normalize(0, max(largest, 1)), style.STEPS_MAP)
     for i, k, size in squares:
@@ -136,6 +138,7 @@ def _raster(
         axes.add_patch(Rectangle(corner, 0.9, 0.8, facecolor=colour, lw=0))
     axes.set_xlim(0.5, max(row.order // 2 for row in rows) + 0.5)
     axes.set_title("which frequencies")
+    # The lines that guide the eye lie below the squares.
     axes.set_axisbelow(True)
     axes.grid(axis="y", color=style.GRID_GREY)
     return scale

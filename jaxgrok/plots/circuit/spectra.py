@@ -76,7 +76,7 @@ def embedding_norms_over_training(
     return figure
 
 
-def _snapshots(steps: NDArray, at: Sequence[float] | None, most: int) -> list[int]:
+def _snapshots(steps: NDArray[Any], at: Sequence[float] | None, most: int) -> list[int]:
     """Return the rows of the snapshots to draw, each once."""
     if at is None:
         rows = np.linspace(0, len(steps) - 1, min(most, len(steps))).round()
@@ -96,11 +96,12 @@ def logits_2d(network: Network, circuit: Circuit) -> Figure:
     return _norms_2d(circuit, circuit.logits_2d, "Logits", "norm over classes")
 
 
-def _norms_2d(circuit: Circuit, norms: NDArray, title: str, label: str) -> Figure:
+def _norms_2d(circuit: Circuit, norms: NDArray[Any], title: str, label: str) -> Figure:
     """Map norms, in colours for all but the constant, which can be far larger."""
     named = is_named(circuit)
     figure = Figure(figsize=(9.4 if named else 5.2, 4.4), layout="constrained")
     panels = list(figure.subplots(1, 1 + named, squeeze=False)[0])
+    # The constant is off the scale rather than all others at its bottom.
     without_constant = norms.copy()
     without_constant[0, 0] = 0.0
     scale = style.scale_from_zero(without_constant, signed=False)
@@ -131,6 +132,7 @@ def W_L(network: Network, circuit: Circuit, frequency: int | None = None) -> Fig
     weights = require(network.W_L, "W_L")
     clusters = circuit.clusters
     if frequency is None and clusters:
+        # Of two clusters of one size, the lower frequency.
         frequency = max(clusters, key=lambda k: (len(clusters[k]), -k))
     if frequency is not None and frequency not in clusters:
         raise ValueError(f"frequency={frequency} must be one of {sorted(clusters)}")
@@ -148,7 +150,7 @@ def W_L(network: Network, circuit: Circuit, frequency: int | None = None) -> Fig
     return figure
 
 
-def _by_phase(parts: NDArray, frequency: int) -> NDArray:
+def _by_phase(parts: NDArray[Any], frequency: int) -> NDArray[Any]:
     """Sort rows [neurons, n] by the phase of their component at a frequency."""
     cosine = parts[:, 2 * frequency - 1]
     # An even order has no sine of its highest frequency.
@@ -157,7 +159,9 @@ def _by_phase(parts: NDArray, frequency: int) -> NDArray:
     return parts[np.argsort(np.arctan2(sine, cosine))]
 
 
-def _norms_above_components(circuit: Circuit, parts: NDArray, label: str) -> Figure:
+def _norms_above_components(
+    circuit: Circuit, parts: NDArray[Any], label: str
+) -> Figure:
     """Draw the norms over rows [rows, n] as bars, and below them the rows."""
     figure = Figure(figsize=(10, 4.6), layout="constrained")
     above, below = figure.subplots(2, sharex=True, height_ratios=(1, 2))

@@ -50,7 +50,9 @@ def progress(
             axes.axvspan(first, last, color=colour, alpha=0.1, lw=0, zorder=0)
     rows[-1].set_xlabel("step", fontsize=style.SMALL_TITLE)
     name_steps(rows[-1].xaxis)
+    # One snapshot alone would leave an axis of no width.
     rows[-1].set_xlim(steps.min(), max(steps.max(), steps.min() + 1))
+    # Without the row of stages, whose tick labels are far longer.
     figure.align_ylabels(list(rows[1:]))
     return figure
 
@@ -84,7 +86,7 @@ def _draw_stages(axes: Axes, spans: Mapping[str, tuple[float, float]]) -> None:
     style.despine(axes, every=True)
 
 
-def _draw_panel(axes: Axes, steps: NDArray, panel: Panel) -> None:
+def _draw_panel(axes: Axes, steps: NDArray[Any], panel: Panel) -> None:
     """Draw the lines of a panel; on a log scale what is not positive is left out."""
     for line in panel.lines:
         values = line.values
@@ -101,6 +103,7 @@ def _draw_panel(axes: Axes, steps: NDArray, panel: Panel) -> None:
             color=line.colour,
             label=label,
             lw=0.6 if line.background else 1.3,
+            # A line of one point would not be seen.
             marker="." if len(steps) == 1 else None,
             zorder=1 if line.background else 2,
         )

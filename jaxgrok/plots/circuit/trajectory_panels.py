@@ -28,7 +28,7 @@ class Line:
         background: whether it is thin and lies behind the others.
     """
 
-    values: NDArray
+    values: NDArray[Any]
     label: str
     colour: str
     style: str = "-"
@@ -95,6 +95,8 @@ def panels(circuit: Circuit, measures: Mapping[str, Any]) -> list[Panel]:
     """
     keys, sign = circuit.key_frequencies, "+" if circuit.sign > 0 else "−"
     sums = _sums(measures)
+    # A bias is orders of magnitude smaller than a matrix: what falls below the floor
+    # is named in the legend but does not stretch the scale.
     largest = max((np.nan_to_num(line.values).max() for line in sums), default=0.0)
     excluded = _by_frequency(measures.get("excluded_loss_2d"), keys)
     coefficients = _by_frequency(measures.get("cos_coefficients"), keys)
@@ -156,6 +158,7 @@ def _sums(measures: Mapping[str, Any]) -> list[Line]:
     arrays = [name for name in names if name != "total"]
     labels = _array_labels(arrays)
     matrices = [name for name in arrays if _matrix_of(name, arrays) == name]
+    # Black is the total's.
     palette = style.line_colours(len(matrices), black=False)
     colours = dict(zip(matrices, palette, strict=True))
     lines = []
@@ -183,6 +186,7 @@ def _array_labels(names: Sequence[str]) -> dict[str, str]:
 def _matrix_of(name: str, names: Sequence[str]) -> str:
     """Return the matrix of a bias, blocks.0.mlp.W_in of b_in, or the name itself."""
     folder, dot, last = name.rpartition(".")
+    # b_in belongs to W_in, b_U to W_U.
     matrix = f"{folder}{dot}W{last[1:]}"
     return matrix if last.startswith("b_") and matrix in names else name
 

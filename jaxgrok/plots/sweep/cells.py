@@ -4,6 +4,7 @@ titles, common = cell_names(dataset, [0, 3])
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -27,20 +28,20 @@ from jaxgrok.results.columns import (
 )
 
 
-def curve(dataset: xr.Dataset, name: str) -> NDArray:
+def curve(dataset: xr.Dataset, name: str) -> NDArray[Any]:
     """Return a curve of every cell: [cells, evals]."""
     values = dataset[name].transpose(*dataset["phase"].dims, "step").values
     return values.reshape(-1, dataset.sizes["step"])
 
 
-def component_curves(dataset: xr.Dataset, name: str) -> NDArray:
+def component_curves(dataset: xr.Dataset, name: str) -> NDArray[Any]:
     """Return a curve of every component of every cell: [cells, components, evals]."""
     dims = (*dataset["phase"].dims, "component", "step")
     values = dataset[name].transpose(*dims).values
     return values.reshape(-1, *values.shape[-2:])
 
 
-def has_curve(dataset: xr.Dataset, name: str) -> NDArray:
+def has_curve(dataset: xr.Dataset, name: str) -> NDArray[Any]:
     """Return the indices of the cells for which a curve was recorded."""
     return np.flatnonzero(np.isfinite(curve(dataset, name)).any(axis=1))
 
@@ -65,6 +66,7 @@ def cell_names(
             continue
         values = value_names(values_along(dataset, axis)[list(cells)])
         texts = [f"{axis_name(axis)} {value}" for value in values]
+        # What all have in common stands once, in the heading.
         if len(set(texts)) == 1:
             common.append(texts[0])
             continue
@@ -92,11 +94,13 @@ def scale_steps(
     """Put steps on a log scale where a linear one would hide the first fit."""
     step = dataset["step"].values
     fits = column_of(dataset, "memorise_step").astype(float)[list(cells)]
+    # Without any fit nanmin would warn, hence the first condition.
     early = np.isfinite(fits).any() and np.nanmin(fits) < step[-1] / 10
     first = step[step > 0].min(initial=step[-1])
     for axes in panels:
         axes.set_xlabel("step")
         if early:
+            # symlog has a place for step 0, which a log scale lacks.
             axes.set_xscale("symlog", linthresh=first, linscale=0.5)
             axes.set_xlim(-first / 2, 1.2 * step[-1])
             axes.set_xlabel(f"step (log scale, linear below {short(first)})")

@@ -4,6 +4,7 @@ save(circuit_measures(jaxgrok.load("runs/mine")), "circuit_measures.png")
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -38,6 +39,7 @@ def circuit_measures(dataset: xr.Dataset) -> Figure:
     """
     phases = gather(dataset)
     cells = dataset["phase"].size
+    # [cells, evals, freq], whatever the axes of the grid are.
     curves = {
         name: dataset[name].values.reshape(cells, *dataset[name].shape[-2:])
         for name in MEASURES
@@ -78,10 +80,12 @@ def phase_share(
     left, right = figure.subplots(1, 2)
     shares, leads = _checked("share", share, grid), _checked("lead", lead, grid)
 
+    # From 0 to 1 in every figure, so that two runs can be compared by colour.
     scale = ScalarMappable(Normalize(0, 1), style.STEPS_MAP)
     _draw(left, grid, shares, scale, "{:.2f}".format, "median share")
     left.set_title("share of W_E norm\nin key frequencies", fontsize=style.SMALL_TITLE)
 
+    # A lead below zero: the excluded loss rose after the grok.
     signed = bool((leads < 0).any())
     maps = {"magnitude_map": style.STEPS_MAP, "signed_map": style.LEAD_MAP}
     scale = style.scale_from_zero(leads, signed=signed, **maps)
@@ -102,7 +106,7 @@ def phase_share(
     return figure
 
 
-def _checked(name: str, values: ArrayLike, grid: SquareGrid) -> NDArray:
+def _checked(name: str, values: ArrayLike, grid: SquareGrid) -> NDArray[Any]:
     """Return an array of the shape of the squares, or raise ValueError."""
     table = np.asarray(values, float)
     if table.shape != grid.shape:
@@ -116,7 +120,7 @@ def _checked(name: str, values: ArrayLike, grid: SquareGrid) -> NDArray:
 def _draw(
     axes: Axes,
     grid: SquareGrid,
-    values: NDArray,
+    values: NDArray[Any],
     scale: ScalarMappable,
     words: Callable[[float], str],
     label: str,

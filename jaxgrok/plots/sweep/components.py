@@ -47,6 +47,7 @@ def components(dataset: xr.Dataset, cells: Sequence[int] | None = None) -> Figur
         )
     titles, common = cell_names(dataset, cells)
     columns = min(2, len(cells))
+    # Rounded up.
     rows = -(-len(cells) // columns)
     figure = Figure(figsize=(4.1 * columns + 1.6, 3 * rows + 0.6), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
@@ -59,6 +60,7 @@ def components(dataset: xr.Dataset, cells: Sequence[int] | None = None) -> Figur
     for axes in panels[::columns]:
         axes.set_ylabel("test loss (nats)")
     write_heading(figure, dataset, common)
+    # All panels have the same lines: one legend serves them.
     handles, _ = panels[0].get_legend_handles_labels()
     figure.legend(
         handles=handles,
@@ -75,8 +77,9 @@ def _default_cells(dataset: xr.Dataset) -> list[int]:
     recorded = has_curve(dataset, "test_loss")
     dims = dataset["phase"].dims
     if "seed" not in dims:
-        return recorded[:MOST_PANELS].tolist()
+        return list(map(int, recorded[:MOST_PANELS]))
     seeds = np.unravel_index(recorded, dataset["phase"].shape)[dims.index("seed")]
+    # The stable sort keeps the settings of one seed in the order of the grid.
     cells = recorded[np.argsort(seeds, kind="stable")][:MOST_PANELS]
     return sorted(cells.tolist())
 
@@ -92,6 +95,7 @@ def _draw(axes: Axes, dataset: xr.Dataset, cell: int) -> None:
         axes.plot(steps, _positive(loss), color=colour, lw=1.1, label=name)
         change = phase_change(steps, loss)
         if change is not None:
+            # A change may lie between two evaluations.
             level = np.interp(change.step, steps, loss)
             dot: dict[str, Any] = {
                 "color": colour,
@@ -108,6 +112,6 @@ def _draw(axes: Axes, dataset: xr.Dataset, cell: int) -> None:
     axes.tick_params(labelsize=style.LABEL)
 
 
-def _positive(values: NDArray) -> NDArray:
+def _positive(values: NDArray[Any]) -> NDArray[Any]:
     """Leave out what a log scale cannot show."""
     return np.where(values > 0, values, np.nan)

@@ -41,6 +41,7 @@ def crossover(dataset: xr.Dataset, rows: Iterable[Mapping[str, Any]]) -> Figure:
             drawn: the axes, then `outcome`, `crossover`, `low` and `high`.
     """
     rows = list(rows)
+    # The columns before the outcome are the axes of a setting.
     names = list(rows[0])[: list(rows[0]).index("outcome")]
     sizes = column_of(dataset, "n_train").astype(float)
     width = max(6.4, 0.9 * len(rows) + 3.4)
@@ -74,6 +75,7 @@ def _draw_trainings(
     columns = {name: values_along(dataset, name) for name in names}
     present = set()
     for position, row in enumerate(rows):
+        # Only what was trained: a cell without a status is still waiting.
         of_setting = statuses != ""
         for name, column in columns.items():
             of_setting &= [_same(value, row[name]) for value in column]
@@ -84,7 +86,7 @@ def _draw_trainings(
     return present
 
 
-def _shifts(seeds: NDArray) -> NDArray:
+def _shifts(seeds: NDArray[Any]) -> NDArray[Any]:
     """Return where each cell stands beside the middle of its setting, by its seed."""
     distinct, index = np.unique(seeds, return_inverse=True)
     if len(distinct) == 1:
@@ -94,7 +96,7 @@ def _shifts(seeds: NDArray) -> NDArray:
 
 def _same(value: Any, other: Any) -> bool:
     """Compare two values of an axis; a part without the axis has NaN there."""
-    return value == other or (value != value and other != other)
+    return bool(value == other or (value != value and other != other))
 
 
 def _mark(label: str) -> dict[str, Any]:
@@ -106,13 +108,14 @@ def _mark(label: str) -> dict[str, Any]:
 
 
 def _draw_interval(
-    axes: Axes, position: int, row: Mapping[str, Any], sizes: NDArray
+    axes: Axes, position: int, row: Mapping[str, Any], sizes: NDArray[Any]
 ) -> None:
     """Draw the interval as a bar and the crossover as a line across it."""
     if row["crossover"]:
         _draw_across(axes, position, row["crossover"], _CROSSOVER)
     if not (row["low"] or row["high"]):
         return
+    # An end that no size bounds is drawn at the outermost size, as an arrow.
     low, high = row["low"] or sizes.min(), row["high"] or sizes.max()
     axes.vlines(position, low, high, **_LINE)
     for bound, end, arrow in ((row["low"], low, "v"), (row["high"], high, "^")):
@@ -131,7 +134,7 @@ def _label(
     axes: Axes,
     names: Sequence[str],
     rows: Sequence[Mapping[str, Any]],
-    sizes: NDArray,
+    sizes: NDArray[Any],
 ) -> None:
     """Set limits and ticks, and name the settings by the axes that tell them apart."""
     varied = [name for name in names if len({str(row[name]) for row in rows}) > 1]

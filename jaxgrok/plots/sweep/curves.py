@@ -55,6 +55,7 @@ def curves(
             f"cells has {len(cells)} entries; it must have at most {MOST_CURVES}"
         )
     titles, common = cell_names(dataset, cells)
+    # Room for the legend, whose longest line decides.
     width = 7.6 + 0.075 * max(map(len, titles), default=0)
     figure = Figure(figsize=(width, 3.6), layout="constrained")
     panels = figure.subplots(1, 2)
@@ -77,7 +78,7 @@ def _default_cells(dataset: xr.Dataset) -> list[int]:
     """Return the cells with curves or, of too many, the middle one of each phase."""
     recorded = has_curve(dataset, "train_loss")
     if len(recorded) <= MOST_CURVES:
-        return recorded.tolist()
+        return list(map(int, recorded))
     labels = labels_of(dataset)[recorded]
     cells = []
     for label in LABELS:
@@ -98,6 +99,7 @@ def _draw_curves(
         values = curve(dataset, f"{split}_{quantity}")
         for cell, colour in zip(cells, style.line_colours(len(cells)), strict=True):
             drawable = np.isfinite(values[cell])
+            # A log scale has no place for a loss of zero.
             if quantity == "loss":
                 drawable &= values[cell] > 0
             if not drawable.any():

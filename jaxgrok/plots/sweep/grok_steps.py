@@ -39,9 +39,11 @@ def varied_axis(dataset: xr.Dataset) -> str | None:
         values = values_along(dataset, name).astype(str)
         if name not in ("seed", "budget") and len(set(values)) > 1:
             varied[name] = values
+    # Each fraction has its own n_train: one axis under two names.
     if set(varied) == _TWINS:
         return "train_fraction"
     if "part" in varied:
+        # A part of several settings is not one place on an axis.
         settings = set(zip(*varied.values(), strict=True))
         return "part" if len(settings) == len(set(varied["part"])) else None
     return next(iter(varied)) if len(varied) == 1 else None
@@ -88,17 +90,18 @@ def steps(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def _positions(column: NDArray) -> tuple[NDArray, NDArray]:
+def _positions(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the values of an axis, words as they come, and every cell's position."""
     values, positions = np.unique(column, return_inverse=True)
     if column.dtype.kind == "f":
         return values, positions
+    # Words stay in the order of the grid file, which means something.
     order = list(dict.fromkeys(column.tolist()))
     return np.array(order), np.array([order.index(value) for value in column])
 
 
 def _draw_seeds(
-    axes: Axes, dataset: xr.Dataset, name: str, x: NDArray, label: str, colour: str
+    axes: Axes, dataset: xr.Dataset, name: str, x: NDArray[Any], label: str, colour: str
 ) -> None:
     """Draw a dot for every cell that reached an event, a triangle for one that did not.
 
@@ -112,6 +115,7 @@ def _draw_seeds(
     """
     reached_at = column_of(dataset, name).astype(float)
     last = column_of(dataset, "steps").astype(float)
+    # A cell without `steps` has not finished: it is neither of the two.
     reached = np.isfinite(reached_at) & np.isfinite(last)
     censored = np.isnan(reached_at) & np.isfinite(last)
     # A step of 0 has no place on a log axis.
@@ -124,7 +128,7 @@ def _draw_seeds(
 
 
 def _medians(
-    dataset: xr.Dataset, name: str, positions: NDArray, count: int
+    dataset: xr.Dataset, name: str, positions: NDArray[Any], count: int
 ) -> list[float]:
     """Return the median step of an event at each of `count` positions."""
     finished = np.isfinite(column_of(dataset, "steps").astype(float))
@@ -132,11 +136,12 @@ def _medians(
     return [_median(reached_at[finished & (positions == i)]) for i in range(count)]
 
 
-def _median(steps: NDArray) -> float:
+def _median(steps: NDArray[Any]) -> float:
     """Return the median for a log axis; NaN unless more than half have a step."""
     reached = np.isfinite(steps)
     if 2 * reached.sum() <= len(steps):
         return np.nan
+    # A censored seed counts as later than any; 1 is the least a log axis shows.
     return max(float(np.median(np.where(reached, steps, np.inf))), 1)
 
 

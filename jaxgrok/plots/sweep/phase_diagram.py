@@ -3,6 +3,8 @@
 save(phase_diagram(jaxgrok.load("runs/mine")), "phase_diagram.png")
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -84,7 +86,9 @@ def _draw_phases(axes: Axes, phases: PhaseGrid) -> None:
                 continue
             fill, width = style.PHASE_FILLS[label], count / total
             heatmap.draw_square(axes, row, column, fill, start=start, width=width)
+            # A white line between two strips of one square.
             if start:
+                # From a share of the side to a coordinate.
                 edge = column + (2 * start - 1) * heatmap.HALF
                 half = heatmap.HALF
                 axes.vlines(edge, row - half, row + half, color="white", lw=1.2)
@@ -95,6 +99,7 @@ def _draw_grok_steps(axes: Axes, phases: PhaseGrid, grid: SquareGrid) -> None:
     """Draw the median grok step as a colour and as a text."""
     # A step of 0 has no place on a log scale.
     medians = phases.median.clip(min=1)
+    # Colours span the steps that are there, not the censored ones.
     finite = medians[np.isfinite(medians)]
     scale = ScalarMappable(LogNorm(*_limits(finite)), style.STEPS_MAP)
 
@@ -118,10 +123,11 @@ def _draw_grok_steps(axes: Axes, phases: PhaseGrid, grid: SquareGrid) -> None:
         bar.minorticks_off()
 
 
-def _limits(steps: NDArray) -> tuple[float, float]:
+def _limits(steps: NDArray[Any]) -> tuple[float, float]:
     """Return the limits of the colour scale, at least a factor of 2.5 apart."""
     if not steps.size:
         return 1.0, 10.0
+    # One step alone would give a log scale of no width.
     low, high = steps.min(), steps.max()
     margin = max(1.0, np.sqrt(2.5 * low / high))
     return low / margin, high * margin
@@ -145,6 +151,7 @@ def _notes(phases: PhaseGrid) -> list[str]:
     members = "seeds" if set(phases.over) <= {"seed"} else "cells"
     if members == "cells":
         notes.append(f"a square gathers {', '.join(phases.over)}")
+    # [labels, y, x]: two labels in one square mean that its cells disagree.
     results = [n > 0 for label, n in phases.counts.items() if label != "pending"]
     if np.sum(results, axis=0).max() > 1:
         notes.append(f"split square: {members} disagree")

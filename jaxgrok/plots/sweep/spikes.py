@@ -3,6 +3,8 @@
 save(spikes(jaxgrok.load("runs/mine")), "spikes.png")
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -53,18 +55,19 @@ def spikes(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def _settings(dataset: xr.Dataset) -> list[NDArray]:
+def _settings(dataset: xr.Dataset) -> list[NDArray[Any]]:
     """Return the cells with curves [cells of a setting], setting by setting."""
     axes = [name for name in axis_names(dataset) if name != "seed"]
     columns = [values_along(dataset, name).astype(str) for name in axes]
     settings: dict[tuple[str, ...], list[int]] = {}
     for cell in has_curve(dataset, "max_train_loss").tolist():
+        # Cells that differ in their seed alone share this key.
         setting = tuple(column[cell] for column in columns)
         settings.setdefault(setting, []).append(cell)
     return [np.array(cells) for cells in settings.values()]
 
 
-def _draw(axes: Axes, dataset: xr.Dataset, cells: NDArray) -> None:
+def _draw(axes: Axes, dataset: xr.Dataset, cells: NDArray[Any]) -> None:
     """Draw a line for each seed of a setting, and the two levels of a spike."""
     steps, losses = dataset["step"].values, curve(dataset, "max_train_loss")
     axes.set_yscale("log")
@@ -78,7 +81,7 @@ def _draw(axes: Axes, dataset: xr.Dataset, cells: NDArray) -> None:
     axes.tick_params(labelsize=style.LABEL)
 
 
-def _counts(dataset: xr.Dataset, cells: NDArray) -> str:
+def _counts(dataset: xr.Dataset, cells: NDArray[Any]) -> str:
     """Write the spikes of each cell, a dash for one that has not finished."""
     counts = column_of(dataset, "spikes")[cells]
     return ", ".join("–" if np.isnan(count) else str(int(count)) for count in counts)
