@@ -25,6 +25,7 @@ from jaxgrok.fourier.group_order import (
     reading_of,
 )
 from jaxgrok.fourier.logit_projections import answer_index, cross_entropy
+from jaxgrok.models import textbook_form
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,18 +134,17 @@ def activations(
     last layer, if it has any.
     """
     tokens, _ = task.pool()
-    (read,) = task.read
+    model = textbook_form(model)
     logits, acts = model.apply({"params": dict(params)}, jnp.asarray(tokens))
     patterns = [value for name, value in acts.items() if name.endswith("hook_pattern")]
-    found = {"logits": logits[:, 0, : task.modulus]}
+    arrays = {"logits": logits[:, 0, : task.modulus]}
+    # The read position, that of `=`, is the last one; an MLP has no other.
     if patterns:
-        # In the last layer the only query is the read position already.
-        rows = [p[:, :, min(read, p.shape[2] - 1)] for p in patterns]
-        found["pattern"] = jnp.concatenate(rows, axis=1)
+        arrays["pattern"] = jnp.concatenate([p[:, :, -1] for p in patterns], axis=1)
     neurons = [value for name, value in acts.items() if name.endswith("mlp.hook_post")]
     if neurons:
-        found["neurons"] = neurons[-1][:, min(read, neurons[-1].shape[1] - 1)]
-    return found
+        arrays["neurons"] = neurons[-1][:, -1]
+    return arrays
 
 
 _run = jax.jit(activations, static_argnums=(0, 1))

@@ -164,7 +164,7 @@ def _setup(
         )
     return Setup(
         task,
-        model,
+        models.training_form(model),
         size,
         thresholds=thresholds,
         l1=l1,

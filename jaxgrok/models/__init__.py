@@ -8,6 +8,7 @@ see `model_inputs`; and `dropout`, a pair (rate, key), where lanes have any.
     >>> model = MODELS["transformer"](task, d_model=128)
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxgrok.models import mlp, transformer
+from jaxgrok.models.training_transformer import TrainingTransformer
+from jaxgrok.models.transformer import Transformer
 from jaxgrok.tasks import Example, blank
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
@@ -29,11 +32,36 @@ def register(name: str, builder: Callable[..., nn.Module]) -> None:
     MODELS[name] = builder
 
 
-def suited(model: nn.Module, platform: str) -> nn.Module:
-    """The same model in the form that trains fastest on a platform; it rounds apart."""
-    if isinstance(model, transformer.Transformer):
-        return model.clone(bags=platform == "cpu")
-    return model
+def training_form(model: nn.Module, platform: str = "") -> nn.Module:
+    """Return the variant of a model that trains fastest on a platform.
+
+    Its rounding differs from the textbook form's, and between platforms. A model that
+    has one form only is returned as it is.
+
+    Args:
+        model: a module of this registry, in either form.
+        platform: "cpu", "gpu" or "tpu", as JAX names them.
+    """
+    if not isinstance(model, Transformer):
+        return model
+    return TrainingTransformer(**_fields(model), bags=platform == "cpu")
+
+
+def textbook_form(model: nn.Module) -> nn.Module:
+    """Return the variant of a model that names every activation at all positions."""
+    if not isinstance(model, Transformer):
+        return model
+    return Transformer(**_fields(model))
+
+
+def _fields(model: Transformer) -> dict[str, Any]:
+    """The arguments of a transformer that both forms share."""
+    fields = dataclasses.fields(Transformer)
+    return {
+        f.name: getattr(model, f.name)
+        for f in fields
+        if f.name not in ("parent", "name")
+    }
 
 
 def model_inputs(task: Any, examples: Example) -> dict[str, Any]:
