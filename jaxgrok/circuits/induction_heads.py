@@ -7,8 +7,7 @@ i, one of which holds the answer.
 - induction: the attention paid from i to the targets, in all (Olsson et al. 2022,
   "In-context Learning and Induction Heads");
 - previous token: the attention paid from a target to the position before it, which is
-  where an induction head learns what stands there. In the last layer, which is computed
-  at the read positions alone, from i to i - 1.
+  where an induction head learns what stands there.
 
 >>> head_scores(task, model, params, examples)["induction"]      # [layers, heads]
 """
@@ -18,7 +17,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from jaxgrok.models import model_inputs
+from jaxgrok.models import model_inputs, textbook_form
 from jaxgrok.models.transformer import Transformer
 from jaxgrok.tasks import Example, Task
 
@@ -47,34 +46,29 @@ def head_scores(
     Returns:
         Each name of SCORES → [layers, heads].
     """
-    extras = model_inputs(task, examples)
+    extras, textbook = model_inputs(task, examples), textbook_form(model)
     with jax.default_matmul_precision("highest"):
-        _, acts = model.apply({"params": dict(params)}, examples.tokens, **extras)
+        _, acts = textbook.apply({"params": dict(params)}, examples.tokens, **extras)
     tokens, read = examples.tokens, examples.read
     assert read is not None
-    is_previous, is_target = _targets(tokens, read)
+    is_target = _targets(tokens, read)
     weights = is_target / is_target.sum(-1, keepdims=True)
     previous, induction = [], []
     for layer in range(model.layers):
         pattern = acts[f"blocks.{layer}.attn.hook_pattern"]
-        if layer < model.layers - 1:
-            # Entry p of the diagonal is the attention from p + 1 to p.
-            back = jnp.diagonal(pattern, -1, axis1=2, axis2=3)
-            back = jnp.einsum("ehp,erp->hr", back, weights[..., 1:]) / len(tokens)
-            pattern = jnp.take_along_axis(pattern, read[:, None, :, None], axis=2)
-        else:
-            # The last layer has no queries but the read positions.
-            back = jnp.sum(pattern * is_previous[:, None], -1).mean(0)
+        # Entry p of the diagonal is the attention from p + 1 to p.
+        back = jnp.diagonal(pattern, -1, axis1=2, axis2=3)
+        back = jnp.einsum("ehp,erp->hr", back, weights[..., 1:]) / len(tokens)
         previous.append(back.mean(-1))
-        induction.append(jnp.sum(pattern * is_target[:, None], -1).mean((0, 2)))
+        from_read = jnp.take_along_axis(pattern, read[:, None, :, None], axis=2)
+        paid = jnp.sum(from_read * is_target[:, None], -1)
+        induction.append(paid.mean((0, 2)))
     return {"previous_token": jnp.stack(previous), "induction": jnp.stack(induction)}
 
 
-def _targets(tokens: jax.Array, read: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Find the position before i, and the targets, each [examples, read, pos] bool."""
+def _targets(tokens: jax.Array, read: jax.Array) -> jax.Array:
+    """Find the targets of each read position: [examples, read, pos] bool."""
     pos = jnp.arange(tokens.shape[1])[None, None]
-    is_previous = pos == read[..., None] - 1
     current = jnp.take_along_axis(tokens, read, axis=1)
     before = jnp.concatenate([jnp.full_like(tokens[:, :1], -1), tokens[:, :-1]], 1)
-    is_same = before[:, None] == current[..., None]
-    return is_previous, is_same & (pos <= read[..., None])
+    return (before[:, None] == current[..., None]) & (pos <= read[..., None])

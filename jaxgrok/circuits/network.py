@@ -24,6 +24,7 @@ from jaxgrok.fourier.group_order import (
     reading_of,
 )
 from jaxgrok.fourier.logit_projections import answer_index, cross_entropy
+from jaxgrok.models import textbook_form
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,17 +141,16 @@ def activations(
         neurons: [pool, mlp] of the last layer; absent without MLP.
     """
     tokens, _ = task.pool()
-    (read,) = task.read
+    model = textbook_form(model)
     logits, acts = model.apply({"params": dict(params)}, jnp.asarray(tokens))
     patterns = [value for name, value in acts.items() if name.endswith("hook_pattern")]
     arrays = {"logits": logits[:, 0, : task.modulus]}
+    # The read position, that of `=`, is the last one; an MLP has no other.
     if patterns:
-        # In the last layer the only query is the read position already.
-        rows = [p[:, :, min(read, p.shape[2] - 1)] for p in patterns]
-        arrays["pattern"] = jnp.concatenate(rows, axis=1)
+        arrays["pattern"] = jnp.concatenate([p[:, :, -1] for p in patterns], axis=1)
     neurons = [value for name, value in acts.items() if name.endswith("mlp.hook_post")]
     if neurons:
-        arrays["neurons"] = neurons[-1][:, min(read, neurons[-1].shape[1] - 1)]
+        arrays["neurons"] = neurons[-1][:, -1]
     return arrays
 
 

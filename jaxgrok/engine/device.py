@@ -118,5 +118,5 @@ class Blocks:
 
 def suited(setup: Setup, device: jax.Device) -> Setup:
     """Return the setup with its model in the form that is fastest on a device."""
-    model = models.suited(setup.model, device.platform)
+    model = models.training_form(setup.model, device.platform)
     return dataclasses.replace(setup, model=model)

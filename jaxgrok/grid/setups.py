@@ -14,7 +14,7 @@ from flax import linen as nn
 from jaxgrok.fields.checks import check, unknown_field
 from jaxgrok.fields.field import Field, rows
 from jaxgrok.grid import fields
-from jaxgrok.models import MODELS, parameter_names
+from jaxgrok.models import MODELS, parameter_names, training_form
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import TASKS, Task
 from jaxgrok.training.optimisers import decayed
@@ -169,7 +169,7 @@ def _setup(program: Program, size: int, l1: bool, dropout: bool) -> Setup:
         )
     return Setup(
         task=program.task,
-        model=program.model,
+        model=training_form(program.model),
         train_size=size,
         thresholds=Thresholds(**fields.arguments(rows(Thresholds), values)),
         l1=l1,

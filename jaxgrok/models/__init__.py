@@ -9,6 +9,7 @@ lanes have any.
     >>> MODELS["transformer"](d_model=128).build(task)
 """
 
+import dataclasses
 import inspect
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -19,6 +20,8 @@ from flax import linen as nn
 
 from jaxgrok.fields.registry import Registry
 from jaxgrok.models import mlp, transformer
+from jaxgrok.models.training_transformer import TrainingTransformer
+from jaxgrok.models.transformer import Transformer
 from jaxgrok.tasks import Example, Task, blank
 
 __all__ = [
@@ -28,7 +31,8 @@ __all__ = [
     "parameter_names",
     "presets",
     "register",
-    "suited",
+    "textbook_form",
+    "training_form",
 ]
 
 
@@ -80,14 +84,36 @@ def presets(name: str, scale: str) -> Mapping[str, Any]:
     return getattr(MODELS[name], "presets", {}).get(scale, {})
 
 
-def suited(model: nn.Module, platform: str) -> nn.Module:
-    """Return the variant of a model that is fastest on a platform.
+def training_form(model: nn.Module, platform: str = "") -> nn.Module:
+    """Return the variant of a model that trains fastest on a platform.
 
-    Its rounding differs.
+    Its rounding differs from the textbook form's, and between platforms. A model that
+    has one form only is returned as it is.
+
+    Args:
+        model: a module of this registry, in either form.
+        platform: "cpu", "gpu" or "tpu", as JAX names them.
     """
-    if isinstance(model, transformer.Transformer):
-        return model.clone(bags=platform == "cpu")
-    return model
+    if not isinstance(model, Transformer):
+        return model
+    return TrainingTransformer(**_fields(model), bags=platform == "cpu")
+
+
+def textbook_form(model: nn.Module) -> nn.Module:
+    """Return the variant of a model that names every activation at all positions."""
+    if not isinstance(model, Transformer):
+        return model
+    return Transformer(**_fields(model))
+
+
+def _fields(model: Transformer) -> dict[str, Any]:
+    """The arguments of a transformer that both forms share."""
+    fields = dataclasses.fields(Transformer)
+    return {
+        f.name: getattr(model, f.name)
+        for f in fields
+        if f.name not in ("parent", "name")
+    }
 
 
 def model_inputs(task: Task, examples: Example) -> dict[str, Any]:

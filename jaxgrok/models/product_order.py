@@ -1,13 +1,15 @@
-"""Which products of a last layer's matrices to form first: by counting the work.
+"""Which products of the last layer's matrices to form first, by counting the work.
 
->>> Fold.best(Sizes(examples=3840, rows=1, keys=229, ...))
+>>> ProductOrder.best(Sizes(examples=3840, rows=1, keys=229, ...))
 """
 
 import enum
 from typing import NamedTuple
 
 LOOKED_UP = 8
-"""What a multiplication by a looked-up number costs on a CPU, a product's being 1."""
+"""Cost of multiplying a looked-up number on a CPU; in a matrix product it is 1."""
+MARGIN = 0.97
+"""Forming products first must save more than 3% of the work."""
 
 
 class Sizes(NamedTuple):
@@ -27,8 +29,8 @@ class Sizes(NamedTuple):
     vocab: int
 
 
-class Fold(enum.Enum):
-    """Which products of the last layer's matrices are formed before the examples.
+class ProductOrder(enum.Enum):
+    """Which products of the last layer's matrices are formed before the examples'.
 
     With x the stream before the layer, z the heads' output and h the hidden layer,
     logits = (x + z W_O + h W_out) W_U and h = relu((x + z W_O) W_in + b_in). z is the
@@ -41,23 +43,24 @@ class Fold(enum.Enum):
     ROWS = "W_out W_U, v W_O W_in, v W_O W_U"
 
     @staticmethod
-    def best(sizes: Sizes) -> "Fold":
-        """What takes the fewest multiplications by a margin of 3%.
-
-        A multiplication by a looked-up number counts as `LOOKED_UP` of a product's.
-        """
-        s, wide = sizes, sizes.mlp + sizes.vocab
-        before = s.examples * (s.heads * s.model + s.model * s.mlp)
-        out = s.mlp * s.model * s.vocab
-        folded = (
-            s.examples * s.mlp * s.vocab + (s.rows + s.heads) * s.model * wide + out
+    def best(sizes: Sizes) -> "ProductOrder":
+        """Choose the order with the fewest multiplications, looked-up ones weighted."""
+        s, out_width = sizes, sizes.mlp + sizes.vocab
+        into_mlp = s.examples * (s.heads * s.model + s.model * s.mlp)
+        W_out_W_U = s.mlp * s.model * s.vocab
+        both = (
+            s.examples * s.mlp * s.vocab
+            + (s.rows + s.heads) * s.model * out_width
+            + W_out_W_U
         )
         work = {
-            Fold.NONE: 0.97 * (before + s.examples * (s.mlp + s.vocab) * s.model),
-            Fold.OUT: before + s.examples * (s.mlp + s.model) * s.vocab + out,
-            Fold.ALL: folded + s.examples * s.heads * wide,
+            ProductOrder.NONE: MARGIN * (into_mlp + s.examples * out_width * s.model),
+            ProductOrder.OUT: into_mlp
+            + s.examples * (s.mlp + s.model) * s.vocab
+            + W_out_W_U,
+            ProductOrder.ALL: both + s.examples * s.heads * out_width,
         }
         if s.weights:
-            each = LOOKED_UP * s.weights
-            work[Fold.ROWS] = folded + (s.examples * each + s.keys * s.heads) * wide
-        return min(work, key=lambda fold: work[fold])
+            added = s.examples * LOOKED_UP * s.weights
+            work[ProductOrder.ROWS] = both + (added + s.keys * s.heads) * out_width
+        return min(work, key=lambda order: work[order])

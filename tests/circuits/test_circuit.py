@@ -478,10 +478,10 @@ def test_reading_puts_the_arrays_in_the_order_of_the_group(operation):
         np.testing.assert_allclose(
             network.logits[a, b], logits[row, 0][np.array(elements)], **close
         )
-        post = acts["blocks.1.mlp.hook_post"][row, 0]
+        post = acts["blocks.1.mlp.hook_post"][row, 2]
         np.testing.assert_allclose(network.neurons[a, b], post, **close)
         first = acts["blocks.0.attn.hook_pattern"][row, :, 2]
-        last = acts["blocks.1.attn.hook_pattern"][row, :, 0]
+        last = acts["blocks.1.attn.hook_pattern"][row, :, 2]
         both = np.concatenate([first, last])
         np.testing.assert_allclose(network.pattern[a, b], both, **close)
     W_U = np.asarray(params["unembed.W_U"], float)[:, list(elements)]

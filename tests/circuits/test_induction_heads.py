@@ -24,12 +24,12 @@ class Planted:
         first = np.zeros((examples, 2, pos, pos))
         first[:, 0, np.arange(1, pos), np.arange(pos - 1)] = 0.75
         first[:, 1, np.arange(1, pos), 0] = 1.0
-        last = np.zeros((examples, 2, read.shape[1], pos))
+        last = np.zeros((examples, 2, pos, pos))
         for row, (text, where) in enumerate(
             zip(np.asarray(tokens), np.asarray(read), strict=True)
         ):
-            for query, at in enumerate(where):
-                behind = [q for q in range(1, at + 1) if text[q - 1] == text[at]]
+            for query in where:
+                behind = [q for q in range(1, query + 1) if text[q - 1] == text[query]]
                 last[row, 1, query, behind] = 0.5 / len(behind)
         acts = {
             "blocks.0.attn.hook_pattern": jnp.asarray(first),
@@ -56,19 +56,22 @@ def test_the_induction_target_is_behind_an_earlier_same_token():
         layers = 1
 
         def apply(self, _, tokens, read):
-            pattern = jnp.arange(14.0).reshape(1, 1, 2, 7)
+            pattern = jnp.arange(49.0).reshape(1, 1, 7, 7)
             return None, {"blocks.0.attn.hook_pattern": pattern}
 
     task = SimpleNamespace(induction=True)
     examples = Example(tokens, jnp.array([[6, 9]]), read)
     scores = head_scores(task, Uniform(), {}, examples)
     # Position 4 holds 5, first seen at 1: look at 2. Position 5 holds 6: look at 3.
-    np.testing.assert_allclose(scores["induction"], [[(2 + (7 + 3)) / 2]])
-    np.testing.assert_allclose(scores["previous_token"], [[(3 + (7 + 4)) / 2]])
+    np.testing.assert_allclose(scores["induction"], [[(4 * 7 + 2 + 5 * 7 + 3) / 2]])
+    # At the targets, from 2 to 1 and from 3 to 2.
+    np.testing.assert_allclose(
+        scores["previous_token"], [[(2 * 7 + 1 + 3 * 7 + 2) / 2]]
+    )
 
 
 def test_previous_token_is_looked_for_where_it_is_needed():
-    """In an earlier layer at the targets, 2 and 3 below, and nowhere else."""
+    """In every layer at the targets, 2 and 3 below, and nowhere else."""
     tokens = jnp.array([[0, 5, 6, 7, 5, 6, 9]])
     first = np.zeros((1, 1, 7, 7))
     first[0, 0, 2, 1], first[0, 0, 3, 2], first[0, 0, 5, 4] = 0.5, 0.25, 1.0
@@ -78,10 +81,10 @@ def test_previous_token_is_looked_for_where_it_is_needed():
 
         def apply(self, _, tokens, read):
             acts = {"blocks.0.attn.hook_pattern": jnp.asarray(first)}
-            acts["blocks.1.attn.hook_pattern"] = jnp.zeros((1, 1, 2, 7))
+            acts["blocks.1.attn.hook_pattern"] = jnp.asarray(first) / 3
             return None, acts
 
     task = SimpleNamespace(induction=True)
     examples = Example(tokens, jnp.array([[6, 7]]), jnp.array([[4, 5]]))
     scores = head_scores(task, TwoLayers(), {}, examples)
-    np.testing.assert_allclose(scores["previous_token"], [[(0.5 + 0.25) / 2], [0]])
+    np.testing.assert_allclose(scores["previous_token"], [[0.375], [0.125]])

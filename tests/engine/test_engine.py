@@ -9,7 +9,7 @@ import pytest
 import tiny
 from jaxgrok.engine.compilation import options
 from jaxgrok.engine.engine import Engine
-from jaxgrok.models.product_order import Fold
+from jaxgrok.models.product_order import ProductOrder
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import lane_of
 
@@ -323,14 +323,14 @@ REGIMES = {
 @pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
 def test_every_regime_and_optimiser_is_blind_to_lanes_too(fields, monkeypatch):
     chosen = []
-    best = Fold.best
+    best = ProductOrder.best
     monkeypatch.setattr(
-        Fold, "best", lambda sizes: chosen.append(best(sizes)) or chosen[-1]
+        ProductOrder, "best", lambda sizes: chosen.append(best(sizes)) or chosen[-1]
     )
     group = tiny.group(**fields, seed=(0, 1, 2), weight_decay=(0.01,))
     one = Engine(group.setup, block_width=2, blocks=1)
     alone = {c.id: curves(one, group, [c])[c.id] for c in group.cells}
-    assert (Fold.ROWS in chosen) == (fields == REGIMES["sums of rows"])
+    assert (ProductOrder.ROWS in chosen) == (fields == REGIMES["sums of rows"])
     assert all(np.isfinite(rows).all() for rows in alone.values())
     assert len({rows[-1, 0].item() for rows in alone.values()}) == 3
     crowd = Engine(group.setup, block_width=2, blocks=2)

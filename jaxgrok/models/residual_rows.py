@@ -1,0 +1,87 @@
+"""The residual stream as distinct rows, and the row of each example and position.
+
+Before the first layer the stream holds few different vectors, one for each (position,
+token): what attention needs is computed once a row, and looked up for the examples.
+
+    >>> stream = embed(W_E, W_pos, tokens, fixed_tokens)
+    >>> stream.spread(stream.rows @ W)           # [examples, pos, out]
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Positions = tuple[int, ...] | jax.Array
+"""The same for every example, or [examples, positions]."""
+FixedTokens = tuple[int | None, ...]
+"""For each position, the token that it always holds, or None."""
+
+
+class ResidualRows(NamedTuple):
+    """The residual stream, in one of two forms.
+
+    Looked up: `rows` are [1, rows, model], and `row_index` says which of them each
+    position of each example holds. Otherwise: `row_index` is None and `rows` are
+    [examples, pos, model], or [1, pos, model] where all examples hold the same.
+    """
+
+    rows: jax.Array
+    row_index: jax.Array | None = None
+    """[examples, pos] integers into axis 1 of `rows`; [1, pos] if all hold the same."""
+
+    def spread(self, values: jax.Array) -> jax.Array:
+        """Spread values of the rows, [1, rows, ...], to [examples, pos, ...]."""
+        if self.row_index is None:
+            return values
+        return jnp.take(values[0], self.row_index, axis=0)
+
+    def at(self, positions: Positions, fixed_tokens: FixedTokens) -> "ResidualRows":
+        """Select positions.
+
+        Where all of them hold fixed tokens, the result has one example for all.
+        """
+        if not isinstance(positions, tuple):
+            return self._at_each(positions)
+        columns = np.array(positions)
+        if self.row_index is None:
+            return ResidualRows(self.rows[:, columns])
+        if all(fixed_tokens[pos] is not None for pos in positions):
+            return ResidualRows(self.rows[0, self.row_index[:1, columns]])
+        return ResidualRows(self.rows, self.row_index[:, columns])
+
+    def _at_each(self, positions: jax.Array) -> "ResidualRows":
+        """Select positions [examples, positions] of each example's own."""
+        if self.row_index is None:
+            take = jax.vmap(lambda rows, columns: rows[columns])
+            return ResidualRows(take(self.rows, positions))
+        index = jnp.take_along_axis(self.row_index, positions, axis=1)
+        return ResidualRows(self.rows, index)
+
+
+def embed(
+    W_E: jax.Array, W_pos: jax.Array, tokens: jax.Array, fixed_tokens: FixedTokens
+) -> ResidualRows:
+    """Embed tokens [examples, pos]; as a table where that is less than the batch."""
+    pos = tokens.shape[1]
+    if pos * W_E.shape[0] < tokens.size:
+        return _table(W_E, W_pos, tokens, fixed_tokens)
+    return ResidualRows(W_E[tokens] + W_pos[None, :pos])
+
+
+def _table(
+    W_E: jax.Array, W_pos: jax.Array, tokens: jax.Array, fixed_tokens: FixedTokens
+) -> ResidualRows:
+    """Make a row for every (position, token) that can occur; one where it is fixed."""
+    rows, index, start = [], [], 0
+    for pos in range(tokens.shape[1]):
+        token = fixed_tokens[pos]
+        if token is None:
+            rows.append(W_E + W_pos[pos][None])
+            index.append(tokens[:, pos] + start)
+        else:
+            rows.append((W_E[token] + W_pos[pos])[None])
+            index.append(jnp.full(tokens.shape[0], start, tokens.dtype))
+        start += rows[-1].shape[0]
+    return ResidualRows(jnp.concatenate(rows)[None], jnp.stack(index, axis=1))

@@ -1,0 +1,214 @@
+"""The training form against the textbook form, for every task, option and order."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from networks import (
+    Free,
+    Reads,
+    build,
+    examples_of,
+    random_params,
+    tokens_of,
+)
+
+import tiny
+from jaxgrok.models import model_inputs, textbook_form, training_form, transformer
+from jaxgrok.models.product_order import ProductOrder, Sizes
+from jaxgrok.models.training_transformer import TrainingTransformer
+from jaxgrok.tasks.digits import Digits
+from jaxgrok.tasks.modular import Modular
+from jaxgrok.tasks.multitask import Multitask
+from jaxgrok.tasks.parity import Parity
+from jaxgrok.tasks.repeats import Repeats
+from jaxgrok.tasks.trigrams import Trigrams
+from jaxgrok.training.losses import cross_entropy
+
+XY = Modular(modulus=5)
+TASKS = {
+    "x-y": Modular("x-y", 5),
+    "x*y": Modular("x*y", 5),
+    "x/y": Modular("x/y", 5),
+    "random": Modular("random", 5),
+    "multitask": Multitask("x+y,x-y", 5),
+    "digits": Digits(digits=2),
+    "repeats": Repeats(symbols=3, length=6, repeat_length=2, occurrences=2),
+    "trigrams": Trigrams(small=3, large=3, entries=4),
+    "parity": Parity(bits=4, secret=2),
+}
+OPTIONS = {
+    "post": {},
+    "attention only": {"attention_only": True},
+    "norm": {"layer_norm": True, "biases": "all", "activation": "gelu"},
+    "no biases": {"biases": "none"},
+}
+
+
+@functools.partial(tiny.jit, static_argnums=0)
+def loss_and_gradients(model, params, examples, extras):
+    def loss(params):
+        logits, _ = model.apply({"params": params}, examples.tokens, **extras)
+        return cross_entropy(logits, examples.labels).mean()
+
+    return jax.value_and_grad(loss)(params)
+
+
+def assert_forms_agree(task, count, platform="", **fields):
+    """Loss within 1e-12; each gradient too, relative to its largest entry."""
+    with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
+        model, examples = (
+            build(task, dtype="float64", **fields),
+            examples_of(task, count),
+        )
+        extras = model_inputs(task, examples)
+        params = random_params(model, examples.tokens, **extras)
+        (loss, grads), (want, want_grads) = (
+            jax.device_get(loss_and_gradients(form, params, examples, extras))
+            for form in (training_form(model, platform), model)
+        )
+    np.testing.assert_allclose(loss, want, rtol=1e-12)
+    assert grads.keys() == want_grads.keys()
+    largest = max(np.abs(grad).max() for grad in want_grads.values())
+    for name, grad in grads.items():
+        scale = np.abs(want_grads[name]).max()
+        if "b_K" in name:  # zero in exact arithmetic: a softmax ignores what all share
+            scale = max(scale, largest)
+        assert np.abs(grad - want_grads[name]).max() <= 1e-12 * scale, name
+
+
+@pytest.mark.parametrize("fields", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_both_forms_agree_on_every_task(task, layers, fields):
+    assert_forms_agree(task, 40, layers=layers, **fields)
+
+
+@pytest.mark.parametrize("fields", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("count", [3, 40], ids=["no look-up", "look-up"])
+@pytest.mark.parametrize("task", [XY, Reads()], ids=["x y =", "reads"])
+def test_both_forms_agree_with_and_without_look_up(task, count, layers, fields):
+    assert_forms_agree(task, count, layers=layers, **fields)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_both_forms_agree_on_few_examples_with_read_positions_of_their_own(layers):
+    assert_forms_agree(TASKS["repeats"], 3, layers=layers)
+
+
+@pytest.fixture
+def order(request, monkeypatch):
+    """Make every network take a product order."""
+    chosen = []
+
+    def product_order(_self, _before, heads):
+        chosen.append(heads.n_weights)
+        return request.param
+
+    monkeypatch.setattr(TrainingTransformer, "_product_order", product_order)
+    # Programs are kept by the model, which knows nothing of the patch.
+    loss_and_gradients.clear_cache()
+    yield chosen
+    loss_and_gradients.clear_cache()
+
+
+@pytest.mark.parametrize("biases", ["none", "all"])
+@pytest.mark.parametrize("count", [3, 40], ids=["no look-up", "look-up"])
+@pytest.mark.parametrize("task", [XY, Reads()], ids=["x y =", "reads"])
+@pytest.mark.parametrize(
+    "order", [ProductOrder.NONE, ProductOrder.OUT, ProductOrder.ALL], indirect=True
+)
+def test_both_forms_agree_in_every_product_order(task, count, biases, order):
+    assert_forms_agree(task, count, biases=biases)
+    assert order
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+@pytest.mark.parametrize("biases", ["none", "all"])
+@pytest.mark.parametrize("task", [XY, Free()], ids=["x y =", "free"])
+@pytest.mark.parametrize("order", [ProductOrder.ROWS], indirect=True)
+def test_both_forms_agree_with_sums_of_looked_up_rows(task, biases, activation, order):
+    assert_forms_agree(task, 40, biases=biases, activation=activation)
+    assert order[-1] == 2 * 2  # heads × free positions
+
+
+def test_both_forms_have_the_same_fields_and_initial_weights():
+    model = build(XY, layers=2, layer_norm=True, biases="all")
+    training = training_form(model, "cpu")
+    assert training.bags and not training_form(training, "gpu").bags
+    assert textbook_form(training) == textbook_form(model) == model
+    tokens = jnp.zeros((1, 3), jnp.int32)
+    want, found = (
+        jax.device_get(tiny.jit(form.init)(jax.random.key(0), tokens)["params"])
+        for form in (model, training)
+    )
+    jax.tree.map(np.testing.assert_array_equal, want, found)
+
+
+def test_dropout_thins_patterns_and_mlp_and_keeps_their_mean():
+    model = training_form(build(XY, d_head=4, d_mlp=8))
+    tokens = jnp.asarray(XY.pool()[0])
+    params = random_params(model, tokens)
+    plain, _ = jax.jit(model.apply)({"params": params}, tokens)
+    assert (np.ptp(thinned(model, params, tokens), axis=0) > 0).all()
+    dropout = 0.0, jax.random.key(0)
+    none, _ = jax.jit(model.apply)({"params": params}, tokens, dropout=dropout)
+    np.testing.assert_allclose(none, plain, rtol=1e-6, atol=1e-6)
+    # Without MLP the logits are linear in the pattern: dropout is unbiased.
+    linear = training_form(build(XY, d_head=4, attention_only=True))
+    params = random_params(linear, tokens)
+    plain, _ = jax.jit(linear.apply)({"params": params}, tokens)
+    logits = thinned(linear, params, tokens)
+    error = np.abs(logits.mean(0) - plain) / (np.std(logits, 0) / np.sqrt(4000) + 1e-6)
+    assert error.max() < 5
+
+
+def thinned(model, params, tokens):
+    """Logits of 4000 draws of a dropout of 0.3."""
+
+    @jax.jit
+    @jax.vmap
+    def logits(key):
+        return model.apply({"params": params}, tokens, dropout=(0.3, key))[0]
+
+    return logits(jax.random.split(jax.random.key(1), 4000))
+
+
+def test_rows_are_summed_where_a_query_has_few_of_them(monkeypatch):
+    counted = []
+    best = ProductOrder.best
+    monkeypatch.setattr(
+        ProductOrder, "best", lambda sizes: counted.append(sizes) or best(sizes)
+    )
+
+    def sizes(task, platform="cpu", **fields):
+        model = training_form(transformer.build(task, **fields), platform)
+        tokens = tokens_of(task, 3840)
+        jax.eval_shape(model.init, jax.random.key(0), tokens)
+        return counted[-1]
+
+    assert sizes(Modular()) == Sizes(
+        3840, rows=1, keys=229, weights=8, heads=128, model=128, mlp=512, vocab=114
+    )
+    assert sizes(Modular(), "gpu").weights == 0
+    assert sizes(Modular(), layers=2).weights == 0  # nothing to look up
+    assert sizes(Reads()).weights == 0  # two queries
+
+
+def test_the_best_order_multiplies_less(monkeypatch):
+    task = Modular()
+    model = training_form(transformer.build(task))
+    tokens = tokens_of(task, 3840)
+    params = jax.eval_shape(model.init, jax.random.key(0), tokens[:1])["params"]
+
+    def flops():
+        run = tiny.jit(lambda params: model.apply({"params": params}, tokens)[0])
+        return run.lower(params).compile().cost_analysis()["flops"]
+
+    best = flops()
+    none = ProductOrder.NONE
+    monkeypatch.setattr(TrainingTransformer, "_product_order", lambda *_: none)
+    assert 0.8 < best / flops() < 0.92
