@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
 
 
 def _agree(one: Finding, other: Finding) -> bool:
-    """Return whether two findings share an outcome, and each estimate both intervals."""
+    """Return whether outcomes agree, and each estimate lies in both intervals."""
     if one.outcome != other.outcome or one.estimate is None or other.estimate is None:
         return one.outcome == other.outcome
     return all(
