@@ -148,4 +148,5 @@ class Evidence:
         return min(steps / self.setting.steps, 1.0)
 
     def _running_without(self, trial: Trial) -> dict[Trial, int]:
+        """Return the other running trials and their steps."""
         return {t: steps for t, steps in self.running.items() if t != trial}

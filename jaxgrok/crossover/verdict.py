@@ -139,10 +139,9 @@ def _judge(
         return Outcome.OPEN, Advice.MORE_TRAININGS
     # Closed, but without a bound: every trial ran or failed, and they say too little.
     if not fit.low and fit.high == math.inf:
-        failed = bool(evidence.failures)
-        return Outcome.OPEN, (
-            Advice.SEE_FAILURES if failed else Advice.MORE_SEEDS_TO_BOUND
-        )
+        if evidence.failures:
+            return Outcome.OPEN, Advice.SEE_FAILURES
+        return Outcome.OPEN, Advice.MORE_SEEDS_TO_BOUND
     # An interval may reach inside the sizes although its estimate lies outside.
     outside = edge(evidence)
     if outside is Outcome.EVERY_SIZE or fit.estimate < sizes[0]:

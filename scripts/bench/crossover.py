@@ -15,11 +15,10 @@ from absl import flags
 
 from jaxgrok.grid import grid_file
 from jaxgrok.host import machine
-from jaxgrok.results.run import open_run
 
 machine.prepare()
 
-from jaxgrok.crossover.search import Finding  # noqa: E402
+from jaxgrok.crossover.verdict import Finding  # noqa: E402
 
 
 def main(argv: list[str]) -> None:
@@ -28,34 +27,36 @@ def main(argv: list[str]) -> None:
     flags.DEFINE_string("out", "runs/bench_crossover", "folder", flag_values=values)
     config, _ = grid_file.parse(values, argv)
     out = Path(values.out)
-    from jaxgrok.crossover import find as crossover
-    from jaxgrok.crossover import report
+    from jaxgrok.crossover import find, report
+    from jaxgrok.results.run import open_run
     from jaxgrok.sweep import run
 
-    config = crossover.of_one_size(config)  # the same padding for both
-    began = time.perf_counter()
-    found = crossover.find(config, out / "search")
-    between = time.perf_counter()
+    config = find.padded_to_largest(config)  # the same padding for both
+    times = [time.perf_counter()]
+    searched = find.find(config, out / "search")
+    times.append(time.perf_counter())
     run.run(config, out / "grid")
-    ended = time.perf_counter()
-    everything = crossover.read(out / "grid")
-    for one, other in zip(found, everything, strict=True):
-        print(f"search: {report.words(one)}")
-        print(f"grid:   {report.words(other)}")
-    rows = [open_run(out / name).rows() for name in ("search", "grid")]
-    made = [sum(one.lane_steps for one in of_one) for of_one in (found, everything)]
+    times.append(time.perf_counter())
+    complete = find.read(out / "grid")
+    tables = report.table(searched), report.table(complete)
+    for row, other in zip(*tables, strict=True):
+        print(f"search: {report.line(row)}")
+        print(f"grid:   {report.line(other)}")
+    trainings = [len(open_run(out / name).rows()) for name in ("search", "grid")]
+    lane_steps = [sum(one.lane_steps for one in some) for some in (searched, complete)]
     print(
-        f"trainings {len(rows[0])} against {len(rows[1])}; lane-steps {made[0]:,} "
-        f"against {made[1]:,}: {made[0] / made[1]:.3f}; "
-        f"{sum(one.stopped for one in found)} stopped early, sparing up to "
-        f"{sum(one.saved for one in found):,}; seconds of this call "
-        f"{between - began:.0f} and {ended - between:.0f}"
+        f"trainings {trainings[0]} against {trainings[1]}; lane-steps "
+        f"{lane_steps[0]:,} against {lane_steps[1]:,}: "
+        f"{lane_steps[0] / lane_steps[1]:.3f}; "
+        f"{sum(one.stopped for one in searched)} stopped early, sparing up to "
+        f"{sum(one.saved for one in searched):,}; seconds of this call "
+        f"{times[1] - times[0]:.0f} and {times[2] - times[1]:.0f}"
     )
-    assert all(_meet(*pair) for pair in zip(found, everything, strict=True))
+    assert all(_agree(*pair) for pair in zip(searched, complete, strict=True))
 
 
-def _meet(one: Finding, other: Finding) -> bool:
-    """Whether two findings agree: one outcome, each estimate in both intervals."""
+def _agree(one: Finding, other: Finding) -> bool:
+    """Return whether outcomes agree, and each estimate lies in both intervals."""
     if one.outcome != other.outcome or one.estimate is None or other.estimate is None:
         return one.outcome == other.outcome
     return all(
