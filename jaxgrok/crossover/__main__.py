@@ -28,7 +28,8 @@ from absl import flags
 
 from jaxgrok.crossover import find
 from jaxgrok.crossover.search import Bracket, Finding, Search
-from jaxgrok.grid import grid_file
+from jaxgrok.grid import overrides
+from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
 
 
@@ -57,11 +58,14 @@ def _main(argv: list[str]) -> int:
         found = report.stored(run_dir) or find.read(run_dir, width=values.width)
         report.write(found, run_dir)
         return _say(found, run_dir)
-    config, name = grid_file.parse(values, argv)
-    return _search(values, config, values.out or f"runs/{name}-{config.scale}")
+    config, grid_file = overrides.parse(values, argv)
+    out = values.out or f"runs/{grid_file.name}-{config.scale}"
+    return _search(values, config, out, grid_file)
 
 
-def _search(values: flags.FlagValues, config: Any, out: str) -> int:
+def _search(
+    values: flags.FlagValues, config: Any, out: str, grid_file: GridFile
+) -> int:
     from jaxgrok.grid.train_sizes import sizes
     from jaxgrok.sweep import run
 
@@ -75,7 +79,9 @@ def _search(values: flags.FlagValues, config: Any, out: str) -> int:
     if values.dry_run:
         return 0
     try:
-        found = find.train(config, brackets, out, width, budget, values.blocks, False)
+        found = find.train(
+            config, brackets, out, width, budget, values.blocks, False, grid_file
+        )
     except run.Interrupted as stopped:
         print(f"{stopped}; the same command goes on", file=sys.stderr)
         return command_line.INTERRUPTED

@@ -10,6 +10,7 @@ from typing import Any
 
 from jaxgrok.crossover import search
 from jaxgrok.crossover.search import Bracket, Finding, Search
+from jaxgrok.grid.grid_file import GridFile
 
 WIDTH = 1.25
 
@@ -59,6 +60,7 @@ def train(
     budget: int | None,
     blocks: int | None,
     quiet: bool,
+    grid_file: GridFile | None = None,
 ) -> list[Finding]:
     """`find`, of a config that is of one size, and of its brackets."""
     from jaxgrok.crossover import report
@@ -67,7 +69,9 @@ def train(
 
     def evaluate(searching: Search) -> None:
         queue = functools.partial(Trials, searching)
-        run.run(config, out, blocks=blocks, quiet=quiet, queue=queue)
+        run.run(
+            config, out, blocks=blocks, quiet=quiet, queue=queue, grid_file=grid_file
+        )
 
     found = search.find(brackets, evaluate, width=width, budget=budget)
     report.write(found, out)

@@ -21,6 +21,7 @@ from jaxgrok.engine.engine import Engine, Snapshot
 from jaxgrok.engine.pace import Pace
 from jaxgrok.engine.sizing import build
 from jaxgrok.grid.cells import Grid, Group
+from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host.signals import asked_to_stop
 from jaxgrok.host.terminal import Console
@@ -65,6 +66,7 @@ def run(
     blocks: int | None = None,
     quiet: bool = False,
     queue: Callable[[Grid, Pace], Queue] = Everything,
+    grid_file: GridFile | None = None,
 ) -> xr.Dataset:
     """Train every cell of a grid that has no result yet, and return the dataset.
 
@@ -75,6 +77,7 @@ def run(
         blocks: blocks of lanes; by default one a device. Changes no result.
         quiet: print nothing.
         queue: what makes the queue of cells; by default it holds every one of them.
+        grid_file: where the config comes from, for the manifest.
 
     Raises ValueError for a config that makes no sense, and for a directory that holds
     another sweep, is in use, or was computed where results would differ in bits;
@@ -86,7 +89,7 @@ def run(
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks={blocks} must be at least 1")
     with RunDirectory(out) as directory, asked_to_stop() as stop:
-        return _Sweep(grid, directory, blocks, stop, quiet, queue).run()
+        return _Sweep(grid, directory, blocks, stop, quiet, queue, grid_file).run()
 
 
 class _Sweep:
@@ -100,6 +103,7 @@ class _Sweep:
         stop: threading.Event,
         quiet: bool,
         queue: Callable[[Grid, Pace], Queue],
+        grid_file: GridFile | None,
     ) -> None:
         self.grid, self.directory = grid, directory
         self.blocks, self.stop = blocks, stop
@@ -108,7 +112,7 @@ class _Sweep:
         self.cells = {cell.id: cell for cell in grid.cells}
         self.pace = Pace()
         self.queue = queue(grid, self.pace)
-        self.manifest, there = adopt(directory, describe(grid))
+        self.manifest, there = adopt(directory, describe(grid, grid_file))
         self.ledger = Ledger(directory, self.manifest, there)
         rows = [row for row in self.ledger.rows() if row["status"] != "failed"]
         self.ledger.stand(self.queue.known(rows))
