@@ -29,7 +29,8 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from jaxgrok.crossover import find
-from jaxgrok.grid import grid_file
+from jaxgrok.grid import overrides
+from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
 
 
@@ -43,8 +44,7 @@ def _main(argv: list[str]) -> int:
     values = _flags()
     if len(argv) > 1 and not argv[1].startswith("-"):
         return _read(values, argv)
-    config, name = grid_file.parse(values, argv)
-    return _search(values, config, values.out or f"runs/{name}-{config.scale}")
+    return _search(values, *overrides.parse(values, argv))
 
 
 def _flags() -> flags.FlagValues:
@@ -76,7 +76,7 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
     return _print(rows, run_dir)
 
 
-def _search(values: flags.FlagValues, config: ConfigDict, out: str) -> int:
+def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -> int:
     """Search a grid, or with --dry_run only say what would be searched."""
     from jaxgrok.crossover import report
     from jaxgrok.grid.train_sizes import sizes
@@ -91,8 +91,11 @@ def _search(values: flags.FlagValues, config: ConfigDict, out: str) -> int:
     print(headline, file=sys.stderr)
     if values.dry_run:
         return 0
+    out = values.out or f"runs/{grid_file.name}-{config.scale}"
     try:
-        findings = find.train(config, search, out, blocks=values.blocks)
+        findings = find.train(
+            config, search, out, blocks=values.blocks, grid_file=grid_file
+        )
     except run.Interrupted as interruption:
         print(f"{interruption}; the same command goes on", file=sys.stderr)
         return command_line.INTERRUPTED

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxgrok.crossover.search import Search
 from jaxgrok.crossover.verdict import Finding
+from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.results.run import open_run
 
 WIDTH = 1.25
@@ -115,6 +116,7 @@ def train(
     *,
     blocks: int | None = None,
     quiet: bool = False,
+    grid_file: GridFile | None = None,
 ) -> list[Finding]:
     """Train what a search asks for until it asks for nothing; write what it found."""
     from jaxgrok.crossover import report
@@ -122,7 +124,7 @@ def train(
     from jaxgrok.sweep import run
 
     queue = functools.partial(CrossoverQueue, search)
-    run.run(config, out, blocks=blocks, quiet=quiet, queue=queue)
+    run.run(config, out, blocks=blocks, quiet=quiet, queue=queue, grid_file=grid_file)
     findings = search.findings()
     report.write(report.table(findings), out)
     return findings

@@ -6,18 +6,77 @@
 40
 """
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgrok.fields.field import Field, rows
-from jaxgrok.grid.settings import Settings
+from jaxgrok.fields.field import Field, field, rows
 from jaxgrok.grid.snapshot_schedule import Schedule
 from jaxgrok.models import MODELS, presets
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import TASKS
 from jaxgrok.training.optimisers import OPTIMISERS
 from jaxgrok.training.setup import Lane, Setup
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The fields of a sweep as a whole, and those that choose the owners of others.
+
+    It holds their rows; no object of it is made.
+    """
+
+    scale: str = field(
+        "laptop",
+        shared=True,
+        decides=False,
+        help="name of the sizes, written --grid FILE:SCALE; a label afterwards",
+    )
+    task: str = field("modular", help="what there is to learn")
+    model: str = field("transformer", help="the network")
+    train_fraction: float = field(
+        0.3,
+        traced=True,
+        above=0,
+        high=1,
+        axis_order=110,
+        help="share of the pool to train on, rounded down; or give n_train",
+    )
+    train_size: int = field(
+        0,
+        low=0,
+        shared=True,
+        decides=False,
+        unit="examples",
+        help="size that every training set is padded to; 0 rounds n_train up, to few "
+        "programs",
+    )
+    block_width: int = field(
+        0,
+        low=0,
+        shared=True,
+        decides=False,
+        unit="lanes",
+        help="lanes of a block, the unit of rounding; 0 for the device's default",
+    )
+    snapshots: str = field(
+        "none",
+        shared=True,
+        decides=False,
+        help="cells whose parameters are kept: none, all, phases (one of each), or "
+        "selectors, as seed=0;seed=1",
+    )
+    zip: str = field(
+        "", shared=True, decides=False, help="axes that go in step, as seed,steps"
+    )
+    chain: dict[str, Any] = field(
+        {},
+        shared=True,
+        decides=False,
+        help="grids one after the other: a dict of fields for each part",
+    )
+
 
 OWNERS = {"task": TASKS, "model": MODELS, "optimiser": OPTIMISERS}
 """Fields that choose who owns further fields, and their registries."""
@@ -46,12 +105,11 @@ def rows_of(kind: str, name: str) -> dict[str, Field]:
         fields = OPTIMISERS[name].rows
     else:
         fields = rows(OWNERS[kind][name], plain=True)
-    for field in fields:
-        if field in general():
-            raise ValueError(
-                f"{kind} {name!r}: its field {field!r} has the name of one that every "
-                "config has; choose another"
-            )
+    for taken in fields.keys() & general().keys():
+        raise ValueError(
+            f"{kind} {name!r}: its field {taken!r} has the name of one that every "
+            "config has; choose another"
+        )
     return fields
 
 
@@ -59,7 +117,13 @@ def own(values: Mapping[str, Any]) -> dict[str, Field]:
     """Return the fields of the task, model and optimiser that some values name."""
     fields: dict[str, Field] = {}
     for kind in OWNERS:
-        fields |= rows_of(kind, values[kind])
+        further = rows_of(kind, values[kind])
+        for name in fields.keys() & further.keys():
+            raise ValueError(
+                f"{kind} {values[kind]!r}: its field {name!r} is also one of the "
+                "task's, model's or optimiser's beside it; rename one of them"
+            )
+        fields |= further
     return fields
 
 
@@ -77,13 +141,13 @@ def traced() -> dict[str, Field]:
 
     Each is a scalar of its lane, and always an axis.
     """
-    fields = [field for field in every().values() if field.traced]
-    return {field.name: field for field in sorted(fields, key=lambda f: f.axis_order)}
+    fields = [row for row in every().values() if row.traced]
+    return {row.name: row for row in sorted(fields, key=lambda f: f.axis_order)}
 
 
 def shared() -> tuple[str, ...]:
     """Return the names of the fields that have one value for the whole sweep."""
-    return tuple(name for name, field in general().items() if field.shared)
+    return tuple(name for name, row in general().items() if row.shared)
 
 
 def defaults(values: Mapping[str, Any], scale: str) -> dict[str, Any]:
@@ -97,9 +161,9 @@ def defaults(values: Mapping[str, Any], scale: str) -> dict[str, Any]:
         The fields of the three that have a default, and any field in their presets.
     """
     fields = {
-        name: field.axis if field.traced else field.default
-        for name, field in own(values).items()
-        if field.default is not None
+        name: row.axis if row.traced else row.default
+        for name, row in own(values).items()
+        if row.default is not None
     }
     task = TASKS[values["task"]]
     return fields | {**presets(values["model"], scale), **task.presets.get(scale, {})}

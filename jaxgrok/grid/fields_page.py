@@ -10,9 +10,9 @@ from jaxgrok.grid import fields
 INTRODUCTION = """\
 # Fields of a grid
 
-Every setting of a grid file, made by `python -m jaxgrok.grid.fields_page`. A field that
-is *traced* is always a tuple, an axis, and its values share one program. Any other can
-be an axis when it is given as a tuple, with a program for each value, unless it has *one
+Every setting of a grid file, made by `python -m jaxgrok.grid.fields_page`. A *traced*
+field is always a tuple, an axis, and its values share one program. Any other becomes an
+axis when it is given as a tuple, with a program for each value, unless it has *one
 value* for the whole sweep. Presets are what a scale has instead of the default.
 """
 

@@ -1,9 +1,7 @@
-"""Which cells somebody means: an index, or values of axes.
+"""Which cells a user means: an index, or values of axes.
 
-Owns the wording of a selector. Reads no files.
-
-    >>> matching(axes, "weight_decay=1.0,seed=0")
-    [12, 19]
+>>> matching(axes, "weight_decay=1.0,seed=0")
+[12, 19]
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,53 +11,66 @@ Selector = int | str | Mapping[str, Any]
 """An index, "3", "weight_decay=1.0,seed=0", or {"weight_decay": 1.0, "seed": 0}."""
 
 
-def matching(axes: Sequence[Mapping[str, Any]], cell: Selector) -> list[int]:
+def matching(axes: Sequence[Mapping[str, Any]], selector: Selector) -> list[int]:
     """Return the indices of the cells that a selector fits, at least one.
 
-    `axes` are the axis values of every cell, in the order of cells.csv. Raises
-    ValueError for an unknown axis, a value that no cell has, or an index out of range.
+    Args:
+        axes: the axis values of every cell, in the order of cells.csv.
+        selector: what the user wrote.
+
+    Raises:
+        ValueError: an axis is unknown, no cell has a value, or an index is too large.
     """
-    chosen = _parse(cell) if isinstance(cell, str) else cell
-    if not isinstance(chosen, Mapping):
-        if not 0 <= chosen < len(axes):
-            raise ValueError(f"cell {chosen} does not exist; take 0 … {len(axes) - 1}")
-        return [int(chosen)]
-    found = list(range(len(axes)))
-    for name, value in chosen.items():
+    values = _parse(selector) if isinstance(selector, str) else selector
+    if not isinstance(values, Mapping):
+        index = int(values)
+        if not 0 <= index < len(axes):
+            raise ValueError(f"cell {index} does not exist; take 0 … {len(axes) - 1}")
+        return [index]
+    matches = list(range(len(axes)))
+    for name, value in values.items():
         if name not in axes[0]:
             raise ValueError(
                 f"cell: axis {name!r} is unknown; axes are {', '.join(axes[0])}"
             )
-        before, found = found, [i for i in found if axes[i][name] == value]
-        if not found:
-            values = sorted({axes[i][name] for i in before}, key=_by_kind)
-            shown = ", ".join(map(str, values[:12])) + (" …" if values[12:] else "")
-            raise ValueError(f"cell: no cell has {name}={value}; there are {shown}")
-    return found
+        candidates = matches
+        matches = [index for index in candidates if axes[index][name] == value]
+        if not matches:
+            options = sorted({axes[index][name] for index in candidates}, key=_by_kind)
+            words = ", ".join(map(str, options[:12])) + (" …" if options[12:] else "")
+            raise ValueError(f"cell: no cell has {name}={value}; there are {words}")
+    return matches
 
 
-def one(axes: Sequence[Mapping[str, Any]], cell: Selector) -> int:
-    """Return the index of the one cell that a selector fits; ValueError if several."""
-    found = matching(axes, cell)
-    if len(found) > 1:
-        apart = [
-            name for name in axes[0] if len({axes[index][name] for index in found}) > 1
-        ]
+def one(axes: Sequence[Mapping[str, Any]], selector: Selector) -> int:
+    """Return the index of the only cell that a selector fits.
+
+    Raises:
+        ValueError: it fits several cells, or none.
+    """
+    matches = matching(axes, selector)
+    if len(matches) > 1:
+        names = [name for name in axes[0] if _differ(axes, matches, name)]
         raise ValueError(
-            f"cell {cell!r} fits {len(found)} cells; say more: {', '.join(apart)}"
+            f"cell {selector!r} fits {len(matches)} cells; say more: {', '.join(names)}"
         )
-    return found[0]
+    return matches[0]
+
+
+def _differ(axes: Sequence[Mapping[str, Any]], indices: list[int], name: str) -> bool:
+    """Tell whether some cells have several values on an axis."""
+    return len({axes[index][name] for index in indices}) > 1
 
 
 def _by_kind(value: Any) -> tuple[bool, Any]:
-    """Numbers before words, each in their order."""
+    """Sort numbers before words, each in their order."""
     return isinstance(value, str), value
 
 
 def _parse(text: str) -> int | dict[str, Any]:
     if text.strip().isdigit():
         return int(text)
-    chosen: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for part in text.split(","):
         name, equals, value = (word.strip() for word in part.partition("="))
         if not equals or not value:
@@ -67,12 +78,12 @@ def _parse(text: str) -> int | dict[str, Any]:
                 f"cell {text!r} is not understood; write an index, or axis values "
                 "like weight_decay=1.0,seed=0"
             )
-        chosen[name] = _value(value)
-    return chosen
+        values[name] = _value(value)
+    return values
 
 
 def _value(text: str) -> Any:
-    """A number, True or False, or the word itself: axes may be any of them."""
+    """Read a number, True or False, or the word itself: axes may be any of them."""
     if text in ("True", "False"):
         return text == "True"
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgrok.grid.cells import Cell, Grid
+from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.setups import build
 from jaxgrok.host import machine
 from jaxgrok.outcomes.outcomes import Thresholds
@@ -50,6 +51,8 @@ class Manifest:
         groups: cells by compiled program.
         cells: all cells, in the order of cells.csv.
         usage: lane-steps made so far.
+        grid_file: the grid file that the config comes from, as it was then; None for a
+            config made in Python. Nothing ever runs it.
     """
 
     title: str
@@ -64,6 +67,7 @@ class Manifest:
     groups: tuple[GroupInfo, ...]
     cells: tuple[Cell, ...]
     usage: Usage = Usage()
+    grid_file: GridFile | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the contents of manifest.json."""
@@ -73,6 +77,7 @@ class Manifest:
             "groups": [vars(group) for group in self.groups],
             "cells": [vars(cell) for cell in self.cells],
             "usage": vars(self.usage),
+            "grid_file": vars(self.grid_file) if self.grid_file else None,
         }
 
     @classmethod
@@ -83,6 +88,7 @@ class Manifest:
         """
         entries = dict(entries)
         groups = [GroupInfo(**group) for group in entries.pop("groups")]
+        grid_file = entries.pop("grid_file", None)
         return cls(
             axes=tuple(entries.pop("axes")),
             thresholds=Thresholds(**entries.pop("thresholds")),
@@ -90,6 +96,7 @@ class Manifest:
             groups=tuple(groups),
             cells=tuple(Cell(**cell) for cell in entries.pop("cells")),
             usage=Usage(**entries.pop("usage")),
+            grid_file=GridFile(**grid_file) if grid_file else None,
             **entries,
         )
 
@@ -98,7 +105,7 @@ class Manifest:
         return build(self.config | self.cells[cell_index].static)
 
 
-def describe(grid: Grid) -> Manifest:
+def describe(grid: Grid, grid_file: GridFile | None = None) -> Manifest:
     """Return the manifest of a grid that is trained on this machine."""
     block_width = grid.groups[0].block_width
     return Manifest(
@@ -120,6 +127,7 @@ def describe(grid: Grid) -> Manifest:
             for group in grid.groups
         ),
         cells=grid.cells,
+        grid_file=grid_file,
     )
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from absl import flags
 
-from jaxgrok.grid import grid_file
+from jaxgrok.grid import overrides
+from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
 
 
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
     return command_line.run(argv, __doc__, lambda argv: _run(*_parse(argv)))
 
 
-def _parse(argv: list[str]) -> tuple[flags.FlagValues, Any, str]:
+def _parse(argv: list[str]) -> tuple[flags.FlagValues, Any, GridFile]:
     """Parse flags, grid file and overrides; ValueError for whatever is wrong."""
     values = flags.FlagValues()
     flags.DEFINE_string("out", None, "run directory", flag_values=values)
@@ -30,19 +31,19 @@ def _parse(argv: list[str]) -> tuple[flags.FlagValues, Any, str]:
     flags.DEFINE_integer(
         "blocks", None, "blocks of lanes", lower_bound=1, flag_values=values
     )
-    return values, *grid_file.parse(values, argv)
+    return values, *overrides.parse(values, argv)
 
 
-def _run(values: flags.FlagValues, config: Any, name: str) -> int:
+def _run(values: flags.FlagValues, config: Any, grid_file: GridFile) -> int:
     from jaxgrok.grid.resolver import resolve
     from jaxgrok.sweep import estimate, run
 
     if values.dry_run:
         print(estimate.describe(resolve(config), values.blocks))
         return 0
-    out = values.out or f"runs/{name}-{config.scale}"
+    out = values.out or f"runs/{grid_file.name}-{config.scale}"
     try:
-        dataset = run.run(config, out, blocks=values.blocks)
+        dataset = run.run(config, out, blocks=values.blocks, grid_file=grid_file)
     except run.Interrupted as stopped:
         print(f"{stopped}; the same command goes on", file=sys.stderr)
         return command_line.INTERRUPTED

@@ -17,6 +17,7 @@ import xarray as xr
 
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Grid, Group
+from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host.terminal import Console
 from jaxgrok.results import resume, snapshots
 from jaxgrok.results.extension import adopt
@@ -44,6 +45,7 @@ class Coordinator:
         directory: where results go, or are from: it goes on where it was.
         fleet: the workers.
         queue: makes the queue of cells.
+        grid_file: where the grid comes from, for the manifest.
         quiet: print nothing.
 
     Raises:
@@ -57,13 +59,14 @@ class Coordinator:
         fleet: Fleet,
         queue: Callable[[Grid, Pace], Queue],
         *,
+        grid_file: GridFile | None = None,
         quiet: bool = False,
     ) -> None:
         self.grid, self.directory, self.fleet = grid, directory, fleet
         self.cells = {cell.id: cell for cell in grid.cells}
         self.pace = Pace()
         self.queue = queue(grid, self.pace)
-        self.manifest, results = adopt(directory, describe(grid))
+        self.manifest, results = adopt(directory, describe(grid, grid_file))
         self.ledger = Ledger(directory, self.manifest, results)
         rows = [row for row in self.ledger.rows() if row["status"] != "failed"]
         self.ledger.stand(self.queue.known(rows))

@@ -14,6 +14,7 @@ from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Grid, Group
+from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host.signals import asked_to_stop
 from jaxgrok.results.run_directory import RunDirectory
@@ -35,6 +36,7 @@ def run(
     blocks: int | None = None,
     quiet: bool = False,
     queue: Callable[[Grid, Pace], Queue] = Everything,
+    grid_file: GridFile | None = None,
 ) -> xr.Dataset:
     """Train every cell of a grid that has no result yet, and return the dataset.
 
@@ -45,6 +47,7 @@ def run(
         blocks: blocks of lanes; by default one a device. Changes no result.
         quiet: print nothing.
         queue: what makes the queue of cells; by default it holds every one of them.
+        grid_file: where the config comes from, for the manifest.
 
     Raises:
         ValueError: for a config that makes no sense, and for a directory that holds
@@ -59,7 +62,9 @@ def run(
         raise ValueError(f"blocks={blocks} must be at least 1")
     fleet = LocalFleet(Worker(grid, functools.partial(_engine, blocks)))
     with RunDirectory(out) as directory, asked_to_stop() as stop:
-        coordinator = Coordinator(grid, directory, fleet, queue, quiet=quiet)
+        coordinator = Coordinator(
+            grid, directory, fleet, queue, grid_file=grid_file, quiet=quiet
+        )
         if not coordinator.train(stop):
             done = len(coordinator.ledger)
             raise Interrupted(f"stopped; {done} cells are finished")

@@ -5,6 +5,7 @@ import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import optax
@@ -59,7 +60,7 @@ class Mine(Copy):
     bits: int = 8
     length: int = field(5, low=2, help="tokens")
 
-    presets = {"laptop": {"steps": (200,), "bits": 6}, "post": {}}
+    presets: ClassVar = {"laptop": {"steps": (200,), "bits": 6}, "post": {}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Narrow:
 
     d_mlp: int = field(16, low=2, help="width")
 
-    presets = {"post": {"d_mlp": 24, "eval_every": 500}}
+    presets: ClassVar = {"post": {"d_mlp": 24, "eval_every": 500}}
 
     def build(self, task, dtype):
         return nn.Dense(self.d_mlp)
@@ -209,7 +210,7 @@ def test_presets_of_a_registered_task_come_with_the_base(registered):
 def test_a_preset_that_nothing_reads_is_refused():
     @dataclasses.dataclass(frozen=True)
     class Odd(Copy):
-        presets = {"laptop": {"d_modell": 3}}
+        presets: ClassVar = {"laptop": {"d_modell": 3}}
 
     tasks.register("odd", Odd)
     with pytest.raises(ValueError, match="presets of task='odd': field 'd_modell' is"):
@@ -247,9 +248,10 @@ def test_an_optimiser_s_own_number_is_part_of_its_own_cells_only(registered):
 
 def test_an_optimiser_s_own_number_reaches_its_lanes(registered, tmp_path):
     config = tiny.config(optimiser="slow", rho=(0.25, 0.5), learning_rate=(0.1,))
-    dataset = jaxgrok.run(config, tmp_path, quiet=True)
+    config.weight_decay = (0.0,)
+    dataset = jaxgrok.run(config, tmp_path / "slow", quiet=True)
     halved = tiny.config(optimiser="sgd", learning_rate=(0.025, 0.05))
-    halved.momentum = (0.0,)
+    halved.weight_decay = (0.0,)
     expected = jaxgrok.run(halved, tmp_path / "sgd", quiet=True)
     np.testing.assert_allclose(
         dataset.final_train_loss.values, expected.final_train_loss.values, rtol=1e-4
@@ -262,9 +264,7 @@ def test_a_field_of_every_config_cannot_be_taken():
         seed: int = 3
 
     tasks.register("greedy", Greedy)
-    with pytest.raises(
-        ValueError, match="task 'greedy': its field 'seed' has the name"
-    ):
+    with pytest.raises(ValueError, match="task 'greedy': its field 'seed' has"):
         grid.base("laptop", "greedy")
 
 

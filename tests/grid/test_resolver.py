@@ -367,7 +367,7 @@ REFUSED = [
         {"train_fraction": (), "n_train": (50,)},
         r"n_train=50 must be 1 … 49: there are 49 training pairs",
     ),
-    ({"train_fraction": (), "n_train": (0,)}, "n_train=0 must be 1 … 49"),
+    ({"train_fraction": (), "n_train": (0,)}, "n_train=0 must be at least 1"),
     ({"n_train": (5,)}, r"n_train and train_fraction are both given.*n_train=\(\)"),
     ({"seed": (-1,)}, "seed=-1 must be 0 … 2147483647"),
     ({"seed": (2**31,)}, f"seed={2**31} must be 0 … 2147483647"),

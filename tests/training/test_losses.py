@@ -6,7 +6,11 @@ import mpmath
 import numpy as np
 import pytest
 
+import jaxgrok
+import tiny
 from jaxgrok.training.losses import LOSSES, cross_entropy
+
+exact = LOSSES["exact"]
 
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
 
@@ -182,3 +186,23 @@ def test_a_wrong_arm_lists_the_valid_ones():
     message = "loss='exakt' is unknown; .*choose one of exact, float64, float32"
     with pytest.raises(ValueError, match=message):
         cross_entropy(jnp.zeros(3), 0, arm="exakt")
+
+
+@pytest.fixture
+def forgotten(monkeypatch):
+    monkeypatch.setattr(LOSSES, "_entries", dict(LOSSES))
+
+
+def test_a_registered_loss_trains_by_name(forgotten, tmp_path):
+    jaxgrok.losses.register("halved", lambda logits, labels: exact(logits, labels) / 2)
+    config = tiny.config(loss=("exact", "halved"), optimiser="sgd", learning_rate=(0,))
+    dataset = jaxgrok.run(config, tmp_path, quiet=True)
+    one, half = dataset.final_train_loss.squeeze().values
+    np.testing.assert_allclose(half, one / 2, rtol=1e-5)
+
+
+def test_a_loss_is_a_function(forgotten):
+    with pytest.raises(ValueError, match="loss 'mine' must be a function of logits"):
+        jaxgrok.losses.register("mine", 3)
+    with pytest.raises(ValueError, match="loss='exact' is taken"):
+        jaxgrok.losses.register("exact", cross_entropy)

@@ -3,10 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+import jaxgrok
 import tiny
 from jaxgrok import grid
+from jaxgrok.fields.field import Field
 from jaxgrok.training import optimisers
 from jaxgrok.training.setup import lane_of
 
@@ -150,3 +153,36 @@ def test_warm_up_scales_the_rate_from_zero():
         updates, _ = optimiser.update(grads, optimiser.init(params), params)
         moved.append(float(-updates["embed.W_E"][0, 0] / grads["embed.W_E"][0, 0]))
     np.testing.assert_allclose(moved, RATE * np.array([0, 0.25, 0.5, 0.75, 1, 1]))
+
+
+@pytest.fixture
+def forgotten(monkeypatch):
+    monkeypatch.setattr(optimisers.OPTIMISERS, "_entries", dict(optimisers.OPTIMISERS))
+
+
+def test_a_registered_optimiser_reads_its_own_number_from_the_lane(forgotten):
+    def slow(setup, lane, rate, mask):
+        return optax.sgd(rate * lane.own["rho"])
+
+    jaxgrok.optimisers.register("slow", slow, Field("rho", 0.5, low=0, below=1))
+    slowed = run(optimiser="slow", rho=(0.25,))
+    same(slowed, by_hand(lambda w, g, *_: w - 0.25 * RATE * g))
+
+
+@pytest.mark.parametrize(
+    ("rule", "row", "message"),
+    [
+        (3, Field("rho", 0.5), "optimiser 'mine' must be a function of setup, lane"),
+        (max, Field("rho", "a"), "must be a Field with a name and a number as its def"),
+        (max, Field("rho"), "must be a Field with a name and a number as its default"),
+        (
+            max,
+            Field("", 0.5),
+            "must be a Field with a name and a number as its default",
+        ),
+        (max, "rho", "'rho' must be a Field with a name and a number as its default"),
+    ],
+)
+def test_what_is_no_optimiser_is_refused(forgotten, rule, row, message):
+    with pytest.raises(ValueError, match=message):
+        jaxgrok.optimisers.register("mine", rule, row)

@@ -1,0 +1,107 @@
+"""Checks of a value: types, ranges, choices, axes, and the words that refuse."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from jaxgrok.fields.checks import allowed, check, check_all, check_axis
+from jaxgrok.fields.field import Field, field
+
+WHOLE = Field("heads", 4, low=1)
+SHARE = Field("share", 0.5, low=0, below=1)
+CHOICE = Field("stop", "grokked", choices=("grokked", "steps"))
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "expected"),
+    [
+        (WHOLE, np.int64(3), 3),
+        (SHARE, 0, 0.0),
+        (SHARE, np.float32(0.25), 0.25),
+        (Field("flag", True), False, False),
+        (CHOICE, "steps", "steps"),
+        (Field("data"), [1], [1]),
+        (Field("chain", {}), {"a": 1}, {"a": 1}),
+    ],
+)
+def test_a_value_comes_back_in_the_type_of_its_field(row, value, expected):
+    checked = check(row, value)
+    assert checked == expected and type(checked) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "message"),
+    [
+        (WHOLE, 2.0, r"heads=2.0 must be a whole number$"),
+        (WHOLE, True, r"heads=True must be a whole number$"),
+        (WHOLE, 0, r"heads=0 must be at least 1$"),
+        (SHARE, 1, r"share=1.0 must be in \[0, 1\)$"),
+        (SHARE, -0.5, r"share=-0.5 must be in \[0, 1\)$"),
+        (SHARE, math.nan, r"share=nan must be a finite number$"),
+        (SHARE, "a", r"share='a' must be a finite number$"),
+        (Field("flag", True), 1, r"flag=1 must be True or False$"),
+        (CHOICE, "never", r"stop='never' must be one of grokked, steps$"),
+        (CHOICE, 3, r"stop=3 must be a string$"),
+    ],
+)
+def test_another_type_or_value_is_refused(row, value, message):
+    with pytest.raises(ValueError, match=message):
+        check(row, value)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"low": 1}, "at least 1"),
+        ({"above": 0}, "more than 0"),
+        ({"high": 9}, "at most 9"),
+        ({"below": 9}, "less than 9"),
+        ({"low": 0, "high": 9}, "0 … 9"),
+        ({"low": 0, "below": 9, "kind": float}, "in [0, 9)"),
+        ({"above": 0, "high": 1, "kind": float}, "in (0, 1]"),
+        ({}, "a whole number"),
+        ({"choices": "ab"}, "one of a, b"),
+    ],
+)
+def test_what_is_allowed_in_words(facts, words):
+    assert allowed(Field("x", **{"kind": int} | facts)) == words
+
+
+def test_an_axis_comes_back_in_the_type_of_its_field():
+    values = check_axis(SHARE, (0, np.float64(0.5)))
+    assert values == (0.0, 0.5) and {type(value) for value in values} == {float}
+
+
+@pytest.mark.parametrize(
+    ("axis", "message"),
+    [
+        ([1, 2], r"heads=\[1, 2\] is a list; axes are tuples: write \(1, 2\)"),
+        (3, r"heads=3 is an int; axes are tuples: write \(3,\)"),
+        ((1, 1), r"heads=\(1, 1\) holds 1 twice; drop one"),
+        ((1, 0), "heads=0 must be at least 1"),
+    ],
+)
+def test_a_wrong_axis_is_refused(axis, message):
+    with pytest.raises(ValueError, match=message):
+        check_axis(WHOLE, axis)
+
+
+def test_a_zipped_axis_may_hold_a_value_twice_and_has_the_name_it_is_given():
+    assert check_axis(WHOLE, (1, 1), zipped=True) == (1, 1)
+    with pytest.raises(ValueError, match=r"chain\.a\.heads=0 must be at least 1"):
+        check_axis(WHOLE, (0,), name="chain.a.heads")
+
+
+def test_a_dataclass_checks_its_own_fields_under_their_names():
+    @dataclasses.dataclass(frozen=True)
+    class Thresholds:
+        accuracy: float = field(0.9, name="accuracy_threshold", high=1, help="share")
+
+        def __post_init__(self):
+            check_all(self)
+
+    Thresholds()
+    with pytest.raises(ValueError, match=r"accuracy_threshold=2\.0 must be at most 1"):
+        Thresholds(2.0)

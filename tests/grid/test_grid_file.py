@@ -1,0 +1,164 @@
+"""Grid files: neighbours they import, what they register, what is recorded of them."""
+
+import hashlib
+import json
+import sys
+
+import pytest
+from absl import flags
+
+import jaxgrok
+import tiny
+from jaxgrok.grid import fields, grid_file, overrides
+from jaxgrok.grid.resolver import resolve
+from jaxgrok.results.manifest import describe, read_manifest
+from jaxgrok.tasks import TASKS
+
+GRID = """
+from jaxgrok import grid
+from common import MODULUS
+
+
+def get_config(scale="laptop"):
+    from later import FRACTION
+
+    config = grid.base(scale)
+    config.update(modulus=MODULUS, train_fraction=(FRACTION,))
+    return config
+"""
+REGISTERS = """
+import dataclasses
+
+import jaxgrok
+from jaxgrok.tasks.modular import Modular
+
+
+@dataclasses.dataclass(frozen=True)
+class Twice(Modular):
+    times: int = 2
+
+    def pool(self):
+        from later import FRACTION
+
+        assert FRACTION == 0.4
+        return super().pool()
+
+
+def squared(logits, labels):
+    return ((logits - 1) ** 2).sum(-1)
+
+
+jaxgrok.tasks.register("twice", Twice)
+jaxgrok.losses.register("squared", squared)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a grid file and two neighbours; imports are as before after it."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("common", "later"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    (tmp_path / "common.py").write_text("MODULUS = 5\n")
+    (tmp_path / "later.py").write_text("FRACTION = 0.4\n")
+    (tmp_path / "mine.py").write_text(GRID)
+    yield tmp_path
+    for name in ("common", "later"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def registries(monkeypatch):
+    """What a grid file registers is forgotten after the test."""
+    for registry in (*fields.OWNERS.values(), jaxgrok.losses.LOSSES):
+        monkeypatch.setattr(registry, "_entries", dict(registry))
+
+
+def test_a_grid_file_imports_its_neighbours(folder):
+    config, _ = grid_file.load(str(folder / "mine.py"), "laptop")
+    assert (config.modulus, config.train_fraction) == (5, (0.4,))
+
+
+def test_its_folder_comes_last_once_it_is_loaded(folder):
+    before = list(sys.path)
+    (folder / "json.py").write_text("raise AssertionError")
+    grid_file.load(str(folder / "mine.py"), None)
+    grid_file.load(str(folder / "mine.py"), None)
+    assert sys.path == [*before, str(folder)]
+
+
+def test_the_neighbours_of_another_grid_file_are_not_taken_for_its_own(folder):
+    other = folder / "other"
+    other.mkdir()
+    (other / "common.py").write_text("MODULUS = 11\n")
+    (other / "mine.py").write_text(GRID)
+    first, _ = grid_file.load(str(folder / "mine.py"), None)
+    second, _ = grid_file.load(str(other / "mine.py"), None)
+    assert (first.modulus, second.modulus) == (5, 11)
+
+
+def test_a_mistake_in_a_neighbour_is_one_line(folder):
+    (folder / "common.py").write_text("x = 1\nif x\n")
+    with pytest.raises(ValueError, match=r"common\.py, line 2: expected ':'") as error:
+        grid_file.load(str(folder / "mine.py"), None)
+    assert "\n" not in str(error.value)
+
+
+def test_registrations_are_loaded_without_a_config(folder, registries):
+    (folder / "mine.py").write_text(REGISTERS)
+    grid_file.load_registrations(str(folder / "mine.py"))
+    config = tiny.config(task="twice", loss="squared", modulus=7)
+    config.times = 3
+    group = resolve(config).groups[0]
+    assert (group.setup.task.times, group.setup.loss) == (3, "squared")
+    # A neighbour that is imported once the file has long been loaded.
+    assert len(TASKS["twice"](modulus=3).pool()[0]) == 9
+
+
+def test_a_missing_file_has_no_registrations():
+    with pytest.raises(ValueError, match=r"--grid no\.py: there is no such file"):
+        grid_file.load_registrations("no.py")
+
+
+def test_the_manifest_records_the_grid_file(folder):
+    path = folder / "mine.py"
+    config, file = grid_file.load(str(path), None)
+    content = path.read_bytes()
+    assert file == grid_file.GridFile(
+        str(path), content.decode(), hashlib.sha256(content).hexdigest()
+    )
+    assert file.name == "mine"
+    manifest = describe(resolve(config), file)
+    run = folder / "run"
+    run.mkdir()
+    (run / "manifest.json").write_text(json.dumps(manifest.to_json()))
+    assert read_manifest(run).grid_file == file
+    assert describe(resolve(config)).grid_file is None
+
+
+def parsed(folder, *arguments):
+    argv = ["sweep", "--grid", str(folder / "mine.py"), *arguments]
+    return overrides.parse(flags.FlagValues(), argv)[0]
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "values"),
+    [
+        ("--grid.modulus=(7, 11)", "modulus", (7, 11)),
+        ("--grid.layer_norm=(False, True)", "layer_norm", (False, True)),
+        ('--grid.loss=("exact", "float32")', "loss", ("exact", "float32")),
+    ],
+)
+def test_a_static_field_is_an_axis_from_the_command_line_too(
+    folder, argument, name, values
+):
+    config = parsed(folder, argument)
+    assert config[name] == values
+    assert resolve(config).dims[name] == values
+
+
+def test_a_field_of_another_task_can_be_set_from_the_command_line(folder):
+    arguments = ("--grid.bits=12", "--grid.task=parity", "--grid.model=mlp")
+    config = parsed(folder, *arguments, "--grid.n_train=(100,)")
+    task = resolve(config).groups[0].setup.task
+    assert (task.bits, task.secret) == (12, 3)
