@@ -180,11 +180,11 @@ def schema(setup: Setup, matrices: Sequence[str]) -> Schema:
         for name, whole in COMPONENT_CURVES.items():
             unit = PLAIN[CURVES.index(whole)].unit
             curves.append(Curve(name, "component", components, unit))
-    taken = {STEP.name, *(curve.name for curve in curves), *COMPONENT_CURVES}
-    taken |= {*Lane._fields, *(field.name for field in dataclasses.fields(Setup))}
+    reserved = {STEP.name, *(curve.name for curve in curves), *COMPONENT_CURVES}
+    reserved |= {*Lane._fields, *(field.name for field in dataclasses.fields(Setup))}
     measure = MEASURES.get(setup.measures, NOTHING)
     for name, dim in measure.dims.items():
-        if name in taken:
+        if name in reserved:
             raise ValueError(
                 f"measures={setup.measures!r} records a curve named {name!r}, which is "
                 "the name of something else; rename it"
