@@ -62,10 +62,10 @@ def phase_change(steps: ArrayLike, loss: ArrayLike) -> PhaseChange | None:
     fall = min(FALL, (level[0] - level[-1]) / 2)
     # Every evaluation that lies a whole fall below the peak can end the stretch; the
     # curve read backwards says where it stood one fall higher.
-    ends = np.flatnonzero(level[0] - level >= fall)
-    starts = np.interp(level[ends] + fall, level[::-1], steps[::-1])
-    shortest = int((steps[ends] - starts).argmin())
-    start, end = starts[shortest], int(ends[shortest])
+    end_indices = np.flatnonzero(level[0] - level >= fall)
+    starts = np.interp(level[end_indices] + fall, level[::-1], steps[::-1])
+    shortest = int((steps[end_indices] - starts).argmin())
+    start, end = starts[shortest], int(end_indices[shortest])
     share = (steps[: end + 1] - steps[0]) / (steps[end] - steps[0])
     chord = level[0] + share * (level[end] - level[0])
     return PhaseChange(

@@ -1,12 +1,11 @@
-"""What a lane trains on and is tested on, from its seed: pools, samples, batches.
+"""What a lane trains on and is tested on, made from its seed inside jit.
 
-Owns the regimes. *finite*: a training set of the cell's own, nested in n_train, in
-full or in minibatches. *online*: fresh examples every step. Everything is made inside
-jit from named streams of the lane's seed, and depends on (seed, step) alone. Knows no
-model.
+In the regime "finite" a cell has a training set of its own, nested in n_train, which is
+read in full or in minibatches; "online", every step draws fresh examples. All of them
+come from named streams of the lane's seed and depend on (seed, step) alone.
 
-    >>> rows = train_set(setup, lane, order)
-    >>> examples, weights = batch(setup, lane, rows, step)
+>>> rows = train_set(setup, lane, order)
+>>> examples, weights = batch(setup, lane, rows, step)
 """
 
 import zlib
@@ -25,17 +24,17 @@ def stream(seed: jax.Array | int, name: str) -> jax.Array:
 
 
 def order(seed: jax.Array | int, pool_size: int) -> jax.Array:
-    """The seed's permutation of the pool, [examples]: the first n_train train."""
+    """Return the seed's permutation of a pool [examples]: the first n_train train."""
     rows = jax.random.permutation(stream(seed, "split"), pool_size)
     return rows.astype(jnp.int32)
 
 
 def train_set(setup: Setup, lane: Lane, order: jax.Array) -> Example:
-    """The cell's training set, padded to `setup.train_size` examples.
+    """Return the cell's training set, padded to `setup.train_size` examples.
 
-    Of a pool, the first rows of the seed's permutation; of a sampled task, the first
-    draws of the seed's stream "train" (so that two may be the same). The first n_train
-    count. Online, where there is none, nothing.
+    The first n_train count. From a pool they are the first rows of the seed's
+    permutation; from a sampled task, the first draws of the seed's stream "train", two
+    of which may be equal. Online there is no training set, and the arrays are empty.
     """
     if setup.regime == "online":
         return Example((), ())
@@ -49,11 +48,20 @@ def train_set(setup: Setup, lane: Lane, order: jax.Array) -> Example:
 def batch(
     setup: Setup, lane: Lane, examples: Example, step: jax.Array
 ) -> tuple[Example, jax.Array]:
-    """The examples of a step, and the weight of each in the mean loss: [examples].
+    """Return the examples of a step, and the weight of each in the mean loss.
 
-    A finite set is read in full or, with a batch size, in minibatches: every epoch is a
-    permutation of its own, its last batch what is left. Online, every step draws from a
-    key of its own.
+    A finite set is read in full or, with a batch size, in minibatches: every epoch has
+    a permutation of its own, and its last batch may be smaller. Online, every step
+    draws from a key of its own.
+
+    Args:
+        setup: says the regime and the batch size.
+        lane: its seed, and how many examples count.
+        examples: what `train_set` made.
+        step: updates made so far.
+
+    Returns:
+        The examples, and their weights [examples], which add up to 1.
     """
     size = setup.batch_size
     if setup.regime == "online":
@@ -62,26 +70,33 @@ def batch(
     if not size:
         return examples, _mean_of(lane.n_train, setup.train_size, setup)
     per_epoch = -(-lane.n_train // size)
-    epoch, place = step // per_epoch, step % per_epoch
+    epoch, batch_number = step // per_epoch, step % per_epoch
     key = jax.random.fold_in(stream(lane.seed, "batch"), epoch)
     counts = jnp.arange(setup.train_size) < lane.n_train
+    # Padding sorts behind every example: these have 31 bits.
     lots = jax.random.bits(key, (setup.train_size,)) >> 1
     shuffled = jnp.argsort(jnp.where(counts, lots, jnp.uint32(0xFFFFFFFF)))
+    # A slice that overran the end would be moved back, into the batch before.
     padded = jnp.concatenate([shuffled, jnp.zeros(size, shuffled.dtype)])
-    rows = jax.lax.dynamic_slice(padded, (place * size,), (size,))
-    left = jnp.minimum(lane.n_train - place * size, size)
-    return jax.tree.map(lambda x: x[rows], examples), _mean_of(left, size, setup)
+    rows = jax.lax.dynamic_slice(padded, (batch_number * size,), (size,))
+    count = jnp.minimum(lane.n_train - batch_number * size, size)
+    return jax.tree.map(lambda x: x[rows], examples), _mean_of(count, size, setup)
 
 
 def evaluation(
     setup: Setup, lane: Lane, order: jax.Array, step: jax.Array
 ) -> tuple[Example, jax.Array, jax.Array]:
-    """What an evaluation reads: examples, and which count as train and as test.
+    """Return what an evaluation reads, and which of it counts as train and as test.
 
-    Pool, finite: every example once. Pool, online: every example, for both. Sampled,
-    finite: the training set, and `setup.test_size` draws of the stream "test", of which
-    those that are in the training set do not count. Sampled, online: the next
-    `test_size` draws of the training stream, and as many fresh ones of "test".
+    - Pool, finite: every example once.
+    - Pool, online: every example, which counts as both.
+    - Sampled, finite: the training set, and `setup.test_size` draws of the stream
+      "test"; those that are in the training set do not count.
+    - Sampled, online: the next `test_size` draws of the training stream, and as many
+      fresh ones of "test".
+
+    Returns:
+        The examples, `is_train` [examples] bool and `is_test` [examples] bool.
     """
     task, size = setup.task, setup.test_size
     if is_pool(task):
@@ -111,12 +126,13 @@ def evaluation(
 
 
 def _pool(task: Any) -> tuple[jax.Array, jax.Array]:
+    """Return all of a pool: tokens [examples, pos] and labels [examples, read]."""
     tokens, labels = (jnp.asarray(array) for array in task.pool())
     return tokens, labels
 
 
 def _online(setup: Setup, lane: Lane, step: jax.Array, count: int) -> Example:
-    """The first `count` examples of a step."""
+    """Draw the first `count` examples of a step."""
     key = jax.random.fold_in(stream(lane.seed, "batch"), step)
     if not is_pool(setup.task):
         return draw(setup.task, key, count)
@@ -126,25 +142,26 @@ def _online(setup: Setup, lane: Lane, step: jax.Array, count: int) -> Example:
 
 
 def _mean_of(count: jax.Array, size: int, setup: Setup) -> jax.Array:
-    """Weights [size] that make a sum the mean of the first `count`."""
+    """Return weights [size] that make a sum the mean of the first `count`."""
     # Cast before dividing: a quotient of int32 is float32, under x64 too.
     counted = (jnp.arange(size) < count).astype(setup.dtype)
     return counted / count.astype(setup.dtype)
 
 
 def _seen(test: jax.Array, train: jax.Array, counts: jax.Array) -> jax.Array:
-    """Which rows of `test` [test, pos] are in the training set: [test] bool.
+    """Tell which rows of `test` [test, pos] are in the training set: [test] bool.
 
-    By a 32-bit fingerprint: what is in it is always found, and of n_train others one
-    in 2³² / n_train is left out with them.
+    They are compared by a 32-bit fingerprint: a row of the training set is always
+    recognised, and of the others one in 2³² / n_train is taken for one by chance.
     """
-    known = _fingerprints(train)
-    known = jnp.where(counts, known, known[0])
-    return jnp.isin(_fingerprints(test), known, method="sort")
+    fingerprints = _fingerprints(train)
+    # Padding takes the fingerprint of the first example, so that it adds none.
+    fingerprints = jnp.where(counts, fingerprints, fingerprints[0])
+    return jnp.isin(_fingerprints(test), fingerprints, method="sort")
 
 
 def _fingerprints(tokens: jax.Array) -> jax.Array:
-    """A number for each row of tokens [examples, pos]: [examples] uint32."""
+    """Return a number for each row of tokens [examples, pos]: [examples] uint32."""
     key = jax.random.key(0)
     factors = jax.random.bits(key, (1, tokens.shape[1])) | 1
     mixed = jnp.sum((tokens.astype(jnp.uint32) + 1) * factors, 1, dtype=jnp.uint32)

@@ -180,12 +180,12 @@ def schema(setup: Setup, matrices: Sequence[str]) -> Schema:
         for name, whole in COMPONENT_CURVES.items():
             unit = PLAIN[CURVES.index(whole)].unit
             curves.append(Curve(name, "component", components, unit))
-    taken = {STEP.name, *(curve.name for curve in curves), *COMPONENT_CURVES}
+    reserved = {STEP.name, *(curve.name for curve in curves), *COMPONENT_CURVES}
     for owner in (Lane, Setup):
-        taken |= {row.name for row in dataclasses.fields(owner)}
+        reserved |= {row.name for row in dataclasses.fields(owner)}
     measure = MEASURES.get(setup.measures, NOTHING)
     for name, dim in measure.dims.items():
-        if name in taken:
+        if name in reserved:
             raise ValueError(
                 f"measures={setup.measures!r} records a curve named {name!r}, which is "
                 "the name of something else; rename it"
