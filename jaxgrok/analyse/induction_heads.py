@@ -101,10 +101,12 @@ def read_heads(run: RunOrPath, selector: Selector) -> Heads:
     if not has_heads(cell.task):
         raise ValueError(f"{cell.task} is not solved by induction: take task='repeats'")
     steps, params = cell.trajectory()
+    # A stream of its own, independent of what the training drew.
     key = stream(cell.cell.lane["seed"], "heads")
     examples = jax.jit(draw, static_argnums=(0, 2))(cell.task, key, EXAMPLES)
     one = functools.partial(_scores, cell.task, cell.model, examples)
 
+    # `map`, not `vmap`: one snapshot's activations in memory at a time.
     @jax.jit
     def scores(params: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         return jax.lax.map(one, params)

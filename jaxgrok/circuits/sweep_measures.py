@@ -47,6 +47,7 @@ def survey(
         evals = np.flatnonzero(np.isfinite(W_L[cell]).all(-1))
         if not evals.size:
             continue
+        # Past a cell's end, and past a divergence, its curves are NaN.
         last = evals[-1]
         if gini(W_L[cell, last]) < SPARSE_GINI:
             continue

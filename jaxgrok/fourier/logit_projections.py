@@ -58,6 +58,7 @@ def coefficients(table: Array) -> Array:
         table: [s, c] means of the logits over equal answers.
     """
     n = table.shape[0]
+    # cos w(s - c) is cos·cos + sin·sin: only the diagonal of the 2-D components counts.
     both = transform(transform(table, 0), 1)
     cosines, sines = split(both[np.arange(n), np.arange(n)], n)
     return (cosines + sines) * (n * _unit(n)).astype(table.dtype)

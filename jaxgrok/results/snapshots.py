@@ -52,6 +52,7 @@ class Shard:
         from orbax.checkpoint import v1 as ocp
 
         width = sum(math.prod(shape) for shape in self.shapes.values())
+        # Orbax reads the entries of the tree that are asked for, and no others.
         empty = {
             kin: np.empty((len(self.steps[kin]), width), self.dtype) for kin in kins
         }
@@ -112,6 +113,7 @@ class SnapshotIndex:
         """
         places = [self._rows[kin][step] for step in steps]
         shards = list(dict.fromkeys(shard for shard, _ in places))
+        # Shards are separate files: their reads overlap.
         with ThreadPoolExecutor(4) as pool:
             pieces = pool.map(lambda shard: shard.arrays([kin])[kin], shards)
             arrays = dict(zip(shards, pieces, strict=True))
