@@ -85,7 +85,8 @@ def _excluded(
     grouped [s, pairs of s, c], terms [s, c, n//2], train [s, pairs of s].
     """
     full = key_sum(terms, is_key)[..., None]
-    return excluded_losses(grouped, np.concatenate([terms, full], axis=2), train)
+    parts = np.concatenate([terms, full], axis=2)
+    return np.asarray(excluded_losses(grouped, parts, train))
 
 
 def _weights(network: Network) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -156,7 +156,7 @@ def _norms_meet(measures: Measures, steps: np.ndarray) -> dict[str, Any] | None:
         for name in measures:
             if name.startswith("sum_of_squares/") and name.endswith(endings):
                 squares.append(measures[name])
-        return np.mean(squares, axis=0)
+        return np.asarray(np.mean(squares, axis=0))
 
     has_mlp = any(name.endswith(".W_in") for name in measures)
     has_embedding = any(name.endswith(".W_E") for name in measures)

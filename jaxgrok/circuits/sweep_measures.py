@@ -7,6 +7,7 @@ grok the circuit began to carry the training loss.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +21,7 @@ RISE = 2.0
 
 def survey(
     curves: Mapping[str, ArrayLike], *, grok_step: ArrayLike
-) -> tuple[NDArray, NDArray]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Measure the circuit of each cell.
 
     Args:
@@ -59,7 +60,7 @@ def survey(
     return share, lead
 
 
-def _lead(step: NDArray, excluded: NDArray, grok_step: float) -> float:
+def _lead(step: NDArray[Any], excluded: NDArray[Any], grok_step: float) -> float:
     """Count the steps from the rise of an excluded loss [evals] to the grok step."""
     before = np.flatnonzero(step <= grok_step)
     lowest = before[np.argmin(excluded[before])]

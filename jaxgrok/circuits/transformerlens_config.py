@@ -91,7 +91,7 @@ def read_config(weights: Path) -> dict[str, Any]:
 
 def normalization(form: Form, config: Mapping[str, Any]) -> str | None:
     """Return the normalization_type of cfg.json, or of the arrays if it says none."""
-    kind = config.get("normalization_type", form.normalization_type)
+    kind: str | None = config.get("normalization_type", form.normalization_type)
     if kind not in (None, "LN", "LNPre"):
         raise ValueError(
             f"cfg.json says normalization_type={kind!r}; our model computes null, LN "
@@ -123,7 +123,7 @@ def activation_of(config: Mapping[str, Any]) -> str:
 
 def biases_of(arrays: Arrays, config: Mapping[str, Any]) -> str:
     """Return cfg.json's form of biases, or the next that has all that are not zero."""
-    form = config.get("biases", "mlp")
+    form: str = config.get("biases", "mlp")
     if form not in transformer.BIASES:
         raise ValueError(
             f"cfg.json says biases={form!r}; take {', '.join(transformer.BIASES)}"

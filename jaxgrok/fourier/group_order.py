@@ -41,7 +41,7 @@ class ReadableTask(Protocol):
 
 def reading_of(task: Any) -> Reading:
     """Return the task's Fourier reading; ValueError if it has none."""
-    reading = getattr(task, "reading", None)
+    reading: Reading | None = getattr(task, "reading", None)
     if reading is None:
         raise ValueError(
             f"{task} has no Fourier reading; these operations have one: "

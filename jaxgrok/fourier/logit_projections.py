@@ -74,14 +74,15 @@ def cosine_terms(values: Array, n: int) -> Array:
 
 @functools.cache
 def _rows(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosine and sine rows of the basis, both [n//2, n]."""
+    """Return the cosine and sine rows of the basis, both [n//2, n]."""
     return split(basis(n), n)
 
 
 def _unit(n: int) -> np.ndarray:
-    """The factor in C_k = unit · (F_cos(s) F_cos(c) + F_sin(s) F_sin(c)): [n//2]."""
+    """Return unit [n//2] of C_k = unit (F_cos(s) F_cos(c) + F_sin(s) F_sin(c))."""
     k = np.unique(frequencies(n))[1:]
-    return np.where(2 * k == n, 1 / np.sqrt(n), 1 / np.sqrt(2 * n))
+    unit: np.ndarray = np.where(2 * k == n, 1 / np.sqrt(n), 1 / np.sqrt(2 * n))
+    return unit
 
 
 def trig_table(table: Array, is_key: Array) -> Array:

@@ -52,12 +52,14 @@ class RunCell:
     @property
     def task(self) -> Task:
         """Its task; ValueError if it is not registered."""
-        return self._built[0]
+        task: Task = self._built[0]
+        return task
 
     @property
     def model(self) -> nn.Module:
         """Its model; ValueError if it is not registered."""
-        return self._built[1]
+        model: nn.Module = self._built[1]
+        return model
 
     @functools.cached_property
     def _built(self) -> tuple[Any, Any]:

@@ -59,7 +59,8 @@ class Shard:
         context = ocp.Context()
         context.pytree.loading.partial_load = True
         with context:
-            return ocp.load(self.folder.resolve(), empty)
+            arrays: dict[str, np.ndarray] = ocp.load(self.folder.resolve(), empty)
+        return arrays
 
     def unflatten(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Cut vectors [snaps, parameters] into parameters: {name: [snaps, ...]}."""
