@@ -19,6 +19,7 @@ from jaxgrok.circuits import transformerlens
 from jaxgrok.circuits.circuit import Circuit, circuit
 from jaxgrok.circuits.network import Network, read
 from jaxgrok.circuits.stages import observations, stages
+from jaxgrok.fourier.group_order import reading_of
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.plots import circuit_figures
@@ -104,16 +105,19 @@ def read_circuit(
         FileNotFoundError: there is no run directory.
     """
     cell = open_run(run).cell(selector)
+    # First: without a Fourier reading, other snapshots would be of no help.
+    reading_of(cell.task)
+    step = cell.checked_step(step)
     network = cell.network(step)
-    kept = cell.checked_step(step)
-    source = CellSource(str(cell.run.path), cell.index, cell.axes, kept)
-    learned = circuit(network, key_rule=key_rule)
+    source = CellSource(str(cell.run.path), cell.index, cell.axes, step)
+    report = Report(source, network, circuit(network, key_rule=key_rule))
     if not over_training:
-        return Report(source, network, learned)
-    keys = learned.key_frequencies
-    if kept != cell.steps()[-1]:
+        return report
+    keys = report.circuit.key_frequencies
+    if step != cell.steps()[-1]:
+        # An earlier snapshot may have no key frequencies yet: follow the last one's.
         keys = cell.circuit(key_rule=key_rule).key_frequencies
-    return Report(source, network, learned, cell.measures(keys))
+    return dataclasses.replace(report, measures=cell.measures(keys))
 
 
 def read_weights(
@@ -144,8 +148,8 @@ def read_weights(
     if train_index is not None:
         is_train = transformerlens.train_index(train_index, task)
     network = read(task, model, params, is_train)
-    learned = circuit(network, key_rule=key_rule)
-    return Report(FileSource(str(weights)), network, learned)
+    source = FileSource(str(weights))
+    return Report(source, network, circuit(network, key_rule=key_rule))
 
 
 def write(

@@ -19,7 +19,8 @@ from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_table
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
-from jaxgrok.results.run import RunCell, RunOrPath, open_run
+from jaxgrok.results.run import RunOrPath, open_run
+from jaxgrok.results.run_cell import RunCell
 from jaxgrok.tasks import draw
 from jaxgrok.training.examples import stream
 
@@ -101,13 +102,16 @@ def read_heads(run: RunOrPath, selector: Selector) -> Heads:
     if not has_heads(cell.task):
         raise ValueError(f"{cell.task} is not solved by induction: take task='repeats'")
     steps, params = cell.trajectory()
+    # A stream of its own, independent of what the training drew.
     key = stream(cell.cell.lane["seed"], "heads")
     examples = jax.jit(draw, static_argnums=(0, 2))(cell.task, key, EXAMPLES)
     one = functools.partial(_scores, cell.task, cell.model, examples)
 
+    # `map`, not `vmap`: one snapshot's activations in memory at a time.
     @jax.jit
     def scores(params: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-        return jax.lax.map(one, params)
+        by_name: dict[str, jax.Array] = jax.lax.map(one, params)
+        return by_name
 
     arrays = scores({name: jnp.asarray(array) for name, array in params.items()})
     return Heads(cell, steps, {name: np.asarray(arrays[name]) for name in SCORES})

@@ -15,7 +15,8 @@ from jaxgrok.circuits.circuit import Circuit
 from jaxgrok.host.atomic_files import write_table
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
-from jaxgrok.results.run import RunCell, RunOrPath, open_run
+from jaxgrok.results.run import RunOrPath, open_run
+from jaxgrok.results.run_cell import RunCell
 
 
 @dataclasses.dataclass(frozen=True)

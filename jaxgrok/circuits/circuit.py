@@ -220,6 +220,7 @@ def circuit(
     Raises:
         ValueError: the rule is unknown, or a frequency is outside 1 … n//2.
     """
+    # What the neurons read (W_E) and what they write to the logits (W_L).
     W_E_norms = component_norms(network.W_E)
     W_L = network.W_L
     W_L_norms = None if W_L is None else component_norms(W_L, axis=1)
@@ -227,6 +228,7 @@ def circuit(
     rule_frequencies, rule = frequencies_by_rule(
         key_rule, threshold, W_E_norms, W_L_norms, spectrum
     )
+    # Noise has a largest frequency too: without a sparse spectrum none is key.
     keys: tuple[int, ...] = ()
     if is_sparse(W_E_norms if W_L_norms is None else W_L_norms):
         keys = rule_frequencies

@@ -46,6 +46,7 @@ def logit_section(network: Network, keys: Sequence[int]) -> LogitFields:
     """Describe the logits and the losses that the key frequencies explain."""
     n, logits = network.order, network.logits
     grouped = by_answer(logits, network.sign)
+    # [s, c]: all that the projections depend on.
     table = grouped.mean(1)
     values = coefficients(table)
     is_key = frequency_mask(keys, n)
@@ -54,6 +55,7 @@ def logit_section(network: Network, keys: Sequence[int]) -> LogitFields:
     every, train, test = _weights(network)
     excluded_2d = _excluded(grouped, projections(table), is_key, train)
     excluded_3d = _excluded(grouped, terms, is_key, train)
+    # The pool has pairs that are not in the group (x·0), so these are not means of it.
     pool_loss, is_train = network.pool_loss, network.pool_is_train
     return {
         "cos_coefficients": values,
@@ -83,7 +85,8 @@ def _excluded(
     grouped [s, pairs of s, c], terms [s, c, n//2], train [s, pairs of s].
     """
     full = key_sum(terms, is_key)[..., None]
-    return excluded_losses(grouped, np.concatenate([terms, full], axis=2), train)
+    parts = np.concatenate([terms, full], axis=2)
+    return np.asarray(excluded_losses(grouped, parts, train))
 
 
 def _weights(network: Network) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -103,6 +106,7 @@ def _mean(values: np.ndarray, weights: np.ndarray) -> float:
 
 def _explained(logits: np.ndarray, key_values: np.ndarray) -> dict[str, float]:
     """Return the share of the logits' variance in the key v_k C_k, centred two ways."""
+    # The C_k are orthonormal over the cube of pairs and classes.
     energy = (key_values**2).sum()
     centres = {"overall": logits.mean(), "per_class": logits.mean((0, 1))}
     shares = {}

@@ -115,6 +115,7 @@ def read(
         W_L=neuron_logits(host, elements),
         sign=reading.sign,
         elements=reading.elements,
+        # All classes of the pool, in the order of the tokens, not of the group.
         pool_loss=cross_entropy(acts["logits"], task.pool()[1][:, 0]),
         pool_is_train=train,
         linear_read_out="ln_final.w" not in host,

@@ -59,6 +59,7 @@ def neuron_section(
         "clusters": clusters,
         "always_firing": always_firing(neurons),
         "neurons_2d": np.linalg.norm(components, axis=2),
+        # Do the neurons of a cluster write at the frequency that they read?
         "W_L_clusters": {
             k: np.linalg.norm(W_L_hat[list(members)], axis=0)
             for k, members in clusters.items()

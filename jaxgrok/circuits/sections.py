@@ -79,6 +79,7 @@ def spectrum_section(
         ],
         "W_E_share": energy_share(W_E_norms, keys),
         "W_L_share": W_L_share,
+        # Rounding may take the share a little past 1.
         "W_L_residual": float(np.sqrt(max(1 - W_L_share, 0))),
         "gini": {
             "W_E": float(gini(W_E_norms)),
@@ -92,6 +93,7 @@ def attention_section(network: Network) -> AttentionFields:
     pattern = network.pattern
     if pattern is None:
         return {"attention_2d": None, "attention_to_equals": None}
+    # Three positions and a softmax: attention to x, with that to `=`, says it all.
     return {
         "attention_2d": np.moveaxis(transform_2d(pattern[..., 0]), 2, 0),
         "attention_to_equals": pattern[..., -1].mean((0, 1)),
@@ -119,6 +121,7 @@ def _circle(W_E: np.ndarray, k: int) -> np.ndarray:
     """
     directions = np.zeros((2, W_E.shape[1]))
     components = transform(W_E)[2 * k - 1 : 2 * k + 1]
+    # Component rows 2k - 1 and 2k are the cosine and the sine of frequency k.
     directions[: len(components)] = components
     lengths = np.linalg.norm(directions, axis=1, keepdims=True)
     return W_E @ (directions / np.where(lengths > 0, lengths, 1)).T

@@ -66,6 +66,7 @@ def stages(measures: Measures) -> dict[str, list[int] | None]:
     generalisation = _fall(measures["trig_loss_all"])
     if clean_up is None:
         return spans
+    # Until this minimum the train loss gains what the key frequencies do not explain.
     memorised = int(np.argmin(measures["excluded_loss_2d_full"][: clean_up[1] + 1]))
     spans["memorisation"] = span(0, memorised)
     spans["clean_up"] = span(*clean_up)
@@ -93,6 +94,7 @@ def _fall(losses: np.ndarray) -> tuple[int, int] | None:
 
     The fall is from the curve's peak to its end; None for a curve that does not fall.
     """
+    # A loss of exactly 0 counts as the smallest normal number.
     log = np.log(np.maximum(losses, np.finfo(float).tiny))
     peak = int(np.argmax(log))
     top, depth = log[peak], log[peak] - _end(log)
@@ -130,6 +132,8 @@ def _attention(
     """Follow attention_to_equals [snaps, heads]; None without attention."""
     if attention is None:
         return None
+    # Heads differ in when they are lowest: masked with -1, below any attention, the
+    # largest value after each head's own minimum.
     lows = attention.argmin(0)
     later = np.arange(len(steps))[:, None] >= lows[None]
     tops = np.where(later, attention, -1).argmax(0)
@@ -152,13 +156,14 @@ def _norms_meet(measures: Measures, steps: np.ndarray) -> dict[str, Any] | None:
         for name in measures:
             if name.startswith("sum_of_squares/") and name.endswith(endings):
                 squares.append(measures[name])
-        return np.mean(squares, axis=0)
+        return np.asarray(np.mean(squares, axis=0))
 
     has_mlp = any(name.endswith(".W_in") for name in measures)
     has_embedding = any(name.endswith(".W_E") for name in measures)
     if not has_mlp or not has_embedding:
         return None
     ratio = mean_of(".W_in", ".W_out") / mean_of(".W_E", ".W_V", ".W_O", ".W_U")
+    # Either may be the larger one: the training decides which norm comes down.
     met = np.flatnonzero(np.maximum(ratio, 1 / ratio) <= MET)
     return {
         "start_ratio": float(ratio[0]),

@@ -7,6 +7,7 @@ grok the circuit began to carry the training loss.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +21,7 @@ RISE = 2.0
 
 def survey(
     curves: Mapping[str, ArrayLike], *, grok_step: ArrayLike
-) -> tuple[NDArray, NDArray]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Measure the circuit of each cell.
 
     Args:
@@ -47,6 +48,7 @@ def survey(
         evals = np.flatnonzero(np.isfinite(W_L[cell]).all(-1))
         if not evals.size:
             continue
+        # Past a cell's end, and past a divergence, its curves are NaN.
         last = evals[-1]
         if gini(W_L[cell, last]) < SPARSE_GINI:
             continue
@@ -58,7 +60,7 @@ def survey(
     return share, lead
 
 
-def _lead(step: NDArray, excluded: NDArray, grok_step: float) -> float:
+def _lead(step: NDArray[Any], excluded: NDArray[Any], grok_step: float) -> float:
     """Count the steps from the rise of an excluded loss [evals] to the grok step."""
     before = np.flatnonzero(step <= grok_step)
     lowest = before[np.argmin(excluded[before])]

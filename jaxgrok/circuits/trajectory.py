@@ -101,8 +101,11 @@ def trajectory(
             piece = {k: np.asarray(v)[index].astype(float) for k, v in params.items()}
             values = _measures(task, model, piece, train, test, is_key)
             pieces.append({k: np.asarray(v) for k, v in values.items()})
-    joined = {k: np.concatenate([p[k] for p in pieces]) for k in pieces[0]}
-    return {"steps": steps, **{k: v[: len(steps)] for k, v in joined.items()}}
+    measures = {"steps": steps}
+    for name in pieces[0]:
+        joined = np.concatenate([piece[name] for piece in pieces])
+        measures[name] = joined[: len(steps)]
+    return measures
 
 
 def _check_lengths(steps: np.ndarray, params: Mapping[str, ArrayLike]) -> None:

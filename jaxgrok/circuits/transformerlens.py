@@ -79,11 +79,13 @@ def save_npz(
     siblings = sorted(
         other.name for other in path.parent.glob("*.npz") if other != path
     )
+    # Several steps of one training may share a cfg.json; two networks may not.
     if siblings and file.exists() and file.read_text() != text:
         raise ValueError(
             f"{file} describes {siblings[0]}, another network; write {path.name} to a "
             "folder of its own"
         )
+    # Serialised in memory: the file appears under its name in one rename.
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +135,8 @@ def _understand(
         arrays = {n: a for n, a in arrays.items() if ".mlp." not in n or a.any()}
     form = infer(arrays)
     form = dataclasses.replace(form, normalization_type=normalization(form, config))
+    # With all biases filled in, one layout serves every network; the model's form of
+    # biases is chosen below, and what it has no use for is dropped again.
     fill_biases(arrays, form)
     check(arrays, form)
     check_agrees(form, config)
@@ -214,6 +218,7 @@ def train_index(path: str | os.PathLike[str], task: Modular) -> np.ndarray:
             f"{path} holds {rows.dtype} {bracket(rows.shape)}; expected row numbers "
             "x·p + y, integers [examples], at least one"
         )
+    # The pool may lack rows (x/y has no y = 0); the numbering does not change.
     x, y, _ = task.pool()[0].T.astype(np.int64)
     pool = x * task.modulus + y
     unknown = rows[~np.isin(rows, pool)]

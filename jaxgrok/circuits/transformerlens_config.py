@@ -51,6 +51,7 @@ def config_of(
         seed: of the training.
     """
     names = {kind: name for name, kind in TASKS.items()}
+    # HookedTransformerConfig wants no width and no activation without an MLP.
     mlp = not model.attention_only
     return {
         "n_layers": model.layers,
@@ -90,12 +91,13 @@ def read_config(weights: Path) -> dict[str, Any]:
 
 def normalization(form: Form, config: Mapping[str, Any]) -> str | None:
     """Return the normalization_type of cfg.json, or of the arrays if it says none."""
-    kind = config.get("normalization_type", form.normalization_type)
+    kind: str | None = config.get("normalization_type", form.normalization_type)
     if kind not in (None, "LN", "LNPre"):
         raise ValueError(
             f"cfg.json says normalization_type={kind!r}; our model computes null, LN "
             "and LNPre"
         )
+    # "LNPre" has no arrays of its own: from them alone it looks like no layer norm.
     if (kind == "LN") != (form.normalization_type == "LN"):
         raise ValueError(
             f"cfg.json says normalization_type={kind!r}, and there is "
@@ -107,24 +109,26 @@ def normalization(form: Form, config: Mapping[str, Any]) -> str | None:
 def activation_of(config: Mapping[str, Any]) -> str:
     """Return our name of cfg.json's activation; relu if it names none."""
     theirs = config.get("act_fn") or "relu"
-    known: list[str] = []
+    computed: list[str] = []
     for ours, names in ACT_FN.items():
         if theirs in names:
             return ours
-        known += names
+        computed += names
     hint = "; write gelu_new to take its tanh form instead" * (theirs == "gelu")
     raise ValueError(
-        f"cfg.json says act_fn={theirs!r}; our model computes {', '.join(known)}{hint}"
+        f"cfg.json says act_fn={theirs!r}; our model computes "
+        f"{', '.join(computed)}{hint}"
     )
 
 
 def biases_of(arrays: Arrays, config: Mapping[str, Any]) -> str:
     """Return cfg.json's form of biases, or the next that has all that are not zero."""
-    form = config.get("biases", "mlp")
+    form: str = config.get("biases", "mlp")
     if form not in transformer.BIASES:
         raise ValueError(
             f"cfg.json says biases={form!r}; take {', '.join(transformer.BIASES)}"
         )
+    # A bias that is zero may be dropped: the network computes the same without it.
     nonzero = [name for name, array in arrays.items() if array.any()]
     if any(name.endswith(OTHER_BIASES) for name in nonzero):
         return "all"
@@ -137,7 +141,8 @@ def check_agrees(form: Form, config: Mapping[str, Any]) -> None:
     """Refuse a cfg.json at odds with the arrays, or with what our model computes."""
     arrays = dataclasses.asdict(form) | {"modulus": form.d_vocab - 1}
     if form.attn_only:
-        del arrays["d_mlp"]  # TransformerLens may have a width that nothing uses
+        # TransformerLens may name a width that nothing uses.
+        del arrays["d_mlp"]
     model = ONLY | {"task": "modular", "attn_scale": math.sqrt(form.d_head)}
     if form.normalization_type:
         model |= {"eps": LAYER_NORM_EPS}

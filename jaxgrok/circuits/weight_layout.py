@@ -91,6 +91,7 @@ def axes_of(form: Form) -> dict[str, tuple[str, ...]]:
     """Return every array that TransformerLens has for this form, and its axes."""
     axes_by_name: dict[str, tuple[str, ...]] = {}
     for name, axes in LAYOUT.items():
+        # `.w` and `.b` are layer norms' alone; other biases are `.b_…`.
         if name.endswith((".w", ".b")) and form.normalization_type != "LN":
             continue
         if form.attn_only and (".mlp." in name or ".ln2." in name):
@@ -112,6 +113,7 @@ def fill_biases(arrays: Arrays, form: Form) -> None:
 def check(arrays: Arrays, form: Form) -> None:
     """Raise ValueError for an array missing, unknown, misshapen or not finite."""
     layout = axes_of(form)
+    # Told last, unless an array is missing: then one of these may be it, misnamed.
     unknown = [name for name in arrays if name not in layout]
     for name, axes in layout.items():
         shape = form.shape(axes)
@@ -141,6 +143,7 @@ def infer(arrays: Arrays) -> Form:
     attn_only = not any(".mlp." in name for name in arrays)
     sizes = _sizes(arrays, attn_only)
     _check_vocabulary(arrays, sizes)
+    # Layers that are not numbered 0, 1, … come out as missing arrays in `check`.
     norm = any(name.endswith(".ln1.w") for name in arrays)
     blocks = {name.split(".")[1] for name in arrays if name.startswith("blocks.")}
     return Form(
@@ -160,6 +163,7 @@ def infer(arrays: Arrays) -> Form:
 def _sizes(arrays: Arrays, attn_only: bool) -> dict[str, int]:
     """Read the size of each axis off the first array that has it."""
     sizes: dict[str, int] = {}
+    # These four have every axis but pos; `check` compares all arrays with them.
     for name in ("embed.W_E", "blocks.0.attn.W_Q", "blocks.0.mlp.W_in", "unembed.W_U"):
         axes = LAYOUT[name.replace(".0", "")]
         if ".mlp." in name and attn_only:

@@ -113,6 +113,7 @@ def gini(values: Array) -> Array:
     """
     xp = values.__array_namespace__()
     size = values.shape[0]
+    # NumPy, so that inside jit the weights are a constant.
     weights = (size - np.arange(1, size + 1) + 0.5) / size
     total = xp.sum(values)
     area = xp.sum(xp.sort(values) * weights.astype(values.dtype))

@@ -91,5 +91,6 @@ def neuron_logits(params: Mapping[str, Any], elements: np.ndarray) -> Any:
     names = [name for name in params if name.endswith(".mlp.W_out")]
     if not names:
         return None
+    # As a number: as text, block 10 would come before block 2.
     last = max(names, key=lambda name: int(name.split(".")[1]))
     return params[last] @ params["unembed.W_U"][:, elements]

@@ -69,6 +69,7 @@ def frequencies_by_rule(
     if rule == "neurons" and spectrum is not None:
         best = np.unique(spectrum.frequency)
         return tuple(int(k) for k in best if k > 0), rule
+    # k counts from 1: index 0 is the first frequency, not the constant.
     norms = W_E_norms if rule == "W_E" or W_L_norms is None else W_L_norms
     return tuple(map(int, np.flatnonzero(is_above(norms, threshold)) + 1)), rule
 
@@ -93,8 +94,8 @@ def energy_share(norms: np.ndarray, frequencies: Sequence[int]) -> float:
     """Return the share of the squared norm (constant included) in some frequencies."""
     n = norms.shape[0]
     total = (norms**2).sum()
-    kept = by_frequency(norms**2, n)[frequency_mask(frequencies, n)].sum()
-    return float(kept / total) if total > 0 else float("nan")
+    energy = by_frequency(norms**2, n)[frequency_mask(frequencies, n)].sum()
+    return float(energy / total) if total > 0 else float("nan")
 
 
 def is_sparse(norms: np.ndarray) -> bool:

@@ -58,6 +58,7 @@ def coefficients(table: Array) -> Array:
         table: [s, c] means of the logits over equal answers.
     """
     n = table.shape[0]
+    # cos w(s - c) is cos·cos + sin·sin: only the diagonal of the 2-D components counts.
     both = transform(transform(table, 0), 1)
     cosines, sines = split(both[np.arange(n), np.arange(n)], n)
     return (cosines + sines) * (n * _unit(n)).astype(table.dtype)
@@ -73,14 +74,15 @@ def cosine_terms(values: Array, n: int) -> Array:
 
 @functools.cache
 def _rows(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosine and sine rows of the basis, both [n//2, n]."""
+    """Return the cosine and sine rows of the basis, both [n//2, n]."""
     return split(basis(n), n)
 
 
 def _unit(n: int) -> np.ndarray:
-    """The factor in C_k = unit · (F_cos(s) F_cos(c) + F_sin(s) F_sin(c)): [n//2]."""
+    """Return unit [n//2] of C_k = unit (F_cos(s) F_cos(c) + F_sin(s) F_sin(c))."""
     k = np.unique(frequencies(n))[1:]
-    return np.where(2 * k == n, 1 / np.sqrt(n), 1 / np.sqrt(2 * n))
+    unit: np.ndarray = np.where(2 * k == n, 1 / np.sqrt(n), 1 / np.sqrt(2 * n))
+    return unit
 
 
 def trig_table(table: Array, is_key: Array) -> Array:

@@ -101,4 +101,5 @@ def single_frequency(neurons: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     n = neurons.shape[0]
     k = frequencies(n)[:, None]
     is_term = (k == 0) | (k == frequency[None])
-    return inverse_2d(transform_2d(neurons) * (is_term[:, None] & is_term[None]))
+    terms = transform_2d(neurons) * (is_term[:, None] & is_term[None])
+    return np.asarray(inverse_2d(terms))

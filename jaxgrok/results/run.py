@@ -8,30 +8,21 @@
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from flax import linen as nn
 
 from jaxgrok.grid import selector as selectors
-from jaxgrok.grid.cells import Cell
 from jaxgrok.grid.selector import Selector
-from jaxgrok.models import MODELS
 from jaxgrok.results import dataset, frames, rows
 from jaxgrok.results.manifest import read_manifest
 from jaxgrok.results.rows import CellRow
+from jaxgrok.results.run_cell import RunCell
 from jaxgrok.results.shards import Result, read_results
 from jaxgrok.results.snapshots import SnapshotIndex
-from jaxgrok.tasks import TASKS, Task
-from jaxgrok.training import examples
-
-if TYPE_CHECKING:
-    from jaxgrok.circuits.circuit import Circuit
-    from jaxgrok.circuits.network import Network
 
 
 class Run:
@@ -92,7 +83,7 @@ class Run:
         """Return the rows of cells.csv, in cell order, one a finished cell."""
         return rows.table(self.manifest, self.results)
 
-    def cell(self, selector: Selector) -> "RunCell":
+    def cell(self, selector: Selector) -> RunCell:
         """Return one cell.
 
         Args:
@@ -104,9 +95,9 @@ class Run:
         """
         return RunCell(self, selectors.one(self._axes, selector))
 
-    def cells_with_snapshots(self) -> list["RunCell"]:
+    def cells_with_snapshots(self) -> list[RunCell]:
         """Return the cells that have snapshots; ValueError if none has."""
-        indices = self._with_snapshots()
+        indices = self.indices_with_snapshots()
         if not indices:
             raise ValueError(
                 f"{self.path}: no cell has snapshots; train with "
@@ -114,179 +105,10 @@ class Run:
             )
         return [RunCell(self, index) for index in indices]
 
-    def _with_snapshots(self) -> list[int]:
+    def indices_with_snapshots(self) -> list[int]:
+        """Return the rows of cells.csv of the cells that have snapshots."""
         cells = enumerate(self.manifest.cells)
         return [index for index, cell in cells if cell.kin in self.snapshots]
-
-
-class RunCell:
-    """One cell of a run: its settings, its snapshots and what it learned.
-
-    Attributes:
-        run: the run it belongs to.
-        index: its row of cells.csv.
-        cell: its axis values, traced scalars and identity.
-    """
-
-    def __init__(self, run: Run, index: int) -> None:
-        self.run = run
-        self.index = index
-        self.cell: Cell = run.manifest.cells[index]
-
-    def __repr__(self) -> str:
-        return f"<cell {self.index} of {self.run.path}: {self.label}>"
-
-    @property
-    def axes(self) -> dict[str, Any]:
-        """Its axis values."""
-        return self.cell.axes
-
-    @property
-    def label(self) -> str:
-        """Its axis values as a file name: weight_decay=1.0,seed=0."""
-        return ",".join(f"{axis}={value}" for axis, value in self.axes.items())
-
-    @property
-    def task(self) -> Task:
-        """Its task; ValueError if it is not registered."""
-        return self._built[0]
-
-    @property
-    def model(self) -> nn.Module:
-        """Its model; ValueError if it is not registered."""
-        return self._built[1]
-
-    @functools.cached_property
-    def _built(self) -> tuple[Any, Any]:
-        manifest = self.run.manifest
-        settings = manifest.config | self.cell.static
-        for field, registry in (("task", TASKS), ("model", MODELS)):
-            if settings[field] not in registry:
-                # What the directory names is never executed: the user says so.
-                file = getattr(manifest, "grid_file", None)
-                raise ValueError(_unregistered(field, settings[field], registry, file))
-        return manifest.network(self.index)
-
-    def steps(self) -> list[int]:
-        """Return the steps of its snapshots, ascending; ValueError if it has none."""
-        # The same training may have gone on in a cell of a longer budget.
-        budget = self.cell.lane["steps"]
-        steps = [s for s in self.run.snapshots.steps(self.cell.kin) if s <= budget]
-        if not steps:
-            raise ValueError(f"{self.run.path}: {self._no_snapshots()}")
-        return steps
-
-    def _no_snapshots(self) -> str:
-        indices = self.run._with_snapshots()
-        text = f"cell {self.index} has no snapshots; "
-        if not indices:
-            return text + "train with --grid.snapshots=all to keep them"
-        first = ", ".join(map(str, indices[:8]))
-        return f"{text}cells {first}{' …' if indices[8:] else ''} have"
-
-    def params(self, step: int | None = None) -> dict[str, np.ndarray]:
-        """Return its parameters, by their TransformerLens names.
-
-        Args:
-            step: of a snapshot; the last by default.
-
-        Raises:
-            ValueError: it has no snapshots, or none of that step.
-        """
-        step = self.checked_step(step)
-        trajectory = self.run.snapshots.load(self.cell.kin, [step])
-        return {name: array[0] for name, array in trajectory.items()}
-
-    def checked_step(self, step: int | None = None) -> int:
-        """Return the step of a snapshot (the last for None); ValueError if unknown."""
-        steps = self.steps()
-        step = steps[-1] if step is None else step
-        if step not in steps:
-            near = min(steps, key=lambda other: abs(other - step))
-            raise ValueError(
-                f"step={step} of cell {self.index} was not kept; the nearest is "
-                f"{near}, the last {steps[-1]} ({len(steps)} in all)"
-            )
-        return step
-
-    def trajectory(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return all its snapshots: steps [snaps] and {name: [snaps, ...]}."""
-        steps = self.steps()
-        return np.array(steps), self.run.snapshots.load(self.cell.kin, steps)
-
-    def is_train(self) -> np.ndarray:
-        """Return which examples of its task's pool it trained on: [pool] bool."""
-        pool_size: int = self._built[0].pool_size
-        lane = self.cell.lane
-        order = np.asarray(examples.order(lane["seed"], pool_size))
-        is_train = np.zeros(pool_size, bool)
-        is_train[order[: lane["n_train"]]] = True
-        return is_train
-
-    def network(self, step: int | None = None) -> "Network":
-        """Return its activations over every pair of its task, in float64.
-
-        Args:
-            step: of a snapshot; the last by default.
-
-        Raises:
-            ValueError: it has no such snapshot, its task has no Fourier reading, or
-                the network diverged.
-        """
-        from jaxgrok.circuits import network
-        from jaxgrok.fourier.group_order import reading_of
-
-        task, model = self._built
-        reading_of(task)  # before `is_train`: other tasks may have no pool
-        return network.read(task, model, self.params(step), self.is_train())
-
-    def circuit(self, step: int | None = None, *, key_rule: str = "W_L") -> "Circuit":
-        """Return the circuit that it learned.
-
-        Args:
-            step: of a snapshot; the last by default.
-            key_rule: which frequencies are key; one of
-                `jaxgrok.fourier.key_frequencies.KEY_RULES`.
-
-        Raises:
-            ValueError: as `network`, and for an unknown rule.
-        """
-        from jaxgrok.circuits.circuit import circuit
-
-        return circuit(self.network(step), key_rule=key_rule)
-
-    def measures(
-        self, key_frequencies: Sequence[int] | None = None
-    ) -> dict[str, np.ndarray]:
-        """Return the progress measures of all its snapshots.
-
-        Args:
-            key_frequencies: fixed ones, or None for each snapshot's own.
-
-        Returns:
-            Name → [snaps, ...], as `jaxgrok.circuits.trajectory.trajectory` has them.
-
-        Raises:
-            ValueError: it has no snapshots, or its task no Fourier reading.
-        """
-        from jaxgrok.circuits.trajectory import trajectory
-
-        task, model = self._built
-        steps, params = self.trajectory()
-        return trajectory(task, model, steps, params, self.is_train(), key_frequencies)
-
-
-def _unregistered(
-    field: str, value: str, registry: Mapping[str, Any], grid_file: Any
-) -> str:
-    """Word the refusal of a task or model that only a grid file registers."""
-    path = getattr(grid_file, "path", None)
-    origin = f", the run's grid file is {path}" if path else ""
-    return (
-        f"{field}={value!r} is unknown (there are {', '.join(registry)}){origin}; give "
-        f"the file that registers it: --grid {path or 'FILE'}, or in Python "
-        f"jaxgrok.grid.load_registrations({str(path) if path else 'FILE'!r})"
-    )
 
 
 RunOrPath = Run | str | os.PathLike[str]

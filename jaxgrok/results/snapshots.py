@@ -52,13 +52,15 @@ class Shard:
         from orbax.checkpoint import v1 as ocp
 
         width = sum(math.prod(shape) for shape in self.shapes.values())
+        # Orbax reads the entries of the tree that are asked for, and no others.
         empty = {
             kin: np.empty((len(self.steps[kin]), width), self.dtype) for kin in kins
         }
         context = ocp.Context()
         context.pytree.loading.partial_load = True
         with context:
-            return ocp.load(self.folder.resolve(), empty)
+            arrays: dict[str, np.ndarray] = ocp.load(self.folder.resolve(), empty)
+        return arrays
 
     def unflatten(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Cut vectors [snaps, parameters] into parameters: {name: [snaps, ...]}."""
@@ -112,6 +114,7 @@ class SnapshotIndex:
         """
         places = [self._rows[kin][step] for step in steps]
         shards = list(dict.fromkeys(shard for shard, _ in places))
+        # Shards are separate files: their reads overlap.
         with ThreadPoolExecutor(4) as pool:
             pieces = pool.map(lambda shard: shard.arrays([kin])[kin], shards)
             arrays = dict(zip(shards, pieces, strict=True))

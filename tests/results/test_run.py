@@ -12,7 +12,8 @@ from jaxgrok import export
 from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.circuits.network import read
 from jaxgrok.results import run as runs_module
-from jaxgrok.results.run import RunCell, open_run
+from jaxgrok.results.run import open_run
+from jaxgrok.results.run_cell import RunCell
 from jaxgrok.tasks import TASKS
 
 pytestmark = pytest.mark.usefixtures("hurried")

@@ -1,0 +1,199 @@
+"""One cell of a run as it is read: its snapshots, and what its network learned.
+
+>>> cell = jaxgrok.open("runs/mainline-post").cell("seed=0")
+>>> cell.params(step=5_000)["embed.W_E"]                  # [vocab, model]
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from flax import linen as nn
+
+from jaxgrok.grid.cells import Cell
+from jaxgrok.models import MODELS
+from jaxgrok.tasks import TASKS, Task, is_pool
+from jaxgrok.training import examples
+
+if TYPE_CHECKING:
+    from jaxgrok.circuits.circuit import Circuit
+    from jaxgrok.circuits.network import Network
+    from jaxgrok.results.run import Run
+
+
+class RunCell:
+    """One cell of a run: its settings, its snapshots and what it learned.
+
+    Attributes:
+        run: the run it belongs to.
+        index: its row of cells.csv.
+        cell: its axis values, traced scalars and identity.
+    """
+
+    def __init__(self, run: "Run", index: int) -> None:
+        self.run = run
+        self.index = index
+        self.cell: Cell = run.manifest.cells[index]
+
+    def __repr__(self) -> str:
+        return f"<cell {self.index} of {self.run.path}: {self.label}>"
+
+    @property
+    def axes(self) -> dict[str, Any]:
+        """Its axis values."""
+        return self.cell.axes
+
+    @property
+    def label(self) -> str:
+        """Its axis values as a file name: weight_decay=1.0,seed=0."""
+        return ",".join(f"{axis}={value}" for axis, value in self.axes.items())
+
+    @property
+    def task(self) -> Task:
+        """Its task; ValueError if it is not registered."""
+        task: Task = self._built[0]
+        return task
+
+    @property
+    def model(self) -> nn.Module:
+        """Its model; ValueError if it is not registered."""
+        model: nn.Module = self._built[1]
+        return model
+
+    @functools.cached_property
+    def _built(self) -> tuple[Any, Any]:
+        manifest = self.run.manifest
+        settings = manifest.config | self.cell.static
+        for field, registry in (("task", TASKS), ("model", MODELS)):
+            if settings[field] not in registry:
+                # What the directory names is never executed: the user says so.
+                file = getattr(manifest, "grid_file", None)
+                raise ValueError(_unregistered(field, settings[field], registry, file))
+        return manifest.network(self.index)
+
+    def steps(self) -> list[int]:
+        """Return the steps of its snapshots, ascending; ValueError if it has none."""
+        # The same training may have gone on in a cell of a longer budget.
+        budget = self.cell.lane["steps"]
+        steps = [s for s in self.run.snapshots.steps(self.cell.kin) if s <= budget]
+        if not steps:
+            raise ValueError(f"{self.run.path}: {self._no_snapshots()}")
+        return steps
+
+    def _no_snapshots(self) -> str:
+        indices = self.run.indices_with_snapshots()
+        text = f"cell {self.index} has no snapshots; "
+        if not indices:
+            return text + "train with --grid.snapshots=all to keep them"
+        first = ", ".join(map(str, indices[:8]))
+        return f"{text}cells {first}{' …' if indices[8:] else ''} have"
+
+    def params(self, step: int | None = None) -> dict[str, np.ndarray]:
+        """Return its parameters, by their TransformerLens names.
+
+        Args:
+            step: of a snapshot; the last by default.
+
+        Raises:
+            ValueError: it has no snapshots, or none of that step.
+        """
+        step = self.checked_step(step)
+        trajectory = self.run.snapshots.load(self.cell.kin, [step])
+        return {name: array[0] for name, array in trajectory.items()}
+
+    def checked_step(self, step: int | None = None) -> int:
+        """Return the step of a snapshot (the last for None); ValueError if unknown."""
+        steps = self.steps()
+        step = steps[-1] if step is None else step
+        if step not in steps:
+            nearest = min(steps, key=lambda other: abs(other - step))
+            raise ValueError(
+                f"step={step} of cell {self.index} was not kept; the nearest is "
+                f"{nearest}, the last {steps[-1]} ({len(steps)} in all)"
+            )
+        return step
+
+    def trajectory(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return all its snapshots: steps [snaps] and {name: [snaps, ...]}."""
+        steps = self.steps()
+        return np.array(steps), self.run.snapshots.load(self.cell.kin, steps)
+
+    def is_train(self) -> np.ndarray | None:
+        """Return which examples of its task's pool it trained on.
+
+        Returns:
+            [pool] bool; None if the task has no pool: its examples are drawn.
+        """
+        if not is_pool(self.task):
+            return None
+        pool_size: int = self._built[0].pool_size
+        lane = self.cell.lane
+        # The training's own split: the first n_train of the pool in the seed's order.
+        order = np.asarray(examples.order(lane["seed"], pool_size))
+        is_train = np.zeros(pool_size, bool)
+        is_train[order[: lane["n_train"]]] = True
+        return is_train
+
+    def network(self, step: int | None = None) -> "Network":
+        """Return its activations over every pair of its task, in float64.
+
+        Args:
+            step: of a snapshot; the last by default.
+
+        Raises:
+            ValueError: it has no such snapshot, its task has no Fourier reading, or
+                the network diverged.
+        """
+        from jaxgrok.circuits.network import read
+
+        task, model = self._built
+        return read(task, model, self.params(step), self.is_train())
+
+    def circuit(self, step: int | None = None, *, key_rule: str = "W_L") -> "Circuit":
+        """Return the circuit that it learned.
+
+        Args:
+            step: of a snapshot; the last by default.
+            key_rule: which frequencies are key; one of
+                `jaxgrok.fourier.key_frequencies.KEY_RULES`.
+
+        Raises:
+            ValueError: as `network`, and for an unknown rule.
+        """
+        from jaxgrok.circuits.circuit import circuit
+
+        return circuit(self.network(step), key_rule=key_rule)
+
+    def measures(
+        self, key_frequencies: Sequence[int] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the progress measures of all its snapshots.
+
+        Args:
+            key_frequencies: fixed ones, or None for each snapshot's own.
+
+        Returns:
+            Name → [snaps, ...], as `jaxgrok.circuits.trajectory.trajectory` has them.
+
+        Raises:
+            ValueError: it has no snapshots, or its task no Fourier reading.
+        """
+        from jaxgrok.circuits.trajectory import trajectory
+
+        task, model = self._built
+        steps, params = self.trajectory()
+        return trajectory(task, model, steps, params, self.is_train(), key_frequencies)
+
+
+def _unregistered(
+    field: str, value: str, registry: Mapping[str, Any], grid_file: Any
+) -> str:
+    """Word the refusal of a task or model that only a grid file registers."""
+    path = getattr(grid_file, "path", None)
+    origin = f", the run's grid file is {path}" if path else ""
+    return (
+        f"{field}={value!r} is unknown (there are {', '.join(registry)}){origin}; give "
+        f"the file that registers it: --grid {path or 'FILE'}, or in Python "
+        f"jaxgrok.grid.load_registrations({str(path) if path else 'FILE'!r})"
+    )
