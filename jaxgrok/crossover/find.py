@@ -111,12 +111,12 @@ def of_one_size(config: Any) -> Any:
     config = copy.deepcopy(config)
     config.stop, config.steps_past_grok = "grokked", 0
     if not config.train_size:
-        most = max(cell.lane["ntrain"] for cell in grid.cells)
+        most = max(cell.lane["n_train"] for cell in grid.cells)
         pools = {tasks.universe(group.setup.task) for group in grid.groups}
         if most > min(pools):
             raise ValueError(
                 f"the settings have {min(pools)} to {max(pools)} examples to choose "
-                f"from, and ntrain={most} is too much for some; search one at a time"
+                f"from, and n_train={most} is too much for some; search one at a time"
             )
         config.train_size = setups.padded(most, min(pools))
     return config

@@ -11,7 +11,7 @@ import jaxgrok
 import tiny
 from jaxgrok import grid
 from jaxgrok.crossover import __main__ as crossover
-from jaxgrok.crossover import report, search, settings
+from jaxgrok.crossover import find, report, search, settings
 from jaxgrok.engine.engine import Engine
 from jaxgrok.results import run_directory
 from jaxgrok.results.manifest import read_manifest
@@ -47,7 +47,7 @@ def rows(path):
 def whole(tmp_path_factory):
     """A finished search, and its findings."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    return out, crossover.find(config(), out, width=WIDTH, blocks=2, quiet=True)
+    return out, find.find(config(), out, width=WIDTH, blocks=2, quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_search_leaves_a_run_directory(whole):
 
 def test_all_sizes_share_one_padded_program(whole):
     groups = read_manifest(whole[0]).groups
-    assert [group["train_size"] for group in groups] == [max(SIZES) + 1]
+    assert [group.train_size for group in groups] == [max(SIZES) + 1]
 
 
 def test_a_training_is_the_sweeps_own_at_that_padding(whole, tmp_path):
@@ -96,16 +96,16 @@ def test_asked_again_it_trains_nothing(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "a")
     shards = sorted((tmp_path / "a/curves").iterdir())
     again = {"width": WIDTH, "blocks": 2, "quiet": True}
-    found = crossover.find(config(), tmp_path / "a", **again)
-    assert found == whole[1] == crossover.read(tmp_path / "a", width=WIDTH)
+    found = find.find(config(), tmp_path / "a", **again)
+    assert found == whole[1] == find.read(tmp_path / "a", width=WIDTH)
     assert sorted((tmp_path / "a/curves").iterdir()) == shards
 
 
 def test_going_on_it_uses_what_there_is(tmp_path):
     out = tmp_path / "a"
-    first = crossover.find(config(), out, width=4.0, budget=1_500, blocks=2, quiet=True)
+    first = find.find(config(), out, width=4.0, budget=1_500, blocks=2, quiet=True)
     old = run_directory.read_results(out)
-    more = crossover.find(config(), out, width=1.2, blocks=2, quiet=True)
+    more = find.find(config(), out, width=1.2, blocks=2, quiet=True)
     new = run_directory.read_results(out)
     assert len(new) > len(old) == sum(found.trainings for found in first)
     assert len(new) == sum(found.trainings for found in more)
@@ -127,8 +127,8 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
         patch.setattr(coordinator, "ANSWER_SECONDS", 0.0)  # a step a dispatch
         patch.setattr(runner, "asked_to_stop", stopping)
         with pytest.raises(runner.Interrupted):
-            crossover.find(config(), tmp_path / "a", width=WIDTH, blocks=2, quiet=True)
-    crossover.find(config(), tmp_path / "a", width=WIDTH, blocks=2, quiet=True)
+            find.find(config(), tmp_path / "a", width=WIDTH, blocks=2, quiet=True)
+    find.find(config(), tmp_path / "a", width=WIDTH, blocks=2, quiet=True)
     same(tmp_path / "a", whole[0])
     for name in ("cells.csv", "crossover.csv"):
         assert (tmp_path / "a" / name).read_bytes() == (whole[0] / name).read_bytes()
@@ -136,7 +136,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
 
 def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypatch):
     out = tmp_path / "a"
-    crossover.find(config(), out, width=WIDTH, budget=100, blocks=2, quiet=True)
+    find.find(config(), out, width=WIDTH, budget=100, blocks=2, quiet=True)
     stopped = {r["id"] for r in run_directory.cells(out) if r["status"] == "stopped"}
     assert stopped
     kept, admit, adopt = [], Engine.admit, Engine.adopt
@@ -161,8 +161,8 @@ def test_a_stopped_cell_that_is_wanted_again_survives_a_pause(tmp_path, monkeypa
         patch.setattr(coordinator, "ANSWER_SECONDS", 0.0)
         patch.setattr(runner, "asked_to_stop", stopping)
         with pytest.raises(runner.Interrupted):
-            crossover.find(config(), out, width=WIDTH, blocks=2, quiet=True)
-    found = crossover.find(config(), out, width=WIDTH, blocks=2, quiet=True)
+            find.find(config(), out, width=WIDTH, blocks=2, quiet=True)
+    found = find.find(config(), out, width=WIDTH, blocks=2, quiet=True)
     assert stopped & set(kept)
     assert {one.outcome for one in found} == {"found"}
     rows_now = {row["id"]: row for row in run_directory.cells(out)}
@@ -187,7 +187,7 @@ def test_a_stopped_cell_has_no_phase_and_a_sweep_trains_it_in_full(
 
     with monkeypatch.context() as patch:
         patch.setattr(search.Search, "needless", needless)
-        crossover.find(config(**small), out, width=1.01, budget=1, quiet=True)
+        find.find(config(**small), out, width=1.01, budget=1, quiet=True)
     assert given_up
     stopped = [row for row in run_directory.cells(out) if row["status"] == "stopped"]
     assert len(stopped) == len(given_up)
@@ -205,7 +205,7 @@ def test_a_longer_budget_does_not_take_a_stopped_cell_for_a_finished_one(
     tmp_path, monkeypatch
 ):
     small = {"weight_decay": (1.0,), "n_train": (6, 45), "seed": (0, 1)}
-    crossover.find(config(**small), tmp_path / "a", budget=100, quiet=True)
+    find.find(config(**small), tmp_path / "a", budget=100, quiet=True)
     assert "stopped" in {row["status"] for row in run_directory.cells(tmp_path / "a")}
     longer = config(**small, train_size=46, steps=(160,))
     dataset = jaxgrok.run(longer, tmp_path / "a", quiet=True)
@@ -215,13 +215,13 @@ def test_a_longer_budget_does_not_take_a_stopped_cell_for_a_finished_one(
 
 def test_a_search_leaves_the_config_as_it_was(tmp_path):
     mine = config()
-    assert crossover.of_one_size(mine).train_size == 46
+    assert find.of_one_size(mine).train_size == 46
     assert mine.train_size == 0
 
 
 def test_a_training_ends_as_it_groks_whatever_the_grid_says(tmp_path):
     longer = config(stop="steps", steps_past_grok=20)
-    alone = crossover.of_one_size(longer)
+    alone = find.of_one_size(longer)
     assert (alone.stop, alone.steps_past_grok) == ("grokked", 0)
 
 
@@ -237,19 +237,19 @@ def test_a_directory_is_drawn_again_as_it_was_answered(whole, tmp_path):
 def test_a_directory_without_any_test_pairs_is_refused(tmp_path):
     jaxgrok.run(tiny.config(train_fraction=(1.0,)), tmp_path / "a", quiet=True)
     with pytest.raises(ValueError, match="no training with test examples"):
-        crossover.read(tmp_path / "a")
+        find.read(tmp_path / "a")
 
 
 def test_cells_without_test_pairs_tell_nothing(tmp_path):
     fractions = config(train_fraction=(0.2, 0.5, 1.0), n_train=(), weight_decay=(0.1,))
     jaxgrok.run(fractions, tmp_path / "a", blocks=2, quiet=True)
-    [found] = crossover.read(tmp_path / "a")
+    [found] = find.read(tmp_path / "a")
     assert found.trainings == 2 * 4
 
 
 def test_a_finished_sweep_tells_where_to_look(swept, whole, tmp_path):
-    read = crossover.read(swept, width=WIDTH)
-    learned = crossover.find(
+    read = find.read(swept, width=WIDTH)
+    learned = find.find(
         config(seed=(4, 5, 6, 7)), tmp_path / "a", width=WIDTH, known=swept, quiet=True
     )
     for found, other in zip(learned, read, strict=True):
@@ -262,7 +262,7 @@ def test_a_finished_sweep_tells_where_to_look(swept, whole, tmp_path):
 def test_known_trainings_must_be_of_a_setting_searched(swept, tmp_path):
     other = config(modulus=5, n_train=(6, 12, 20))
     with pytest.raises(ValueError, match="holds no training of any setting"):
-        crossover.find(other, tmp_path / "a", known=swept)
+        find.find(other, tmp_path / "a", known=swept)
     assert not (tmp_path / "a").exists()
 
 
@@ -278,13 +278,13 @@ def test_a_few_trainings_of_a_grid_leave_it_open(whole, tmp_path):
     shards = sorted((tmp_path / "a/curves").iterdir())
     for shard in shards:
         shard.unlink()
-    found = crossover.read(tmp_path / "a")
+    found = find.read(tmp_path / "a")
     assert {one.outcome for one in found} == {"open"}
     assert found[0].trainings == 0
 
 
 def test_a_spent_budget_is_an_outcome(tmp_path):
-    found = crossover.find(config(), tmp_path / "a", width=1.01, budget=100, quiet=True)
+    found = find.find(config(), tmp_path / "a", width=1.01, budget=100, quiet=True)
     assert {one.outcome for one in found} == {"budget spent"}
     assert {row["cause"] for row in run_directory.cells(tmp_path / "a")} >= {
         "the budget is spent"
@@ -389,7 +389,7 @@ def test_settings_of_different_universes_are_searched_one_at_a_time():
     with pytest.raises(
         ValueError, match=r"25 to 49 examples .* n_train=44 is too much"
     ):
-        crossover.of_one_size(both)
+        find.of_one_size(both)
 
 
 def test_sizes_are_even_on_a_log_axis():
