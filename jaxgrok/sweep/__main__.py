@@ -54,7 +54,7 @@ def _run(values: flags.FlagValues, config: Any, grid_file: GridFile) -> int:
 
 
 def _read_circuits(out: str) -> None:
-    """Read the circuits of the cells whose snapshots were kept, if the task has any."""
+    """Read the circuits of the cells that have snapshots, if the task has any."""
     from jaxgrok.analyse import induction_heads, survey
 
     if induction_heads.reads(out):
@@ -65,13 +65,13 @@ def _read_circuits(out: str) -> None:
     except ValueError as error:
         print(f"no circuits: {error}")
         return
-    found = sum(row.sparse for row in rows)
+    n_sparse = sum(row.sparse for row in rows)
     path = survey.write_survey(rows, out)
-    print(f"{found} of {len(rows)} circuits have a sparse spectrum\n{path}")
+    print(f"{n_sparse} of {len(rows)} circuits have a sparse spectrum\n{path}")
 
 
 def summary(dataset: Any, out: str) -> str:
-    """What came out, in a few lines."""
+    """Say in a few lines what came out."""
     phases = Counter(dataset.phase.values.ravel().tolist())
     counts = ", ".join(f"{n} {phase or 'failed'}" for phase, n in phases.most_common())
     return (

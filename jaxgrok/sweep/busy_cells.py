@@ -26,7 +26,7 @@ class BusyCells:
         engine: whose lanes they hold.
 
     Attributes:
-        ended: results of cells that ended, in that order.
+        results: of cells that ended, in that order.
         snapshots: parameters that were due.
     """
 
@@ -35,7 +35,7 @@ class BusyCells:
         self._cells = {cell.id: cell for cell in grid.cells}
         self._records: dict[str, list[np.ndarray]] = {}
         """One an evaluation, without the flags."""
-        self.ended: list[Result] = []
+        self.results: list[Result] = []
         self.snapshots: list[Snapshot] = []
 
     @property
@@ -74,6 +74,7 @@ class BusyCells:
             self._records[cell_id].append(record.values)
             if not record.finished:
                 continue
+            # The last parameters of a diverged cell say nothing; they are not kept.
             if record.diverged_step is None:
                 self._keep([cell_id])
                 self._end(cell_id, "done")
@@ -121,6 +122,7 @@ class BusyCells:
 
     def _step(self, cell_id: str) -> int:
         """Steps that a cell has made, as far as its records tell."""
+        # The first record is that of step 0.
         chunks = len(self._records[cell_id]) - 1
         return chunks * self._engine.setup.eval_every + self._engine.offset
 
@@ -130,18 +132,21 @@ class BusyCells:
 
     def _keep(self, cell_ids: Iterable[str]) -> None:
         """Copy the parameters of those cells whose snapshots were asked for."""
-        kept = list(filter(self._is_kept, cell_ids))
-        vectors = self._engine.vectors(kept)
-        for cell_id, vector in zip(kept, vectors, strict=True):
+        due = list(filter(self._is_kept, cell_ids))
+        vectors = self._engine.vectors(due)
+        for cell_id, vector in zip(due, vectors, strict=True):
             self.snapshots.append(Snapshot(cell_id, self._step(cell_id), vector))
 
     def _end(self, cell_id: str, status: str, cause: str = "") -> None:
         """Free the lane of a cell and make its result."""
         engine, track = self._engine, self._records.pop(cell_id)
+        # The lane's arrays stay as they are until another cell overwrites them.
         engine.release(cell_id)
         steps = np.arange(len(track), dtype=track[0].dtype) * engine.setup.eval_every
         # In one piece: `np.stack` looks at every record by itself.
         records = np.concatenate(track).reshape(len(track), -1)
         curves = np.concatenate([steps[:, None], records], axis=1)
         schema = engine.schema.with_steps()
-        self.ended.append(Result(cell_id, status, schema, curves, engine.width, cause))
+        self.results.append(
+            Result(cell_id, status, schema, curves, engine.width, cause)
+        )

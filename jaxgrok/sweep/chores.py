@@ -14,18 +14,18 @@ class Period(NamedTuple):
 
     Attributes:
         seconds: minimum between two runs.
-        rest: after a job, wait at least this multiple of its own duration, so that
-            it costs at most 1/rest of the time.
+        spacing: after a job, wait at least this multiple of its own duration, so that
+            it costs at most 1/spacing of the time.
     """
 
     seconds: float
-    rest: float
+    spacing: float
 
 
 PERIODS = {
-    "flush": Period(seconds=10.0, rest=10),
-    "save": Period(seconds=45.0, rest=10),
-    "redraw": Period(seconds=60.0, rest=100),
+    "flush": Period(seconds=10.0, spacing=10),
+    "save": Period(seconds=45.0, spacing=10),
+    "redraw": Period(seconds=60.0, spacing=100),
 }
 
 
@@ -51,4 +51,4 @@ class Chores:
         job()
         end = time.monotonic()
         period = PERIODS[name]
-        self._due[name] = end + max(period.seconds, period.rest * (end - start))
+        self._due[name] = end + max(period.seconds, period.spacing * (end - start))

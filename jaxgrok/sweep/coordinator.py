@@ -1,13 +1,11 @@
 """Decides what is trained next and keeps what comes of it.
 
-The only caller of the queue, the ledger and the run directory.
+The only caller of the queue and the archive of results.
 
-    >>> with RunDirectory("runs/mine") as directory:
-    ...     coordinator = Coordinator(grid, directory, fleet, Everything)
-    ...     finished = coordinator.train(threading.Event())
+    >>> coordinator = Coordinator(grid, Archive(grid, directory), fleet, Everything)
+    >>> finished = coordinator.train(threading.Event())
 """
 
-import dataclasses
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,16 +15,11 @@ import xarray as xr
 
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Grid, Group
-from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host.terminal import Console
-from jaxgrok.results import resume, snapshots
-from jaxgrok.results.extension import adopt
-from jaxgrok.results.ledger import Ledger
-from jaxgrok.results.manifest import Usage, describe
-from jaxgrok.results.resume_state import Resumable, SavedLane, decode, encode
-from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.results.shards import OVER, Result
-from jaxgrok.sweep import estimate, figures
+from jaxgrok.results.resume_state import SavedLane
+from jaxgrok.results.shards import Result
+from jaxgrok.sweep import estimate
+from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.chores import Chores
 from jaxgrok.sweep.fleet import Fleet
 from jaxgrok.sweep.messages import Assignment, Progress
@@ -42,41 +35,32 @@ class Coordinator:
 
     Args:
         grid: what to train.
-        directory: where results go, or are from: it goes on where it was.
+        archive: where results go, or are from: it goes on where it was.
         fleet: the workers.
         queue: makes the queue of cells.
-        grid_file: where the grid comes from, for the manifest.
         quiet: print nothing.
-
-    Raises:
-        ValueError: for a directory that does not fit the grid.
     """
 
     def __init__(
         self,
         grid: Grid,
-        directory: RunDirectory,
+        archive: Archive,
         fleet: Fleet,
         queue: Callable[[Grid, Pace], Queue],
         *,
-        grid_file: GridFile | None = None,
         quiet: bool = False,
     ) -> None:
-        self.grid, self.directory, self.fleet = grid, directory, fleet
+        self.grid, self.archive, self.fleet = grid, archive, fleet
+        self.ledger = archive.ledger
         self.cells = {cell.id: cell for cell in grid.cells}
         self.pace = Pace()
         self.queue = queue(grid, self.pace)
-        self.manifest, results = adopt(directory, describe(grid, grid_file))
-        self.ledger = Ledger(directory, self.manifest, results)
+        # A failed cell is tried again; whether a stopped one is depends on the queue.
         rows = [row for row in self.ledger.rows() if row["status"] != "failed"]
         self.ledger.stand(self.queue.known(rows))
         done = len(self.ledger)
         self.console = Console(self.queue.total, done=done, quiet=quiet)
-        self.snapshots = snapshots.Writer(directory.path)
-        self.resume_folder = directory.path / "resume"
         self.chores = Chores()
-        self.shapes: Mapping[str, tuple[int, ...]] = {}
-        """Shape of each parameter of the snapshots that are on no shard."""
         self.announced = False
         self.steps: dict[str, int] = {}
         """Steps made by each cell that was started and has not ended."""
@@ -91,10 +75,10 @@ class Coordinator:
         Returns:
             Whether every cell has its result.
         """
-        self.directory.write_manifest(self.manifest)
+        self.archive.write_manifest()
         self._resume()
         self.groups = iter(self._order())
-        with self.console, self.snapshots:
+        with self.console, self.archive:
             while progress := self.fleet.next():
                 self._learn(progress)
                 self._collect(progress)
@@ -104,15 +88,12 @@ class Coordinator:
                 self._run_chores(progress)
                 if assignment := self._assign(progress):
                     self.fleet.send(progress.worker, assignment)
-            self._flush()
+            self.archive.flush()
         return True
 
     def finish(self) -> xr.Dataset:
         """Tidy up behind the last cell, and draw the figures."""
-        resume.drop(self.resume_folder)
-        if self.grid.config["snapshots"] == "phases":
-            snapshots.prune(self.directory.path, self._one_per_phase())
-        return self._redraw()
+        return self.archive.finish()
 
     def _order(self) -> list[int]:
         """Groups in the grid's order, behind those that were cut off."""
@@ -124,7 +105,8 @@ class Coordinator:
         if progress.group is not None and not progress.failure:
             if assignment := self._go_on(progress.group, progress):
                 return assignment
-            self.directory.write_manifest(self.manifest)
+            # The group is over; what it cost is written once, not at every dispatch.
+            self.archive.write_manifest()
         for index in self.groups:
             group = self.grid.groups[index]
             if self.queue.waiting(group) or self._paused_in(group):
@@ -138,6 +120,7 @@ class Coordinator:
         if progress.between_chunks:
             group = self.grid.groups[index]
             stop = self.queue.needless(progress.busy)
+            # Lanes of the cells to stop are free for others in the same assignment.
             idle = len(stop) == len(progress.busy)
             start = self._starts(group, progress.free + len(stop), idle=idle)
         if not start and not progress.busy:
@@ -186,43 +169,27 @@ class Coordinator:
             lane_steps=dispatch.lane_steps,
             seconds=dispatch.seconds,
         )
-        usage = self.manifest.usage
-        usage = Usage(
-            usage.busy + dispatch.lane_steps, usage.executed + dispatch.executed
-        )
-        self.manifest = dataclasses.replace(self.manifest, usage=usage)
+        self.archive.count(dispatch)
         self._announce(progress)
 
     def _collect(self, progress: Progress) -> None:
         """Keep what a worker hands over."""
         for snapshot in progress.snapshots:
-            kin = self.cells[snapshot.cell_id].kin
-            self._keep(kin, snapshot.step, snapshot.vector, progress.shapes)
-        self._add(progress.ended)
+            self.archive.keep(snapshot, progress.shapes)
+        self._add(progress.results)
         for cell_id, steps in progress.busy.items():
             self.steps[cell_id] = steps
-            self.ledger.reopen(cell_id)  # It may have been stopped before.
+            # A cell that was stopped may be wanted again: its old result is void.
+            self.ledger.reopen(cell_id)
         if progress.failure and progress.group is not None:
             self._fail(self.grid.groups[progress.group], progress.failure)
-
-    def _keep(
-        self,
-        kin: str,
-        step: int,
-        vector: np.ndarray,
-        shapes: Mapping[str, tuple[int, ...]],
-    ) -> None:
-        """Keep a snapshot that there is none of yet."""
-        if not self.snapshots.has(kin, step):
-            self.snapshots.add(kin, step, vector, shapes)
-            self.shapes = shapes
 
     def _add(self, results: Iterable[Result]) -> None:
         """Enter results and show them; tell the queue of those it did not ask for."""
         rows = []
         for result in results:
             self.steps.pop(result.cell_id, None)
-            rows.append(self.ledger.add(result))
+            rows.append(self.archive.add(result))
             if result.status != "stopped":
                 self.queue.ended(self.cells[result.cell_id], rows[-1])
         left = self._left() if rows else None
@@ -234,24 +201,27 @@ class Coordinator:
         schema = Schema(PLAIN).with_steps()
         records = np.empty((0, schema.width), group.setup.dtype)
         for cell in group.cells:
+            # A search may never come to most of a group's cells: only those in
+            # flight have failed. A plain sweep needs every one.
             needed = not self.queue.stops_cells and cell.id not in self.ledger
             if needed or cell.id in self.steps:
                 self.steps.pop(cell.id, None)
                 self.paused.pop(cell.id, None)
                 width = group.block_width
                 result = Result(cell.id, "failed", schema, records, width, cause)
-                self.queue.ended(cell, self.ledger.add(result))
+                self.queue.ended(cell, self.archive.add(result))
         self.console.say(f"failed: {cause}")
 
     def _pause(self, progress: Progress) -> None:
         """Write all that is in memory alone."""
+        # No training: a long chunk is saved as far as it has come.
         if progress.busy:
             assert progress.group is not None
             self.fleet.send(progress.worker, Assignment(progress.group, save=True))
             progress = self.fleet.next() or progress
-        self._flush()
+        self.archive.flush()
         self._save(progress.saved)
-        self.directory.write_manifest(self.manifest)
+        self.archive.write_manifest()
 
     def _run_chores(self, progress: Progress) -> None:
         """Show progress; flush, save and redraw when their time has come."""
@@ -261,46 +231,24 @@ class Coordinator:
             left = self._left()
             self.console.moved(busy=busy, lanes=progress.lanes, rate=rate, left=left)
         if self.ledger.unwritten:
-            self.chores.run_if_due("flush", self._flush)
+            self.chores.run_if_due("flush", self.archive.flush)
         if progress.saved:
             self.chores.run("save", lambda: self._save(progress.saved))
         if len(self.ledger):
-            self.chores.run_if_due("redraw", self._redraw)
-
-    def _flush(self) -> None:
-        """Write finished cells, their snapshots before them."""
-        if self.ledger.unwritten:
-            self.snapshots.flush()
-            self.snapshots.wait()
-        self.ledger.flush()
+            self.chores.run_if_due("redraw", self.archive.redraw)
 
     def _save(self, lanes: Mapping[str, SavedLane]) -> None:
-        """Save the cells in flight, and snapshots that are on no shard."""
-        lanes = {**self.paused, **lanes}
-        if not lanes:
-            resume.drop(self.resume_folder)
-            return
-        self.snapshots.wait()
-        resumable = Resumable(lanes, self.snapshots.pending, self.shapes)
-        resume.save(self.resume_folder, *encode(resumable))
+        """Save all cells in flight, those that no worker holds included."""
+        self.archive.save({**self.paused, **lanes})
 
     def _resume(self) -> None:
-        """Take over the cells that were in flight when the directory was left."""
-        saved = resume.load(self.resume_folder)
-        if saved is None:
-            return
-        resumable = decode(*saved)
-        over = {row["id"] for row in self.ledger.rows() if row["status"] in OVER}
+        """Take over the cells that were in flight when the run was last left."""
+        self.paused = self.archive.resume()
         every = self.grid.config["eval_every"]
-        for cell_id, lane in resumable.lanes.items():
-            if cell_id in self.cells and cell_id not in over:
-                self.paused[cell_id] = lane
-                evals = len(lane.records)
-                self.steps[cell_id] = (evals - 1) * every + lane.state.offset
-                self.queue.resumed(self.cells[cell_id])
-        for kin, vectors in resumable.snapshots.items():
-            for step, vector in vectors.items():
-                self._keep(kin, step, vector, resumable.shapes)
+        for cell_id, lane in self.paused.items():
+            steps = (len(lane.records) - 1) * every + lane.state.offset
+            self.steps[cell_id] = steps
+            self.queue.resumed(self.cells[cell_id])
 
     def _left(self) -> float | None:
         """Seconds to go, None if they are not known."""
@@ -322,17 +270,3 @@ class Coordinator:
         )
         for warning in estimate.warnings(self.grid, platform, left, size):
             self.console.say(warning)
-
-    def _one_per_phase(self) -> set[str]:
-        """The first training of each phase that has snapshots."""
-        kept = snapshots.kept(self.directory.path)
-        first: dict[str, str] = {}
-        for row in self.ledger.rows():
-            kin = self.cells[row["id"]].kin
-            if kin in kept:
-                first.setdefault(row["phase"], kin)
-        return set(first.values())
-
-    def _redraw(self) -> xr.Dataset:
-        """Draw the figures of what is on disk, and return it."""
-        return figures.redraw(self.directory, self.ledger)

@@ -100,12 +100,12 @@ def describe(grid: Grid, blocks: int | None) -> str:
     platform = Platform.of(jax.local_devices())
     seconds = sum(_seconds(group, pace) for group in grid.groups)
     snapshots = snapshot_bytes(grid, engine.n_parameters)
-    kept = f", {size(snapshots)} of snapshots" if snapshots else ""
+    disk = f", {size(snapshots)} of snapshots" if snapshots else ""
     lines = [
         headline(grid, platform, seconds, lanes, 0),
         *lines,
         f"  {engine.n_parameters:,} parameters a model; at most "
-        f"{size(_curve_bytes(grid, engine))} of curves on disk{kept}",
+        f"{size(_curve_bytes(grid, engine))} of curves on disk{disk}",
         *warnings(grid, platform, seconds, snapshots),
     ]
     return "\n".join(lines)
@@ -117,7 +117,7 @@ def calibrate(engine: Engine, group: Group, pace: Pace) -> None:
     for cell in group.cells[: engine.free]:
         lanes[cell.id] = lane_of(group.setup, **cell.lane)
     engine.admit(lanes)
-    engine.advance(1)
+    engine.advance(1)  # The first dispatch is slow; it is left out.
     train_size = group.setup.train_size
     end = time.perf_counter() + CALIBRATION_SECONDS
     while (start := time.perf_counter()) < end:

@@ -90,12 +90,12 @@ class Everything:
 
     def known(self, rows: Iterable[Mapping[str, Any]]) -> set[str]:
         """Keep all but those that a search stopped, which are trained in full here."""
-        kept = set()
+        ids = set()
         for row in rows:
             if row["status"] != "stopped":
                 self._end(row["id"], row)
-                kept.add(row["id"])
-        return kept
+                ids.add(row["id"])
+        return ids
 
     def waiting(self, group: Group) -> bool:
         """Whether any cell of a group waits."""
@@ -128,12 +128,13 @@ class Everything:
 
     def left(self, steps: Mapping[str, int]) -> float:
         """Return the seconds to go."""
-        ahead = dict(self._steps_ahead)
-        for cell_id, made in steps.items():
+        totals = dict(self._steps_ahead)
+        for cell_id, done in steps.items():
             family, _ = self._families[cell_id]
-            total = min(max(family.expected, OVERRUN * made), family.budget)
-            ahead[family.train_size] += max(total - made, 0)
-        return sum(n * self._pace.seconds(size) for size, n in ahead.items())
+            # A cell past its siblings' mean has shown that it takes longer.
+            total = min(max(family.expected, OVERRUN * done), family.budget)
+            totals[family.train_size] += max(total - done, 0)
+        return sum(n * self._pace.seconds(size) for size, n in totals.items())
 
     def _start(self, cell_id: str) -> _Family:
         """Let a cell wait no longer."""
@@ -146,6 +147,7 @@ class Everything:
         family = self._start(cell_id)
         family.learn(row)
         self._open[family.group] -= 1
+        # Its siblings are expected to take as long, so the whole family moves.
         self._requeue(family)
 
     def _most_urgent(self, index: int) -> _Family | None:
@@ -160,10 +162,10 @@ class Everything:
 
     def _requeue(self, family: _Family) -> None:
         """Put a family that changed where it now belongs."""
-        ahead = family.expected * len(family.waiting)
+        total = family.expected * len(family.waiting)
         before = self._steps_ahead.get(family.train_size, 0.0)
-        self._steps_ahead[family.train_size] = before + ahead - family.steps_ahead
-        family.steps_ahead = ahead
+        self._steps_ahead[family.train_size] = before + total - family.steps_ahead
+        family.steps_ahead = total
         family.version += 1
         if family.waiting:
             # A number of its own in each entry: families have no order themselves.

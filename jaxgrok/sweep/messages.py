@@ -74,7 +74,7 @@ class Progress(NamedTuple):
         free: those that can take a cell in the next assignment.
         between_chunks: whether cells can start and stop in the next assignment.
         busy: steps that each busy cell has made.
-        ended: cells that ended, in that order.
+        results: of cells that ended, in that order.
         snapshots: parameters that were due.
         shapes: shape of each parameter of the snapshots.
         saved: busy lanes, where the assignment asked for them.
@@ -89,7 +89,7 @@ class Progress(NamedTuple):
     free: int = 0
     between_chunks: bool = True
     busy: Mapping[str, int] = {}
-    ended: Sequence[Result] = ()
+    results: Sequence[Result] = ()
     snapshots: Sequence[Snapshot] = ()
     shapes: Mapping[str, tuple[int, ...]] = {}
     saved: Mapping[str, SavedLane] = {}

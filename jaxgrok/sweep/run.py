@@ -5,6 +5,7 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host.signals import asked_to_stop
 from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
 from jaxgrok.sweep.fleet import LocalFleet
 from jaxgrok.sweep.longest_first import Everything
@@ -61,10 +63,10 @@ def run(
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks={blocks} must be at least 1")
     fleet = LocalFleet(Worker(grid, functools.partial(_engine, blocks)))
-    with RunDirectory(out) as directory, asked_to_stop() as stop:
-        coordinator = Coordinator(
-            grid, directory, fleet, queue, grid_file=grid_file, quiet=quiet
-        )
+    # The lock comes first: two sweeps in one directory would mix their results.
+    with RunDirectory(out) as directory, closing(fleet), asked_to_stop() as stop:
+        archive = Archive(grid, directory, grid_file)
+        coordinator = Coordinator(grid, archive, fleet, queue, quiet=quiet)
         if not coordinator.train(stop):
             done = len(coordinator.ledger)
             raise Interrupted(f"stopped; {done} cells are finished")

@@ -58,11 +58,11 @@ class Worker:
         work = self._work(assignment)
         for cell_id, cause in assignment.stop.items():
             work.cells.stop(cell_id, cause)
-        n_stopped = len(work.cells.ended)
+        n_stopped = len(work.cells.results)
         self._start(work, assignment)
         dispatch = Dispatch()
         # A lane that ended at step 0 is free again: answer at once.
-        if work.engine.cells and len(work.cells.ended) == n_stopped:
+        if work.engine.cells and len(work.cells.results) == n_stopped:
             dispatch = self._train(work, assignment)
         return self._answer(work, dispatch, assignment.save)
 
@@ -85,6 +85,7 @@ class Worker:
                 saved[cell_id] = lane
         work.cells.adopt(saved)
         work.cells.start(anew)
+        # Cells end in any block: gathered in fewer blocks, the others cost nothing.
         if not work.engine.offset and work.engine.free:
             work.engine.compact()
 
@@ -95,11 +96,14 @@ class Worker:
         engine, cells = work.engine, work.cells
         every, train_size = engine.setup.eval_every, engine.setup.train_size
         n_steps = self._pace.steps(train_size, assignment.seconds)
+        # Parameters can be copied between dispatches only.
         n_steps = cells.steps_to_snapshot(n_steps)
         chunks = 1
+        # Several chunks in flight keep the devices busy between evaluations, as far as
+        # no lane can end inside them: it would compute steps that nobody wants.
         if not (assignment.every_evaluation or engine.offset) and n_steps >= every:
             chunks = min(n_steps // every, cells.evals_until_end())
-        n_steps = min(n_steps, every - engine.offset)
+        n_steps = min(n_steps, every - engine.offset)  # One chunk is never overrun.
         busy, executed = engine.busy, engine.executed
         started = time.perf_counter()
         evaluations = engine.advance(n_steps, chunks=chunks)
@@ -122,7 +126,7 @@ class Worker:
 
     def _answer(self, work: "_Open", dispatch: Dispatch, save: bool) -> Progress:
         engine, cells = work.engine, work.cells
-        ended, cells.ended = cells.ended, []
+        results, cells.results = cells.results, []
         snapshots, cells.snapshots = cells.snapshots, []
         return Progress(
             worker=self._name,
@@ -132,7 +136,7 @@ class Worker:
             free=0 if engine.offset else engine.free,
             between_chunks=not engine.offset,
             busy=cells.steps,
-            ended=ended,
+            results=results,
             snapshots=snapshots,
             shapes=engine.shapes,
             saved=cells.save() if save else {},

@@ -11,7 +11,7 @@ def clock(monkeypatch):
     """The time, which stands still until a test moves it."""
     now = [100.0]
     monkeypatch.setattr(chores.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(chores, "PERIODS", {"redraw": Period(60.0, rest=100)})
+    monkeypatch.setattr(chores, "PERIODS", {"redraw": Period(60.0, spacing=100)})
     return now
 
 

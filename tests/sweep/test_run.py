@@ -49,7 +49,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
     whole, tmp_path, monkeypatch, asked
 ):
     monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)  # a step a dispatch
-    monkeypatch.setitem(chores.PERIODS, "flush", Period(0.0, rest=10))
+    monkeypatch.setitem(chores.PERIODS, "flush", Period(0.0, spacing=10))
 
     @contextmanager
     def stopping():
@@ -62,6 +62,32 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
     jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
     same(tmp_path / "a", whole)
     assert not (tmp_path / "a" / "resume").exists()
+
+
+@pytest.mark.parametrize("asked", [14, 21])
+def test_paused_cells_that_find_no_lane_go_on_later(
+    whole, tmp_path, monkeypatch, asked
+):
+    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)
+    adopted, adopt = [], Engine.adopt
+
+    @contextmanager
+    def stopping():
+        yield StopAfter(asked)
+
+    def noted(self, states):
+        adopted.append(len(states))
+        adopt(self, states)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "asked_to_stop", stopping)
+        with pytest.raises(run.Interrupted):
+            jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=2, quiet=True)
+    monkeypatch.setattr(Engine, "adopt", noted)
+    jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
+    same(tmp_path / "a", whole)
+    counts = [count for count in adopted if count]
+    assert (counts[0], sum(counts)) == (2, 4)
 
 
 def test_more_seeds_and_a_longer_budget_extend(tmp_path):
@@ -123,7 +149,7 @@ SCRIPT = """
 import sys, tiny, jaxgrok
 from jaxgrok.sweep import chores, coordinator
 coordinator.ANSWER_SECONDS = 0.0
-often = chores.Period(seconds=0.05, rest=10)
+often = chores.Period(seconds=0.05, spacing=10)
 chores.PERIODS |= {"flush": often, "save": often}
 from runs import FIELDS
 jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
