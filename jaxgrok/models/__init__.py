@@ -1,9 +1,9 @@
 """The registry of models: name → builder of a linen module for a task.
 
-A model maps params and tokens to `(logits, activations)`: [examples, pos] to [examples,
-read, vocab]. A builder is called as `builder(task, **fields)`; its keyword arguments
-are the grid fields it adds. What a task needs beyond tokens reaches the model by name:
-see `model_inputs`; and `dropout`, a pair (rate, key), where lanes have any.
+A model maps params and tokens [examples, pos] to logits [examples, read, vocab] and
+named activations. A builder is called as `builder(task, **fields)`; its keyword
+arguments are the grid fields it adds. What a task needs beyond tokens reaches the model
+by name (see `model_inputs`), and so does `dropout`, a pair (rate, key), in training.
 
     >>> model = MODELS["transformer"](task, d_model=128)
 """
@@ -65,26 +65,27 @@ def _fields(model: Transformer) -> dict[str, Any]:
 
 
 def model_inputs(task: Any, examples: Example) -> dict[str, Any]:
-    """What a model of this task takes besides tokens.
+    """Return what a model of this task takes besides tokens.
 
-    `read` [examples, read], where each example has read positions of its own;
-    `unembedding` [examples, read], the one to use, where there are several.
+    Returns:
+        `read` [examples, read], where each example has read positions of its own;
+        `unembedding` [examples, read], the one to use, where there are several.
     """
-    found: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
     if examples.read is not None:
-        found["read"] = examples.read
+        inputs["read"] = examples.read
     if getattr(task, "unembeddings", 1) > 1:
-        which = jnp.asarray(task.component(examples.tokens, examples.labels))
-        found["unembedding"] = jnp.broadcast_to(which, examples.labels.shape)
-    return found
+        index = jnp.asarray(task.component(examples.tokens, examples.labels))
+        inputs["unembedding"] = jnp.broadcast_to(index, examples.labels.shape)
+    return inputs
 
 
 def parameter_names(model: nn.Module, task: Any) -> list[str]:
-    """Names of a model's parameters, sorted; nothing is computed."""
-    one = blank(task)
+    """Return the sorted names of a model's parameters; nothing is computed."""
+    example = blank(task)
 
     def init() -> Any:
-        extras = model_inputs(task, one)
-        return model.init(jax.random.key(0), one.tokens, **extras)["params"]
+        extras = model_inputs(task, example)
+        return model.init(jax.random.key(0), example.tokens, **extras)["params"]
 
     return sorted(jax.eval_shape(init))

@@ -1,28 +1,27 @@
 """The 2-layer MLP: one hidden layer, whose first product is a table look-up.
 
-Owns its parameters and forward pass. How a task's tokens are presented is the task's to
-say (`mlp_input`): "sum", the sum of their one-hots, as the post has x and y (a 2 where
-x = y); or "signs", each bit as ±1, as Barak et al. (2022) have it. Tokens that never
-change, such as `=`, are left out. The post gives no initialisation: here it is N(0, 1)
-divided by the square root of a layer's width in, biases 0.
+The task decides how the MLP reads its tokens (`mlp_input`): "sum", the sum of their
+one-hots, as in the post (2 where x = y); or "signs", each bit as ±1, as in Barak et
+al. (2022). Tokens that never change, such as `=`, are left out. The post gives no
+initial values: they are N(0, 1) over the square root of a matrix's width in; biases 0.
 
     >>> model = build(Modular(), d_mlp=256)
 """
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from jaxgrok.fields.checks import at_least, one_of
 from jaxgrok.models.transformer import ACTIVATIONS
+from jaxgrok.tasks import Task
 
 INPUTS = ("sum", "signs")
 
 
 def build(
-    task: Any,
+    task: Task,
     *,
     d_mlp: int = 256,
     activation: str = "relu",
@@ -30,21 +29,29 @@ def build(
     biases: str = "mlp",
     dtype: str = "float32",
 ) -> "MLP":
-    """Return the MLP for a task; a wrong field raises ValueError."""
+    """Return the MLP for a task.
+
+    Args:
+        task: one that says how an MLP reads it, by `mlp_input`.
+        d_mlp: neurons of the hidden layer.
+        activation: a name of `ACTIVATIONS`.
+        attention_only: must be False; the field exists for transformers.
+        biases: "none" or "mlp".
+        dtype: of the parameters.
+
+    Raises:
+        ValueError: a field has another value, or an MLP cannot read the task.
+    """
     if attention_only:
         raise ValueError(
             "attention_only=True: an MLP has no attention; take model='transformer'"
         )
-    if d_mlp < 1:
-        raise ValueError(f"d_mlp={d_mlp} must be at least 1")
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"activation={activation!r} must be one of {', '.join(ACTIVATIONS)}"
-        )
+    at_least("d_mlp", d_mlp, 1)
+    one_of("activation", activation, ACTIVATIONS)
     if biases not in ("none", "mlp"):
         raise ValueError(f"biases={biases!r} of an MLP must be one of none, mlp")
-    presented = getattr(task, "mlp_input", None)
-    if presented not in INPUTS:
+    mlp_input = getattr(task, "mlp_input", None)
+    if mlp_input not in INPUTS:
         raise ValueError(
             f"model='mlp' cannot read this task ({type(task).__name__}): it takes "
             "task='modular' or 'parity', or one of your own with `mlp_input`"
@@ -53,7 +60,7 @@ def build(
         vocab_in=task.vocab_in,
         vocab_out=task.vocab_out,
         fixed_tokens=task.fixed_tokens,
-        presented=presented,
+        mlp_input=mlp_input,
         d_mlp=d_mlp,
         activation=activation,
         biases=biases,
@@ -64,14 +71,18 @@ def build(
 class MLP(nn.Module):
     """W_in [vocab or bits, mlp], b_in, W_out [mlp, vocab_out], b_out.
 
-    Build it with `build`, which checks its fields. The tokens that never change have
-    no row in W_in where they come last in the vocabulary, as `=` does.
+    Build it with `build`, which checks its fields.
+
+    Attributes:
+        mlp_input: "sum" or "signs": how tokens are read.
+
+    The others are the task's, or arguments of `build`.
     """
 
     vocab_in: int
     vocab_out: int
     fixed_tokens: tuple[int | None, ...]
-    presented: str
+    mlp_input: str
     d_mlp: int
     activation: str
     biases: str
@@ -84,29 +95,34 @@ class MLP(nn.Module):
         *,
         dropout: tuple[jax.Array, jax.Array] | None = None,
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """Map tokens [examples, pos] to (logits [examples, 1, vocab], activations).
+        """Run the network over some examples.
 
-        Activations: mlp.hook_pre and mlp.hook_post, [examples, 1, mlp]. Dropout acts on
-        the hidden layer.
+        Args:
+            tokens: [examples, pos].
+            dropout: a rate and a key; acts on the hidden layer.
+
+        Returns:
+            Logits [examples, 1, vocab], and the activations mlp.hook_pre and
+            mlp.hook_post, [examples, 1, mlp].
         """
         free = np.flatnonzero([token is None for token in self.fixed_tokens])
-        given = tokens[:, free]
-        if self.presented == "sum":
-            never = {token for token in self.fixed_tokens if token is not None}
-            rows = self.vocab_in - (self.vocab_in - 1 in never)
+        inputs = tokens[:, free]
+        if self.mlp_input == "sum":
+            # A fixed token has no row in W_in if it is the last of the vocabulary.
+            rows = self.vocab_in - (self.vocab_in - 1 in self.fixed_tokens)
             W_in = self._matrix("mlp.W_in", (rows, self.d_mlp))
-            pre = W_in[given].sum(1)
+            pre = W_in[inputs].sum(1)
         else:
             W_in = self._matrix("mlp.W_in", (len(free), self.d_mlp))
-            pre = (2 * given - 1).astype(W_in.dtype) @ W_in
+            pre = (2 * inputs - 1).astype(W_in.dtype) @ W_in
         if self.biases == "mlp":
             pre = pre + self._bias("mlp.b_in", self.d_mlp)
         post = ACTIVATIONS[self.activation](pre)
         acts = {"mlp.hook_pre": pre[:, None], "mlp.hook_post": post[:, None]}
         if dropout is not None:
             rate, key = dropout
-            kept = jax.random.bernoulli(key, 1 - rate, post.shape)
-            post = jnp.where(kept, post / (1 - rate), 0)
+            is_kept = jax.random.bernoulli(key, 1 - rate, post.shape)
+            post = jnp.where(is_kept, post / (1 - rate), 0)
         logits = post @ self._matrix("mlp.W_out", (self.d_mlp, self.vocab_out))
         if self.biases == "mlp":
             logits = logits + self._bias("mlp.b_out", self.vocab_out)

@@ -43,27 +43,12 @@ def build(
 ) -> "Transformer":
     """Return the transformer for a task.
 
-    Args:
-        task: decides vocabulary, positions and the number of unembeddings.
-        layers: attention and an MLP each.
-        d_model: width of the residual stream.
-        heads: attention heads of a layer.
-        d_head: width of a head's queries, keys and values.
-        d_mlp: neurons of a layer.
-        activation: a name of `ACTIVATIONS`.
-        attention_only: leave the MLPs out.
-        layer_norm: normalise before attention, MLP and unembedding.
-        biases: "none", "mlp" (in and out), or "all".
-        dtype: of the parameters.
-
     Raises:
-        ValueError: a size is below 1, or a name is unknown.
+        ValueError: a size is below 1, or `activation` or `biases` is unknown.
     """
-    at_least("layers", layers, 1)
-    at_least("d_model", d_model, 1)
-    at_least("heads", heads, 1)
-    at_least("d_head", d_head, 1)
-    at_least("d_mlp", d_mlp, 1)
+    sizes = {"layers": layers, "d_model": d_model, "heads": heads, "d_head": d_head}
+    for name, size in {**sizes, "d_mlp": d_mlp}.items():
+        at_least(name, size, 1)
     one_of("activation", activation, ACTIVATIONS)
     one_of("biases", biases, BIASES)
     return Transformer(
@@ -93,8 +78,9 @@ class Transformer(nn.Module):
         fixed_tokens: for each position, the token that it always holds, or None.
         unembeddings: number of unembeddings; with several, W_U is
             [unembeddings, model, vocab].
-
-    The other attributes are arguments of `build`.
+        layers: each is attention and, unless `attention_only`, an MLP.
+        layer_norm: normalise before attention, MLP and unembedding.
+        biases: "none", "mlp" (in and out), or "all".
     """
 
     vocab_in: int

@@ -94,7 +94,10 @@ def test_the_circuit_of_planted_neurons_is_read():
     [
         ({"attention_only": True}, "attention_only=True: an MLP has no attention"),
         ({"d_mlp": 0}, "d_mlp=0 must be at least 1"),
-        ({"activation": "tanh"}, "activation='tanh' must be one of relu, gelu"),
+        (
+            {"activation": "tanh"},
+            "activation='tanh' is unknown; choose one of relu, gelu",
+        ),
         ({"biases": "all"}, "biases='all' of an MLP must be one of none, mlp"),
     ],
 )
