@@ -34,11 +34,8 @@ class AttentionOutput(NamedTuple):
     @property
     def n_weights(self) -> int:
         """Rows that a prediction weights in `sum_rows`; 0 where it does not apply."""
-        if (
-            self.row_index is None
-            or self.pattern.shape[2] != 1
-            or sum(self.is_fixed) > 1
-        ):
+        one_query = self.pattern.shape[2] == 1
+        if self.row_index is None or not one_query or sum(self.is_fixed) > 1:
             return 0
         return self.is_fixed.count(False) * self.pattern.shape[1]
 

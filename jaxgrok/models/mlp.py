@@ -1,10 +1,9 @@
 """The 2-layer MLP: one hidden layer, whose first product is a table look-up.
 
-Owns its parameters and forward pass. How a task's tokens are presented is the task's to
-say (`mlp_input`): "sum", the sum of their one-hots, as the post has x and y (a 2 where
-x = y); or "signs", each bit as ±1, as Barak et al. (2022) have it. Tokens that never
-change, such as `=`, are left out. The post gives no initialisation: here it is N(0, 1)
-divided by the square root of a layer's width in, biases 0.
+The task decides how the MLP reads its tokens (`mlp_input`): "sum", the sum of their
+one-hots, as in the post (2 where x = y); or "signs", each bit as ±1, as in Barak et
+al. (2022). Tokens that never change, such as `=`, are left out. The post gives no
+initial values: they are N(0, 1) over the square root of a matrix's width in; biases 0.
 
     >>> model = build(Modular(), d_mlp=256)
 """
@@ -56,7 +55,7 @@ class MLPBuilder:
             vocab_in=task.vocab_in,
             vocab_out=task.vocab_out,
             fixed_tokens=task.fixed_tokens,
-            presented=task.mlp_input,
+            mlp_input=task.mlp_input,
             d_mlp=self.d_mlp,
             activation=self.activation,
             biases=self.biases,
@@ -72,14 +71,18 @@ def build(task: Task, *, dtype: str = "float32", **fields: Any) -> "MLP":
 class MLP(nn.Module):
     """W_in [vocab or bits, mlp], b_in, W_out [mlp, vocab_out], b_out.
 
-    Build it with `build`, which checks its fields. The tokens that never change have
-    no row in W_in where they come last in the vocabulary, as `=` does.
+    Build it with `build`, which checks its fields.
+
+    Attributes:
+        mlp_input: "sum" or "signs": how tokens are read.
+
+    The others are the task's, or arguments of `build`.
     """
 
     vocab_in: int
     vocab_out: int
     fixed_tokens: tuple[int | None, ...]
-    presented: str
+    mlp_input: str
     d_mlp: int
     activation: str
     biases: str
@@ -92,29 +95,34 @@ class MLP(nn.Module):
         *,
         dropout: tuple[jax.Array, jax.Array] | None = None,
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """Map tokens [examples, pos] to (logits [examples, 1, vocab], activations).
+        """Run the network over some examples.
 
-        Activations: mlp.hook_pre and mlp.hook_post, [examples, 1, mlp]. Dropout acts on
-        the hidden layer.
+        Args:
+            tokens: [examples, pos].
+            dropout: a rate and a key; acts on the hidden layer.
+
+        Returns:
+            Logits [examples, 1, vocab], and the activations mlp.hook_pre and
+            mlp.hook_post, [examples, 1, mlp].
         """
         free = np.flatnonzero([token is None for token in self.fixed_tokens])
-        given = tokens[:, free]
-        if self.presented == "sum":
-            never = {token for token in self.fixed_tokens if token is not None}
-            rows = self.vocab_in - (self.vocab_in - 1 in never)
+        inputs = tokens[:, free]
+        if self.mlp_input == "sum":
+            # A fixed token has no row in W_in if it is the last of the vocabulary.
+            rows = self.vocab_in - (self.vocab_in - 1 in self.fixed_tokens)
             W_in = self._matrix("mlp.W_in", (rows, self.d_mlp))
-            pre = W_in[given].sum(1)
+            pre = W_in[inputs].sum(1)
         else:
             W_in = self._matrix("mlp.W_in", (len(free), self.d_mlp))
-            pre = (2 * given - 1).astype(W_in.dtype) @ W_in
+            pre = (2 * inputs - 1).astype(W_in.dtype) @ W_in
         if self.biases == "mlp":
             pre = pre + self._bias("mlp.b_in", self.d_mlp)
         post = ACTIVATIONS[self.activation](pre)
         acts = {"mlp.hook_pre": pre[:, None], "mlp.hook_post": post[:, None]}
         if dropout is not None:
             rate, key = dropout
-            kept = jax.random.bernoulli(key, 1 - rate, post.shape)
-            post = jnp.where(kept, post / (1 - rate), 0)
+            is_kept = jax.random.bernoulli(key, 1 - rate, post.shape)
+            post = jnp.where(is_kept, post / (1 - rate), 0)
         logits = post @ self._matrix("mlp.W_out", (self.d_mlp, self.vocab_out))
         if self.biases == "mlp":
             logits = logits + self._bias("mlp.b_out", self.vocab_out)

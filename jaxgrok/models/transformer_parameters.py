@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 from flax import linen as nn
+from flax.linen.initializers import ones, zeros
 
 BIASES = ("none", "mlp", "all")
 
@@ -30,17 +31,15 @@ def declare(model: Any) -> dict[str, jax.Array]:
         normal = nn.initializers.normal(scale)
         weights[name] = model.param(name, normal, shape, model.dtype)
 
-    def bias(name: str, *shape: int, only: bool = model.biases == "all") -> None:
+    def bias(
+        name: str, *shape: int, only: bool = model.biases == "all", initial: Any = zeros
+    ) -> None:
         if only:
-            zeros = nn.initializers.zeros
-            weights[name] = model.param(name, zeros, shape, model.dtype)
+            weights[name] = model.param(name, initial, shape, model.dtype)
 
     def norm(name: str) -> None:
-        if model.layer_norm:
-            ones = nn.initializers.ones
-            shape = (model.d_model,)
-            weights[f"{name}.w"] = model.param(f"{name}.w", ones, shape, model.dtype)
-            bias(f"{name}.b", model.d_model, only=True)
+        bias(f"{name}.w", model.d_model, only=model.layer_norm, initial=ones)
+        bias(f"{name}.b", model.d_model, only=model.layer_norm)
 
     matrix("embed.W_E", model.vocab_in, model.d_model)
     matrix("pos_embed.W_pos", len(model.fixed_tokens), model.d_model)
