@@ -1,4 +1,4 @@
-"""What a run directory says of itself: manifest.json as a typed record.
+"""What a run directory says about itself: manifest.json as a typed record.
 
 >>> manifest = describe(resolve(config))
 >>> manifest.cells[0].axes
@@ -84,7 +84,8 @@ class Manifest:
     def from_json(cls, entries: dict[str, Any]) -> "Manifest":
         """Make a manifest of the contents of manifest.json.
 
-        Raises KeyError or TypeError where an entry is missing or unknown.
+        Raises:
+            KeyError, TypeError: an entry is missing or unknown.
         """
         entries = dict(entries)
         groups = [GroupInfo(**group) for group in entries.pop("groups")]
@@ -134,8 +135,9 @@ def describe(grid: Grid, grid_file: GridFile | None = None) -> Manifest:
 def read_manifest(path: Path) -> Manifest:
     """Return the manifest of a run directory.
 
-    Raises FileNotFoundError where there is none, ValueError for one that cannot be
-    read.
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it cannot be read.
     """
     file = path / "manifest.json"
     if not file.exists():

@@ -162,7 +162,7 @@ def test_n_train_may_be_an_axis():
 
 
 def test_an_unknown_axis_or_phase_is_refused():
-    with pytest.raises(ValueError, match="axis 'wieght_decay' is not in the dataset"):
+    with pytest.raises(ValueError, match="axis='wieght_decay' is not in the dataset"):
         gather(phase_table(), x="wieght_decay")
     with pytest.raises(ValueError, match="phase='grokked' is unknown; choose one of"):
         gather(phase_table(phase=np.full(SHAPE, "grokked", object)))
