@@ -126,9 +126,9 @@ def article(value: Any) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def unknown_field(name: str, known: Iterable[str]) -> str:
+def unknown_field(name: str, options: Iterable[str]) -> str:
     """Return the message that refuses a field: the nearest name, and all there are."""
-    names = sorted(known)
+    names = sorted(options)
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"field {name!r} is unknown; {hint}allowed: {listed(names) or 'none'}"

@@ -70,15 +70,15 @@ class Field:
         return () if self.default is None else (self.default,)
 
 
-def field(default: Any = None, **facts: Any) -> Any:
+def field(default: Any = None, **properties: Any) -> Any:
     """Describe an attribute of a dataclass as a field.
 
     Args:
         default: its default; None for an attribute that must be given.
-        **facts: the other attributes of `Field`; `name` is that of the attribute unless
-            given.
+        **properties: the other attributes of `Field`; `name` is by default that of the
+            attribute.
     """
-    metadata = {METADATA: Field(default=default, **facts)}
+    metadata = {METADATA: Field(default=default, **properties)}
     if default is None:
         return dataclasses.field(metadata=metadata)
     if isinstance(default, dict):
@@ -97,12 +97,12 @@ def rows(owner: type, *, plain: bool = False) -> dict[str, Field]:
     """
     fields = {}
     for attribute in dataclasses.fields(owner):
-        facts = attribute.metadata.get(METADATA)
-        if not attribute.init or (facts is None and not plain):
+        row = attribute.metadata.get(METADATA)
+        if not attribute.init or (row is None and not plain):
             continue
-        facts = facts or _plain(attribute)
-        name = facts.name or attribute.name
-        fields[name] = dataclasses.replace(facts, name=name, attribute=attribute.name)
+        row = row or _plain(attribute)
+        name = row.name or attribute.name
+        fields[name] = dataclasses.replace(row, name=name, attribute=attribute.name)
     return fields
 
 

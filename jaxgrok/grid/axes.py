@@ -82,10 +82,10 @@ def names(points: list[Point]) -> tuple[str, ...]:
     size = "n_train" if "n_train" in points[0].traced else "train_fraction"
     always = {"weight_decay", "seed", size}
     values = [point.values for point in points]
-    used = dict.fromkeys(name for point in values for name in point)
+    present = dict.fromkeys(name for point in values for name in point)
     traced = fields.traced()
-    ordered = [name for name in used if name not in traced]
-    ordered += [name for name in traced if name in used]
+    ordered = [name for name in present if name not in traced]
+    ordered += [name for name in traced if name in present]
     return tuple(
         name
         for name in ordered
@@ -171,9 +171,9 @@ def _axis_of_part(
             f"chain.{part}: field {name!r} is one for the whole sweep; set it on the "
             "config"
         )
-    known = {*values, *fields.every()} - set(fields.shared())
-    if name not in known:
-        raise ValueError(f"chain.{part}: {unknown_field(name, known)}")
+    options = {*values, *fields.every()} - set(fields.shared())
+    if name not in options:
+        raise ValueError(f"chain.{part}: {unknown_field(name, options)}")
     if isinstance(value, list):
         raise ValueError(
             f"{path}={value!r} is {article(value)}; axes are tuples: write "
@@ -204,8 +204,8 @@ def _combine(
     _refuse_empty(axes, zipped, online=online)
     traced = fields.traced()
     static = [name for name in axes if name not in traced]
-    used = [name for name in axes if axes[name]]
-    free = [name for name in used if name not in zipped]
+    present = [name for name in axes if axes[name]]
+    free = [name for name in present if name not in zipped]
     steps = list(zip(*(axes[n] for n in zipped), strict=True)) if zipped else [()]
     for step in steps:
         for values_of_free in itertools.product(*(axes[n] for n in free)):
@@ -213,7 +213,7 @@ def _combine(
             point |= dict(zip(zipped, step, strict=True))
             yield Point(
                 {name: point[name] for name in static},
-                {name: point[name] for name in used if name not in static},
+                {name: point[name] for name in present if name not in static},
             )
 
 

@@ -105,9 +105,9 @@ def rows_of(kind: str, name: str) -> dict[str, Field]:
         fields = OPTIMISERS[name].rows
     else:
         fields = rows(OWNERS[kind][name], plain=True)
-    for taken in fields.keys() & general().keys():
+    for clash in fields.keys() & general().keys():
         raise ValueError(
-            f"{kind} {name!r}: its field {taken!r} has the name of one that every "
+            f"{kind} {name!r}: its field {clash!r} has the name of one that every "
             "config has; choose another"
         )
     return fields

@@ -95,8 +95,8 @@ def _prepare(config: ml_collections.ConfigDict, field: str, value: str) -> None:
     for depth, name in enumerate(path):
         part = _current(config, ".".join(path[:depth])) if depth else config
         if not isinstance(part, ml_collections.ConfigDict) or name not in part:
-            known = part if isinstance(part, ml_collections.ConfigDict) else config
-            raise ValueError(unknown_field(field, known))
+            options = part if isinstance(part, ml_collections.ConfigDict) else config
+            raise ValueError(unknown_field(field, options))
     if field == "scale":
         raise ValueError(f"scale={value} is not an override; write --grid FILE:{value}")
     if value.startswith("["):

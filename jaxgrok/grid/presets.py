@@ -24,8 +24,8 @@ class Config(ml_collections.ConfigDict):
     """A ConfigDict whose fields follow the task, model and optimiser it names.
 
     Fields of one of these that nobody has set are replaced when another one is named. A
-    list is refused as an axis; the parts of a chain stay in the
-    order in which they are written.
+    list is refused as an axis; the parts of a chain stay in the order in which they are
+    written.
     """
 
     _scale: str | None = None
@@ -46,7 +46,7 @@ class Config(ml_collections.ConfigDict):
         unset_before = self._unset
         self._remember(None, frozenset())  # so that no step below follows again
         with self.unlocked():
-            for name in unset_before:
+            for name in unset_before.intersection(self.keys()):
                 del self[name]
             values = _agreed(self, scale)
             unset = [name for name in values if name not in self]

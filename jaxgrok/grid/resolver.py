@@ -142,14 +142,14 @@ def _cell(
     lane = program.lane(traced, n_train)
     decisive = program.decisive
     # A static field that other parts of a chain set has the sweep's value here.
-    known = program.static | point.values
+    values = program.static | point.values
     pool = is_pool(program.task) and not program.online
     budgetless = {name: value for name, value in lane.items() if name != "steps"}
     own = {n: program.static[n] for n in differing if n in program.static}
     return Cell(
         id=settings_hash(decisive | lane),
         kin=settings_hash(decisive | budgetless),
-        axes={label(name): known.get(name, math.nan) for name in names},
+        axes={label(name): values.get(name, math.nan) for name in names},
         static=own | point.static,
         lane=lane,
         tested=n_train < program.task.universe if pool else True,

@@ -47,10 +47,10 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
     for name in own:
         if name not in complete:
             raise ValueError(f"field {name!r} is missing; give it a value")
-    known = fields.general() | own
+    readable = fields.general() | own
     for name in complete.keys() - fields.every().keys():
-        raise ValueError(unknown_field(name, known))
-    for name, field in known.items():
+        raise ValueError(unknown_field(name, readable))
+    for name, field in readable.items():
         if not field.traced:
             complete[name] = check(field, complete[name])
     return complete

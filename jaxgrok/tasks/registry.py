@@ -30,8 +30,8 @@ def _check(words: str, task: Any) -> None:
             f"class {task.__name__}"
         )
     if inspect.isabstract(task):
-        lacking = ", ".join(sorted(task.__abstractmethods__))
-        raise ValueError(f"{words} must define {lacking}; see jaxgrok.tasks.Task")
+        missing = ", ".join(sorted(task.__abstractmethods__))
+        raise ValueError(f"{words} must define {missing}; see jaxgrok.tasks.Task")
 
 
 TASKS: Registry[type[Task]] = Registry(

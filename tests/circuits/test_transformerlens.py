@@ -324,7 +324,7 @@ def test_what_is_wrong_with_an_array_is_one_line(write, arrays, spoil, words):
         ({"act_fn": "gelu"}, "act_fn='gelu'; .* write gelu_new to take its tanh form"),
         ({"act_fn": "silu"}, "act_fn='silu'; our model computes relu, gelu_new"),
         ({"biases": "some"}, "biases='some'; take none, mlp, all"),
-        ({"operation": "x^y"}, "operation='x\\^y' is unknown"),
+        ({"operation": "x^y"}, "operation='x\\^y' must be one of"),
         ({"normalization_type": "LNPre", "eps": 0.1}, "eps=0.1; our model computes 1e"),
     ],
 )

@@ -56,13 +56,13 @@ def test_a_dry_run_trains_nothing(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--sizes", "40:8"], "sizes 40:8 are no range"),
-        (["--sizes", "8:8"], "sizes 8:8 are no range"),
+        (["--sizes", "40:8"], "sizes=40:8 must be a range"),
+        (["--sizes", "8:8"], "sizes=8:8 must be a range"),
         (["--sizes", "0:8"], "at least 1"),
-        (["--sizes", "8:40:1"], "count=1 is not enough"),
+        (["--sizes", "8:40:1"], "count=1 must be at least 2"),
         (["--sizes", "8-40"], "write --sizes 300:2000"),
         (["--sizes", ""], "write --sizes 300:2000"),
-        (["--sizes", "40:400:2"], "n_train=400 is not allowed; there are 49"),
+        (["--sizes", "40:400:2"], "n_train=400 must be 1 … 49: there are 49"),
         (["--sizes", "8:49"], "n_train=49 leaves no pairs to test on"),
         (["--grid.n_train=(9,)"], "weight_decay=0.0 has one size, 9"),
         (["--grid.seed=(3,)"], "weight_decay=0.0 has one seed, 3"),
