@@ -23,7 +23,7 @@ reads it. Measured: docs/performance.md."""
 INIT_OPTIONS: Options = {"xla_backend_optimization_level": "1"}
 """For the program that initialises a lane, which runs once a cell: a third to a half of
 the time to compile. Its weights may differ from those of a fully optimised program in
-their last bit (on jax 0.12; not on 0.10), so every lane is initialised by this one."""
+their last bits (on jax 0.12; not on 0.10), so every lane is initialised by this one."""
 
 
 def compiled(

@@ -85,15 +85,14 @@ def test_a_cell_is_stopped_with_its_cause_and_its_lane_is_free(resolved, whole):
     assert (progress.busy, progress.free) == ({}, 4)
 
 
-def test_an_error_of_the_device_ends_the_group_and_not_the_worker(resolved, whole):
-    broken = [True]
+def test_an_error_of_the_device_ends_the_group_and_not_the_worker(resolved):
+    errors = ["RESOURCE_EXHAUSTED: no memory\ndetails"]
 
     def engines(group, n_cells):
-        if broken.pop():
-            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: no memory\ndetails")
+        if errors:
+            raise jax.errors.JaxRuntimeError(errors.pop())
         return build(group, n_cells)
 
-    broken.insert(0, False)
     worker = Worker(resolved, engines)
     progress = worker.do(Assignment(0, n_cells=3))
     assert (progress.group, progress.failure) == (0, "RESOURCE_EXHAUSTED: no memory")
