@@ -26,14 +26,13 @@ def declare(model: Any) -> dict[str, jax.Array]:
         model: a `Transformer`, inside its `__call__`.
     """
     weights: dict[str, jax.Array] = {}
+    every = model.biases == "all"
 
     def matrix(name: str, *shape: int, scale: float = model.d_model**-0.5) -> None:
         normal = nn.initializers.normal(scale)
         weights[name] = model.param(name, normal, shape, model.dtype)
 
-    def bias(
-        name: str, *shape: int, only: bool = model.biases == "all", initial: Any = zeros
-    ) -> None:
+    def bias(name: str, *shape: int, only: bool = every, initial: Any = zeros) -> None:
         if only:
             weights[name] = model.param(name, initial, shape, model.dtype)
 
