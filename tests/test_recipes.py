@@ -10,23 +10,17 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok import models, tasks
+from jaxgrok.plots import run_figures
 from jaxgrok.training import losses, measures, optimisers
 
-try:
-    from jaxgrok.plots import run_figures
-
-    REGISTRIES = [
-        tasks.TASKS,
-        models.MODELS,
-        optimisers.OPTIMISERS,
-        losses.LOSSES,
-        measures.MEASURES,
-        run_figures.FIGURES,
-    ]
-    complete = hasattr(measures, "register") and hasattr(jaxgrok, "losses")
-except (ImportError, AttributeError):
-    REGISTRIES, complete = [tasks.TASKS], False
-merged = pytest.mark.skipif(not complete, reason="before the branches are merged")
+REGISTRIES = [
+    tasks.TASKS,
+    models.MODELS,
+    optimisers.OPTIMISERS,
+    losses.LOSSES,
+    measures.MEASURES,
+    run_figures.FIGURES,
+]
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -85,8 +79,7 @@ def trained(tmp_path):
 @pytest.mark.parametrize("heading", RECIPES)
 def test_a_recipe_is_short(heading):
     lines = [line for line in RECIPES[heading].splitlines() if line.strip()]
-    # A model is two classes: the network, and its fields.
-    assert len(lines) <= (14 if heading == "A model" else 12)
+    assert len(lines) <= 12
 
 
 def test_a_task(cook, trained):
@@ -97,13 +90,11 @@ def test_a_task(cook, trained):
     trained(task="larger", margin=3)
 
 
-@merged
 def test_a_model(cook, trained):
     cook("A model")
     assert list(trained(model="sum").matrix) == ["W"]
 
 
-@merged
 def test_an_optimiser(cook, trained):
     cook("An optimiser")
     losses = trained(optimiser="lion", learning_rate=(0.0, 0.1)).train_loss
@@ -111,7 +102,6 @@ def test_an_optimiser(cook, trained):
     assert len(set(still)) == 1 < len(set(moving))
 
 
-@merged
 def test_a_loss(cook, trained):
     squared = cook("A loss")["squared"]
     logits = np.array([[1.0, 0.0], [1.0, 2.0]], np.float32)
@@ -119,7 +109,6 @@ def test_a_loss(cook, trained):
     trained(loss="squared")
 
 
-@merged
 def test_a_measure(cook, trained):
     cook("A measure")
     dataset = trained(measures="largest")
@@ -127,7 +116,6 @@ def test_a_measure(cook, trained):
     assert set(dataset.largest_weight.dims) == set(dataset.sum_of_squares.dims)
 
 
-@merged
 def test_a_figure(cook, trained, tmp_path):
     cook("A figure")
     trained()
