@@ -153,6 +153,7 @@ def _is_kind(kind: type, value: Any) -> bool:
         return False
     if kind is float and not math.isfinite(value):
         return False
+    # In Python, True is a whole number.
     return isinstance(value, bool) == (kind is bool)
 
 

@@ -81,7 +81,7 @@ def field(default: Any = None, **properties: Any) -> Any:
     metadata = {METADATA: Field(default=default, **properties)}
     if default is None:
         return dataclasses.field(metadata=metadata)
-    if isinstance(default, dict):
+    if isinstance(default, dict):  # dataclasses refuse a default that can change
         return dataclasses.field(default_factory=dict, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -35,6 +35,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """
         self.noun = noun
         self._entries = dict(entries)
+        # Cells are identified by names: a shipped one must not change its meaning.
         self._shipped = frozenset(entries)
         self._check = check
 

@@ -66,6 +66,7 @@ def combine(values: Mapping[str, Any]) -> tuple[list[Point], Axes]:
     points = []
     for part, overrides in list(values["chain"].items()) or [("", {})]:
         axes = base | _part(part, overrides, values)
+        # A part that counts examples takes the place of the fractions around it.
         for name, other in _SIZES.items():
             if overrides.get(name) and other not in overrides:
                 axes[other] = ()
@@ -135,6 +136,7 @@ def _with_own(axes: Axes, values: Mapping[str, Any]) -> Axes:
         if name in OPTIMISERS:
             for row in OPTIMISERS[name].rows.values():
                 own[row.name] = axes.get(row.name, row.axis)
+    # Static axes stay outermost: every value of one is another program.
     traced = fields.traced()
     static = [name for name in axes if name not in traced]
     merged = axes | own
@@ -206,6 +208,7 @@ def _combine(
     static = [name for name in axes if name not in traced]
     present = [name for name in axes if axes[name]]
     free = [name for name in present if name not in zipped]
+    # Zipped axes go outermost, one step at a time; without any there is one empty step.
     steps = list(zip(*(axes[n] for n in zipped), strict=True)) if zipped else [()]
     for step in steps:
         for values_of_free in itertools.product(*(axes[n] for n in free)):

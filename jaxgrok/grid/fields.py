@@ -132,6 +132,7 @@ def every() -> dict[str, Field]:
     fields = dict(general())
     for kind, registry in OWNERS.items():
         for name in registry:
+            # Where several have a field of one name, the first one's row stands for it.
             fields = rows_of(kind, name) | fields
     return fields
 

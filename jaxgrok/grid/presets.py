@@ -38,6 +38,7 @@ class Config(ml_collections.ConfigDict):
             value = ml_collections.ConfigDict(value, type_safe=False, sort_keys=False)
         super().__setitem__(key, value)
         self._remember(self._scale, self._unset - {key})
+        # No scale yet: the config is being filled, or copied.
         if self._scale is not None and key in fields.OWNERS:
             self.follow(self._scale)
 

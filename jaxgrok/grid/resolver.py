@@ -84,6 +84,7 @@ def _common(
     for name in names:
         if name in varied:
             continue
+        # A program has no value for a field that only another task or model has.
         options = [p.static[name] for p in programs if name in p.static]
         if all(option == options[0] for option in options):
             common[name] = options[0]
@@ -143,6 +144,7 @@ def _cell(
     decisive = program.decisive
     # A static field that other parts of a chain set has the sweep's value here.
     values = program.static | point.values
+    # Online, or drawn, there are always examples that the cell has not trained on.
     pool = is_pool(program.task) and not program.online
     budgetless = {name: value for name, value in lane.items() if name != "steps"}
     own = {n: program.static[n] for n in differing if n in program.static}

@@ -106,7 +106,7 @@ class Program:
     @property
     def online(self) -> bool:
         """Whether it trains on fresh examples every step."""
-        return self.values["regime"] == "online"
+        return bool(self.values["regime"] == "online")
 
     def lane(self, traced: Mapping[str, Any], n_train: int) -> dict[str, Any]:
         """Return the scalars of a lane, without the numbers of other optimisers."""
@@ -125,6 +125,7 @@ class Program:
                     f"train_size={size} is less than n_train={lane['n_train']}; give "
                     "at least the largest, or 0"
                 )
+        # Lanes without L1 or dropout share a program that does not compute it.
         key = size, lane["l1"] > 0, lane["dropout"] > 0
         if key not in self._setups:
             self._setups[key] = _setup(self, *key)

@@ -81,7 +81,8 @@ def register(name: str, model: type[Model]) -> None:
 
 def presets(name: str, scale: str) -> Mapping[str, Any]:
     """Return the fields of a config that a model sets at a scale."""
-    return getattr(MODELS[name], "presets", {}).get(scale, {})
+    by_scale: Mapping[str, Mapping[str, Any]] = getattr(MODELS[name], "presets", {})
+    return by_scale.get(scale, {})
 
 
 def training_form(model: nn.Module, platform: str = "") -> nn.Module:

@@ -68,7 +68,7 @@ class Digits(Sampled):
 
     @property
     def universe(self) -> int:
-        return 10 ** (2 * self.digits)
+        return int(10 ** (2 * self.digits))
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -81,6 +81,7 @@ class Digits(Sampled):
     def sample(self, key: jax.Array) -> Example:
         """Draw one example: tokens [3n + 3], labels [n + 1], both int32."""
         x, y = jax.random.randint(key, (2, self.digits), 0, 10, jnp.int32)
+        # Added as by hand, from the units on; the answer is in reverse until the end.
         answer, carry = [], jnp.int32(0)
         for position in reversed(range(self.digits)):
             total = x[position] + y[position] + carry

@@ -78,11 +78,12 @@ class Parity(Sampled):
 
     @property
     def universe(self) -> int:
-        return 2**self.bits
+        return int(2**self.bits)
 
     @functools.cached_property
     def secret_bits(self) -> np.ndarray:
         """Positions that decide the answer, ascending: [secret]."""
+        # Drawn once, on the host, so that every cell has the same secret.
         shuffled = np.random.default_rng(self.secret_seed).permutation(self.bits)
         return np.sort(shuffled[: self.secret])
 

@@ -114,7 +114,7 @@ class Repeats(Sampled):
         """Bound from above: some sequences arise in more than one way."""
         starts = self.length // self.occurrences - self.repeat_length + 1
         free = self.length - (self.occurrences - 1) * self.repeat_length
-        return starts**self.occurrences * self.symbols**free
+        return int(starts**self.occurrences * self.symbols**free)
 
     @property
     def components(self) -> tuple[str, ...]:

@@ -178,14 +178,16 @@ def component_names(task: Task) -> tuple[str, ...]:
 def draw(task: Any, key: jax.Array, count: int) -> Example:
     """Draw `count` examples; each has a key of its own, so that fewer are a prefix."""
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(count))
-    return jax.vmap(task.sample)(keys)
+    examples: Example = jax.vmap(task.sample)(keys)
+    return examples
 
 
 def blank(task: Task) -> Example:
     """Return one example of zeros, for shapes: tokens [1, pos]."""
     if isinstance(task, Sampled):
         shapes = jax.eval_shape(lambda: draw(task, jax.random.key(0), 1))
-        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        zeros: Example = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        return zeros
     assert task.read is not None
     tokens = jnp.zeros((1, len(task.fixed_tokens)), jnp.int32)
     return Example(tokens, jnp.zeros((1, len(task.read)), jnp.int32))

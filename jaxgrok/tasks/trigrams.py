@@ -70,7 +70,7 @@ class Trigrams(Sampled):
 
     @property
     def universe(self) -> int:
-        return self.entries * self.large * self.small ** (self.entries - 1)
+        return int(self.entries * self.large * self.small ** (self.entries - 1))
 
     @property
     def components(self) -> tuple[str, ...]:

@@ -52,12 +52,12 @@ def _with_gradient(rule: Callable[..., tuple[jax.Array, jax.Array]]) -> Arm:
     """Make a loss of a rule that returns it with its gradient by the logits."""
 
     @jax.custom_jvp
-    def loss(logits, labels):
+    def loss(logits: jax.Array, labels: jax.Array) -> jax.Array:
         return rule(logits, labels)[0]
 
     # A jvp rule costs what a vjp rule costs here, and forward mode works too.
     @loss.defjvp
-    def _(primals, tangents):
+    def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
         value, gradient = rule(*primals)
         return value, jnp.sum(gradient * tangents[0], axis=-1)
 

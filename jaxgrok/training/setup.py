@@ -225,6 +225,7 @@ def lane_of(setup: Setup, **numbers: Any) -> Lane:
         setup: the program that it is for.
         **numbers: its fields by name, the optimiser's own among them.
     """
+    # int32 and the setup's dtype: what is weakly typed would compile once more.
     own = OPTIMISERS[setup.optimiser].rows
     kinds = {name: row.kind for name, row in (rows(Lane) | own).items()}
     arrays = {
