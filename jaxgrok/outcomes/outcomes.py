@@ -162,7 +162,7 @@ def spikes(
     return np.array(steps, dtype=np.int64)
 
 
-def _same_length(**named: ArrayLike) -> list[NDArray]:
+def _same_length(**named: ArrayLike) -> list[np.ndarray]:
     """Return the arguments as arrays; refuse them unless all are [evals]."""
     arrays = {name: np.asarray(value) for name, value in named.items()}
     shapes = {name: array.shape for name, array in arrays.items()}

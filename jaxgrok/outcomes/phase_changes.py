@@ -10,7 +10,7 @@ PhaseChange(step=788, width=121, depth=1.9)
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.ndimage import median_filter
 
 SMOOTHING = 3
@@ -75,7 +75,9 @@ def phase_change(steps: ArrayLike, loss: ArrayLike) -> PhaseChange | None:
     )
 
 
-def _falling_level(steps: NDArray, loss: NDArray) -> tuple[NDArray, NDArray]:
+def _falling_level(
+    steps: np.ndarray, loss: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return steps and smoothed log loss, from its peak on, as the lowest so far."""
     usable = np.isfinite(loss) & (loss > 0)
     steps, level = steps[usable], np.log(loss[usable])

@@ -5,7 +5,6 @@
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from jaxgrok.outcomes.outcomes import PHASES
 
@@ -23,13 +22,13 @@ def axis_names(dataset: xr.Dataset) -> list[str]:
     ]
 
 
-def column_of(dataset: xr.Dataset, name: str) -> NDArray:
+def column_of(dataset: xr.Dataset, name: str) -> np.ndarray:
     """Return a per-cell variable or coordinate as [cells], in cell order."""
     phase = dataset["phase"]
     return dataset[name].broadcast_like(phase).transpose(*phase.dims).values.ravel()
 
 
-def values_along(dataset: xr.Dataset, name: str) -> NDArray:
+def values_along(dataset: xr.Dataset, name: str) -> np.ndarray:
     """Return the values of an axis [cells], sortable; all "" where there is none."""
     if name not in dataset:
         return np.full(dataset["phase"].size, "")
@@ -40,7 +39,7 @@ def values_along(dataset: xr.Dataset, name: str) -> NDArray:
         return values.astype(str)
 
 
-def labels_of(dataset: xr.Dataset) -> NDArray:
+def labels_of(dataset: xr.Dataset) -> np.ndarray:
     """Return one of LABELS for every cell [cells].
 
     Raises:

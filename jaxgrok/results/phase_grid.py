@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from jaxgrok.outcomes.outcomes import PHASES
 from jaxgrok.results.columns import (
@@ -42,15 +41,15 @@ class PhaseGrid:
 
     x: str
     y: str
-    x_values: NDArray
-    y_values: NDArray
+    x_values: np.ndarray
+    y_values: np.ndarray
     over: tuple[str, ...]
-    square: NDArray
-    counts: dict[str, NDArray]
-    median: NDArray
-    grokked: NDArray
-    tested: NDArray
-    budget: NDArray
+    square: np.ndarray
+    counts: dict[str, np.ndarray]
+    median: np.ndarray
+    grokked: np.ndarray
+    tested: np.ndarray
+    budget: np.ndarray
 
 
 def gather(
@@ -72,7 +71,7 @@ def gather(
     is_tested = np.isin(labels, PHASES) & (labels != "untested")
     is_censored = is_tested & np.isnan(grok_step) & (labels != "diverged")
 
-    def count(members: NDArray) -> NDArray:
+    def count(members: np.ndarray) -> np.ndarray:
         return np.bincount(square[members], minlength=shape[0] * shape[1])
 
     budget = np.full(shape[0] * shape[1], np.inf)
@@ -94,14 +93,14 @@ def gather(
     )
 
 
-def medians(grid: PhaseGrid, values: NDArray) -> NDArray:
+def medians(grid: PhaseGrid, values: np.ndarray) -> np.ndarray:
     """Return the median over each square [y, x] of values [cells], NaN left out."""
     return _medians(grid.square, values, np.isfinite(values), grid.median.shape)
 
 
 def _medians(
-    square: NDArray, values: NDArray, counts: NDArray, shape: tuple[int, ...]
-) -> NDArray:
+    square: np.ndarray, values: np.ndarray, counts: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray:
     """Return the median of each square [y, x], over the cells that count.
 
     NaN ranks as later than any number. Of two middle values one of which is NaN, the
@@ -148,11 +147,12 @@ def _axes(dataset: xr.Dataset, x: str, y: str) -> tuple[str, str, tuple[str, ...
     return x, y, tuple(over)
 
 
-def _followed(dataset: xr.Dataset) -> NDArray:
+def _followed(dataset: xr.Dataset) -> np.ndarray:
     """Return the step up to which each cell was followed: [cells]."""
     budget = column_of(dataset, "steps").astype(float)
     if "test_accuracy" not in dataset:
         return budget
     is_evaluated = dataset["test_accuracy"].notnull()
     last = dataset["step"].where(is_evaluated).max("step")
-    return np.fmin(budget, last.transpose(*dataset["phase"].dims).values.ravel())
+    followed: np.ndarray = last.transpose(*dataset["phase"].dims).values.ravel()
+    return np.asarray(np.fmin(budget, followed))
