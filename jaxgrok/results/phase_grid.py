@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxgrok.outcomes.outcomes import PHASES
-from jaxgrok.results.columns import (
+from jaxgrok.results.dataset import (
     LABELS,
     axis_names,
     column_of,
