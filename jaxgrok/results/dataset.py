@@ -2,6 +2,7 @@
 
 >>> dataset = assemble(read_manifest(run_dir), read_results(run_dir))
 >>> dataset.test_loss.sel(weight_decay=1.0).mean("seed")
+>>> column_of(dataset, "grok_step")           # [cells], whatever the dimensions are
 """
 
 import json
@@ -12,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok.grid.cells import Cell
+from jaxgrok.outcomes.outcomes import PHASES
 from jaxgrok.results.manifest import Manifest
 from jaxgrok.results.rows import (
     CELL_COLUMNS,
@@ -23,6 +25,8 @@ from jaxgrok.results.rows import (
 from jaxgrok.results.shards import Result
 from jaxgrok.training.records import CURVES, Curve
 
+LABELS = (*PHASES, "failed", "pending")
+"""What can be said of a cell: its phase, or that it failed or has no result yet."""
 TEXT = ("status", "phase", "cause")
 """Columns of cells.csv that hold words, "" where there are none."""
 COMPONENT_STEPS = (
@@ -81,6 +85,50 @@ def assemble(
         "thresholds": json.dumps(vars(manifest.thresholds)),
     }
     return xr.Dataset(variables, coords | curve_coords, attrs)
+
+
+def axis_names(dataset: xr.Dataset) -> list[str]:
+    """Return the axes of the grid, in the dataset's order."""
+    cell_dims = set(dataset["phase"].dims)
+    return [
+        str(name)
+        for name, axis in dataset.coords.items()
+        if name != "cell" and set(axis.dims) <= cell_dims
+    ]
+
+
+def column_of(dataset: xr.Dataset, name: str) -> np.ndarray:
+    """Return a per-cell variable or coordinate as [cells], in cell order."""
+    phase = dataset["phase"]
+    return dataset[name].broadcast_like(phase).transpose(*phase.dims).values.ravel()
+
+
+def values_along(dataset: xr.Dataset, name: str) -> np.ndarray:
+    """Return the values of an axis [cells], sortable; all "" where there is none."""
+    if name not in dataset:
+        return np.full(dataset["phase"].size, "")
+    values = column_of(dataset, name)
+    try:
+        return values.astype(float)
+    except (TypeError, ValueError):
+        return values.astype(str)
+
+
+def labels_of(dataset: xr.Dataset) -> np.ndarray:
+    """Return one of LABELS for every cell [cells].
+
+    Raises:
+        ValueError: a phase of the dataset is unknown.
+    """
+    phases, statuses = column_of(dataset, "phase"), column_of(dataset, "status")
+    without_phase = np.where(statuses == "failed", "failed", "pending")
+    labels = np.where(phases == "", without_phase, phases).astype(str)
+    unknown = set(labels.tolist()) - set(LABELS)
+    if unknown:
+        raise ValueError(
+            f"phase={min(unknown)!r} is unknown; choose one of {', '.join(PHASES)}"
+        )
+    return labels
 
 
 def _dimensions(manifest: Manifest) -> tuple[tuple[str, ...], dict[str, Any]]:

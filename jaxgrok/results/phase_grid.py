@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok.outcomes.outcomes import PHASES
-from jaxgrok.results.columns import (
+from jaxgrok.results.dataset import (
     LABELS,
     axis_names,
     column_of,

@@ -14,12 +14,11 @@ import xarray as xr
 from jaxgrok.grid.cells import Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.results import resume, snapshots
-from jaxgrok.results.extension import adopt
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.manifest import Usage, describe
-from jaxgrok.results.resume_state import Resumable, SavedLane, decode, encode
+from jaxgrok.results.resume import Resumable, SavedLane, decode, encode
 from jaxgrok.results.rows import CellRow
-from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.results.run_directory import RunDirectory, adopt
 from jaxgrok.results.shards import OVER, Result
 from jaxgrok.sweep import figures
 from jaxgrok.sweep.messages import Dispatch, Snapshot

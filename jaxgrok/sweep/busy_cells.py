@@ -12,7 +12,7 @@ import numpy as np
 from jaxgrok.engine.engine import Engine
 from jaxgrok.grid.cells import Grid
 from jaxgrok.outcomes.grok_rule import evaluations_to_hold
-from jaxgrok.results.resume_state import SavedLane
+from jaxgrok.results.resume import SavedLane
 from jaxgrok.results.shards import Result
 from jaxgrok.sweep.messages import Snapshot
 from jaxgrok.training.setup import lane_of

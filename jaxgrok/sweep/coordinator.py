@@ -16,7 +16,7 @@ import xarray as xr
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.host.terminal import Console
-from jaxgrok.results.resume_state import SavedLane
+from jaxgrok.results.resume import SavedLane
 from jaxgrok.results.shards import Result
 from jaxgrok.sweep import estimate
 from jaxgrok.sweep.archive import Archive

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgrok.engine.platform import Platform
-from jaxgrok.results.resume_state import SavedLane
+from jaxgrok.results.resume import SavedLane
 from jaxgrok.results.shards import Result
 
 

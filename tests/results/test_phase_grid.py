@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from jaxgrok.outcomes.outcomes import PHASES
-from jaxgrok.results.columns import LABELS
+from jaxgrok.results.dataset import LABELS
 from jaxgrok.results.phase_grid import gather, medians
 
 

@@ -20,7 +20,7 @@ from jaxgrok.plots.labels import (
     short,
     value_names,
 )
-from jaxgrok.results.columns import (
+from jaxgrok.results.dataset import (
     axis_names,
     column_of,
     labels_of,

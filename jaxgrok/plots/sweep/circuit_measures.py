@@ -21,7 +21,7 @@ from jaxgrok.plots import heatmap, style
 from jaxgrok.plots.heatmap import Labels, SquareGrid
 from jaxgrok.plots.labels import name_steps, short
 from jaxgrok.plots.sweep.phase_diagram import axis_labels
-from jaxgrok.results.columns import column_of
+from jaxgrok.results.dataset import column_of
 from jaxgrok.results.phase_grid import gather, medians
 
 MEASURES = ("W_E_norm", "W_L_norm", "excluded_loss")

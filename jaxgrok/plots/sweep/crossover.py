@@ -20,7 +20,7 @@ from jaxgrok.plots.labels import (
     round_log_ticks,
     value_names,
 )
-from jaxgrok.results.columns import LABELS, column_of, labels_of, values_along
+from jaxgrok.results.dataset import LABELS, column_of, labels_of, values_along
 
 _SPREAD = 0.3
 """Half the width over which the seeds of a setting are spread."""

@@ -21,7 +21,7 @@ from jaxgrok.plots.sweep.cells import (
     scale_steps,
     write_heading,
 )
-from jaxgrok.results.columns import LABELS, labels_of
+from jaxgrok.results.dataset import LABELS, labels_of
 
 MOST_CURVES = 12
 _SPLITS = {"train": "-", "test": "--"}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jaxgrok.plots import style
 from jaxgrok.plots.labels import axis_name, round_log_ticks, value_names
-from jaxgrok.results.columns import axis_names, column_of, values_along
+from jaxgrok.results.dataset import axis_names, column_of, values_along
 
 _EVENTS = {
     "memorise_step": ("memorises", style.VERMILION),

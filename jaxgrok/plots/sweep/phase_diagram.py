@@ -23,7 +23,7 @@ from jaxgrok.plots.labels import (
     short,
     value_names,
 )
-from jaxgrok.results.columns import LABELS
+from jaxgrok.results.dataset import LABELS
 from jaxgrok.results.phase_grid import PhaseGrid, gather
 
 

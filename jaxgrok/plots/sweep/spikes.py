@@ -15,7 +15,7 @@ from jaxgrok.outcomes.outcomes import SPIKE_ABOVE, SPIKE_ARMED_BELOW
 from jaxgrok.plots import style
 from jaxgrok.plots.labels import name_steps
 from jaxgrok.plots.sweep.cells import cell_names, curve, has_curve, write_heading
-from jaxgrok.results.columns import axis_names, column_of, values_along
+from jaxgrok.results.dataset import axis_names, column_of, values_along
 
 MOST_PANELS = 12
 

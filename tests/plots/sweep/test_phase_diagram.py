@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 
 from jaxgrok.plots.labels import grok_text
 from jaxgrok.plots.sweep import phase_diagram
-from jaxgrok.results.columns import LABELS
+from jaxgrok.results.dataset import LABELS
 from jaxgrok.results.phase_grid import gather
 
 pytestmark = pytest.mark.filterwarnings("error")
