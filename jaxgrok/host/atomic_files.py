@@ -22,6 +22,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         OSError: if the disk refuses; the temporary file is removed.
     """
+    # In the same folder: a rename is atomic within one file system alone.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
