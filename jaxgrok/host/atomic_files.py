@@ -52,5 +52,6 @@ def write_table(
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: row[name] for name in columns} for row in rows)
+    for row in rows:
+        writer.writerow({name: row[name] for name in columns})
     write_atomically(path, buffer.getvalue().encode())
