@@ -48,6 +48,7 @@ def options(device: jax.Device, more: Options | None = None) -> Options:
         return {}
     flags = os.environ.get("XLA_FLAGS", "")
     every = CPU_OPTIONS | (more or {})
+    # A compiler option would win over the same flag in XLA_FLAGS, which the user set.
     return {name: value for name, value in every.items() if name not in flags}
 
 

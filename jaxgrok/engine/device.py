@@ -60,7 +60,7 @@ class Blocks:
         return {name: params[name].shape[2:] for name in sorted(params)}
 
     @property
-    def structure(self) -> Any:
+    def structure(self) -> jax.tree_util.PyTreeDef:
         """The tree of what a slot holds."""
         return jax.tree.structure(self._carry)
 

@@ -71,6 +71,7 @@ class Engine:
         self.setup = suited(setup, devices[0])
         self.width = block_width
         self.offset = self.executed = self.busy = 0
+        # Block b goes to device b % devices, in the order of `self._order` below.
         counts = [len(range(d, blocks, len(devices))) for d in range(len(devices))]
 
         def place(device: jax.Device, count: int) -> Blocks:
@@ -128,6 +129,7 @@ class Engine:
     @property
     def memory(self) -> int | None:
         """Bytes on the fullest device; None where the backend does not tell."""
+        # Blocks are dealt from the first device on, so no other has more.
         return self._devices[0].memory
 
     def admit(self, lanes: Mapping[str, Lane]) -> Records:
@@ -144,6 +146,7 @@ class Engine:
         for cell_id, lane in lanes.items():
             lane = jax.device_put(lane, first)
             self._occupy(self._vacant(), cell_id, (lane, self._init(lane)))
+        # Only the new lanes are evaluated: the others have a record of this step.
         self._mark(lanes)
         (records,) = self._read([[blocks.record() for blocks in self._devices]])
         return {cell_id: records[cell_id] for cell_id in lanes}
@@ -157,6 +160,7 @@ class Engine:
         """
         self._check_room(len(states))
         offsets = {state.offset for state in states.values()}
+        # An empty engine takes over the offset of the lanes it adopts.
         if self._cells:
             offsets.add(self.offset)
         if len(offsets) > 1:
@@ -219,7 +223,8 @@ class Engine:
 
     def release(self, cell_id: str) -> None:
         """Free the slot of a cell."""
-        del self._cells[next(s for s, name in self._cells.items() if name == cell_id)]
+        slot = next(slot for slot, name in self._cells.items() if name == cell_id)
+        del self._cells[slot]
 
     def compact(self) -> None:
         """Move lanes together where that leaves a block with nothing to do."""
@@ -229,6 +234,7 @@ class Engine:
             return
         holes = [slot for slot in self._order[:needed] if slot not in self._cells]
         strays = [slot for slot in self._order[needed:] if slot in self._cells]
+        # The slots in front have room for every cell: each stray finds a hole.
         for slot, hole in zip(strays, holes, strict=False):
             cell_id = self._cells.pop(slot)
             self._occupy(hole, cell_id, self._content(slot))

@@ -9,7 +9,6 @@ other.
 
 import functools
 import operator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +20,8 @@ from jaxgrok.training.trainer import LaneState
 
 SlotContent = tuple[Lane, LaneState]
 """What a slot holds."""
+Evaluated = tuple[tuple[jax.Array, ...], jax.Array]
+"""The new values of UPDATED, and the records."""
 UPDATED = ("max_train_loss", "diverged_step", "held", "stop_step")
 """Fields of a lane's state that an evaluation changes."""
 
@@ -75,18 +76,19 @@ def evaluate(
     evaluate_lanes = jax.vmap(functools.partial(trainer.evaluate, setup))
     updated = operator.attrgetter(*UPDATED)
 
-    def run(lanes: Lane, states: LaneState, busy: jax.Array) -> Any:
+    def run(lanes: Lane, states: LaneState, busy: jax.Array) -> Evaluated:
         after, record = evaluate_lanes(lanes, states)
         # A lane just admitted is evaluated beside others that were evaluated already:
         # a second evaluation must not count twice for them.
         pairs = zip(updated(after), updated(states), strict=True)
         return tuple(jnp.where(busy, new, old) for new, old in pairs), record
 
-    def skip(lanes: Lane, states: LaneState, _: jax.Array) -> Any:
+    def skip(lanes: Lane, states: LaneState, _: jax.Array) -> Evaluated:
+        # Both branches of a `cond` return the same shapes and dtypes.
         record = jax.eval_shape(evaluate_lanes, lanes, states)[1]
         return updated(states), jnp.zeros(record.shape, record.dtype)
 
-    def block(args: tuple[Lane, LaneState, jax.Array]) -> Any:
+    def block(args: tuple[Lane, LaneState, jax.Array]) -> Evaluated:
         return jax.lax.cond(args[2].any(), run, skip, *args)
 
     values, records = jax.lax.map(block, (lanes, states, busy))
@@ -94,13 +96,15 @@ def evaluate(
 
 
 @functools.partial(jax.jit, donate_argnums=0)
-def insert(carry: Any, slot: jax.Array, content: Any) -> Any:
+def insert(carry: SlotContent, slot: jax.Array, content: SlotContent) -> SlotContent:
     """Overwrite the slot [block, lane]; without donation every lane would be copied."""
-    return jax.tree.map(lambda all, x: all.at[slot[0], slot[1]].set(x), carry, content)
+    return jax.tree.map(
+        lambda old, new: old.at[slot[0], slot[1]].set(new), carry, content
+    )
 
 
 @jax.jit
-def extract(carry: Any, slot: jax.Array) -> Any:
+def extract(carry: SlotContent, slot: jax.Array) -> SlotContent:
     """Copy the slot [block, lane]."""
     return jax.tree.map(lambda x: x[slot[0], slot[1]], carry)
 

@@ -50,6 +50,7 @@ def build(
             blocks //= 2
             continue
         share = (engine.memory or 0.0) / room(devices)
+        # One block a device is the least; whether it fits, the allocator decides.
         if share <= 1 or blocks <= engine.devices:
             return engine
         # Memory grows with the blocks, a little less than in proportion.

@@ -13,6 +13,7 @@ from typing import Any
 
 from jaxgrok.fields.field import Field, rows
 
+# Integral and Real take NumPy's numbers too, most of which are no int or float.
 KINDS: dict[type, tuple[Any, str]] = {
     bool: (bool, "True or False"),
     int: (Integral, "a whole number"),
@@ -31,6 +32,7 @@ def check(field: Field, value: Any) -> Any:
     Raises:
         ValueError: the value has another type, or lies outside what is allowed.
     """
+    # The type first: a string cannot be compared with a bound.
     value = _of_kind(field, value)
     names = field.names
     if names and value not in names:
@@ -40,7 +42,7 @@ def check(field: Field, value: Any) -> Any:
     return value
 
 
-def check_all(owner: Any) -> None:
+def check_all(owner: object) -> None:
     """Check every field of a dataclass instance; call it from `__post_init__`."""
     kind: type = type(owner)
     for row in rows(kind).values():
@@ -50,7 +52,7 @@ def check_all(owner: Any) -> None:
 def check_axis(
     field: Field, axis: Any, *, name: str = "", zipped: bool = False
 ) -> tuple[Any, ...]:
-    """Check the axis of a traced field; its values as int or float.
+    """Check the axis of a traced field and return its values as int or float.
 
     Args:
         field: the traced field.
@@ -79,6 +81,7 @@ def allowed(field: Field) -> str:
     if low is not None and high is not None:
         if field.kind is int:
             return f"{low} … {high}"
+        # As intervals are written: a parenthesis leaves its end out.
         left = "[" if field.above is None else "("
         right = "]" if field.below is None else ")"
         return f"in {left}{low:g}, {high:g}{right}"
@@ -89,7 +92,7 @@ def allowed(field: Field) -> str:
     return KINDS[field.kind][1] if field.kind in KINDS else "anything"
 
 
-def at_least(name: str, value: Any, least: Any) -> None:
+def at_least(name: str, value: float, least: float) -> None:
     """Raise ValueError for a value below the least that is allowed."""
     if value < least:
         raise ValueError(f"{name}={value} must be at least {least}")
@@ -120,7 +123,7 @@ def refuse_other_than_tuple(name: str, axis: Any) -> None:
         )
 
 
-def article(value: Any) -> str:
+def article(value: object) -> str:
     """Return a value's type in words: a list, an int."""
     kind = type(value).__name__
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
@@ -151,9 +154,10 @@ def _is_kind(kind: type, value: Any) -> bool:
     """Tell whether a value is of a kind; True and False are no numbers."""
     if not isinstance(value, KINDS[kind][0]):
         return False
+    # A field without bounds would let NaN and infinity pass.
     if kind is float and not math.isfinite(value):
         return False
-    # In Python, True is a whole number.
+    # bool is a subclass of int.
     return isinstance(value, bool) == (kind is bool)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 METADATA = "field"
+"""Key of the field among the metadata of a dataclass' attribute."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Field:
 
     def __post_init__(self) -> None:
         if self.kind is object and self.default is not None:
+            # A frozen dataclass refuses a plain assignment, even here.
             object.__setattr__(self, "kind", type(self.default))
 
     @property
@@ -81,11 +83,13 @@ def field(default: Any = None, **properties: Any) -> Any:
     metadata = {METADATA: Field(default=default, **properties)}
     if default is None:
         return dataclasses.field(metadata=metadata)
-    if isinstance(default, dict):  # dataclasses refuse a default that can change
+    # Dataclasses refuse a mutable default. The only one is the empty dict.
+    if isinstance(default, dict):
         return dataclasses.field(default_factory=dict, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
+# All callers share the cached dict, so none may change it.
 @functools.cache
 def rows(owner: type, *, plain: bool = False) -> dict[str, Field]:
     """Return the fields of a dataclass by name.
@@ -111,5 +115,6 @@ def _plain(attribute: "dataclasses.Field[Any]") -> Field:
     default = attribute.default
     if default is not dataclasses.MISSING:
         return Field(default=default)
+    # It is a string in modules that postpone annotations; then nothing is checked.
     kind = attribute.type if isinstance(attribute.type, type) else object
     return Field(kind=kind)

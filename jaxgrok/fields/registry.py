@@ -51,6 +51,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             raise ValueError(f"{self.noun}={name!r} must be a name, a string")
         if name in self._shipped:
             raise ValueError(f"{self.noun}={name!r} is taken; choose another name")
+        # Before the entry is stored: a wrong one must not stay behind.
         self._check(f"{self.noun} {name!r}", entry)
         self._entries[name] = entry
 
@@ -71,6 +72,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
+        # Mapping's own version waits for a KeyError, which `__getitem__` never raises.
         return isinstance(name, str) and name in self._entries
 
     def __iter__(self) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = ["Cell", "Grid", "Group", "base", "load_registrations", "resolve", "sizes"]
 
+# Type checkers do not follow `__getattr__`.
 if TYPE_CHECKING:
     from jaxgrok.grid.cells import Cell, Grid, Group
     from jaxgrok.grid.grid_file import load_registrations

@@ -64,15 +64,18 @@ def combine(values: Mapping[str, Any]) -> tuple[list[Point], Axes]:
         if name not in base:
             raise ValueError(f"zip: {unknown_field(name, base)}")
     points = []
+    # Without a chain there is one part, with no name and no fields of its own.
     for part, overrides in list(values["chain"].items()) or [("", {})]:
         axes = base | _part(part, overrides, values)
         # A part that counts examples takes the place of the fractions around it.
         for name, other in _SIZES.items():
+            # A size that a part sets replaces the other one, set for all parts.
             if overrides.get(name) and other not in overrides:
                 axes[other] = ()
         axes = _with_own(axes, values)
         for point in _combine(axes, values, zipped):
             points.append(point._replace(part=part))
+    # Only the points of a product fill a box, one dimension an axis.
     if zipped or values["chain"]:
         return points, {}
     return points, _dims(_with_own(base, values), values)
@@ -83,15 +86,19 @@ def names(points: list[Point]) -> tuple[str, ...]:
     size = "n_train" if "n_train" in points[0].traced else "train_fraction"
     always = {"weight_decay", "seed", size}
     values = [point.values for point in points]
-    present = dict.fromkeys(name for point in values for name in point)
+    # A dict as an ordered set: parts of a chain may have different fields.
+    present: dict[str, None] = {}
+    for point in values:
+        present |= dict.fromkeys(point)
     traced = fields.traced()
     ordered = [name for name in present if name not in traced]
     ordered += [name for name in traced if name in present]
-    return tuple(
-        name
-        for name in ordered
-        if name in always or len({point.get(name) for point in values}) > 1
-    )
+    return tuple(name for name in ordered if name in always or _varies(values, name))
+
+
+def _varies(values: list[dict[str, Any]], name: str) -> bool:
+    """Tell whether some points differ in a field; lacking it is a difference too."""
+    return len({point.get(name) for point in values}) > 1
 
 
 def _dims(axes: Axes, values: Mapping[str, Any]) -> Axes:
@@ -101,6 +108,7 @@ def _dims(axes: Axes, values: Mapping[str, Any]) -> Axes:
     online = _regime(axes, values) == "online"
     dims: Axes = {}
     for name, axis in axes.items():
+        # Online training draws fresh examples, so a size means nothing.
         if not axis or (online and name in _SIZES):
             continue
         if len(axis) > 1 or name in always:
@@ -133,6 +141,7 @@ def _with_own(axes: Axes, values: Mapping[str, Any]) -> Axes:
     named = axes.get("optimiser", (values["optimiser"],))
     own: Axes = {}
     for name in named:
+        # An unknown optimiser is refused where programs are made, with its name.
         if name in OPTIMISERS:
             for row in OPTIMISERS[name].rows.values():
                 own[row.name] = axes.get(row.name, row.axis)
@@ -140,6 +149,7 @@ def _with_own(axes: Axes, values: Mapping[str, Any]) -> Axes:
     traced = fields.traced()
     static = [name for name in axes if name not in traced]
     merged = axes | own
+    # Static axes outermost: cells of one program follow each other.
     return {name: merged[name] for name in [*static, *traced] if name in merged}
 
 
@@ -184,7 +194,7 @@ def _axis_of_part(
     return _distinct(path, value if isinstance(value, tuple) else (value,))
 
 
-def _regime(axes: Axes, values: Mapping[str, Any]) -> Any:
+def _regime(axes: Axes, values: Mapping[str, Any]) -> str | None:
     """Return the regime of a part, None where it is an axis of several."""
     regimes = axes.get("regime", (values.get("regime"),))
     return regimes[0] if len(regimes) == 1 else None
@@ -206,9 +216,10 @@ def _combine(
     _refuse_empty(axes, zipped, online=online)
     traced = fields.traced()
     static = [name for name in axes if name not in traced]
+    # Only a size can be empty here: the one of the two that is not in use.
     present = [name for name in axes if axes[name]]
     free = [name for name in present if name not in zipped]
-    # Zipped axes go outermost, one step at a time; without any there is one empty step.
+    # Zipped axes vary slowest. Without any, one empty step leaves the plain product.
     steps = list(zip(*(axes[n] for n in zipped), strict=True)) if zipped else [()]
     for step in steps:
         for values_of_free in itertools.product(*(axes[n] for n in free)):
@@ -231,6 +242,7 @@ def _check_lengths(axes: Axes, zipped: tuple[str, ...]) -> None:
 def _refuse_empty(axes: Axes, zipped: tuple[str, ...], *, online: bool) -> None:
     """Raise ValueError for an axis without values, where it needs one."""
     empty = {name for name, axis in axes.items() if not axis}
+    # One of the two sizes may be empty, unless it is zipped.
     missing = sorted((empty - set(_SIZES)) | (empty & set(zipped)))
     if missing or not (online or axes["n_train"] or axes["train_fraction"]):
         name = missing[0] if missing else "train_fraction"

@@ -1,4 +1,4 @@
-"""Every field of a config, gathered from the dataclasses that own them.
+"""Every field of a config, collected from the dataclasses that own them.
 
 >>> general()["weight_decay"].low
 0
@@ -82,6 +82,7 @@ OWNERS = {"task": TASKS, "model": MODELS, "optimiser": OPTIMISERS}
 """Fields that choose who owns further fields, and their registries."""
 
 
+# Cached, unlike `every`: its owners are fixed, while registries grow.
 @functools.cache
 def general() -> dict[str, Field]:
     """Return the fields that every config has."""
@@ -104,6 +105,7 @@ def rows_of(kind: str, name: str) -> dict[str, Field]:
     if kind == "optimiser":
         fields = OPTIMISERS[name].rows
     else:
+        # A user's task or model need not describe its attributes with `field`.
         fields = rows(OWNERS[kind][name], plain=True)
     for clash in fields.keys() & general().keys():
         raise ValueError(
@@ -167,6 +169,7 @@ def defaults(values: Mapping[str, Any], scale: str) -> dict[str, Any]:
         if row.default is not None
     }
     task = TASKS[values["task"]]
+    # Presets beat defaults, and a task's beat a model's.
     return fields | {**presets(values["model"], scale), **task.presets.get(scale, {})}
 
 

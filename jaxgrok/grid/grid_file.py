@@ -92,6 +92,7 @@ def _read(file: str) -> GridFile:
     path = Path(file)
     if not path.is_file():
         raise ValueError(f"--grid {file}: there is no such file")
+    # Read before the file runs, so that the manifest holds what was executed.
     content = path.read_bytes()
     text = content.decode("utf-8", errors="replace")
     return GridFile(str(path.resolve()), text, hashlib.sha256(content).hexdigest())
@@ -107,7 +108,8 @@ def _guarded(file: str, call: Callable[[], Any]) -> Any:
 
 
 def _execute(file: str) -> dict[str, Any]:
-    """Run a file; the names it defines."""
+    """Run a file and return the names that it defines."""
+    # Not as __main__, so what the file does as a script does not run.
     return runpy.run_path(file, run_name="grid")
 
 
@@ -135,11 +137,14 @@ def _importable(folder: Path) -> Iterator[None]:
 
 def _position(file: str, error: Exception) -> str:
     """Say where in a grid file an error comes from, and what it says."""
+    # A syntax error has no frame of its own, and may lie in a file imported from here.
     if isinstance(error, SyntaxError) and error.lineno:
         other = "" if error.filename == file else f": {error.filename}"
         return f"{other}, line {error.lineno}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)
+    # The innermost frame of the user's own file, whatever library it called.
     lines = [frame.lineno for frame in frames if frame.filename == file]
     line = f", line {lines[-1]}" if lines else ""
+    # A ValueError is written for the user and needs no name.
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
     return f"{line}: {kind}{error}"

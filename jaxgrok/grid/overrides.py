@@ -34,6 +34,7 @@ def parse(
     """
     flags.DEFINE_string("grid", None, "grid file", flag_values=values)
     arguments = command_line.parse_known(values, argv)
+    # For the message alone: --grid is listed first, with its form for fields.
     own = [name for name in values if name != "grid"]
     command_line.check_flags(arguments, ["grid", "grid.FIELD", *own], prefix="grid")
     if not values.grid:
@@ -51,6 +52,7 @@ def _override(config: ml_collections.ConfigDict, argv: list[str]) -> None:
     overrides = _overrides(argv)
     for field, value in overrides.items():
         _prepare(config, field, value)
+    # A second set: the fields' flags exist only once the config is loaded.
     values = flags.FlagValues()
     try:
         config_flags.DEFINE_config_dict(
@@ -76,7 +78,9 @@ def _override(config: ml_collections.ConfigDict, argv: list[str]) -> None:
 def _overrides(argv: list[str]) -> dict[str, str]:
     """Return the overridden fields and their values as written."""
     overrides = {}
+    # absl takes `--grid.seed 0` too: the value is the argument that follows.
     for argument, following in zip(argv, [*argv[1:], ""], strict=True):
+        # Groups: 1 the no of a boolean, 2 the field, 3 `=value`, 4 the value.
         match = re.match(r"--?(no)?grid\.([^=]+)(=(.*))?$", argument, re.DOTALL)
         if match:
             overrides[match[2]] = (match[4] if match[3] else following).strip()
@@ -85,6 +89,7 @@ def _overrides(argv: list[str]) -> dict[str, str]:
 
 def _prepare(config: ml_collections.ConfigDict, field: str, value: str) -> None:
     """Make a field ready to be overridden; refuse one that is unknown, and a list."""
+    # Imported late, since it imports jax.
     from jaxgrok.grid import fields
 
     if field not in config and field in fields.every():
@@ -105,9 +110,10 @@ def _prepare(config: ml_collections.ConfigDict, field: str, value: str) -> None:
         raise ValueError(
             f'{field}={value} is a list; axes are tuples: write {field}="{example}"'
         )
+    # absl parses a value as the type that the config holds now.
     static = field in config and not isinstance(config[field], tuple)
     if static and value.startswith("(") and field not in fields.shared():
-        config[field] = (config[field],)  # so that absl reads a tuple
+        config[field] = (config[field],)
 
 
 def _current(config: ml_collections.ConfigDict, field: str) -> Any:

@@ -9,6 +9,7 @@ to.
 """
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -37,6 +38,7 @@ class Config(ml_collections.ConfigDict):
         if key == "chain" and isinstance(value, dict):
             value = ml_collections.ConfigDict(value, type_safe=False, sort_keys=False)
         super().__setitem__(key, value)
+        # What somebody has set stays, whatever owner is named later.
         self._remember(self._scale, self._unset - {key})
         # No scale yet: the config is being filled, or copied.
         if self._scale is not None and key in fields.OWNERS:
@@ -47,6 +49,7 @@ class Config(ml_collections.ConfigDict):
         unset_before = self._unset
         self._remember(None, frozenset())  # so that no step below follows again
         with self.unlocked():
+            # Deleted first: the new owners may not have all of the old ones' fields.
             for name in unset_before.intersection(self.keys()):
                 del self[name]
             values = _agreed(self, scale)
@@ -85,15 +88,19 @@ def _agreed(config: Config, scale: str) -> dict[str, Any]:
     differing: set[str] = set()
     for names in itertools.product(*axes):
         owners = dict(zip(fields.OWNERS, names, strict=True))
-        if any(
-            owners[kind] not in registry for kind, registry in fields.OWNERS.items()
-        ):
-            continue  # refused, with its name, where the config is resolved
+        # A name that nobody registered is refused where the config is resolved.
+        if not _registered(owners):
+            continue
         values = fields.defaults(owners, scale)
         for name in fields.own(owners).keys() & values.keys():
             if agreed.setdefault(name, values[name]) != values[name]:
                 differing.add(name)
     return {name: value for name, value in agreed.items() if name not in differing}
+
+
+def _registered(owners: Mapping[str, Any]) -> bool:
+    """Tell whether a task, model and optimiser are all known by their names."""
+    return all(owners[kind] in registry for kind, registry in fields.OWNERS.items())
 
 
 def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDict:
@@ -130,6 +137,7 @@ def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDic
     values = {name: value for name, value in values.items() if name in general}
     values |= {name: value for name, value in presets.items() if name in general}
     config = Config(values, type_safe=False)
+    # The constructor sorts keys. Set here, a chain keeps the order of its parts.
     config.chain = {}
     config.follow(scale)
     return config

@@ -42,6 +42,7 @@ def resolve(config: Mapping[str, Any]) -> Grid:
     refuse_missing(values)
     points, dims = axes.combine(values)
     names = axes.names(points)
+    # One program for all points of the same static fields: making it is slow.
     programs: dict[str, Program] = {}
     for point in points:
         if _key(point) not in programs:
@@ -52,6 +53,7 @@ def resolve(config: Mapping[str, Any]) -> Grid:
     for point in points:
         program = programs[_key(point)]
         cells.append(_cell(point, program, names, differing))
+        # By setup, not by program: equal setups compile to the same program.
         members.setdefault(program.setup(cells[-1].lane), []).append(cells[-1])
     _refuse_twins(cells)
     return Grid(
@@ -68,6 +70,7 @@ def resolve(config: Mapping[str, Any]) -> Grid:
 
 def _key(point: Point) -> str:
     """Return what tells the programs of two points apart."""
+    # As text: values may be dicts, which cannot be keys.
     return json.dumps(point.static, default=str)
 
 
@@ -86,6 +89,7 @@ def _common(
             continue
         # A program has no value for a field that only another task or model has.
         options = [p.static[name] for p in programs if name in p.static]
+        # A program may lack the field, as another model does. It has no say then.
         if all(option == options[0] for option in options):
             common[name] = options[0]
         else:
@@ -104,6 +108,7 @@ def _title(programs: list[Program], scale: str) -> str:
     """Describe the tasks in a few words, for figures."""
     titles = list(dict.fromkeys(program.task.title for program in programs))
     if len(titles) > 1:
+        # Several titles are too long for a figure: the tasks' names have to do.
         titles = list(dict.fromkeys(str(p.values["task"]) for p in programs))
     words = [", ".join(titles)]
     if all(program.online for program in programs):
@@ -151,6 +156,7 @@ def _cell(
     return Cell(
         id=settings_hash(decisive | lane),
         kin=settings_hash(decisive | budgetless),
+        # NaN: this part of a chain lacks the axis.
         axes={label(name): values.get(name, math.nan) for name in names},
         static=own | point.static,
         lane=lane,
@@ -162,6 +168,7 @@ def _refuse_twins(cells: list[Cell]) -> None:
     """Raise ValueError for two cells that are the same training."""
     by_id: dict[str, Cell] = {}
     for cell in cells:
+        # Usually two parts of a chain: one result would stand in two rows.
         twin = by_id.setdefault(cell.id, cell)
         if twin is not cell:
             raise ValueError(

@@ -33,6 +33,7 @@ def matching(axes: Sequence[Mapping[str, Any]], selector: Selector) -> list[int]
             raise ValueError(
                 f"cell: axis {name!r} is unknown; axes are {', '.join(axes[0])}"
             )
+        # A message offers only values that go with the axes before this one.
         candidates = matches
         matches = [index for index in candidates if axes[index][name] == value]
         if not matches:
@@ -86,6 +87,7 @@ def _value(text: str) -> Any:
     """Read a number, True or False, or the word itself: axes may be any of them."""
     if text in ("True", "False"):
         return text == "True"
+    # 1.0 equals 1 in Python, so floats select on whole-number axes too.
     try:
         return float(text)
     except ValueError:

@@ -42,18 +42,20 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
     refuse_missing(values)
     own = fields.own(values)
     defaults = fields.defaults(values, values["scale"])
-    complete = {name: defaults[name] for name in own if name in defaults}
-    complete |= values
+    settings = {name: defaults[name] for name in own if name in defaults}
+    # What the config holds wins over presets.
+    settings |= values
     for name in own:
-        if name not in complete:
+        if name not in settings:
             raise ValueError(f"field {name!r} is missing; give it a value")
     readable = fields.general() | own
-    for name in complete.keys() - fields.every().keys():
+    # Fields of owners that are not named here are known, and left alone.
+    for name in settings.keys() - fields.every().keys():
         raise ValueError(unknown_field(name, readable))
     for name, field in readable.items():
         if not field.traced:
-            complete[name] = check(field, complete[name])
-    return complete
+            settings[name] = check(field, settings[name])
+    return settings
 
 
 def build(values: Mapping[str, Any]) -> tuple[Task, nn.Module]:
@@ -77,7 +79,7 @@ class Program:
     def __init__(self, values: Mapping[str, Any], static: Mapping[str, Any]) -> None:
         self.values = complete({**values, **static})
         self.task, self.model = build(self.values)
-        self._setups: dict[tuple[Any, ...], Setup] = {}
+        self._setups: dict[tuple[int, bool, bool], Setup] = {}
 
     @functools.cached_property
     def fields(self) -> dict[str, Field]:
@@ -125,7 +127,7 @@ class Program:
                     f"train_size={size} is less than n_train={lane['n_train']}; give "
                     "at least the largest, or 0"
                 )
-        # Lanes without L1 or dropout share a program that does not compute it.
+        # A program leaves out the terms that are zero in all of its lanes.
         key = size, lane["l1"] > 0, lane["dropout"] > 0
         if key not in self._setups:
             self._setups[key] = _setup(self, *key)
@@ -141,7 +143,8 @@ def program_of(values: Mapping[str, Any], static: Mapping[str, Any]) -> Program:
     program = Program(values, static)
     if program.values["decay_on"] != "all":
         names = parameter_names(program.model, program.task)
-        decayed(program.values["decay_on"], names)  # ValueError for what fits none
+        # For its ValueError alone, where a pattern fits no parameter.
+        decayed(program.values["decay_on"], names)
     return program
 
 
@@ -152,6 +155,7 @@ def round_up(value: int, multiple: int) -> int:
 
 def padded(n: int, most: int) -> int:
     """Round up to five significant bits (at most 6% waste), and never past `most`."""
+    # From 16 on, `n` is 16 to 32 of these steps: rounding adds less than 1/16.
     step = 1 << max(n.bit_length() - 5, 0)
     return min(round_up(n, step), most)
 
@@ -163,6 +167,7 @@ def _setup(program: Program, size: int, l1: bool, dropout: bool) -> Setup:
             f"batch_size={values['batch_size']} must be at least 1 where regime is "
             "online"
         )
+    # Without this mode JAX would compute in float32, with a warning at most.
     if values["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
         raise ValueError(
             "dtype='float64' needs JAX's 64-bit mode; set JAX_ENABLE_X64=1, or take "

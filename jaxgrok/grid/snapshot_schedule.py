@@ -63,6 +63,8 @@ class Schedule:
     def count(self, steps: int) -> int:
         """Count the snapshots of a cell that makes so many steps."""
         until = min(self.early_until, steps)
+        # Multiples of both periods lie at multiples of their lcm and count once.
         both = until // math.lcm(self.early_every, self.every)
         last = not self.keeps(steps)
+        # The 1 is step 0.
         return 1 + steps // self.every + until // self.early_every - both + last

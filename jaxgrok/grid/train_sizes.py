@@ -30,6 +30,7 @@ def sizes(low: int, high: int, count: int = 24) -> tuple[int, ...]:
     if count < 2:
         raise ValueError(f"count={count} must be at least 2")
     ratio = (high / low) ** (1 / (count - 1))
+    # A set: at the low end neighbours may round to the same size.
     return tuple(sorted({round(low * ratio**i) for i in range(count)}))
 
 
@@ -65,6 +66,7 @@ def n_train(traced: Mapping[str, Any], task: Task) -> int:
 
 def _counted(count: int, task: Task) -> int:
     most = task.universe
+    # A lane holds its count as an int32.
     if not 1 <= count <= min(most, 2**31 - 1):
         what = "training pairs" if is_pool(task) else "different examples"
         words = f"{most}" if most < 10**12 else f"{most:.3g}"

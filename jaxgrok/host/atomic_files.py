@@ -22,6 +22,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         OSError: if the disk refuses; the temporary file is removed.
     """
+    # In the same folder: a rename is atomic within one file system alone.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -51,5 +52,6 @@ def write_table(
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: row[name] for name in columns} for row in rows)
+    for row in rows:
+        writer.writerow({name: row[name] for name in columns})
     write_atomically(path, buffer.getvalue().encode())

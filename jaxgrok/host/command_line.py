@@ -41,6 +41,7 @@ def run(argv: list[str], usage: str | None, body: Callable[[list[str]], int]) ->
         if not argv[1:] or HELP & set(argv[1:]):
             print((usage or "").strip())
             return 0 if argv[1:] else USAGE
+        # The body imports jax, which reads these variables once.
         machine.prepare()
         try:
             return body(argv)
@@ -108,6 +109,7 @@ def check_flags(arguments: list[str], names: Iterable[str], prefix: str = "") ->
         if match is None:
             continue
         name = match[1]
+        # --nogrid.FIELD sets a boolean field to False.
         if prefix and name.removeprefix("no").startswith(f"{prefix}."):
             continue
         allowed = [f"--{name}" for name in names]

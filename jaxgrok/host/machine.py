@@ -34,11 +34,13 @@ def prepare() -> None:
         )
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxgrok"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    # JAX caches nothing that compiles within a second by default; most of this does.
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 def cores() -> int:
     """Return the number of CPU cores that this process may use."""
+    # Not os.cpu_count(): batch systems bind a job to some of the cores.
     return len(os.sched_getaffinity(0))
 
 
@@ -58,6 +60,7 @@ def memory(root: Path = Path("/")) -> int:
 
 def bits() -> dict[str, str | int]:
     """Return what changes a result's last bits; a run directory holds one kind only."""
+    # Not at the top of the file: `prepare` comes before jax is imported.
     import jax
 
     device = jax.local_devices()[0]

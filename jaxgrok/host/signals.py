@@ -8,7 +8,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 
 @contextmanager
@@ -25,7 +24,8 @@ def asked_to_stop() -> Iterator[threading.Event]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
-    def set_event(*_: Any) -> None:
+    def set_event(*_: object) -> None:
+        # No work here: a handler may interrupt a write half done.
         event.set()
         restore()
 

@@ -28,6 +28,7 @@ def size(n_bytes: float) -> str:
     """Write a number of bytes in kB, MB or GB, with three digits."""
     for unit in ("kB", "MB", "GB"):
         n_bytes /= 1000
+        # From 999.5 on, three digits would round to 1e+03.
         if n_bytes < 999.5:
             return f"{n_bytes:.3g} {unit}"
     return f"{n_bytes:,.0f} GB"

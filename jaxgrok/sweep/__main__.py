@@ -9,13 +9,17 @@
 
 import sys
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING
 
+import ml_collections
 from absl import flags
 
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def main(argv: list[str]) -> int:
@@ -23,7 +27,9 @@ def main(argv: list[str]) -> int:
     return command_line.run(argv, __doc__, lambda argv: _run(*_parse(argv)))
 
 
-def _parse(argv: list[str]) -> tuple[flags.FlagValues, Any, GridFile]:
+def _parse(
+    argv: list[str],
+) -> tuple[flags.FlagValues, ml_collections.ConfigDict, GridFile]:
     """Parse flags, grid file and overrides; ValueError for whatever is wrong."""
     values = flags.FlagValues()
     flags.DEFINE_string("out", None, "run directory", flag_values=values)
@@ -34,7 +40,10 @@ def _parse(argv: list[str]) -> tuple[flags.FlagValues, Any, GridFile]:
     return values, *overrides.parse(values, argv)
 
 
-def _run(values: flags.FlagValues, config: Any, grid_file: GridFile) -> int:
+def _run(
+    values: flags.FlagValues, config: ml_collections.ConfigDict, grid_file: GridFile
+) -> int:
+    # Imported late: --help and a mistyped flag should not wait for jax.
     from jaxgrok.grid.resolver import resolve
     from jaxgrok.sweep import estimate, run
 
@@ -63,6 +72,7 @@ def _read_circuits(out: str) -> None:
     try:
         rows = survey.survey(out)
     except ValueError as error:
+        # Not every task has circuits. The sweep itself is done, so its code stays 0.
         print(f"no circuits: {error}")
         return
     n_sparse = sum(row.sparse for row in rows)
@@ -70,7 +80,7 @@ def _read_circuits(out: str) -> None:
     print(f"{n_sparse} of {len(rows)} circuits have a sparse spectrum\n{path}")
 
 
-def summary(dataset: Any, out: str) -> str:
+def summary(dataset: "xr.Dataset", out: str) -> str:
     """Say in a few lines what came out."""
     phases = Counter(dataset.phase.values.ravel().tolist())
     counts = ", ".join(f"{n} {phase or 'failed'}" for phase, n in phases.most_common())

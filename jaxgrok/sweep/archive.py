@@ -48,6 +48,7 @@ class Archive:
     ) -> None:
         self._grid, self._directory = grid, directory
         self._cells = {cell.id: cell for cell in grid.cells}
+        # First of all: a directory that does not fit the grid stays as it is.
         self._manifest, results = adopt(directory, describe(grid, grid_file))
         self.ledger = Ledger(directory, self._manifest, results)
         self._snapshots = snapshots.Writer(directory.path)
@@ -122,6 +123,7 @@ class Archive:
         """Tidy up behind the last cell, and draw the figures."""
         resume.drop(self._resume_folder)
         if self._grid.config["snapshots"] == "phases":
+            # Phases are known at the end only; until here every cell kept snapshots.
             snapshots.prune(self._directory.path, self._one_per_phase())
         return self.redraw()
 
@@ -131,6 +133,7 @@ class Archive:
 
     def _keep(self, kin: str, step: int, vector: np.ndarray, shapes: Shapes) -> None:
         """Keep a snapshot that there is none of yet."""
+        # A resumed lane passes steps again whose snapshots are on disk already.
         if not self._snapshots.has(kin, step):
             self._snapshots.add(kin, step, vector, shapes)
             self._shapes = shapes

@@ -52,6 +52,7 @@ class BusyCells:
             self._records[cell_id] = []
         if lanes:
             self.note(self._engine.admit(lanes))
+            # Those that ended at step 0 hold no lane any more.
             self.keep_due(cell_id for cell_id in lanes if cell_id in self._records)
 
     def adopt(self, lanes: Mapping[str, SavedLane]) -> None:
@@ -106,6 +107,7 @@ class BusyCells:
         bounds = []
         for cell_id in self._engine.cells:
             left = self._cells[cell_id].lane["steps"] - self._step(cell_id)
+            # Exact: budgets are multiples of eval_every, and so are steps here.
             bounds.append(left // setup.eval_every)
             if setup.stop == "grokked":
                 recent = self._records[cell_id][-hold:]
@@ -121,13 +123,13 @@ class BusyCells:
         }
 
     def _step(self, cell_id: str) -> int:
-        """Steps that a cell has made, as far as its records tell."""
+        """Return the steps that a cell has made, counted by its records."""
         # The first record is that of step 0.
         chunks = len(self._records[cell_id]) - 1
         return chunks * self._engine.setup.eval_every + self._engine.offset
 
     def _is_kept(self, cell_id: str) -> bool:
-        """Whether snapshots of a cell were asked for."""
+        """Tell whether snapshots of a cell were asked for."""
         return self._cells[cell_id].kin in self._grid.kept
 
     def _keep(self, cell_ids: Iterable[str]) -> None:
@@ -142,6 +144,7 @@ class BusyCells:
         engine, track = self._engine, self._records.pop(cell_id)
         # The lane's arrays stay as they are until another cell overwrites them.
         engine.release(cell_id)
+        # Steps join an array of floats; even float32 counts exactly up to 2**24.
         steps = np.arange(len(track), dtype=track[0].dtype) * engine.setup.eval_every
         # In one piece: `np.stack` looks at every record by itself.
         records = np.concatenate(track).reshape(len(track), -1)

@@ -30,14 +30,14 @@ PERIODS = {
 
 
 class Chores:
-    """Remembers when each job of PERIODS is due."""
+    """Remember when each job of PERIODS is due."""
 
     def __init__(self) -> None:
         start = time.monotonic()
         self._due = {name: start + p.seconds for name, p in PERIODS.items()}
 
     def is_due(self, name: str) -> bool:
-        """Whether the time of a job has come."""
+        """Tell whether the time of a job has come."""
         return time.monotonic() >= self._due[name]
 
     def run_if_due(self, name: str, job: Callable[[], object]) -> None:

@@ -1,6 +1,6 @@
-"""Decides what is trained next and keeps what comes of it.
+"""Decides what is trained next, and keeps the results.
 
-The only caller of the queue and the archive of results.
+The only caller of the queue and of the archive.
 
     >>> coordinator = Coordinator(grid, Archive(grid, directory), fleet, Everything)
     >>> finished = coordinator.train(threading.Event())
@@ -75,13 +75,16 @@ class Coordinator:
         Returns:
             Whether every cell has its result.
         """
+        # Before the first shard: results without a manifest could not be read.
         self.archive.write_manifest()
         self._resume()
         self.groups = iter(self._order())
         with self.console, self.archive:
             while progress := self.fleet.next():
+                # The pace first: `_collect` shows the time left, which needs it.
                 self._learn(progress)
                 self._collect(progress)
+                # After `_collect`: nobody else has what the worker handed over.
                 if stop.is_set():
                     self._pause(progress)
                     return False
@@ -96,8 +99,9 @@ class Coordinator:
         return self.archive.finish()
 
     def _order(self) -> list[int]:
-        """Groups in the grid's order, behind those that were cut off."""
+        """Return the groups that were cut off, then the others, in the grid's order."""
         groups = self.grid.groups
+        # False sorts before True, and `sorted` keeps the order of equals.
         return sorted(range(len(groups)), key=lambda i: not self._paused_in(groups[i]))
 
     def _assign(self, progress: Progress) -> Assignment | None:
@@ -152,7 +156,7 @@ class Coordinator:
         return start
 
     def _paused_in(self, group: Group) -> list[str]:
-        """Paused cells of a group."""
+        """Return the paused cells of a group."""
         if not self.paused:
             return []
         return [cell.id for cell in group.cells if cell.id in self.paused]
@@ -192,6 +196,7 @@ class Coordinator:
             rows.append(self.archive.add(result))
             if result.status != "stopped":
                 self.queue.ended(self.cells[result.cell_id], rows[-1])
+        # Once an answer, not once a row: it looks at every busy cell.
         left = self._left() if rows else None
         for row in rows:
             self.console.finished(row, left=left)
@@ -233,12 +238,14 @@ class Coordinator:
         if self.ledger.unwritten:
             self.chores.run_if_due("flush", self.archive.flush)
         if progress.saved:
+            # `_go_on` asked for the lanes when the save was due.
             self.chores.run("save", lambda: self._save(progress.saved))
         if len(self.ledger):
             self.chores.run_if_due("redraw", self.archive.redraw)
 
     def _save(self, lanes: Mapping[str, SavedLane]) -> None:
         """Save all cells in flight, those that no worker holds included."""
+        # A save replaces the one before, so paused cells go in again.
         self.archive.save({**self.paused, **lanes})
 
     def _resume(self) -> None:
@@ -251,7 +258,7 @@ class Coordinator:
             self.queue.resumed(self.cells[cell_id])
 
     def _left(self) -> float | None:
-        """Seconds to go, None if they are not known."""
+        """Return the seconds to go, None if they are not known."""
         return self.queue.left(self.steps)
 
     def _announce(self, progress: Progress) -> None:

@@ -58,7 +58,17 @@ def headline(
 def warnings(
     grid: Grid, platform: Platform, seconds: float, snapshots: int
 ) -> list[str]:
-    """Warn of a good part of a day on a CPU, and of many gigabytes of snapshots."""
+    """Warn of a good part of a day on a CPU, and of many gigabytes of snapshots.
+
+    Args:
+        grid: all cells.
+        platform: where they are trained.
+        seconds: time to go.
+        snapshots: bytes of snapshots, at most.
+
+    Returns:
+        A line for each warning.
+    """
     lines = []
     if platform.name == "cpu" and seconds >= LONG_SECONDS:
         way_out = "fewer cells or steps take less"
@@ -78,13 +88,19 @@ def snapshot_bytes(grid: Grid, n_parameters: int) -> int:
     steps: dict[str, int] = {}
     for cell in grid.cells:
         if cell.kin in grid.kept:
+            # Cells of one kin differ in their budget alone and share their snapshots.
             steps[cell.kin] = max(steps.get(cell.kin, 0), cell.lane["steps"])
     count = sum(grid.schedule.count(budget) for budget in steps.values())
     return count * n_parameters * np.dtype(grid.groups[0].setup.dtype).itemsize
 
 
 def describe(grid: Grid, blocks: int | None) -> str:
-    """Return the whole plan; compiles every group's program and times a few steps."""
+    """Return the whole plan; compiles every group's program and times a few steps.
+
+    Args:
+        grid: all cells, none of them trained yet.
+        blocks: blocks of lanes; None for one a device.
+    """
     pace, lanes = Pace(), 0
     lines: list[str] = []
     for number, group in enumerate(grid.groups, 1):
@@ -99,6 +115,7 @@ def describe(grid: Grid, blocks: int | None) -> str:
         lines.append(f"  group {number}: {_plan(group, engine, pace)}")
     platform = Platform.of(jax.local_devices())
     seconds = sum(_seconds(group, pace) for group in grid.groups)
+    # The last group's model stands for those of all groups.
     snapshots = snapshot_bytes(grid, engine.n_parameters)
     disk = f", {size(snapshots)} of snapshots" if snapshots else ""
     lines = [
@@ -122,6 +139,7 @@ def calibrate(engine: Engine, group: Group, pace: Pace) -> None:
     end = time.perf_counter() + CALIBRATION_SECONDS
     while (start := time.perf_counter()) < end:
         steps = pace.steps(train_size, CALIBRATION_SECONDS / 4)
+        # `advance` stops at a chunk's end; the pace must learn the steps really made.
         steps = min(steps, engine.setup.eval_every - engine.offset)
         engine.advance(steps)
         seconds = time.perf_counter() - start
@@ -154,13 +172,14 @@ def _examples(group: Group) -> str:
 
 
 def _seconds(group: Group, pace: Pace) -> float:
-    """Seconds that a group takes if every cell spends its budget."""
+    """Return the seconds that a group takes if every cell spends its budget."""
     steps = sum(cell.lane["steps"] for cell in group.cells)
     return steps * pace.seconds(group.setup.train_size)
 
 
 def _curve_bytes(grid: Grid, engine: Engine) -> int:
-    """Bytes of the curves, uncompressed, if every cell spends its budget."""
+    """Return the bytes of uncompressed curves, if every cell spends its budget."""
     every = grid.config["eval_every"]
+    # The 1 is the evaluation at step 0; a float32 has 4 bytes.
     evals = sum(cell.lane["steps"] // every + 1 for cell in grid.cells)
     return evals * engine.schema.with_steps().width * 4

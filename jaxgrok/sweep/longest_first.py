@@ -54,6 +54,10 @@ class _Family:
             self._count += 1
 
 
+_Entry = tuple[float, float, int, int, int, _Family]
+"""In a heap: a family's urgency, a number of the entry, the version, the family."""
+
+
 class Everything:
     """All cells, the longest expected first, none given up.
 
@@ -67,16 +71,17 @@ class Everything:
     def __init__(self, grid: Grid, pace: Pace) -> None:
         self.total: int | None = len(grid.cells)
         self._pace = pace
+        # By cell id: its family, and its index in the group.
         self._families: dict[str, tuple[_Family, int]] = {}
         self._open = [len(group.cells) for group in grid.groups]
         self._index = {group.setup: i for i, group in enumerate(grid.groups)}
         # Of each group, its families by urgency. A heap cannot reorder an entry, so
-        # a family that changes gets a new one, and the version tells the old ones.
-        self._heaps: list[list[tuple[Any, ...]]] = [[] for _ in grid.groups]
+        # a family that changes gets a new one, and the version marks the old ones.
+        self._heaps: list[list[_Entry]] = [[] for _ in grid.groups]
         self._entries = itertools.count()
         self._steps_ahead: dict[int, float] = {}
         """Steps that waiting cells should need, by train size."""
-        families: dict[Any, _Family] = {}
+        families: dict[tuple[int, tuple[Any, ...]], _Family] = {}
         for index, group in enumerate(grid.groups):
             for position, cell in enumerate(group.cells):
                 lane = {k: v for k, v in cell.lane.items() if k != "seed"}
@@ -123,7 +128,7 @@ class Everything:
         self._end(cell.id, row)
 
     def needless(self, steps: Mapping[str, int]) -> dict[str, str]:
-        """Return none."""
+        """Return no cell: all are trained to their end."""
         return {}
 
     def left(self, steps: Mapping[str, int]) -> float:
@@ -133,6 +138,7 @@ class Everything:
             family, _ = self._families[cell_id]
             # A cell past its siblings' mean has shown that it takes longer.
             total = min(max(family.expected, OVERRUN * done), family.budget)
+            # Every family was queued once, so its train size has an entry.
             totals[family.train_size] += max(total - done, 0)
         return sum(n * self._pace.seconds(size) for size, n in totals.items())
 

@@ -32,6 +32,7 @@ class Assignment(NamedTuple):
 
     group: int
     n_cells: int = 0
+    # All assignments share these defaults, so nobody may change a mapping in place.
     start: Mapping[str, SavedLane | None] = {}
     stop: Mapping[str, str] = {}
     seconds: float | None = None
@@ -48,7 +49,7 @@ class Snapshot(NamedTuple):
 
 
 class Dispatch(NamedTuple):
-    """What was computed at a stretch: the facts of a pace.
+    """What was computed in one go, for the pace to learn from.
 
     Attributes:
         steps: steps made by each busy lane.

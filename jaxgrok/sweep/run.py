@@ -7,8 +7,8 @@ import functools
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
+import ml_collections
 import xarray as xr
 
 from jaxgrok.engine import sizing
@@ -32,7 +32,7 @@ class Interrupted(Exception):
 
 
 def run(
-    config: Any,
+    config: ml_collections.ConfigDict,
     out: str | Path | None = None,
     *,
     blocks: int | None = None,

@@ -24,7 +24,7 @@ MAX_CAUSE = 200
 
 
 class Worker:
-    """Holds an engine; knows no queue, no table and no file.
+    """Train what is assigned, one group at a time.
 
     Args:
         grid: what assignments index.
@@ -51,6 +51,7 @@ class Worker:
             return self._do(assignment)
         except jax.errors.JaxRuntimeError as error:
             self._open = None
+            # XLA's messages can be pages long. The first line names the cause.
             cause = str(error).splitlines()[0][:MAX_CAUSE]
             return self.greet()._replace(group=assignment.group, failure=cause)
 
@@ -85,7 +86,8 @@ class Worker:
                 saved[cell_id] = lane
         work.cells.adopt(saved)
         work.cells.start(anew)
-        # Cells end in any block: gathered in fewer blocks, the others cost nothing.
+        # Cells end in any block. Moved into fewer blocks, they leave the others idle,
+        # and idle blocks cost nothing.
         if not work.engine.offset and work.engine.free:
             work.engine.compact()
 
@@ -121,6 +123,7 @@ class Worker:
         )
         for records in evaluations:
             cells.note(records)
+        # After `note`: the records that it adds are what steps are counted by.
         cells.keep_due(engine.cells)
         return dispatch
 
