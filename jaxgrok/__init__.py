@@ -42,6 +42,7 @@ __all__ = [
     "tasks",
 ]
 
+# For type checkers and editors: at run time, `__getattr__` imports these.
 if TYPE_CHECKING:
     from jaxgrok import grid, models, tasks
     from jaxgrok.analyse.circuits import read_circuit
@@ -70,6 +71,8 @@ _MODULES = {
     "tasks": "jaxgrok.tasks",
 }
 """Public name → the module that it stands for."""
+# No module of the package may have one of these names: once it is imported, Python
+# would put the module in place of the function.
 _OBJECTS = {
     "Run": ("jaxgrok.results.run", "Run"),
     "cells": ("jaxgrok.results.run", "cells"),

@@ -27,7 +27,9 @@ def main(argv: list[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    """Parse and export; what is wrong raises ValueError."""
     run_dir, values = _parse(argv)
+    # Before the run is opened: it may name a task or model of this file.
     if values.grid:
         from jaxgrok.grid.grid_file import load_registrations
 
@@ -78,6 +80,7 @@ def export_weights(
             network.
         FileNotFoundError: there is no run directory.
     """
+    # Imported late: --help and a wrong flag need no JAX.
     from jaxgrok.circuits.transformerlens import config_of, save_npz
     from jaxgrok.models.transformer import Transformer
     from jaxgrok.results.run import open_run
@@ -87,6 +90,7 @@ def export_weights(
         raise ValueError(f"--out {out} must end in .npz")
     cell = open_run(run).cell(selector)
     params = cell.params(step)
+    # A model of several tasks may unembed each by a matrix of its own.
     if not isinstance(cell.model, Transformer) or cell.model.unembeddings > 1:
         raise ValueError(
             f"cell {cell.index}: TransformerLens has no such network; it takes a "

@@ -40,6 +40,7 @@ def _parse(argv: list[str]) -> tuple[flags.FlagValues, list[str]]:
     """Return the flags and the other arguments; ValueError for whatever is wrong."""
     values = flags.FlagValues()
     texts = ("cell", "weights", "train_index", "operation", "activation", "out", "grid")
+    # None, not a default: a flag that was left out can be told from any value.
     for name in (*texts, "figures"):
         flags.DEFINE_string(name, None, name, flag_values=values)
     flags.DEFINE_string("key_rule", "W_L", "key_rule", flag_values=values)
@@ -69,6 +70,8 @@ def _check(values: flags.FlagValues, arguments: list[str]) -> None:
 
 
 def _run(values: flags.FlagValues, arguments: list[str]) -> int:
+    """Read what the flags name, and write what was read."""
+    # Imported late, here and below: --help and a wrong flag need no JAX.
     from jaxgrok.analyse import induction_heads
     from jaxgrok.fourier.key_frequencies import KEY_RULES
     from jaxgrok.results.run import open_run
@@ -80,11 +83,13 @@ def _run(values: flags.FlagValues, arguments: list[str]) -> int:
         )
     if values.weights:
         return _weights(values)
+    # Before the run is opened: it may name a task or model of this file.
     if values.grid:
         from jaxgrok.grid.grid_file import load_registrations
 
         load_registrations(values.grid)
     run = open_run(arguments[0])
+    # An induction circuit lies in heads, not in frequencies: another reading.
     if induction_heads.reads(run):
         return _heads(run, values)
     return _survey(run, values) if values.cell == "all" else _cell(run, values)
@@ -141,6 +146,7 @@ def _heads(run: "Run", values: flags.FlagValues) -> int:
     from jaxgrok.analyse import induction_heads
 
     for name in ("step", "figures", "out"):
+        # `is not None`: step 0 is a step too.
         if values[name].value is not None:
             raise ValueError(f"--{name} does not go with heads; leave it out")
     if values.cell == "all":
@@ -172,6 +178,7 @@ def describe(report: "Report") -> str:
     }
     numbers = []
     for name, loss in losses.items():
+        # NaN is unknown: without a split, there is no train loss.
         if math.isfinite(loss):
             numbers.append(f"{name} {loss:.3g}")
     lines = [

@@ -109,6 +109,7 @@ def read_circuit(
     reading_of(cell.task)
     step = cell.checked_step(step)
     network = cell.network(step)
+    # The step is recorded as a number, even where it was left to be the last.
     source = CellSource(str(cell.run.path), cell.index, cell.axes, step)
     report = Report(source, network, circuit(network, key_rule=key_rule))
     if not over_training:
@@ -174,8 +175,10 @@ def write(
     # The names are checked when the first figure is drawn, before the folder is made.
     first = next(figures)
     out.mkdir(parents=True, exist_ok=True)
+    # `allow_nan` is a check: `as_dict` has None for every NaN.
     text = json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(out / "circuit.json", text.encode())
+    # One figure at a time is open: `figures` draws the next when it is asked for.
     for name, figure in (first, *figures):
         save(figure, out / f"{name}.png")
     return out

@@ -21,7 +21,7 @@ from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.results.run_cell import RunCell
-from jaxgrok.tasks import draw
+from jaxgrok.tasks import Example, Task, draw
 from jaxgrok.training.examples import stream
 
 EXAMPLES = 256
@@ -85,6 +85,7 @@ class Heads:
 
 def reads(run: RunOrPath) -> bool:
     """Tell whether the first cell's task is one that an induction circuit solves."""
+    # One cell speaks for the run: a directory is read in one way.
     return has_heads(open_run(run).cell(0).task)
 
 
@@ -104,6 +105,7 @@ def read_heads(run: RunOrPath, selector: Selector) -> Heads:
     steps, params = cell.trajectory()
     # A stream of its own, independent of what the training drew.
     key = stream(cell.cell.lane["seed"], "heads")
+    # Static: the task is hashable, and the number of examples is a shape.
     examples = jax.jit(draw, static_argnums=(0, 2))(cell.task, key, EXAMPLES)
     one = functools.partial(_scores, cell.task, cell.model, examples)
 
@@ -118,7 +120,7 @@ def read_heads(run: RunOrPath, selector: Selector) -> Heads:
 
 
 def _scores(
-    task: Any, model: Any, examples: Any, params: Mapping[str, jax.Array]
+    task: Task, model: Any, examples: Example, params: Mapping[str, jax.Array]
 ) -> dict[str, jax.Array]:
     """Score the heads of one snapshot, parameters last: for `partial` and `map`."""
     return head_scores(task, model, params, examples)
@@ -142,6 +144,7 @@ def survey(run: RunOrPath) -> Path:
         heads = read_heads(opened, cell.index)
         write(heads, opened)
         rows += heads.rows()
+    # Never empty: `cells_with_snapshots` refuses a run without any.
     table = [row.as_dict() for row in rows]
     write_table(opened.path / "heads.csv", list(table[0]), table)
     return opened.path / "heads.csv"

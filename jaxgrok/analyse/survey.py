@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from jaxgrok.analyse.circuits import read_circuit
-from jaxgrok.circuits.circuit import Circuit
 from jaxgrok.host.atomic_files import write_table
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
@@ -26,7 +25,7 @@ class CircuitRow:
     Attributes:
         cell: row of cells.csv.
         axes: axis values of the cell.
-        order: of the task's group; not a column.
+        order: of the task's group.
         step: the last snapshot.
         phase: of the cell; None if it has not finished.
         grok_step: of the cell; None if it did not grok.
@@ -63,6 +62,7 @@ class CircuitRow:
         return {"cell": fields.pop("cell"), **axes, **fields}
 
 
+# Columns of their own: the row of the cell, and one for each axis.
 _NOT_COLUMNS = ("cell", "axes")
 COLUMNS = tuple(
     field.name
@@ -83,6 +83,7 @@ def survey(run: RunOrPath, key_rule: str = "W_L") -> list[CircuitRow]:
         ValueError: no cell has snapshots, or the task no Fourier reading.
     """
     opened = open_run(run)
+    # A cell that is still training has snapshots, and no row of cells.csv yet.
     outcomes = {row["cell"]: row for row in opened.rows()}
     rows = []
     for cell in opened.cells_with_snapshots():
@@ -92,8 +93,9 @@ def survey(run: RunOrPath, key_rule: str = "W_L") -> list[CircuitRow]:
 
 def _row(cell: RunCell, key_rule: str, outcome: Mapping[str, Any]) -> CircuitRow:
     """Read a cell's last circuit; `outcome` is its row of cells.csv, or empty."""
+    # The measures of all snapshots would take far longer than the last circuit.
     report = read_circuit(cell.run, cell.index, key_rule=key_rule, over_training=False)
-    circuit: Circuit = report.circuit
+    circuit = report.circuit
     # As circuit.json has them: None where a number is unknown.
     numbers = circuit.as_dict()
     return CircuitRow(
@@ -122,6 +124,7 @@ def _row(cell: RunCell, key_rule: str, outcome: Mapping[str, Any]) -> CircuitRow
 def write_survey(rows: Sequence[CircuitRow], run_dir: str | os.PathLike[str]) -> Path:
     """Write circuits.csv and plots/circuits.png into a folder; return the table."""
     path = Path(run_dir)
+    # Texts for the table only: the figure below draws the values.
     texts = []
     for row in rows:
         texts.append({name: _text(value) for name, value in row.as_dict().items()})

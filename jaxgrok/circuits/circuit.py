@@ -130,6 +130,7 @@ class Circuit:
         Returns:
             Name → number, text, list or mapping; None where a number is unknown.
         """
+        # Arrays over frequencies begin with k = 1: the constant is none.
         every = range(1, self.order // 2 + 1)
 
         def by_frequency(values: np.ndarray) -> dict[int, float]:
@@ -191,8 +192,10 @@ def _json(value: Any) -> Any:
         return {str(key): _json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | tuple | list):
         return [_json(item) for item in value]
+    # Before the check of floats: a float32 is no Python float.
     if isinstance(value, np.generic):
         value = value.item()
+    # Strict JSON has neither NaN nor inf.
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
@@ -223,6 +226,7 @@ def circuit(
     # What the neurons read (W_E) and what they write to the logits (W_L).
     W_E_norms = component_norms(network.W_E)
     W_L = network.W_L
+    # The axis of the group is the first of W_E [n, model], the last of W_L [mlp, n].
     W_L_norms = None if W_L is None else component_norms(W_L, axis=1)
     neurons, spectrum = neuron_section(network)
     rule_frequencies, rule = frequencies_by_rule(
@@ -232,6 +236,7 @@ def circuit(
     keys: tuple[int, ...] = ()
     if is_sparse(W_E_norms if W_L_norms is None else W_L_norms):
         keys = rule_frequencies
+    # `rule_frequencies` stays what the rule makes of this snapshot.
     if key_frequencies is not None:
         keys, rule = check_frequencies(key_frequencies, network.order), "given"
     return Circuit(

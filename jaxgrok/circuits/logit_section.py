@@ -51,8 +51,10 @@ def logit_section(network: Network, keys: Sequence[int]) -> LogitFields:
     values = coefficients(table)
     is_key = frequency_mask(keys, n)
     terms = cosine_terms(values, n)
+    # [s]: of every pair with answer s. Counts of pairs weight it below.
     trig = table_losses(trig_table(table, is_key))
     every, train, test = _weights(network)
+    # 2-D removes cos and sin of a ± b from each class; 3-D only cos w(a ± b - c).
     excluded_2d = _excluded(grouped, projections(table), is_key, train)
     excluded_3d = _excluded(grouped, terms, is_key, train)
     # The pool has pairs that are not in the group (x·0), so these are not means of it.
@@ -84,6 +86,7 @@ def _excluded(
 
     grouped [s, pairs of s, c], terms [s, c, n//2], train [s, pairs of s].
     """
+    # Losses do not add up: all key parts together are a part of their own.
     full = key_sum(terms, is_key)[..., None]
     parts = np.concatenate([terms, full], axis=2)
     return np.asarray(excluded_losses(grouped, parts, train))

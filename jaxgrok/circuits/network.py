@@ -95,6 +95,7 @@ def read(
     rows, elements = pair_rows(task), np.array(reading.elements)
     train = None if is_train is None else check_is_train(task, is_train)
     host = {name: np.asarray(value, np.float64) for name, value in params.items()}
+    # NaN would go through norms and argmax, and come out as a circuit.
     for name, value in host.items():
         if not np.isfinite(value).all():
             raise ValueError(f"{name} is not finite: this network diverged")
@@ -107,6 +108,7 @@ def read(
     return Network(
         params=host,
         W_E=embedding(host)[elements],
+        # From tokens to group elements: pairs by their rows, classes by their columns.
         logits=acts["logits"][rows][..., elements],
         labels=labels,
         is_train=None if train is None else train[rows],
@@ -155,4 +157,5 @@ def activations(
     return arrays
 
 
+# Tasks and modules are hashable: one program for all snapshots of a training.
 _run = jax.jit(activations, static_argnums=(0, 1))

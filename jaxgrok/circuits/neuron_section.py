@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
@@ -49,6 +49,7 @@ def neuron_section(
     components = neuron_components(neurons)
     spectrum = neuron_spectrum(components)
     clusters = find_clusters(spectrum)
+    # [mlp, n]: each neuron's effect on the logits, by component of the answer.
     W_L_hat = transform(W_L, 1)
     fields: NeuronFields = {
         "neuron_frequency": spectrum.frequency,
@@ -101,9 +102,10 @@ def _ablation(
         return {"before": float(before), "clusters": NAN, "all": NAN}
     # The logits are linear in the neurons: only the difference goes through W_L.
     change = single_frequency(neurons, spectrum.frequency) - neurons
+    # A neuron has one best frequency, so clusters do not overlap.
     clustered = sorted(i for members in clusters.values() for i in members)
 
-    def loss(which: Any) -> float:
+    def loss(which: list[int] | slice) -> float:
         logits = network.logits + change[..., which] @ W_L[which]
         return float(cross_entropy(logits, network.labels).mean())
 

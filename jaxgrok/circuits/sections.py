@@ -69,17 +69,17 @@ def spectrum_section(
     """Describe the component norms [n] of W_E and of W_L (None without MLP)."""
     matrix, norms = ("W_E", W_E_norms) if W_L_norms is None else ("W_L", W_L_norms)
     W_L_share = NAN if W_L_norms is None else energy_share(W_L_norms, keys)
+    # Whatever rule made the keys, this is what W_E alone would have said.
+    W_E_frequencies, _ = frequencies_by_rule("W_E", threshold, W_E_norms, None, None)
     return {
         "sparse": is_sparse(norms),
         "verdict": spectrum_verdict(matrix, norms, keys),
         "W_E_norms": W_E_norms,
         "W_L_norms": W_L_norms,
-        "W_E_frequencies": frequencies_by_rule("W_E", threshold, W_E_norms, None, None)[
-            0
-        ],
+        "W_E_frequencies": W_E_frequencies,
         "W_E_share": energy_share(W_E_norms, keys),
         "W_L_share": W_L_share,
-        # Rounding may take the share a little past 1.
+        # Rounding may take the share a little past 1. A share of NaN stays NaN.
         "W_L_residual": float(np.sqrt(max(1 - W_L_share, 0))),
         "gini": {
             "W_E": float(gini(W_E_norms)),
@@ -102,6 +102,7 @@ def attention_section(network: Network) -> AttentionFields:
 
 def embedding_section(W_E: np.ndarray, keys: Sequence[int]) -> EmbeddingFields:
     """Find the principal components of W_E [n, model], and its circles."""
+    # Centred: what all rows of W_E share tells no two elements apart.
     left, scale, _ = np.linalg.svd(W_E - W_E.mean(0), full_matrices=False)
     scores = (left * scale)[:, :MOST_PCA]
     # A principal direction has no sign of its own: the largest score is positive.

@@ -62,6 +62,7 @@ def stages(measures: Measures) -> dict[str, list[int] | None]:
         fall = _fall(measures["train_loss"])
         spans["memorisation"] = None if fall is None else span(0, fall[1])
         return spans
+    # Stages are cut at indices of snapshots; `span` turns them into steps.
     clean_up = _fall(measures["test_loss"])
     generalisation = _fall(measures["trig_loss_all"])
     if clean_up is None:
@@ -80,12 +81,14 @@ def stages(measures: Measures) -> dict[str, list[int] | None]:
 
 def generalised(measures: Measures) -> bool:
     """Tell whether the test loss ends below GENERALISED times that of a guess."""
+    # W_E_norms is [snaps, n].
     guess = np.log(measures["W_E_norms"].shape[1])
     return bool(_end(measures["test_loss"]) < GENERALISED * guess)
 
 
 def _end(values: np.ndarray) -> float:
     """Return the level a curve ends at: the median of its last twentieth."""
+    # A median, since the last snapshot may be in the middle of a spike.
     return float(np.median(values[-max(1, len(values) // 20) :]))
 
 
@@ -100,6 +103,7 @@ def _fall(losses: np.ndarray) -> tuple[int, int] | None:
     top, depth = log[peak], log[peak] - _end(log)
     if not depth > 0:
         return None
+    # argmax of bools: the first index from the peak on where the fall has come so far.
     passed = [peak + int(np.argmax(log[peak:] <= top - e * depth)) for e in EDGES]
     return passed[0], passed[1]
 
@@ -190,6 +194,7 @@ def _competition(coefficients: np.ndarray, steps: np.ndarray) -> dict[str, Any]:
     for k, peak in enumerate(peaks):
         height, end = size[peak, k], size[-1, k]
         if height >= CONTENDER * size[-1].max() and end < LOST * height:
+            # Column 0 is the frequency 1. JSON has only strings for keys.
             losers[str(k + 1)] = {
                 "peak_step": int(steps[peak]),
                 "peak": float(height),

@@ -56,6 +56,7 @@ def survey(
         energy = W_E[cell, last] ** 2
         share[cell] = energy[key].sum() / energy.sum()
         if np.isfinite(grok[cell]):
+            # Each key frequency is excluded on its own: the one that costs most counts.
             lead[cell] = _lead(step, excluded[cell][:, key].max(-1), grok[cell])
     return share, lead
 

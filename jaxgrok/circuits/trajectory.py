@@ -121,6 +121,7 @@ def _check_lengths(steps: np.ndarray, params: Mapping[str, ArrayLike]) -> None:
 def _piece(task: ReadableTask, params: Mapping[str, ArrayLike]) -> int:
     """Return how many snapshots' largest activations fit into MEMORY together."""
     mlp = max((np.shape(v)[1] for k, v in params.items() if "W_out" in k), default=0)
+    # 8 bytes a float64; of each pair, about 3 arrays [mlp] and 6 [classes] at once.
     return max(1, MEMORY // (8 * task.pool_size * (3 * mlp + 6 * task.modulus)))
 
 
@@ -150,6 +151,7 @@ def _measure(
     rows, elements = pair_rows(task), np.array(reading.elements)
     acts = activations(task, model, params)
     measures = _spectra(params, elements)
+    # None is seen when the program is traced: there is no branch in it.
     if is_key is None:
         is_key = is_above(measures.get("W_L_norms", measures["W_E_norms"]))
     pool_loss = cross_entropy(acts["logits"], task.pool()[1][:, 0])
@@ -170,6 +172,7 @@ def _measure(
         attention = acts["pattern"][rows]
         measures["attention_to_equals"] = attention[..., -1].mean((0, 1))
     if "neurons" in acts:
+        # [n, n, mlp]; the norm over neurons leaves one number for each 2-D component.
         components = neuron_components(acts["neurons"][rows])
         measures["gini_neurons"] = gini(jnp.linalg.norm(components, axis=2).ravel())
     return measures

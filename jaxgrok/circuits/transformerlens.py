@@ -148,6 +148,7 @@ def _understand(
         equals_logit=form.d_vocab_out == form.d_vocab,
         table_seed=config.get("table_seed", 0),
     )
+    # float16 is for storage: the model computes in float32 at least.
     dtype = np.result_type(np.float32, *arrays.values()).name
     biases = biases_of(arrays, config)
     model = _model(form, task, activation or activation_of(config), biases, dtype)
@@ -184,6 +185,7 @@ def _unfold_layer_norm(arrays: Arrays, form: Form) -> None:
     """Add scales of 1 and shifts of 0 for layer norm that was folded away, in place."""
     whole = dataclasses.replace(form, normalization_type="LN")
     for name in axes_of(whole).keys() - arrays.keys():
+        # `.w` is a scale, `.b` a shift: True fills in 1, and False 0.
         arrays[name] = np.full(form.d_model, name.endswith(".w"), np.float32)
 
 
@@ -210,6 +212,7 @@ def train_index(path: str | os.PathLike[str], task: Modular) -> np.ndarray:
     path = Path(path)
     try:
         with open(path, "rb") as file:
+            # Not np.load, which would open an .npz as well.
             rows = np.lib.format.read_array(file, allow_pickle=False)
     except ValueError:
         raise ValueError(f"{path} is not a .npy file of numbers") from None

@@ -114,7 +114,9 @@ def activation_of(config: Mapping[str, Any]) -> str:
         if theirs in names:
             return ours
         computed += names
-    hint = "; write gelu_new to take its tanh form instead" * (theirs == "gelu")
+    hint = ""
+    if theirs == "gelu":
+        hint = "; write gelu_new to take its tanh form instead"
     raise ValueError(
         f"cfg.json says act_fn={theirs!r}; our model computes "
         f"{', '.join(computed)}{hint}"

@@ -76,15 +76,14 @@ class Form:
     @classmethod
     def of_config(cls, config: Mapping[str, Any]) -> "Form":
         """Take the fields of a form from a whole config."""
-        return cls(**{field.name: config[field.name] for field in _fields()})
+        # cfg.json says more than a form: the other fields change no shape.
+        return cls(
+            **{field.name: config[field.name] for field in dataclasses.fields(cls)}
+        )
 
     def shape(self, axes: Iterable[str]) -> tuple[int, ...]:
         """Return the sizes of some axes."""
         return tuple(getattr(self, SIZES[axis]) for axis in axes)
-
-
-def _fields() -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(Form)
 
 
 def axes_of(form: Form) -> dict[str, tuple[str, ...]]:
@@ -106,6 +105,7 @@ def fill_biases(arrays: Arrays, form: Form) -> None:
     """Add zeros for the biases that are missing, in place."""
     like = arrays.get("embed.W_E", np.zeros(0, np.float32))
     for name, axes in axes_of(form).items():
+        # A missing weight is not filled in: `check` refuses it.
         if name.endswith(MLP_BIASES + OTHER_BIASES) and name not in arrays:
             arrays[name] = np.zeros(form.shape(axes), like.dtype)
 

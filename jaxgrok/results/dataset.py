@@ -63,6 +63,7 @@ def assemble(
     cells = manifest.cells
     dims, coords = _dimensions(manifest)
     shape = tuple(len(coords[dim]) for dim in dims)
+    # The cells of a product come with the last axis fastest: a reshape sorts them in.
     variables: dict[str, Any] = {}
     for name, column in _cell_columns(manifest, results, rows.cells).items():
         if name not in coords:
@@ -99,6 +100,7 @@ def axis_names(dataset: xr.Dataset) -> list[str]:
 
 def column_of(dataset: xr.Dataset, name: str) -> np.ndarray:
     """Return a per-cell variable or coordinate as [cells], in cell order."""
+    # A coordinate such as n_train may lie along one axis alone.
     phase = dataset["phase"]
     return dataset[name].broadcast_like(phase).transpose(*phase.dims).values.ravel()
 
@@ -121,6 +123,7 @@ def labels_of(dataset: xr.Dataset) -> np.ndarray:
         ValueError: a phase of the dataset is unknown.
     """
     phases, statuses = column_of(dataset, "phase"), column_of(dataset, "status")
+    # A stopped cell that had not grokked has a status and no phase: it is pending.
     without_phase = np.where(statuses == "failed", "failed", "pending")
     labels = np.where(phases == "", without_phase, phases).astype(str)
     unknown = set(labels.tolist()) - set(LABELS)
@@ -152,6 +155,7 @@ def _cell_columns(
 
     The last value of a curve is called `final_`, since the curve has its name.
     """
+    # The ledger may have rows of results that no shard holds yet.
     by_id: dict[str, Any] = {row["id"]: row for row in rows if row["id"] in results}
     columns = {"id": _array([cell.id for cell in manifest.cells])}
     for name in CELL_COLUMNS:
@@ -181,6 +185,7 @@ def _stack(
     ]
     if not finished:
         return [], {"step": np.array([], int)}
+    # Evaluations are equally spaced in all cells: the longest curve has all the steps.
     longest = max((result for _, result in finished), key=lambda r: len(r.records))
     coords: dict[str, Any] = {"step": longest.curve("step").astype(int)}
     curves = []
@@ -195,6 +200,8 @@ def _stack(
             if curve.name not in result.schema:
                 continue
             evals, labels = len(result.records), result.schema[curve.name].labels
+            # An int and a list around a slice: NumPy puts the axis of the list first,
+            # so what is assigned is [entries, evals].
             columns = [positions[label] for label in labels] if curve.dim else ...
             stacked[index, :evals, columns] = result.curve(curve.name).T
         curves.append((curve, stacked))
@@ -208,6 +215,7 @@ def _merged(results: Sequence[Result]) -> list[Curve]:
     """
     curves: dict[str, Curve] = {}
     labels: dict[str, dict[str | int, None]] = {}
+    # Thousands of results share a few schemas. A dict keeps the order of first sight.
     for schema in dict.fromkeys(result.schema for result in results):
         for curve in schema.curves:
             curves.setdefault(curve.name, curve)
@@ -241,5 +249,6 @@ def _component_steps(
 
 def _array(column: list[Any]) -> np.ndarray:
     """Return a column as an array [cells], of objects where it holds words."""
+    # As an array of str, the longest word would set the width of all.
     has_text = any(isinstance(value, str) for value in column)
     return np.array(column, object if has_text else None)

@@ -63,6 +63,7 @@ def curves_frame(manifest: Manifest, results: Mapping[str, Result]) -> pd.DataFr
             indices.append(index)
             members.append(results[cell.id])
     evals = [len(result.records) for result in members]
+    # The repeat of an empty list is float, and would not index the cells.
     frame = _axes_frame(manifest, np.repeat(indices, evals).astype(int).tolist())
     for name in _plain_names(members):
         if name not in frame:  # a measure may have named its curve like an axis

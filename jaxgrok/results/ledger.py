@@ -32,8 +32,11 @@ class Ledger:
     ) -> None:
         self._directory, self._manifest = directory, manifest
         self._index = {cell.id: i for i, cell in enumerate(manifest.cells)}
+        # Both by cell index, which is the order of the tables.
         self._rows: dict[int, CellRow] = {}
         self._components: dict[int, list[ComponentRow]] = {}
+        # Cells that count as finished. A failed or stopped one has a row, and may not.
+        # Before `stand`, no result of the directory does.
         self._standing: set[str] = set()
         self._unwritten: list[Result] = []
         for result in results.values():
@@ -77,6 +80,8 @@ class Ledger:
 
     def flush(self) -> None:
         """Write the results that are not on disk, and the tables."""
+        # Shards first: the tables follow from them, and a run that is killed in between
+        # has them rewritten by the next one.
         if self._unwritten:
             self._directory.write_results(self._unwritten)
             self._unwritten = []

@@ -10,11 +10,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from flax import linen as nn
+
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.setups import build
 from jaxgrok.host import machine
 from jaxgrok.outcomes.outcomes import Thresholds
+from jaxgrok.tasks import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Manifest:
             **entries,
         )
 
-    def network(self, cell_index: int) -> tuple[Any, Any]:
+    def network(self, cell_index: int) -> tuple[Task, nn.Module]:
         """Return the (task, model) of a cell."""
         return build(self.config | self.cells[cell_index].static)
 
@@ -115,6 +118,7 @@ def describe(grid: Grid, grid_file: GridFile | None = None) -> Manifest:
         axes=grid.axes,
         dims=grid.dims,
         thresholds=grid.groups[0].setup.thresholds,
+        # Programs for blocks of another width may round sums in another order.
         bits=machine.bits() | {"block_width": block_width},
         precision=tuple(sorted({group.setup.precision for group in grid.groups})),
         versions=machine.versions(),

@@ -64,11 +64,13 @@ def gather(
     x_values, column = np.unique(values_along(dataset, x), return_inverse=True)
     y_values, row = np.unique(values_along(dataset, y), return_inverse=True)
     shape = len(y_values), len(x_values)
+    # `column` and `row` are [cells]: positions among the values of x and of y.
     square = row * shape[1] + column
     labels = labels_of(dataset)
     grok_step = column_of(dataset, "grok_step").astype(float)
     has_grokked = np.isfinite(grok_step)
     is_tested = np.isin(labels, PHASES) & (labels != "untested")
+    # A diverged cell says nothing on how far the censored ones were followed.
     is_censored = is_tested & np.isnan(grok_step) & (labels != "diverged")
 
     def count(members: np.ndarray) -> np.ndarray:
@@ -76,6 +78,8 @@ def gather(
 
     budget = np.full(shape[0] * shape[1], np.inf)
     followed = _followed(dataset)
+    # `at`, since many cells share a square: a plain index would keep the last alone.
+    # The shortest budget is what can be said of all of them.
     np.minimum.at(budget, square[is_censored], followed[is_censored])
     budget[np.isinf(budget)] = np.nan
     return PhaseGrid(
@@ -114,8 +118,10 @@ def _medians(
     starts = np.cumsum(sizes) - sizes
     median = np.full(len(sizes), np.nan)
     filled = sizes > 0
+    # The lower and the upper middle of each stretch: the same one if its size is odd.
     low = ranked[(starts + (sizes - 1) // 2)[filled]]
     high = ranked[(starts + sizes // 2)[filled]]
+    # inf in the upper middle: the mean would be inf, though half the cells grokked.
     middle = np.where(np.isfinite(high), (low + high) / 2, low)
     median[filled] = np.where(np.isfinite(middle), middle, np.nan)
     return median.reshape(shape)
@@ -138,11 +144,14 @@ def _axes(dataset: xr.Dataset, x: str, y: str) -> tuple[str, str, tuple[str, ...
     twins = {"train_fraction", "n_train"}
     hidden = {"seed", "steps", *fixed} | (twins if twins & set(fixed) else set())
     spare = [name for name in varied if name not in hidden]
+    # Those with more values come first; of two with equally many, the first axis.
     spare.sort(key=lambda name: -sizes[name])
     for name in (x, y):
         if name not in fixed and spare:
             replacement = spare.pop(0)
-            x, y = (replacement if axis == name else axis for axis in (x, y))
+            x = replacement if x == name else x
+            y = replacement if y == name else y
+    # With one twin on y, the other is constant within a square: nothing to gather over.
     over = [n for n in varied if n not in (x, y) and not twins >= {n, y}]
     return x, y, tuple(over)
 
@@ -153,6 +162,8 @@ def _followed(dataset: xr.Dataset) -> np.ndarray:
     if "test_accuracy" not in dataset:
         return budget
     is_evaluated = dataset["test_accuracy"].notnull()
+    # A cell that was stopped ends before its budget: its curves are NaN from there on.
     last = dataset["step"].where(is_evaluated).max("step")
     followed: np.ndarray = last.transpose(*dataset["phase"].dims).values.ravel()
+    # fmin takes the budget where a cell has no evaluation at all.
     return np.asarray(np.fmin(budget, followed))

@@ -56,7 +56,9 @@ def encode(resumable: Resumable) -> tuple[dict[str, Any], dict[str, Any]]:
     # One array a leaf, not one a leaf and lane: thousands of small files are slow.
     stacks = map(np.stack, zip(*(state.leaves for state in states), strict=True))
     arrays = {
+        # Zero-padded: `decode` sorts the names to have the leaves in order again.
         "leaves": {f"{i:04d}": stack for i, stack in enumerate(stacks)},
+        # Lanes differ in how many records they have: these cannot be stacked.
         "records": {cell_id: lane.records for cell_id, lane in lanes.items()},
         "snapshots": {
             kin: np.stack(list(vectors.values())) for kin, vectors in snapshots.items()
@@ -98,6 +100,7 @@ def save(folder: Path, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> No
     old = list(folder.iterdir())
     # Names grow even where the clock goes back: the newest has the largest.
     number = max([time.time_ns(), *(n + 1 for n in _numbers(folder))])
+    # A tree of orbax holds arrays alone, and both parts must be renamed as one.
     head = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     ocp.save(folder / str(number), {"meta": head, "arrays": arrays})
     for path in old:
@@ -124,5 +127,6 @@ def drop(folder: Path) -> None:
 
 def _numbers(folder: Path) -> list[int]:
     """Return the names of the states in a folder, unfinished ones left out."""
+    # Orbax writes to NAME.orbax-checkpoint-tmp, then renames: until then, no number.
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return [int(name) for name in names if name.isdigit()]

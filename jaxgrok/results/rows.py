@@ -74,6 +74,7 @@ class ComponentRow(Key):
     test_accuracy: float
 
 
+# The annotations of a class keep the order of its body, those of its base first.
 CELL_COLUMNS = tuple(
     name for name in CellRow.__annotations__ if name not in Key.__annotations__
 )
@@ -131,6 +132,7 @@ def cell_row(manifest: Manifest, index: int, result: Result) -> CellRow:
     if not len(result.records):
         return row
     steps, train_loss = result.curve("step"), result.curve("train_loss")
+    # Three columns of the row; the type checker wants all of them at once.
     row.update(_change(steps, result.curve("test_loss")))  # type: ignore[typeddict-item]
     row["spikes"] = len(spikes(steps, train_loss, result.curve("max_train_loss")))
     row["steps"] = int(steps[-1])
@@ -150,6 +152,7 @@ def component_rows(
     cell, steps = manifest.cells[index], result.curve("step")
     rows: list[ComponentRow] = []
     for number, component in enumerate(result.components):
+        # Under the plain names, the rules for a whole cell apply to a component.
         curves = {
             whole: result.curve(name)[:, number]
             for name, whole in COMPONENT_CURVES.items()

@@ -58,6 +58,7 @@ class Run:
 
     @functools.cached_property
     def _axes(self) -> list[dict[str, Any]]:
+        """The axis values of each cell, which selectors are compared with."""
         return [cell.axes for cell in self.manifest.cells]
 
     def dataset(self) -> xr.Dataset:

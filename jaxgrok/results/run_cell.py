@@ -12,6 +12,7 @@ import numpy as np
 from flax import linen as nn
 
 from jaxgrok.grid.cells import Cell
+from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.models import MODELS
 from jaxgrok.tasks import TASKS, Task, is_pool
 from jaxgrok.training import examples
@@ -63,12 +64,13 @@ class RunCell:
 
     @functools.cached_property
     def _built(self) -> tuple[Any, Any]:
+        """Build the task and the model; ValueError if one is not registered."""
         manifest = self.run.manifest
         settings = manifest.config | self.cell.static
         for field, registry in (("task", TASKS), ("model", MODELS)):
             if settings[field] not in registry:
                 # What the directory names is never executed: the user says so.
-                file = getattr(manifest, "grid_file", None)
+                file = manifest.grid_file
                 raise ValueError(_unregistered(field, settings[field], registry, file))
         return manifest.network(self.index)
 
@@ -82,6 +84,7 @@ class RunCell:
         return steps
 
     def _no_snapshots(self) -> str:
+        """Word the refusal of a cell without snapshots: which cells have some."""
         indices = self.run.indices_with_snapshots()
         text = f"cell {self.index} has no snapshots; "
         if not indices:
@@ -125,13 +128,12 @@ class RunCell:
         Returns:
             [pool] bool; None if the task has no pool: its examples are drawn.
         """
-        if not is_pool(self.task):
+        task, lane = self.task, self.cell.lane
+        if not is_pool(task):
             return None
-        pool_size: int = self._built[0].pool_size
-        lane = self.cell.lane
         # The training's own split: the first n_train of the pool in the seed's order.
-        order = np.asarray(examples.order(lane["seed"], pool_size))
-        is_train = np.zeros(pool_size, bool)
+        order = np.asarray(examples.order(lane["seed"], task.pool_size))
+        is_train = np.zeros(task.pool_size, bool)
         is_train[order[: lane["n_train"]]] = True
         return is_train
 
@@ -145,6 +147,7 @@ class RunCell:
             ValueError: it has no such snapshot, its task has no Fourier reading, or
                 the network diverged.
         """
+        # Circuits are imported when one is read: most users of a run want its curves.
         from jaxgrok.circuits.network import read
 
         task, model = self._built
@@ -187,10 +190,10 @@ class RunCell:
 
 
 def _unregistered(
-    field: str, value: str, registry: Mapping[str, Any], grid_file: Any
+    field: str, value: str, registry: Mapping[str, Any], grid_file: GridFile | None
 ) -> str:
     """Word the refusal of a task or model that only a grid file registers."""
-    path = getattr(grid_file, "path", None)
+    path = grid_file.path if grid_file else None
     origin = f", the run's grid file is {path}" if path else ""
     return (
         f"{field}={value!r} is unknown (there are {', '.join(registry)}){origin}; give "

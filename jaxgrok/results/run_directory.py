@@ -52,6 +52,7 @@ class RunDirectory:
         _check_free(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            # Not truncated yet: until the lock is ours, the text is its holder's.
             self._lock = open(self.path / ".lock", "a+")
         except OSError as error:
             raise ValueError(
@@ -146,12 +147,15 @@ def adopt(
     inherited = _inherited(directory.path, old, manifest, stored)
     finished = {cell_id for cell_id, r in results.items() if r.status != "failed"}
     pending = ids - finished - {result.cell_id for result in inherited}
+    # Where nothing is left to train, results of two machines cannot meet in one run.
     if pending:
         _check_bits(directory.path, old, manifest)
     else:
         manifest = dataclasses.replace(
             manifest, bits=old.bits, versions=old.versions, commit=old.commit
         )
+    # Before the manifest that names these cells: a kill in between leaves a shard of
+    # cells that the old manifest does not know, and that no reader looks up.
     if inherited:
         directory.write_results(inherited)
     manifest = dataclasses.replace(manifest, usage=old.usage)
@@ -173,11 +177,13 @@ def _check_free(path: Path) -> None:
 
 def _is_ours(name: str) -> bool:
     """Tell whether a file may lie in a run directory that has no manifest yet."""
+    # A run may be killed while it writes its first manifest under a temporary name.
     return name == ".lock" or (name.startswith(".manifest") and name.endswith(".tmp"))
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row with its axes among its columns."""
+    # An axis may have the name of a column, such as n_train: the column wins.
     return {**row["axes"], **row}
 
 
@@ -198,6 +204,7 @@ def _inherited(
         ValueError: an old cell is not in the grid, with any budget from its own on.
     """
     ids = {cell.id for cell in new.cells}
+    # A grid with an axis of budgets has several cells of one kin.
     by_kin: dict[str, list[Cell]] = {}
     for cell in new.cells:
         by_kin.setdefault(cell.kin, []).append(cell)
@@ -217,6 +224,7 @@ def _inherited(
 
 def _ended_early(result: Result, budget: int) -> bool:
     """Tell whether a cell ended by its own rule: more steps would change nothing."""
+    # The last evaluation is at the last step: budgets are multiples of eval_every.
     return result.status in OVER and int(result.curve("step")[-1]) < budget
 
 

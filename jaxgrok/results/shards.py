@@ -66,7 +66,8 @@ def write_results(path: Path, results: Iterable[Result]) -> None:
     Its `head` is JSON and lists, for each array `records-N` in turn, the curves that
     its columns hold, and the cells whose rows follow each other in it.
     """
-    kinds: dict[tuple[Schema, Any], list[Result]] = {}
+    # One array a kind: joining unlike types would convert, and lose the bits.
+    kinds: dict[tuple[Schema, np.dtype[Any]], list[Result]] = {}
     for result in results:
         kinds.setdefault((result.schema, result.records.dtype), []).append(result)
     head: list[dict[str, Any]] = []
@@ -108,7 +109,9 @@ def read_results(path: Path) -> dict[str, Result]:
     results: dict[str, Result] = {}
     for file in sorted((path / "curves").glob("*.npz")):
         try:
+            # A cell that was trained again is in two shards: the later one wins.
             results |= _read_shard(file)
+        # Where the file was cut decides which of these it raises.
         except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError):
             raise ValueError(
                 f"{file} is damaged; remove it, and the same command trains its cells "
@@ -120,6 +123,7 @@ def read_results(path: Path) -> dict[str, Result]:
 def _read_shard(file: Path) -> dict[str, Result]:
     """Return the results of one shard, by cell id."""
     results = {}
+    # Given a path, np.load would leave a damaged file open.
     with open(file, "rb") as stream, np.load(stream) as shard:
         for number, kind in enumerate(json.loads(str(shard["head"]))):
             schema = Schema(tuple(_curve(**entry) for entry in kind["curves"]))
@@ -132,4 +136,5 @@ def _read_shard(file: Path) -> dict[str, Result]:
 
 
 def _curve(*, labels: list[str | int], **entries: str) -> Curve:
+    """Return a curve from its JSON, which has lists for tuples."""
     return Curve(labels=tuple(labels), **entries)

@@ -64,6 +64,7 @@ class Shard:
 
     def unflatten(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Cut vectors [snaps, parameters] into parameters: {name: [snaps, ...]}."""
+        # A vector is the parameters in the order of `shapes`, each one flattened.
         params, start = {}, 0
         for name, shape in self.shapes.items():
             stop = start + math.prod(shape)
@@ -119,6 +120,7 @@ class SnapshotIndex:
             pieces = pool.map(lambda shard: shard.arrays([kin])[kin], shards)
             arrays = dict(zip(shards, pieces, strict=True))
         rows = np.stack([arrays[shard][row] for shard, row in places])
+        # A training has one form, so any of its shards knows the shapes.
         return shards[0].unflatten(rows)
 
 
@@ -140,6 +142,7 @@ class Writer:
         self._folder = run_dir / "checkpoints"
         index = SnapshotIndex(run_dir)
         self._written = {kin: set(index.steps(kin)) for kin in index.trainings()}
+        # The lock of the directory is ours: no other process can be writing one now.
         # A shard whose .json never came was cut off while it was written.
         for path in self._folder.glob("*"):
             if path.is_dir() and not path.with_suffix(".json").exists():
@@ -153,6 +156,7 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # This waits for the write; its error is raised by `wait` alone.
         self._pool.shutdown()
         self.wait()
 
@@ -173,16 +177,19 @@ class Writer:
             self.flush()
         self._shapes = shapes
         self.pending.setdefault(kin, {})[step] = vector
+        # All that is pending has one form, hence vectors of one size.
         count = sum(len(rows) for rows in self.pending.values())
         if count * vector.nbytes >= SHARD_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Start to write what is pending, once the previous shard is written."""
+        # One write at a time: memory holds two shards at most.
         self.wait()
         if not self.pending:
             return
         rows, self.pending = self.pending, {}
+        # Counted before they are on disk, so that `has` is right during the write.
         for kin, steps in rows.items():
             self._written.setdefault(kin, set()).update(steps)
         self._write = self._pool.submit(_write, self._folder, rows, self._shapes)
@@ -199,6 +206,7 @@ def _write(folder: Path, rows: Pending, shapes: Shapes) -> None:
     from orbax.checkpoint import v1 as ocp
 
     folder.mkdir(exist_ok=True)
+    # Names sort in the order of writing, which decides between equal snapshots.
     shard = folder / f"{time.time_ns():020d}-{os.getpid()}"
     tree = {kin: np.stack(list(steps.values())) for kin, steps in rows.items()}
     context = ocp.Context()
@@ -227,5 +235,6 @@ def prune(run_dir: Path, keep: Container[str]) -> None:
                 kin: dict(zip(steps[kin], arrays[kin], strict=True)) for kin in steps
             }
             _write(run_dir / "checkpoints", rows, shard.shapes)
+        # The .json first: after a kill in between, the next Writer removes the folder.
         shard.folder.with_suffix(".json").unlink()
         shutil.rmtree(shard.folder)
