@@ -65,6 +65,6 @@ class ProductOrder(enum.Enum):
         }
         if s.weights:
             # v W_O W_in and v W_O W_U: formed once a row, weighted for each example.
-            added = s.examples * LOOKED_UP * s.weights
-            work[ProductOrder.ROWS] = both + (added + s.keys * s.heads) * out_width
+            additions = s.examples * LOOKED_UP * s.weights
+            work[ProductOrder.ROWS] = both + (additions + s.keys * s.heads) * out_width
         return min(work, key=lambda order: work[order])

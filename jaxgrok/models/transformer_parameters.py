@@ -75,11 +75,11 @@ class _Parameters:
     def unembedding(self) -> None:
         """Declare W_U and b_U; several of them have a leading axis."""
         model = self.model
-        several = () if model.unembeddings == 1 else (model.unembeddings,)
-        shape = (*several, model.d_model, model.vocab_out)
+        leading = () if model.unembeddings == 1 else (model.unembeddings,)
+        shape = (*leading, model.d_model, model.vocab_out)
         normal = nn.initializers.normal(model.vocab_out**-0.5)
         self._add("unembed.W_U", normal, shape)
-        self.bias("unembed.b_U", *several, model.vocab_out)
+        self.bias("unembed.b_U", *leading, model.vocab_out)
 
     def matrix(self, name: str, *shape: int) -> None:
         """Declare a matrix of the post's scale, 1/√d_model."""

@@ -55,9 +55,9 @@ def build(setup: Setup, lane: Lane, step: jax.Array) -> Transformation:
     added before the optimiser; it acts on the matrices that decay.
     """
     dtype = setup.dtype
-    warm = jnp.minimum(step.astype(dtype) / max(setup.warmup_steps, 1), 1)
+    warmup = jnp.minimum(step.astype(dtype) / max(setup.warmup_steps, 1), 1)
     # With a warm-up the rate of step 0 is 0: the first update fills the moments only.
-    rate = lane.learning_rate.astype(dtype) * (warm if setup.warmup_steps else 1)
+    rate = lane.learning_rate.astype(dtype) * (warmup if setup.warmup_steps else 1)
     mask = None if setup.decay_on == "all" else _masked(setup.decay_on)
     optimiser = OPTIMISERS[setup.optimiser].rule(setup, lane, rate, mask)
     # Static, so that a program none of whose lanes has a penalty does not pay for it.
