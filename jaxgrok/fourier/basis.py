@@ -30,6 +30,7 @@ def basis(p: int) -> np.ndarray:
     angle = 2 * np.pi * (k * x % p) / p
     rows = np.where(np.arange(p)[:, None] % 2 == 1, np.cos(angle), np.sin(angle))
     rows[0] = 1
+    # The mean square of a cosine is ½; of the constant and of cos at k = p/2 it is 1.
     rows *= np.where((k == 0) | (2 * k == p), 1, np.sqrt(2)) / np.sqrt(p)
     rows.setflags(write=False)
     return rows
@@ -72,12 +73,12 @@ def _along(matrix: np.ndarray, x: Array, axis: int) -> Array:
     dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.float64
     axis %= x.ndim
     matrix, size = matrix.astype(dtype), x.shape[axis]
-    after = math.prod(x.shape[axis + 1 :])
+    columns = math.prod(x.shape[axis + 1 :])
     # One matrix product, batched over what comes before the axis.
-    if after == 1:
+    if columns == 1:
         flat = xp.reshape(x, (-1, size)) @ matrix.T
     else:
-        flat = matrix[None] @ xp.reshape(x, (-1, size, after))
+        flat = matrix[None] @ xp.reshape(x, (-1, size, columns))
     return xp.reshape(flat, x.shape)
 
 

@@ -5,11 +5,12 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxgrok.fourier.basis import Array
 from jaxgrok.tasks import Reading, Task
 from jaxgrok.tasks.modular import READABLE
 
@@ -75,12 +76,12 @@ def pair_rows(task: ReadableTask) -> np.ndarray:
     return rows
 
 
-def embedding(params: Mapping[str, Any]) -> Any:
+def embedding(params: Mapping[str, Array]) -> Array:
     """Return W_E [vocab, model]; of an MLP, its look-up table W_in [vocab, mlp]."""
     return params["embed.W_E" if "embed.W_E" in params else "mlp.W_in"]
 
 
-def neuron_logits(params: Mapping[str, Any], elements: np.ndarray) -> Any:
+def neuron_logits(params: Mapping[str, Array], elements: np.ndarray) -> Array | None:
     """Return W_L = W_out @ W_U of the last layer, [mlp, n]; None without an MLP layer.
 
     It is the effect of a neuron on the logits of the group's elements; for an MLP

@@ -22,6 +22,7 @@ from jaxgrok.fourier.basis import Array, basis, frequencies, split, transform
 def answer_index(n: int, sign: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the pairs of each answer: a and b, both [n (s), n (pair)], a ± b = s."""
     s, a = np.arange(n)[:, None], np.arange(n)[None]
+    # 0 s broadcasts a to [s, pair]; a ± b = s is solved for b.
     return a + 0 * s, sign * (s - a) % n
 
 
@@ -81,6 +82,8 @@ def _rows(n: int) -> tuple[np.ndarray, np.ndarray]:
 def _unit(n: int) -> np.ndarray:
     """Return unit [n//2] of C_k = unit (F_cos(s) F_cos(c) + F_sin(s) F_sin(c))."""
     k = np.unique(frequencies(n))[1:]
+    # The sum has norm √2, or 1 where the sine is absent; over the n pairs of each s,
+    # √n times that.
     unit: np.ndarray = np.where(2 * k == n, 1 / np.sqrt(n), 1 / np.sqrt(2 * n))
     return unit
 
@@ -185,6 +188,6 @@ def excluded_losses(grouped: Array, removed: Array, weights: Array) -> Array:
 
 
 def _right_class(x: Array) -> Array:
-    """Entries [s, s, ...] of [s, c, ...]: [s, ...]."""
+    """Return the entries [s, s, ...] of [s, c, ...]: [s, ...]."""
     index = np.arange(x.shape[0])
     return x[index, index]

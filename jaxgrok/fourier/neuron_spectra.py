@@ -52,6 +52,7 @@ def neuron_spectrum(components: np.ndarray) -> Spectrum:
     """
     n = components.shape[0]
     energy = components**2
+    # Component 0 is the constant: energy[0] is terms of b alone, energy[:, 0] of a.
     linear = by_frequency(energy[0] + energy[:, 0], n)
     # Products of two frequencies are no term of either: the diagonal alone counts.
     blocks = by_frequency(by_frequency(energy, n, 0), n, 1)

@@ -55,6 +55,7 @@ def _check(words: str, model: Any) -> None:
             f"{words} must be a frozen dataclass of its fields, not {model!r:.60}"
         )
     build = getattr(model, "build", None)
+    # Three: self, task and dtype.
     if not callable(build) or len(inspect.signature(build).parameters) != 3:
         raise ValueError(f"{words} must have a method build(self, task, dtype)")
 
@@ -108,7 +109,8 @@ def textbook_form(model: nn.Module) -> nn.Module:
 
 
 def _fields(model: Transformer) -> dict[str, Any]:
-    """The arguments of a transformer that both forms share."""
+    """Return the fields that both forms of a transformer share."""
+    # Linen adds parent and name, which tie a module to one place in a network.
     fields = dataclasses.fields(Transformer)
     return {
         f.name: getattr(model, f.name)
@@ -129,6 +131,7 @@ def model_inputs(task: Task, examples: Example) -> dict[str, Any]:
         inputs["read"] = examples.read
     if task.unembeddings > 1:
         which = jnp.asarray(task.component(examples.tokens, examples.labels))
+        # A task may number its read positions once for all examples: [read].
         inputs["unembedding"] = jnp.broadcast_to(which, examples.labels.shape)
     return inputs
 
@@ -137,7 +140,7 @@ def parameter_names(model: nn.Module, task: Task) -> list[str]:
     """Return the names of a model's parameters, sorted; nothing is computed."""
     one = blank(task)
 
-    def init() -> Any:
+    def init() -> Mapping[str, jax.Array]:
         inputs = model_inputs(task, one)
         return model.init(jax.random.key(0), one.tokens, **inputs)["params"]
 

@@ -34,6 +34,7 @@ class AttentionOutput(NamedTuple):
     @property
     def n_weights(self) -> int:
         """Rows that a prediction weights in `sum_rows`; 0 where it does not apply."""
+        # With two fixed positions `sum_rows` would have to weight one of them.
         one_query = self.pattern.shape[2] == 1
         if self.row_index is None or not one_query or sum(self.is_fixed) > 1:
             return 0
@@ -51,11 +52,14 @@ class AttentionOutput(NamedTuple):
         """
         assert self.row_index is not None
         heads, head = self.v.shape[2:]
+        # Products of each head with each row: [heads, rows, out].
         tables = jnp.einsum("rhd,hdn->hrn", self.v[0], W.reshape(heads, head, -1))
         base = jnp.zeros((1, W.shape[1]), W.dtype) if bias is None else bias[0]
+        # Pattern a, fixed position f: Σ_p a_p t_p = t_f + Σ_{p≠f} a_p (t_p - t_f).
         for pos in np.flatnonzero(self.is_fixed):
             row = tables[:, self.row_index[0, pos]]
             tables, base = tables - row[:, None], base + row.sum(0)[None]
         free = np.flatnonzero(np.logical_not(self.is_fixed))
+        # [examples, free positions, heads]: a slot is a position, a table a head.
         weights = self.pattern[:, :, 0, free].transpose(0, 2, 1)
         return (base + bag(weights, tables, self.row_index[:, free]))[:, None]

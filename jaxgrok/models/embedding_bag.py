@@ -81,6 +81,7 @@ def spread(
     """
     slots, tables = weights.shape[1:]
     # Entries [examples × slots] sorted by row; row r owns those in [start[r], end[r]).
+    # The sort is stable, so each row adds its entries in the order of the examples.
     order = jnp.argsort(row_index.ravel())
     edges = jnp.searchsorted(row_index.ravel()[order], jnp.arange(rows + 1))
     start, end = edges[:-1], edges[1:]
@@ -111,17 +112,21 @@ def _keep(function: Callable[..., jax.Array]) -> Callable[..., Any]:
 
 
 def _bag_gradients(inputs: Any, g: jax.Array) -> Any:
+    """Return the gradients of `bag` by its inputs."""
+    # In the order of the inputs; None, as an index has no gradient.
     weights, tables, row_index = inputs
     rows = tables.shape[1]
     return products(g, tables, row_index), spread(weights, g, row_index, rows), None
 
 
 def _products_gradients(inputs: Any, g: jax.Array) -> Any:
+    """Return the gradients of `products` by its inputs."""
     sums, tables, row_index = inputs
     return bag(g, tables, row_index), spread(g, sums, row_index, tables.shape[1]), None
 
 
 def _spread_gradients(_: int, inputs: Any, g: jax.Array) -> Any:
+    """Return the gradients of `spread` by its inputs."""
     weights, sums, row_index, _ = inputs
     return products(sums, g, row_index), bag(weights, g, row_index), None
 

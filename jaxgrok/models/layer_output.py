@@ -34,6 +34,7 @@ class AfterAttention(NamedTuple):
             return linear(self.stream, W)
         heads = self.heads
         product = heads.sum_rows if self.order is ProductOrder.ROWS else heads.times
+        # (x + z W_O + b_O) W = x W + (z (W_O W) + b_O W).
         base = self.before.spread(linear(self.before.rows, W))
         return base + product(heads.W_O @ W, times(heads.b_O, W))
 

@@ -111,6 +111,7 @@ class MLP(nn.Module):
             # A fixed token has no row in W_in if it is the last of the vocabulary.
             rows = self.vocab_in - (self.vocab_in - 1 in self.fixed_tokens)
             W_in = self._matrix("mlp.W_in", (rows, self.d_mlp))
+            # A sum of one-hots times W_in is a sum of rows of W_in.
             pre = W_in[inputs].sum(1)
         else:
             W_in = self._matrix("mlp.W_in", (len(free), self.d_mlp))
@@ -122,6 +123,7 @@ class MLP(nn.Module):
         if dropout is not None:
             rate, key = dropout
             is_kept = jax.random.bernoulli(key, 1 - rate, post.shape)
+            # Divided by the share that stays, so that the expected value is the same.
             post = jnp.where(is_kept, post / (1 - rate), 0)
         logits = post @ self._matrix("mlp.W_out", (self.d_mlp, self.vocab_out))
         if self.biases == "mlp":
@@ -129,9 +131,11 @@ class MLP(nn.Module):
         return logits[:, None], acts
 
     def _matrix(self, name: str, shape: tuple[int, int]) -> jax.Array:
+        """Create or look up a matrix [in, out]."""
         normal = nn.initializers.normal(shape[0] ** -0.5)
         return self.param(name, normal, shape, self.dtype)
 
     def _bias(self, name: str, size: int) -> jax.Array:
+        """Create or look up a bias, with an axis for examples: [1, size]."""
         zeros = nn.initializers.zeros
         return self.param(name, zeros, (size,), self.dtype)[None]

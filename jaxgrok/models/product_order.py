@@ -45,9 +45,12 @@ class ProductOrder(enum.Enum):
     @staticmethod
     def best(sizes: Sizes) -> "ProductOrder":
         """Choose the order with the fewest multiplications, looked-up ones weighted."""
+        # The stream is multiplied by W_in and by W_U: their widths add up.
         s, out_width = sizes, sizes.mlp + sizes.vocab
+        # z W_O, and the stream after attention times W_in.
         into_mlp = s.examples * (s.heads * s.model + s.model * s.mlp)
         W_out_W_U = s.mlp * s.model * s.vocab
+        # Of ALL and ROWS: h (W_out W_U), then x and W_O, each times W_in and W_U.
         both = (
             s.examples * s.mlp * s.vocab
             + (s.rows + s.heads) * s.model * out_width
@@ -61,6 +64,7 @@ class ProductOrder(enum.Enum):
             ProductOrder.ALL: both + s.examples * s.heads * out_width,
         }
         if s.weights:
-            added = s.examples * LOOKED_UP * s.weights
-            work[ProductOrder.ROWS] = both + (added + s.keys * s.heads) * out_width
+            # v W_O W_in and v W_O W_U: formed once a row, weighted for each example.
+            additions = s.examples * LOOKED_UP * s.weights
+            work[ProductOrder.ROWS] = both + (additions + s.keys * s.heads) * out_width
         return min(work, key=lambda order: work[order])

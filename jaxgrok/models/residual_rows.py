@@ -48,6 +48,7 @@ class ResidualRows(NamedTuple):
         if self.row_index is None:
             return ResidualRows(self.rows[:, columns])
         if all(fixed_tokens[pos] is not None for pos in positions):
+            # The first example speaks for all.
             return ResidualRows(self.rows[0, self.row_index[:1, columns]])
         return ResidualRows(self.rows, self.row_index[:, columns])
 
@@ -79,6 +80,7 @@ def _table(
         token = fixed_tokens[pos]
         if token is None:
             rows.append(W_E + W_pos[pos][None])
+            # Token t at this position is row start + t of the table.
             index.append(tokens[:, pos] + start)
         else:
             rows.append((W_E[token] + W_pos[pos])[None])

@@ -63,6 +63,7 @@ class TrainingTransformer(Transformer):
         """
         weights = declare(self)
         if self.read is not None:
+            # Attention is causal: tokens after the last read position change nothing.
             tokens = tokens[:, : self.read[-1] + 1]
         positions = self.read or read
         assert positions is not None  # a task without `read` says where in its examples
@@ -106,6 +107,7 @@ class TrainingTransformer(Transformer):
         z = heads.z
         sizes = Sizes(
             examples=z.shape[0] * z.shape[1],
+            # Over both leading axes: one of them is 1 where rows are looked up.
             rows=before.rows.size // self.d_model,
             keys=heads.v.shape[1],
             weights=heads.n_weights if self.bags else 0,
@@ -144,6 +146,7 @@ class TrainingTransformer(Transformer):
             pattern=pattern,
             v=v,
             row_index=stream.row_index,
+            # Tokens past the last read position have been cut off.
             is_fixed=tuple(is_fixed[: pattern.shape[-1]]),
             W_O=weights[f"{name}.W_O"].reshape(-1, self.d_model),
             b_O=_bias(weights, f"{name}.b_O"),
@@ -170,7 +173,7 @@ class TrainingTransformer(Transformer):
         return AfterMLP(middle, post, W_out, b_out, middle.stream + out)
 
     def _normed(self, name: str, x: jax.Array, weights: Arrays) -> jax.Array:
-        """Layer norm where the network has it."""
+        """Apply layer norm where the network has it."""
         if not self.layer_norm:
             return x
         return layer_norm(x, weights[f"{name}.w"], weights[f"{name}.b"])
@@ -181,7 +184,7 @@ class TrainingTransformer(Transformer):
         weights: Arrays,
         unembedding: jax.Array | None,
     ) -> jax.Array:
-        """Logits [examples, read, vocab], each by its own unembedding."""
+        """Compute logits [examples, read, vocab], each by its own unembedding."""
         W_U, b_U = weights["unembed.W_U"], weights.get("unembed.b_U")
         if self.unembeddings > 1:  # side by side: [model, unembeddings × vocab]
             W_U = W_U.transpose(1, 0, 2).reshape(self.d_model, -1)
@@ -199,12 +202,12 @@ class TrainingTransformer(Transformer):
 
 
 def _bias(weights: Arrays, name: str) -> jax.Array | None:
-    """A bias with axes for examples and positions, where the network has it."""
+    """Return a bias as [1, 1, ...], for examples and positions; None without it."""
     return weights[name][None, None] if name in weights else None
 
 
 def _dropping(dropout: Dropout | None, layer: int) -> Drop:
-    """Dropout in a layer: a function of a name for the draw and the values."""
+    """Return the dropout of a layer: a function of the draw's name and the values."""
 
     def drop(name: str, values: jax.Array) -> jax.Array:
         if dropout is None:
@@ -221,7 +224,7 @@ def _dropping(dropout: Dropout | None, layer: int) -> Drop:
 def _scores(
     stream: ResidualRows, before: ResidualRows, q: jax.Array, k: jax.Array
 ) -> jax.Array:
-    """Products of queries and keys: [examples, heads, query, pos]."""
+    """Multiply queries by keys: [examples, heads, query, pos]."""
     if stream.row_index is not None and before.row_index is None and q.shape[0] == 1:
         # The same queries for every example: score the rows, then look up.
         rows = jnp.einsum("qhd,rhd->rhq", q[0], k[0])
@@ -230,7 +233,7 @@ def _scores(
 
 
 def _causal(scores: jax.Array, queries: Positions) -> jax.Array:
-    """Scores [examples, heads, query, pos] with -inf where pos is past the query."""
+    """Set scores [examples, heads, query, pos] to -inf where pos is past the query."""
     pos = np.arange(scores.shape[-1])
     if not isinstance(queries, tuple):
         is_future = pos[None, None] > queries[..., None]

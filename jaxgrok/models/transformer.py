@@ -124,6 +124,7 @@ class Transformer(nn.Module):
             name = f"blocks.{layer}"
             acts[f"{name}.hook_resid_pre"] = x
             x = x + self._attention(name, x, weights, acts)
+            # Without an MLP there is no hook_resid_mid, as in TransformerLens.
             if not self.attention_only:
                 acts[f"{name}.hook_resid_mid"] = x
                 x = x + self._mlp(name, x, weights, acts)
@@ -135,9 +136,10 @@ class Transformer(nn.Module):
     def _attention(
         self, name: str, x: jax.Array, weights: Arrays, acts: Arrays
     ) -> jax.Array:
-        """Causal attention's output, [examples, pos, model]."""
+        """Compute the output of causal attention, [examples, pos, model]."""
         x = self._norm(f"{name}.ln1", x, weights, acts)
         name = f"{name}.attn"
+        # e: example; p, q, k: position; h: head; d: within a head; m: model.
         for letter in "QKV":
             heads = jnp.einsum("epm,hmd->ephd", x, weights[f"{name}.W_{letter}"])
             heads = heads + _bias(weights, f"{name}.b_{letter}")
@@ -145,6 +147,7 @@ class Transformer(nn.Module):
         q, k, v = acts[f"{name}.hook_q"], acts[f"{name}.hook_k"], acts[f"{name}.hook_v"]
         scores = jnp.einsum("eqhd,ekhd->ehqk", q, k) / self.d_head**0.5
         is_past = jnp.tril(jnp.ones(scores.shape[-2:], bool))[None, None]
+        # Each query sees itself at least, so no row of the softmax is all -inf.
         scores = jnp.where(is_past, scores, -jnp.inf)
         pattern = jax.nn.softmax(scores)
         z = jnp.einsum("ehqk,ekhd->eqhd", pattern, v)
@@ -157,7 +160,7 @@ class Transformer(nn.Module):
         return out
 
     def _mlp(self, name: str, x: jax.Array, weights: Arrays, acts: Arrays) -> jax.Array:
-        """The MLP's output, [examples, pos, model]."""
+        """Compute the output of the MLP, [examples, pos, model]."""
         x = self._norm(f"{name}.ln2", x, weights, acts)
         pre = x @ weights[f"{name}.mlp.W_in"] + _bias(weights, f"{name}.mlp.b_in")
         post = ACTIVATIONS[self.activation](pre)
@@ -169,7 +172,7 @@ class Transformer(nn.Module):
     def _norm(
         self, name: str, x: jax.Array, weights: Arrays, acts: Arrays
     ) -> jax.Array:
-        """Layer norm with learned scale and shift, where the network has it."""
+        """Apply layer norm with learned scale and shift, where the network has it."""
         if self.layer_norm:
             x = layer_norm(x, weights[f"{name}.w"], weights[f"{name}.b"])
             acts[f"{name}.hook_normalized"] = x
@@ -178,7 +181,7 @@ class Transformer(nn.Module):
     def _unembed(
         self, x: jax.Array, weights: Arrays, unembedding: jax.Array | None
     ) -> jax.Array:
-        """Logits [examples, read, vocab], each by its own unembedding."""
+        """Compute logits [examples, read, vocab], each by its own unembedding."""
         W_U, b_U = weights["unembed.W_U"], _bias(weights, "unembed.b_U")
         if self.unembeddings == 1:
             return x @ W_U + b_U
@@ -193,16 +196,17 @@ def layer_norm(x: jax.Array, w: jax.Array, b: jax.Array) -> jax.Array:
     """Normalise [examples, pos, model] over its last axis, then scale and shift."""
     centred = x - x.mean(-1, keepdims=True)
     variance = (centred**2).mean(-1, keepdims=True)
+    # The epsilon of TransformerLens, inside the root.
     return centred / jnp.sqrt(variance + 1e-5) * w[None, None] + b[None, None]
 
 
 def _bias(weights: Arrays, name: str) -> jax.Array | float:
-    """A bias with axes for examples and positions; 0 where the network has none."""
+    """Return a bias as [1, 1, ...], for examples and positions; 0 without it."""
     return weights[name][None, None] if name in weights else 0.0
 
 
 def _at(x: jax.Array, positions: tuple[int, ...] | jax.Array | None) -> jax.Array:
-    """The stream at the positions that are read, the same or one set per example."""
+    """Select the stream at the positions that are read, common or each example's."""
     assert positions is not None  # a task without `read` says where in its examples
     if isinstance(positions, tuple):
         return x[:, jnp.array(positions)]

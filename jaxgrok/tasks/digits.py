@@ -49,6 +49,7 @@ class Digits(Sampled):
     def __post_init__(self) -> None:
         check_all(self)
 
+    # Ten digits, + and =.
     vocab_in = 12
     vocab_out = 10
 
@@ -59,10 +60,12 @@ class Digits(Sampled):
     @property
     def fixed_tokens(self) -> tuple[int | None, ...]:
         free: tuple[None, ...] = (None,) * self.digits
+        # x, +, y, =, and the n + 1 digits of the answer.
         return (*free, PLUS, *free, EQUALS, *free, None)
 
     @property
     def read(self) -> tuple[int, ...]:
+        # From `=` to the last digit but one: each position predicts the next token.
         equals = 2 * self.digits + 1
         return tuple(range(equals, equals + self.digits + 1))
 
@@ -81,7 +84,7 @@ class Digits(Sampled):
     def sample(self, key: jax.Array) -> Example:
         """Draw one example: tokens [3n + 3], labels [n + 1], both int32."""
         x, y = jax.random.randint(key, (2, self.digits), 0, 10, jnp.int32)
-        # Added as by hand, from the units on; the answer is in reverse until the end.
+        # From the units up; the last carry is the leading digit.
         answer, carry = [], jnp.int32(0)
         for position in reversed(range(self.digits)):
             total = x[position] + y[position] + carry

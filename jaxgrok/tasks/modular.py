@@ -21,6 +21,7 @@ Operation = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
 def _divide(x: np.ndarray, y: np.ndarray, p: int) -> np.ndarray:
+    """Divide modulo a prime p; rows with y = 0 get 0."""
     inverses = np.array([0] + [pow(i, -1, p) for i in range(1, p)])
     return x * inverses[y]
 
@@ -78,6 +79,7 @@ class Modular(Pool):
 
     @property
     def vocab_in(self) -> int:
+        # The numbers 0 … p - 1, and `=`.
         return self.modulus + 1
 
     @property
@@ -103,6 +105,7 @@ class Modular(Pool):
         if self.operation in ("x+y", "x-y"):
             sign = 1 if self.operation == "x+y" else -1
             return Reading(p, tuple(range(p)), sign)
+        # Modulo 2 only one number is invertible: a group without frequencies.
         if self.operation in ("x*y", "x/y") and p >= 3 and _is_prime(p):
             sign = 1 if self.operation == "x*y" else -1
             return Reading(p - 1, _powers(p), sign)
@@ -110,6 +113,7 @@ class Modular(Pool):
 
     def pool(self) -> tuple[np.ndarray, np.ndarray]:
         """List every pair: tokens [examples, 3], labels [examples, 1], both int32."""
+        # In int64: x³ leaves int32 from p = 1292 on.
         x, y = np.divmod(np.arange(self.modulus**2, dtype=np.int64), self.modulus)
         if self.operation == RANDOM:
             generator = np.random.default_rng(self.table_seed)
@@ -123,16 +127,18 @@ class Modular(Pool):
 
 @functools.cache
 def _is_prime(n: int) -> bool:
+    """Tell whether a number is prime."""
     return n > 1 and all(n % i for i in range(2, int(n**0.5) + 1))
 
 
 @functools.cache
 def _powers(p: int) -> tuple[int, ...]:
-    """g^0 … g^(p-2) modulo a prime p, g being its smallest primitive root."""
+    """List g^0 … g^(p-2) modulo a prime p, g being its smallest primitive root."""
     for g in range(1, p):
         powers = [1]
-        while (following := powers[-1] * g % p) != 1:
-            powers.append(following)
+        # Powers of any g come back to 1; those of a root visit 1 … p - 1 first.
+        while (power := powers[-1] * g % p) != 1:
+            powers.append(power)
         if len(powers) == p - 1:
             return tuple(powers)
     raise AssertionError(f"{p} has no primitive root")

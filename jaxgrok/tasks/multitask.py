@@ -45,7 +45,8 @@ class Multitask(Pool):
                 f"operations={self.operations!r} must name at least two operations, "
                 "each once, separated by commas"
             )
-        self._parts  # noqa: B018  # each checks itself
+        # Each part checks its operation and the modulus as it is built.
+        self._parts  # noqa: B018
 
     @property
     def _parts(self) -> list[Modular]:
@@ -76,6 +77,7 @@ class Multitask(Pool):
 
     @property
     def fixed_tokens(self) -> tuple[int | None, ...]:
+        # x, ∘, y and `=`, the last token of the vocabulary.
         return (None, None, None, self.vocab_in - 1)
 
     @property
@@ -88,6 +90,7 @@ class Multitask(Pool):
 
     def component(self, tokens: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Read the operation of each example from its token: [examples, read]."""
+        # Tokens p, p + 1, … stand for the operations.
         return tokens[:, 1:2] - self.modulus
 
     def pool(self) -> tuple[np.ndarray, np.ndarray]:
@@ -95,6 +98,7 @@ class Multitask(Pool):
         tokens, labels = [], []
         for number, part in enumerate(self._parts):
             pairs, answers = part.pool()
+            # The part's own `=` is dropped: here p is the token of the first operation.
             x, y, _ = pairs.T
             operation = np.full_like(x, self.modulus + number)
             equals = np.full_like(x, self.vocab_in - 1)

@@ -57,6 +57,7 @@ class Parity(Sampled):
                 f"1 … {self.bits}"
             )
 
+    # Bits 0 and 1; 2 stands for `=`.
     vocab_in = 3
     vocab_out = 2
 
@@ -80,6 +81,8 @@ class Parity(Sampled):
     def universe(self) -> int:
         return int(2**self.bits)
 
+    # Its cache goes into __dict__ directly, which a frozen dataclass allows, and it is
+    # no field: equality and hash do not see it.
     @functools.cached_property
     def secret_bits(self) -> np.ndarray:
         """Positions that decide the answer, ascending: [secret]."""

@@ -23,6 +23,8 @@ def _check(words: str, task: Any) -> None:
             f"{words} must be a class derived from jaxgrok.tasks.Pool or Sampled, "
             f"not {task!r:.60}"
         )
+    # In the class itself: a subclass without the decorator would inherit its parent's
+    # parameters, while its own annotations became no fields.
     parameters = vars(task).get("__dataclass_params__")
     if parameters is None or not parameters.frozen:
         raise ValueError(

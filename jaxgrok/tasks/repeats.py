@@ -101,6 +101,7 @@ class Repeats(Sampled):
 
     @property
     def vocab_out(self) -> int:
+        # Classes have the numbers of tokens, so class 0, BEGIN, is never right.
         return self.symbols + 1
 
     @property
@@ -113,6 +114,7 @@ class Repeats(Sampled):
     def universe(self) -> int:
         """Bound from above: some sequences arise in more than one way."""
         starts = self.length // self.occurrences - self.repeat_length + 1
+        # All occurrences but one are copies, so their tokens are not free.
         free = self.length - (self.occurrences - 1) * self.repeat_length
         return int(starts**self.occurrences * self.symbols**free)
 
@@ -137,15 +139,17 @@ class Repeats(Sampled):
             return jax.random.randint(key, (count,), least, below, jnp.int32)
 
         tokens = draw(fill, self.length, 1, self.symbols + 1)
-        again = draw(copy, self.repeat_length, 1, self.symbols + 1)
+        subsequence = draw(copy, self.repeat_length, 1, self.symbols + 1)
+        # An occurrence starts anywhere in its part from where it still fits.
         offsets = draw(offset, self.occurrences, 0, part - self.repeat_length + 1)
         starts = offsets + part * jnp.arange(self.occurrences, dtype=jnp.int32)
-        within = jnp.arange(self.repeat_length, dtype=jnp.int32)
+        entry = jnp.arange(self.repeat_length, dtype=jnp.int32)
         # The positions of each occurrence: [occurrences, repeat_length].
-        copies = starts[:, None] + within[None]
-        tokens = tokens.at[copies].set(jnp.broadcast_to(again, copies.shape))
+        copies = starts[:, None] + entry[None]
+        tokens = tokens.at[copies].set(jnp.broadcast_to(subsequence, copies.shape))
+        # A position predicts the next token, so an occurrence's last is not read.
         read = (copies[1:, :-1] + self.begin).ravel()
-        labels = jnp.tile(again[1:], self.occurrences - 1)
+        labels = jnp.tile(subsequence[1:], self.occurrences - 1)
         first = jnp.zeros(int(self.begin), jnp.int32)
         last = jnp.full(int(self.end), self.symbols + 1, jnp.int32)
         return Example(jnp.concatenate([first, tokens, last]), labels, read)

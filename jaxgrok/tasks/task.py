@@ -41,6 +41,7 @@ class Example(NamedTuple):
             own; None where they are the task's.
     """
 
+    # Any: arrays of NumPy or JAX, tracers too; () where there is no training set.
     tokens: Any
     labels: Any
     read: Any = None
@@ -72,6 +73,7 @@ class Task(abc.ABC):
 
     presets: ClassVar[Presets] = {"laptop": LAPTOP}
 
+    # A plain class attribute, such as vocab_in = 12, also defines these.
     @property
     @abc.abstractmethod
     def vocab_in(self) -> int:
@@ -117,6 +119,7 @@ class Task(abc.ABC):
             tokens: [examples, pos], or [pos].
             labels: [examples, read], or [read].
         """
+        # One number a read position: every prediction belongs to component 0.
         return np.zeros(labels.shape[-1:], np.int32)
 
     @property
@@ -175,8 +178,9 @@ def component_names(task: Task) -> tuple[str, ...]:
     return task.components if len(task.components) > 1 else ()
 
 
-def draw(task: Any, key: jax.Array, count: int) -> Example:
+def draw(task: Task, key: jax.Array, count: int) -> Example:
     """Draw `count` examples; each has a key of its own, so that fewer are a prefix."""
+    assert isinstance(task, Sampled)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(count))
     examples: Example = jax.vmap(task.sample)(keys)
     return examples
@@ -185,9 +189,11 @@ def draw(task: Any, key: jax.Array, count: int) -> Example:
 def blank(task: Task) -> Example:
     """Return one example of zeros, for shapes: tokens [1, pos]."""
     if isinstance(task, Sampled):
+        # Nothing is drawn: this traces the task's own code for shapes and dtypes.
         shapes = jax.eval_shape(lambda: draw(task, jax.random.key(0), 1))
         zeros: Example = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
         return zeros
+    # Only drawn examples may have read positions of their own.
     assert task.read is not None
     tokens = jnp.zeros((1, len(task.fixed_tokens)), jnp.int32)
     return Example(tokens, jnp.zeros((1, len(task.read)), jnp.int32))

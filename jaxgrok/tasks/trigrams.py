@@ -61,6 +61,7 @@ class Trigrams(Sampled):
 
     @property
     def fixed_tokens(self) -> tuple[int | None, ...]:
+        # START follows the large tokens, and END follows START.
         start = self.small + self.large
         return (start, *(None,) * self.entries, start + 1)
 
@@ -70,6 +71,7 @@ class Trigrams(Sampled):
 
     @property
     def universe(self) -> int:
+        # Where the large token stands, which one it is, and the small ones elsewhere.
         return int(self.entries * self.large * self.small ** (self.entries - 1))
 
     @property

@@ -9,17 +9,17 @@ come from named streams of the lane's seed and depend on (seed, step) alone.
 """
 
 import zlib
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxgrok.tasks import Example, draw, is_pool
+from jaxgrok.tasks import Example, Pool, draw, is_pool
 from jaxgrok.training.setup import Lane, Setup
 
 
 def stream(seed: jax.Array | int, name: str) -> jax.Array:
     """Return the key of a named stream of a seed: independent of every other name."""
+    # Not hash(): Python salts that of a str anew in every process.
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
 
 
@@ -41,6 +41,7 @@ def train_set(setup: Setup, lane: Lane, order: jax.Array) -> Example:
     if not is_pool(setup.task):
         return draw(setup.task, stream(lane.seed, "train"), setup.train_size)
     tokens, labels = _pool(setup.task)
+    # Where the set is larger than the pool the order repeats, but only past n_train.
     rows = jnp.resize(order, (setup.train_size,))
     return Example(tokens[rows], labels[rows])
 
@@ -72,6 +73,8 @@ def batch(
     per_epoch = -(-lane.n_train // size)
     epoch, batch_number = step // per_epoch, step % per_epoch
     key = jax.random.fold_in(stream(lane.seed, "batch"), epoch)
+    # n_train is traced, and a permutation needs a static length: so every example,
+    # padding too, draws a lot, and the lots are sorted.
     counts = jnp.arange(setup.train_size) < lane.n_train
     # Padding sorts behind every example: these have 31 bits.
     lots = jax.random.bits(key, (setup.train_size,)) >> 1
@@ -95,37 +98,44 @@ def evaluation(
     - Sampled, online: the next `test_size` draws of the training stream, and as many
       fresh ones of "test".
 
+    Args:
+        setup: says the task and the regime.
+        lane: its seed, and how many examples train.
+        order: the seed's permutation of the pool [pool]; not read for a sampled task.
+        step: updates made so far; read online alone.
+
     Returns:
         The examples, `is_train` [examples] bool and `is_test` [examples] bool.
     """
     task, size = setup.task, setup.test_size
     if is_pool(task):
         tokens, labels = _pool(task)
-        everything = Example(tokens, labels)
+        examples = Example(tokens, labels)
         if setup.regime == "online":
-            both = jnp.ones(task.pool_size, bool)
-            return everything, both, both
+            everything = jnp.ones(task.pool_size, bool)
+            return examples, everything, everything
         counts = jnp.arange(task.pool_size) < lane.n_train
+        # order[i] is the pool's row of the split's example i: hence a scatter.
         is_train = jnp.zeros(task.pool_size, bool).at[order].set(counts)
-        return everything, is_train, ~is_train
+        return examples, is_train, ~is_train
     key = stream(lane.seed, "test")
     if setup.regime == "online":
         train = _online(setup, lane, step, size)
         counts = jnp.ones(size, bool)
         test = draw(task, jax.random.fold_in(key, step), size)
-        fresh = jnp.ones(size, bool)
+        is_new = jnp.ones(size, bool)
     else:
         train = train_set(setup, lane, order)
         counts = jnp.arange(setup.train_size) < lane.n_train
         test = draw(task, key, size)
-        fresh = ~_seen(test.tokens, train.tokens, counts)
-    both = jax.tree.map(lambda *x: jnp.concatenate(x), train, test)
+        is_new = ~_seen(test.tokens, train.tokens, counts)
+    examples = jax.tree.map(lambda *x: jnp.concatenate(x), train, test)
     is_train = jnp.concatenate([counts, jnp.zeros(size, bool)])
-    is_test = jnp.concatenate([jnp.zeros(counts.shape, bool), fresh])
-    return both, is_train, is_test
+    is_test = jnp.concatenate([jnp.zeros(counts.shape, bool), is_new])
+    return examples, is_train, is_test
 
 
-def _pool(task: Any) -> tuple[jax.Array, jax.Array]:
+def _pool(task: Pool) -> tuple[jax.Array, jax.Array]:
     """Return all of a pool: tokens [examples, pos] and labels [examples, read]."""
     tokens, labels = (jnp.asarray(array) for array in task.pool())
     return tokens, labels
@@ -163,7 +173,10 @@ def _seen(test: jax.Array, train: jax.Array, counts: jax.Array) -> jax.Array:
 def _fingerprints(tokens: jax.Array) -> jax.Array:
     """Return a number for each row of tokens [examples, pos]: [examples] uint32."""
     key = jax.random.key(0)
+    # Odd factors are invertible modulo 2³²: two rows that differ in one position
+    # never collide.
     factors = jax.random.bits(key, (1, tokens.shape[1])) | 1
     mixed = jnp.sum((tokens.astype(jnp.uint32) + 1) * factors, 1, dtype=jnp.uint32)
+    # Mixing is a bijection of uint32, so it adds no collision.
     mixed = (mixed ^ (mixed >> 16)) * jnp.uint32(0x7FEB352D)
     return mixed ^ (mixed >> 15)

@@ -113,6 +113,7 @@ def _exp_difference(a: jax.Array, origin: jax.Array) -> jax.Array:
 # Under jit so that NumPy int64 labels are narrowed before float64 and int64 exist.
 @jax.jit
 def _float64(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Compute loss [...] and gradient [..., vocab] in float64, then cast back."""
     # The gradient is formed here too: autodiff would transpose the cast outside this
     # context, where float64 does not exist.
     with jax.enable_x64(True):
@@ -124,12 +125,14 @@ def _float64(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array
 
 
 def _float32(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Compute loss [...] as plain float32 code does; autodiff gives its gradient."""
     log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
     loss = -jnp.take_along_axis(log_p, labels[..., None], axis=-1)[..., 0]
     return loss.astype(logits.dtype)
 
 
 def _check(words: str, loss: Any) -> None:
+    """Refuse a loss that is no function."""
     if not callable(loss):
         raise ValueError(f"{words} must be a function of logits and labels")
 

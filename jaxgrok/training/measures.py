@@ -11,7 +11,7 @@ snapshots are needed. `config.measures` names one of the registry; "none" is no 
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,8 +20,14 @@ import numpy as np
 from jaxgrok.fourier import key_frequencies
 from jaxgrok.fourier import logit_projections as projections
 from jaxgrok.fourier.basis import component_norms
-from jaxgrok.fourier.group_order import embedding, neuron_logits, pair_rows, reading_of
-from jaxgrok.tasks import Example, component_names
+from jaxgrok.fourier.group_order import (
+    ReadableTask,
+    embedding,
+    neuron_logits,
+    pair_rows,
+    reading_of,
+)
+from jaxgrok.tasks import Example, Task, component_names
 from jaxgrok.tasks.modular import READABLE
 
 Params = Mapping[str, jax.Array]
@@ -33,7 +39,7 @@ DIMS = ("", "matrix", "component", "freq")
 class Evaluation(NamedTuple):
     """What a measure is computed from: one lane at one evaluation."""
 
-    task: Any
+    task: Task
     params: Params
     """Parameters by their TransformerLens names."""
     examples: Example
@@ -95,7 +101,7 @@ def register(name: str, measure: Measure) -> None:
     MEASURES[name] = measure
 
 
-def check(name: str, task: Any) -> None:
+def check(name: str, task: Task) -> None:
     """Refuse a measure that does not exist, or that a task has no dimension for.
 
     Raises:
@@ -108,7 +114,7 @@ def check(name: str, task: Any) -> None:
             f"measures={name!r} is unknown; choose one of none, {', '.join(MEASURES)}"
         )
     dims = set(MEASURES[name].dims.values())
-    if "freq" in dims and getattr(task, "reading", None) is None:
+    if "freq" in dims and task.reading is None:
         raise ValueError(
             f"measures={name!r} needs a task with a Fourier reading: task=modular "
             f"with operation={', '.join(READABLE)}"
@@ -119,9 +125,9 @@ def check(name: str, task: Any) -> None:
         )
 
 
-def frequencies(task: Any) -> tuple[int, ...]:
+def frequencies(task: Task) -> tuple[int, ...]:
     """Return the frequencies 1 … n//2 of a task; () without a Fourier reading."""
-    if getattr(task, "reading", None) is None:
+    if task.reading is None:
         return ()
     return tuple(range(1, reading_of(task).order // 2 + 1))
 
@@ -141,9 +147,11 @@ def fourier(evaluation: Evaluation) -> dict[str, jax.Array]:
         excluded_loss: [n//2] mean 2-D excluded loss of the train pairs, in nats, each
             with one frequency removed.
     """
-    task, params = evaluation.task, evaluation.params
+    # `check` has refused tasks without a Fourier reading.
+    task, params = cast(ReadableTask, evaluation.task), evaluation.params
     reading = reading_of(task)
     n, elements = reading.order, np.array(reading.elements)
+    # Pool rows [s, pairs of s] of the pairs whose answer is s.
     rows = projections.by_answer(pair_rows(task), reading.sign)
     with jax.default_matmul_precision("highest"):
         W_E_norms = component_norms(embedding(params)[elements])
@@ -151,7 +159,9 @@ def fourier(evaluation: Evaluation) -> dict[str, jax.Array]:
         if W_L is None:
             W_L_norms = jnp.full(n, jnp.nan, W_E_norms.dtype)
         else:
+            # W_L is [mlp, n]: classes lie along its second axis.
             W_L_norms = component_norms(W_L, axis=1)
+        # [s, pairs of s, classes], pairs and classes both in the order of the group.
         grouped = evaluation.logits[:, 0][rows][..., elements]
         waves = projections.projections(grouped.mean(1))
         is_train = evaluation.is_train[rows]

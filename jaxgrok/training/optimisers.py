@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from jaxgrok.training.setup import Lane, Setup
 
 Transformation: TypeAlias = optax.GradientTransformation
-Rule: TypeAlias = "Callable[[Setup, Lane, jax.Array, Any], Transformation]"
+Mask: TypeAlias = Callable[[Mapping[str, Any]], dict[str, bool]]
+"""Tells of each parameter of a lane, by name, whether it decays."""
+Rule: TypeAlias = "Callable[[Setup, Lane, jax.Array, Mask | None], Transformation]"
 """Makes an optax optimiser of (setup, lane, learning rate, mask of what decays)."""
 
 
@@ -53,16 +55,21 @@ def build(setup: Setup, lane: Lane, step: jax.Array) -> Transformation:
     added before the optimiser; it acts on the matrices that decay.
     """
     dtype = setup.dtype
-    warm = jnp.minimum(step.astype(dtype) / max(setup.warmup_steps, 1), 1)
-    rate = lane.learning_rate.astype(dtype) * (warm if setup.warmup_steps else 1)
+    warmup = jnp.minimum(step.astype(dtype) / max(setup.warmup_steps, 1), 1)
+    # With a warm-up the rate of step 0 is 0: the first update fills the moments only.
+    rate = lane.learning_rate.astype(dtype) * (warmup if setup.warmup_steps else 1)
     mask = None if setup.decay_on == "all" else _masked(setup.decay_on)
     optimiser = OPTIMISERS[setup.optimiser].rule(setup, lane, rate, mask)
+    # Static, so that a program none of whose lanes has a penalty does not pay for it.
     if not setup.l1:
         return optimiser
     strength = lane.l1.astype(dtype)
     penalty = optax.stateless(
         lambda grads, params: jax.tree.map(
-            lambda g, w: g + strength * jnp.sign(w), grads, params
+            # sign(0) is 0: a weight at 0 is not pushed.
+            lambda g, w: g + strength * jnp.sign(w),
+            grads,
+            params,
         )
     )
     if mask is not None:
@@ -70,7 +77,10 @@ def build(setup: Setup, lane: Lane, step: jax.Array) -> Transformation:
     return optax.chain(penalty, optimiser)
 
 
-def _adamw(setup: Setup, lane: Lane, rate: jax.Array, mask: Any) -> Transformation:
+def _adamw(
+    setup: Setup, lane: Lane, rate: jax.Array, mask: Mask | None
+) -> Transformation:
+    """Build AdamW, whose decay does not pass through the moments."""
     return optax.adamw(
         rate,
         b1=lane.beta1.astype(setup.dtype),
@@ -81,7 +91,10 @@ def _adamw(setup: Setup, lane: Lane, rate: jax.Array, mask: Any) -> Transformati
     )
 
 
-def _adam(setup: Setup, lane: Lane, rate: jax.Array, mask: Any) -> Transformation:
+def _adam(
+    setup: Setup, lane: Lane, rate: jax.Array, mask: Mask | None
+) -> Transformation:
+    """Build Adam, whose decay passes through the moments."""
     return optax.chain(
         optax.add_decayed_weights(lane.weight_decay.astype(setup.dtype), mask),
         optax.adam(
@@ -93,7 +106,10 @@ def _adam(setup: Setup, lane: Lane, rate: jax.Array, mask: Any) -> Transformatio
     )
 
 
-def _sgd(setup: Setup, lane: Lane, rate: jax.Array, mask: Any) -> Transformation:
+def _sgd(
+    setup: Setup, lane: Lane, rate: jax.Array, mask: Mask | None
+) -> Transformation:
+    """Build gradient descent with heavy-ball momentum."""
     return optax.chain(
         optax.add_decayed_weights(lane.weight_decay.astype(setup.dtype), mask),
         optax.sgd(rate, momentum=lane.momentum.astype(setup.dtype)),
@@ -159,12 +175,7 @@ def decayed(decay_on: str, names: Iterable[str]) -> dict[str, bool]:
         return dict.fromkeys(names, True)
     decays = dict.fromkeys(names, False)
     for pattern in (part.strip() for part in decay_on.split(",")):
-        fits = [
-            name
-            for name in names
-            if fnmatch.fnmatchcase(name, pattern)
-            or fnmatch.fnmatchcase(name.rpartition(".")[2], pattern)
-        ]
+        fits = [name for name in names if _fits(name, pattern)]
         if not fits:
             raise ValueError(
                 f"decay_on={decay_on!r}: {pattern!r} fits no parameter; there are "
@@ -174,5 +185,13 @@ def decayed(decay_on: str, names: Iterable[str]) -> dict[str, bool]:
     return decays
 
 
-def _masked(decay_on: str) -> Callable[[Mapping[str, Any]], dict[str, bool]]:
+def _fits(name: str, pattern: str) -> bool:
+    """Tell whether a pattern fits a parameter's whole name or its last part."""
+    last_part = name.rpartition(".")[2]
+    # fnmatchcase, as fnmatch ignores case on some systems: w_e is not W_E.
+    return fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(last_part, pattern)
+
+
+def _masked(decay_on: str) -> Mask:
+    """Return the mask of some patterns."""
     return lambda params: decayed(decay_on, params)

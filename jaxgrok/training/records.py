@@ -10,11 +10,12 @@ travels with the curves to disk, so that a reader needs neither the task nor the
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxgrok.tasks import component_names
 from jaxgrok.training.measures import MEASURES, NOTHING, frequencies
@@ -87,6 +88,7 @@ class Schema:
 
     @functools.cached_property
     def _slices(self) -> dict[str, slice]:
+        """Columns of each curve by its name."""
         slices, start = {}, 0
         for curve in self.curves:
             slices[curve.name] = slice(start, start + curve.size)
@@ -112,7 +114,7 @@ class Schema:
 
     def pack(
         self,
-        values: Mapping[str, Any],
+        values: Mapping[str, ArrayLike],
         *,
         finished: jax.Array,
         diverged_step: jax.Array,
@@ -139,6 +141,7 @@ class Schema:
                     + (f", one entry a {curve.dim}" if curve.dim else "")
                 )
             parts.append(jnp.atleast_1d(value))
+        # The step too is exact in float32: `Lane.steps` is at most 2^24.
         flags = (finished, diverged_step)
         parts.append(jnp.stack([jnp.asarray(flag, dtype) for flag in flags]))
         return jnp.concatenate(parts)
@@ -159,6 +162,7 @@ class Schema:
         return Schema((STEP, *self.curves))
 
     def _known(self, name: str) -> str:
+        """Refuse the name of a curve that is not recorded."""
         if name not in self._slices:
             raise KeyError(f"{name} is not recorded; choose one of {self.names}")
         return name
@@ -180,9 +184,17 @@ def schema(setup: Setup, matrices: Sequence[str]) -> Schema:
         for name, whole in COMPONENT_CURVES.items():
             unit = PLAIN[CURVES.index(whole)].unit
             curves.append(Curve(name, "component", components, unit))
+    # A dataset holds fields and curves side by side. The names of component curves are
+    # reserved in every task, so that a measure fits all tasks or none.
     reserved = {STEP.name, *(curve.name for curve in curves), *COMPONENT_CURVES}
     for owner in (Lane, Setup):
         reserved |= {row.name for row in dataclasses.fields(owner)}
+    labels: dict[str, tuple[str | int, ...]] = {
+        "": (),
+        "matrix": tuple(matrices),
+        "component": components,
+        "freq": frequencies(setup.task),
+    }
     measure = MEASURES.get(setup.measures, NOTHING)
     for name, dim in measure.dims.items():
         if name in reserved:
@@ -190,11 +202,5 @@ def schema(setup: Setup, matrices: Sequence[str]) -> Schema:
                 f"measures={setup.measures!r} records a curve named {name!r}, which is "
                 "the name of something else; rename it"
             )
-        labels: dict[str, tuple[str | int, ...]] = {
-            "": (),
-            "matrix": tuple(matrices),
-            "component": components,
-            "freq": frequencies(setup.task),
-        }
         curves.append(Curve(name, dim, labels[dim], measure.units.get(name, "")))
     return Schema(tuple(curves))

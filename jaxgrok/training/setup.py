@@ -36,10 +36,12 @@ class Lane:
         own: the optimiser's own numbers by name, where it declares any.
     """
 
+    # Any: a Python number or NumPy array on the host, a tracer inside jit.
     seed: Any = field(
         0,
         traced=True,
         low=0,
+        # Traced as int32.
         high=2**31 - 1,
         axis_order=120,
         help="seeds initial weights, split, batches and draws, by named streams",
@@ -56,6 +58,7 @@ class Lane:
         50_000,
         traced=True,
         low=1,
+        # Records hold steps in float32, which is exact up to here.
         high=2**24,
         axis_order=80,
         unit="steps",
@@ -144,6 +147,7 @@ class Setup:
     eval_every: int = field(
         100, low=1, shared=True, unit="steps", help="steps between evaluations"
     )
+    # Choices are a function where names can be registered after the import.
     loss: str = field("exact", choices=lambda: LOSSES, help="arithmetic of the loss")
     warmup_steps: int = field(
         10,
@@ -203,6 +207,7 @@ class Setup:
         help="parameters that weight decay and L1 act on: all, or patterns such as "
         "W_E,b_*",
     )
+    # Static switches: a program none of whose lanes has one leaves its work out.
     l1: bool = False
     dropout: bool = False
 
@@ -211,6 +216,7 @@ class Setup:
         if self.train_size < 1:
             raise ValueError(f"train_size={self.train_size} must be at least 1")
         measures.check(self.measures, self.task)
+        # A lane can end only where it is evaluated.
         if self.steps_past_grok % self.eval_every:
             raise ValueError(
                 f"steps_past_grok={self.steps_past_grok} must be a multiple of "
@@ -225,14 +231,15 @@ def lane_of(setup: Setup, **numbers: Any) -> Lane:
         setup: the program that it is for.
         **numbers: its fields by name, the optimiser's own among them.
     """
-    # int32 and the setup's dtype: what is weakly typed would compile once more.
-    own = OPTIMISERS[setup.optimiser].rows
-    kinds = {name: row.kind for name, row in (rows(Lane) | own).items()}
+    own_rows = OPTIMISERS[setup.optimiser].rows
+    kinds = {name: row.kind for name, row in (rows(Lane) | own_rows).items()}
+    # Another dtype would have the program compiled again.
     arrays = {
         name: np.asarray(value, np.int32 if kinds[name] is int else setup.dtype)
         for name, value in numbers.items()
     }
-    return Lane(own={name: arrays.pop(name) for name in own}, **arrays)
+    own = {name: arrays.pop(name) for name in own_rows}
+    return Lane(own=own, **arrays)
 
 
 def blank_lane(setup: Setup) -> Lane:

@@ -74,6 +74,7 @@ def train(
     setup: Setup, lane: Lane, state: LaneState, n_steps: int | jax.Array
 ) -> LaneState:
     """Make `n_steps` updates; a traced count compiles once."""
+    # Made again from the seed in every chunk, so that no state carries examples.
     examples = data.train_set(setup, lane, state.order)
 
     def body(_: jax.Array, state: LaneState) -> LaneState:
@@ -103,6 +104,7 @@ def _update(
     loss, grads = jax.value_and_grad(objective)(state.params)
     optimiser = optimisers.build(setup, lane, state.step)
     updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
+    # The loss is that of the weights before the update, hence of this step.
     diverges = ~jnp.isfinite(loss) & (state.diverged_step < 0)
     return state._replace(
         step=state.step + 1,
@@ -150,9 +152,11 @@ def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax
         for name, (values, counts) in metrics.items()
     }
     state = _watch(setup, state, curves["train_loss"], curves["test_accuracy"])
+    # The loop saw losses before its updates; this one follows the last of them.
     curves["max_train_loss"] = jnp.maximum(state.max_train_loss, curves["train_loss"])
-    matrices, weights = zip(*sorted(state.params.items()), strict=True)
-    curves["sum_of_squares"] = jnp.stack([jnp.sum(w**2) for w in weights])
+    matrices = sorted(state.params)
+    squares = [jnp.sum(state.params[name] ** 2) for name in matrices]
+    curves["sum_of_squares"] = jnp.stack(squares)
     if component_names(setup.task):
         for name, whole in COMPONENT_CURVES.items():
             curves[name] = _component_means(setup, examples, *metrics[whole])
@@ -181,6 +185,7 @@ def _is_finished(lane: Lane, state: LaneState) -> jax.Array:
 
 def _mean(values: jax.Array, counts: jax.Array) -> jax.Array:
     """Average values [examples] over those that count."""
+    # A product with 0 would let a NaN through. 0 / 0 is NaN where nothing counts.
     return jnp.sum(jnp.where(counts, values, 0)) / jnp.sum(counts)
 
 
@@ -189,18 +194,24 @@ def _component_means(
 ) -> jax.Array:
     """Average values [examples, read] over the predictions of each component.
 
+    Args:
+        setup: says the task.
+        examples: the evaluated examples.
+        values: [examples, read].
+        counts: [examples] bool: which of the examples count.
+
     Returns:
         [components], NaN where a component has no prediction.
     """
     task = setup.task
     index = jnp.asarray(task.component(examples.tokens, examples.labels))
+    # The task may number its read positions once for all examples: [read].
     index = jnp.broadcast_to(index.reshape(-1, index.shape[-1]), values.shape)
     components = jnp.arange(len(task.components))
     # [examples, read, components]: which predictions belong to which component.
     belongs = (index[..., None] == components[None, None]) & counts[:, None, None]
-    return jnp.sum(jnp.where(belongs, values[..., None], 0), (0, 1)) / belongs.sum(
-        (0, 1)
-    )
+    totals = jnp.sum(jnp.where(belongs, values[..., None], 0), (0, 1))
+    return totals / belongs.sum((0, 1))
 
 
 def _watch(
@@ -215,6 +226,7 @@ def _watch(
     )
     if setup.stop == "steps":
         return state
+    # Set once: an accuracy that falls again does not keep the lane from ending.
     holds = (held >= thresholds.hold) & (state.stop_step < 0)
     stop_step = jnp.where(holds, state.step + setup.steps_past_grok, state.stop_step)
     return state._replace(stop_step=stop_step)

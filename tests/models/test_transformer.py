@@ -122,8 +122,8 @@ def test_parameters_have_transformer_lens_names_and_layouts():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"activation": "tanh"}, "activation='tanh' is unknown; .* relu, gelu"),
-        ({"biases": "some"}, "biases='some' is unknown; .* none, mlp, all"),
+        ({"activation": "tanh"}, "activation='tanh' must be one of relu, gelu"),
+        ({"biases": "some"}, "biases='some' must be one of none, mlp, all"),
         ({"layers": 0}, "layers=0 must be at least 1"),
     ],
 )
