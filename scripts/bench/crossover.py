@@ -6,16 +6,21 @@ answers and the lane-steps. Stopped, the same command goes on.
     python scripts/bench/crossover.py --grid sweeps/crossover_modular.py
 """
 
+from __future__ import annotations
+
 import math
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from jaxgrok.crossover.verdict import Finding
 from jaxgrok.grid import overrides
 from jaxgrok.host import command_line
+
+if TYPE_CHECKING:
+    from jaxgrok.crossover.verdict import Finding
 
 
 def main(argv: list[str]) -> int:
