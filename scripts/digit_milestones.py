@@ -35,8 +35,8 @@ def main(argv: list[str]) -> None:
     print("| test loss < 1 at step | " + " | ".join(f"seed {i}" for i in cells) + " |")
     print("|---" * (len(steps) + 1) + "|")
     for i, name in enumerate(names):
-        shown = ["–" if np.isnan(s[i]) else f"{s[i]:,.0f}" for s in steps]
-        print(f"| {name} | " + " | ".join(shown) + " |")
+        texts = ["–" if np.isnan(s[i]) else f"{s[i]:,.0f}" for s in steps]
+        print(f"| {name} | " + " | ".join(texts) + " |")
     orders = [" ".join(str(i) for i in np.argsort(row, kind="stable")) for row in steps]
     print("| order | " + " | ".join(orders) + " |")
 

@@ -43,7 +43,7 @@ def milestones(cell) -> dict[str, float]:
         below = np.flatnonzero((curve < level) & (steps > after))
         return float(steps[below[0]]) if len(below) else float("nan")
 
-    found = {
+    values = {
         "train loss < 1e-2": passes(train, 1e-2),
         "train loss < 1e-6": passes(train, 1e-6),
         "test loss's peak, at step": steps[peak],
@@ -55,8 +55,8 @@ def milestones(cell) -> dict[str, float]:
         "  at step": steps[largest],
         "sum of squares at 5,000": squares[np.searchsorted(steps, 5_000)],
     }
-    assert found.keys() == AUTHORS.keys()
-    return found
+    assert values.keys() == AUTHORS.keys()
+    return values
 
 
 def main(argv: list[str]) -> None:

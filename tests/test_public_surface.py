@@ -62,9 +62,11 @@ def test_importing_and_listing_need_no_jax():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", ["analyse", "export"])
-def test_the_help_of_a_command_needs_no_jax(command):
-    module = "jaxgrok.analyse.__main__" if command == "analyse" else "jaxgrok.export"
+@pytest.mark.parametrize(
+    "module", ["analyse.__main__", "crossover.__main__", "export", "sweep.__main__"]
+)
+def test_the_help_of_a_command_needs_no_jax(module):
+    module = f"jaxgrok.{module}"
     program = (
         f"import sys, importlib; code = importlib.import_module({module!r})"
         ".main(['x', '--help']); assert 'jax' not in sys.modules; sys.exit(code)"

@@ -28,7 +28,6 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict
 
-from jaxgrok.crossover import find
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
@@ -49,10 +48,14 @@ def _main(argv: list[str]) -> int:
 
 def _flags() -> flags.FlagValues:
     """Define the flags of the command."""
+    # Late, here and below: jax reads its settings when it is imported, and it is
+    # `command_line.run` that makes them. Without, a CPU would train on one device.
+    from jaxgrok.crossover.find import WIDTH
+
     values = flags.FlagValues()
     for name in ("out", "sizes", "known"):
         flags.DEFINE_string(name, None, name, flag_values=values)
-    flags.DEFINE_float("width", find.WIDTH, "ratio to stop at", flag_values=values)
+    flags.DEFINE_float("width", WIDTH, "ratio to stop at", flag_values=values)
     for name in ("budget", "blocks"):
         flags.DEFINE_integer(name, None, name, lower_bound=1, flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
@@ -67,7 +70,7 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
     for name in values:
         if name != "width" and values[name].present:
             raise ValueError(f"--{name} needs --grid; DIR alone is only read")
-    from jaxgrok.crossover import report
+    from jaxgrok.crossover import find, report
 
     rows = report.read_table(run_dir)
     if rows is None:
@@ -78,7 +81,7 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
 
 def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -> int:
     """Search a grid, or with --dry_run only say what would be searched."""
-    from jaxgrok.crossover import report
+    from jaxgrok.crossover import find, report
     from jaxgrok.grid.train_sizes import sizes
     from jaxgrok.sweep import run
 

@@ -9,10 +9,22 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from jaxgrok.crossover import report
+from jaxgrok.crossover.queue import CrossoverQueue
 from jaxgrok.crossover.search import Search
+from jaxgrok.crossover.settings import (
+    missing_trials,
+    settings_of_cells,
+    settings_of_grid,
+    trial_of,
+)
+from jaxgrok.crossover.trainings import add_prior, report_row
 from jaxgrok.crossover.verdict import Finding
+from jaxgrok.grid import setups
 from jaxgrok.grid.grid_file import GridFile
+from jaxgrok.grid.resolver import resolve
 from jaxgrok.results.run import open_run
+from jaxgrok.sweep import run
 
 WIDTH = 1.25
 """Default ratio of an interval's ends at which its setting is done."""
@@ -66,11 +78,8 @@ def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
         ValueError: it holds no training with test examples, or a setting with one size
             or one seed.
     """
-    from jaxgrok.crossover.settings import missing_trials, settings_of_cells, trial_of
-    from jaxgrok.crossover.trainings import report_row
-
-    run = open_run(run_dir)
-    cells = run.manifest.cells
+    opened = open_run(run_dir)
+    cells = opened.manifest.cells
     tested = [cell for cell in cells if cell.tested]
     if not tested:
         raise ValueError(
@@ -82,7 +91,7 @@ def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
     search = Search(settings, width=width)
     for trial in missing_trials(settings, tested):
         search.fail(trial)
-    for row in run.rows():
+    for row in opened.rows():
         cell = cells[row["cell"]]
         if cell.tested:
             report_row(search, trial_of(cell), row)
@@ -97,10 +106,6 @@ def prepare(
     known: str | Path | None = None,
 ) -> tuple[ConfigDict, Search]:
     """Check what `find` is given; return the padded config and the search to train."""
-    from jaxgrok.crossover.settings import settings_of_grid
-    from jaxgrok.crossover.trainings import add_prior
-    from jaxgrok.grid.resolver import resolve
-
     config = padded_to_largest(config)
     grid = resolve(config)
     settings = settings_of_grid(grid)
@@ -119,10 +124,6 @@ def train(
     grid_file: GridFile | None = None,
 ) -> list[Finding]:
     """Train what a search asks for until it asks for nothing; write what it found."""
-    from jaxgrok.crossover import report
-    from jaxgrok.crossover.queue import CrossoverQueue
-    from jaxgrok.sweep import run
-
     queue = functools.partial(CrossoverQueue, search)
     run.run(config, out, blocks=blocks, quiet=quiet, queue=queue, grid_file=grid_file)
     findings = search.findings()
@@ -138,9 +139,6 @@ def padded_to_largest(config: ConfigDict) -> ConfigDict:
     Raises:
         ValueError: the regime is online, or the largest size is too large for a task.
     """
-    from jaxgrok.grid import setups
-    from jaxgrok.grid.resolver import resolve
-
     grid = resolve(config)
     if any(group.setup.regime == "online" for group in grid.groups):
         raise ValueError("regime='online' has no training-set size; take 'finite'")

@@ -75,4 +75,5 @@ class CrossoverQueue:
 
     def _settings(self, group: Group) -> list[Axes]:
         """Return the settings that a group's cells belong to, each once."""
+        # In the order of the grid, so that a resumed search repeats itself.
         return list(dict.fromkeys(self._trials[cell.id].axes for cell in group.cells))

@@ -49,6 +49,7 @@ class SettingSearch:
         """Whether the answer is as good as asked for, or as it can get."""
         if answered(self.evidence, self.width):
             return True
+        # A running trial may still move the interval, and make others worth training.
         return not self.evidence.running and not self.options
 
     @property

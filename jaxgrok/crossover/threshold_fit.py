@@ -144,6 +144,7 @@ class Threshold:
         """Read the fit off a profile likelihood, [mu], and posterior weights, [mu]."""
         best = profile.max()
         plateau = np.flatnonzero(best - profile <= PLATEAU)
+        # The likelihood-ratio test of each median: 2 (best - profile) <= cut.
         low, high = self._interval(profile >= best - cut / 2)
         wide_low, wide_high = self._interval(profile >= best - CAUTION * cut / 2)
         middle = (self._mu[plateau[0]] + self._mu[plateau[-1]]) / 2
@@ -152,6 +153,7 @@ class Threshold:
             low=low,
             high=high,
             ratio=wide_high / wide_low if wide_low else math.inf,
+            # At the last median that is no larger than each size.
             below=(np.cumsum(weight) / weight.sum())[self._mu_index - 1],
         )
 
@@ -175,6 +177,7 @@ def _medians(x: np.ndarray, step: float) -> np.ndarray:
         step: distance, in log n, of sizes outside the range.
     """
     margin = np.arange(1, 17) * step / 4
+    # Positions 0, 1/4, … between the sizes, whose own positions are whole.
     inner = np.interp(np.arange(4 * len(x) - 3) / 4, np.arange(len(x)), x)
     return np.concatenate([x[0] - margin[::-1], inner, x[-1] + margin])
 
@@ -186,7 +189,8 @@ def _bin_shares(x: np.ndarray, mu: np.ndarray, step: float) -> np.ndarray:
     """
     # From seeds that all but agree to a spread as wide as all sizes together.
     sigma = np.geomspace(step / 64, max(x[-1] - x[0], step), 12)
-    edges = (x - mu[:, None, None]) / sigma[:, None]
+    edges = (x - mu[:, None, None]) / sigma[:, None]  # [mu, sigma, sizes]
+    # Of all seeds, 0 lie below the lowest bin and all below the end of the highest.
     cdf = np.pad(expit(edges), ((0, 0), (0, 0), (1, 1)), constant_values=(0, 1))
     return np.diff(cdf)
 

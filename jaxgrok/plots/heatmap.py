@@ -73,6 +73,7 @@ class SquareGrid:
         """
         rows, columns = self.shape
         width = max(least_width, 2 * columns * self.side + beside)
+        # The 1.9 inches hold the titles, the labels and the legend below.
         return width, max(2.4, rows * self.side + 1.9)
 
 

@@ -50,6 +50,7 @@ def round_steps(low: float, high: float) -> list[float]:
         numbers = (1, 1.5, 2, 3, 5, 7)
     elif high > 1000 * low:
         numbers = (1,)
+    # From 0.1: the limits of an axis lie a little outside its steps.
     steps = [number * 10.0**power for power in range(-1, 12) for number in numbers]
     return [step for step in steps if low <= step <= high]
 
@@ -80,6 +81,7 @@ def grok_text(*, median: float, budget: float, grokked: int, tested: int) -> str
         text = short(median)
     elif np.isfinite(budget):
         text = f">{short(budget)}"
+    # Where none or all grokked, the first line says as much.
     return text if grokked in (0, tested) else f"{text}\n{grokked}/{tested}"
 
 

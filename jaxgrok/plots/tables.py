@@ -6,14 +6,18 @@
 
 import csv
 import os
+from collections.abc import Mapping
 from typing import Any
 
 
 def read_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Return the rows of a table, their values as numbers, truth values or None."""
     with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [{name: _value(text) for name, text in row.items()} for row in rows]
+        return [_parse_row(row) for row in csv.DictReader(file)]
+
+
+def _parse_row(row: Mapping[str, str]) -> dict[str, Any]:
+    return {name: _value(text) for name, text in row.items()}
 
 
 def _value(text: str) -> Any:

@@ -15,7 +15,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from unittest import mock
 
@@ -27,9 +27,11 @@ from jaxgrok.host import machine
 machine.prepare()
 
 from jaxgrok import grid  # noqa: E402
-from jaxgrok.engine.engine import Snapshot  # noqa: E402
-from jaxgrok.sweep import estimate, run  # noqa: E402
-from jaxgrok.training import records  # noqa: E402
+from jaxgrok.engine import sizing  # noqa: E402
+from jaxgrok.engine.engine import Records, ResumeState  # noqa: E402
+from jaxgrok.sweep import busy_cells, run  # noqa: E402
+from jaxgrok.training.records import schema  # noqa: E402
+from jaxgrok.training.setup import Setup  # noqa: E402
 
 CELLS = flags.DEFINE_list("cells", ["100", "1000", "3000", "10000"], "sizes of sweeps")
 LANES = flags.DEFINE_integer("lanes", 64, "lanes of the engine")
@@ -40,58 +42,68 @@ EVALUATIONS = 60
 class FakeEngine:
     """Stands for an engine: every cell memorises, then groks at the end."""
 
-    def __init__(self, setup: Any, width: int) -> None:
-        self.setup, self.width, self.lanes, self.devices = setup, width, LANES.value, 1
-        self.offset = self.executed = self.busy = self.memory = 0
-        self.n_parameters, self.shapes = 10_000, {}
+    def __init__(self, setup: Setup, width: int) -> None:
+        self.shapes = {"W_E": (100, 50), "W_U": (50, 100)}
+        self.setup, self.width, self.lanes = setup, width, LANES.value
+        self.offset = self.executed = self.busy = 0
         self.seconds = 0.0
-        self._steps: dict[str, int] = {}
-        matrices = ["W_E", "W_U"]
-        self.columns = records.columns(setup, matrices)
+        self._evals: dict[str, int] = {}
+        self.schema = schema(setup, list(self.shapes))
         progress = np.linspace(0, 1, EVALUATIONS + 1, dtype=np.float32)
         curve = np.exp(-10 * progress)
         late = np.clip(5 * progress - 4, 0, 1)
         one = np.ones_like(progress)
-        columns = [curve, np.clip(9 * progress, 0, 1), 9 * curve, late, curve, one, one]
-        flags_ = [progress == 1, -one]
-        self._records = np.stack([*columns, *flags_], 1).astype(np.float32)
+        # One array an entry of a record, in the schema's order: the plain curves, the
+        # sum of squares of both matrices, the flags.
+        plain = [curve, np.clip(9 * progress, 0, 1), 9 * curve, late, curve]
+        entries = [*plain, one, one, progress == 1, -one]
+        self._records = np.stack(entries, 1).astype(np.float32)
 
     @property
     def cells(self) -> list[str]:
-        return list(self._steps)
+        return list(self._evals)
 
     @property
     def free(self) -> int:
-        return self.lanes - len(self._steps)
+        return self.lanes - len(self._evals)
 
-    def admit(self, lanes: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        self._steps |= dict.fromkeys(lanes, 0)
+    def admit(self, lanes: Mapping[str, Any]) -> Records:
+        self._evals |= dict.fromkeys(lanes, 0)
         return dict.fromkeys(lanes, self._records[0])
 
-    def release(self, cell: str) -> None:
-        del self._steps[cell]
+    def adopt(self, states: Mapping[str, ResumeState]) -> None:
+        assert not states  # nothing is ever resumed here
+
+    def release(self, cell_id: str) -> None:
+        del self._evals[cell_id]
 
     def compact(self) -> None:
         pass
 
-    def snapshot(self) -> Snapshot:
-        return Snapshot(self.offset, [], [])
+    def save(self) -> dict[str, ResumeState]:
+        state = ResumeState(self.offset, [np.zeros(1, np.float32)])
+        return dict.fromkeys(self._evals, state)
 
-    def vectors(self, cells: Any) -> list[np.ndarray]:
+    def vectors(self, cell_ids: Sequence[str]) -> list[np.ndarray]:
+        assert not cell_ids  # no snapshots are asked for
         return []
 
-    def advance(self, n_steps: int, *, chunks: int = 1) -> list[dict[str, np.ndarray]]:
-        started = time.perf_counter()
+    def advance(self, n_steps: int, *, chunks: int = 1) -> list[Records]:
+        start = time.perf_counter()
         every = self.setup.eval_every
         n_steps = every if chunks > 1 else min(n_steps, every - self.offset)
         self.offset = (self.offset + n_steps) % every
-        made = []
+        self.busy += len(self._evals) * n_steps * chunks
+        self.executed = self.busy
+        evaluations = []
         if not self.offset:
             for _ in range(chunks):
-                self._steps = {cell: done + 1 for cell, done in self._steps.items()}
-                made.append({c: self._records[d] for c, d in self._steps.items()})
-        self.seconds += time.perf_counter() - started
-        return made
+                self._evals = {name: count + 1 for name, count in self._evals.items()}
+                evaluations.append(
+                    {name: self._records[count] for name, count in self._evals.items()}
+                )
+        self.seconds += time.perf_counter() - start
+        return evaluations
 
 
 def sweep(n_cells: int) -> float:
@@ -103,25 +115,25 @@ def sweep(n_cells: int) -> float:
     config.steps = (EVALUATIONS * config.eval_every,)
     engines = []
 
-    def build(group: grid.Group, *_: Any) -> FakeEngine:
-        engines.append(FakeEngine(group.setup, group.block_width))
+    def build(setup: Setup, *, block_width: int, **_: Any) -> FakeEngine:
+        engines.append(FakeEngine(setup, block_width))
         return engines[-1]
 
     with (
         tempfile.TemporaryDirectory() as out,
-        mock.patch.object(estimate, "build", build),
-        mock.patch.object(run, "lane_of", lambda *_, **__: None),
+        mock.patch.object(sizing, "build", build),
+        mock.patch.object(busy_cells, "lane_of", lambda *_, **__: None),
         contextlib.redirect_stderr(io.StringIO()),
     ):
-        started = time.perf_counter()
+        start = time.perf_counter()
         dataset = run.run(config, out)
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - start
     assert (dataset.status == "done").all()
     return (seconds - engines[0].seconds) / n_cells * 1e3
 
 
 def main(_: list[str]) -> None:
-    found = {}
+    milliseconds = {}
     sweep(int(CELLS.value[0]))  # imports and first figures
     for text in CELLS.value:
         if PROFILE.value and text == CELLS.value[-1]:
@@ -136,9 +148,9 @@ def main(_: list[str]) -> None:
                 45
             )
             return
-        found[text] = sweep(int(text))
-        print(f"{int(text):8,d} cells {found[text]:8.3f} ms a cell", flush=True)
-    print(json.dumps({"ms_per_cell": found}))
+        milliseconds[text] = sweep(int(text))
+        print(f"{int(text):8,d} cells {milliseconds[text]:8.3f} ms a cell", flush=True)
+    print(json.dumps({"ms_per_cell": milliseconds}))
 
 
 if __name__ == "__main__":

@@ -32,14 +32,14 @@ def run(tree: Path) -> dict[str, float]:
     command = [sys.executable, script, "--scale", SCALE.value]
     command += ["--rounds", "5"]
     environment = os.environ | {"PYTHONPATH": str(tree)}
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=tree, env=environment, capture_output=True, text=True
     )
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:]
+    if process.returncode:
+        last = process.stderr.strip().splitlines()[-1:]
         print(f"error: {script} of {tree.name}: {''.join(last)}", file=sys.stderr)
         sys.exit(2)
-    return json.loads(done.stdout.splitlines()[-1])["ms_per_lane_step"]
+    return json.loads(process.stdout.splitlines()[-1])["ms_per_lane_step"]
 
 
 def main(arguments: list[str]) -> None:
@@ -51,33 +51,31 @@ def main(arguments: list[str]) -> None:
         trees = []
         for name, commit in zip(("first", "second"), arguments[1:], strict=True):
             trees.append(Path(folder) / name)
-            for words in (
-                ["clone", "--quiet", "--shared", "--no-checkout", ROOT, trees[-1]],
-                ["-C", trees[-1], "checkout", "--quiet", _commit(commit)],
-            ):
-                subprocess.run(["git", *words], check=True)
+            clone = ["git", "clone", "--quiet", "--shared", "--no-checkout"]
+            subprocess.run([*clone, str(ROOT), str(trees[-1])], check=True)
+            checkout = ["git", "-C", str(trees[-1]), "checkout", "--quiet"]
+            subprocess.run([*checkout, _commit(commit)], check=True)
         for number in range(ROUNDS.value):
             first, second = (run(tree) for tree in trees)
             shapes = [s for s in first if s in second and s.startswith("engine")]
             rounds.append([second[shape] / first[shape] for shape in shapes])
             print(f"round {number + 1}: {np.round(rounds[-1], 3).tolist()}", flush=True)
-    found = {}
+    medians = {}
     for shape, ratios in zip(shapes, np.transpose(rounds), strict=True):
-        found[shape] = float(np.median(ratios))
-        print(
-            f"{shape:16s} {found[shape]:.3f} ({ratios.min():.3f} to {ratios.max():.3f})"
-        )
-    print(json.dumps({"scale": SCALE.value, "ratio": found}))
+        medians[shape] = float(np.median(ratios))
+        spread = f"{ratios.min():.3f} to {ratios.max():.3f}"
+        print(f"{shape:16s} {medians[shape]:.3f} ({spread})")
+    print(json.dumps({"scale": SCALE.value, "ratio": medians}))
 
 
 def _commit(name: str) -> str:
     """The hash of a commit of this checkout, by any of its names."""
-    command = ["git", "-C", ROOT, "rev-parse", "--verify", f"{name}^{{commit}}"]
-    found = subprocess.run(command, capture_output=True, text=True)
-    if found.returncode:
+    command = ["git", "-C", str(ROOT), "rev-parse", "--verify", f"{name}^{{commit}}"]
+    process = subprocess.run(command, capture_output=True, text=True)
+    if process.returncode:
         print(f"error: {name!r} is no commit here", file=sys.stderr)
         sys.exit(2)
-    return found.stdout.strip()
+    return process.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -6,26 +6,28 @@ answers and the lane-steps. Stopped, the same command goes on.
     python scripts/bench/crossover.py --grid sweeps/crossover_modular.py
 """
 
+from __future__ import annotations
+
 import math
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from jaxgrok.grid import grid_file
-from jaxgrok.host import machine
+from jaxgrok.grid import overrides
+from jaxgrok.host import command_line
 
-machine.prepare()
+if TYPE_CHECKING:
+    from jaxgrok.crossover.verdict import Finding
 
-from jaxgrok.crossover.verdict import Finding  # noqa: E402
 
-
-def main(argv: list[str]) -> None:
+def main(argv: list[str]) -> int:
     """Search, then train every cell, then read the crossovers of both."""
     values = flags.FlagValues()
     flags.DEFINE_string("out", "runs/bench_crossover", "folder", flag_values=values)
-    config, _ = grid_file.parse(values, argv)
+    config, _ = overrides.parse(values, argv)
     out = Path(values.out)
     from jaxgrok.crossover import find, report
     from jaxgrok.results.run import open_run
@@ -53,17 +55,20 @@ def main(argv: list[str]) -> None:
         f"{times[1] - times[0]:.0f} and {times[2] - times[1]:.0f}"
     )
     assert all(_agree(*pair) for pair in zip(searched, complete, strict=True))
+    return 0
 
 
 def _agree(one: Finding, other: Finding) -> bool:
     """Return whether outcomes agree, and each estimate lies in both intervals."""
     if one.outcome != other.outcome or one.estimate is None or other.estimate is None:
         return one.outcome == other.outcome
-    return all(
-        (a.low or 0) <= b.estimate <= (a.high or math.inf)
-        for a, b in ((one, other), (other, one))
-    )
+    return _covers(one, other.estimate) and _covers(other, one.estimate)
+
+
+def _covers(finding: Finding, estimate: float) -> bool:
+    """Return whether an estimate lies in a finding's interval."""
+    return (finding.low or 0) <= estimate <= (finding.high or math.inf)
 
 
 if __name__ == "__main__":
-    main(sys.argv)
+    sys.exit(command_line.run(sys.argv, __doc__, main))

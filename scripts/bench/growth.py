@@ -105,9 +105,9 @@ class Loaded:
 
     def _seconds(self, n_steps: int) -> float:
         self.engine.offset = 0  # never reach an evaluation
-        started = time.perf_counter()
+        start = time.perf_counter()
         self.engine.advance(n_steps)
-        return time.perf_counter() - started
+        return time.perf_counter() - start
 
 
 def _status(name: str) -> int:
@@ -160,14 +160,14 @@ def draw(panels: dict[str, list[Point]], title: str) -> Figure:
         axes.set_ylabel("ms a lane-step", color="#0072b2")
         axes.set_ylim(bottom=min(p.ms for p in points) / 2)
         axes.set_ylim(top=max(p.ms for p in points) * 2)
-        beside = axes.twinx()
-        beside.loglog(values, [p.mb for p in points], "s--", color="#d55e00")
+        memory = axes.twinx()
+        memory.loglog(values, [p.mb for p in points], "s--", color="#d55e00")
         # After both were drawn, for drawing sets the ticks of the shared axis anew.
         axes.set_xticks(values, [f"{value:,}" for value in values], rotation=45)
         axes.xaxis.set_minor_locator(ticker.NullLocator())
-        beside.set_ylabel("MB a lane", color="#d55e00")
-        beside.set_ylim(min(p.mb for p in points) / 3, max(p.mb for p in points) * 3)
-        for side in (axes, beside):
+        memory.set_ylabel("MB a lane", color="#d55e00")
+        memory.set_ylim(min(p.mb for p in points) / 3, max(p.mb for p in points) * 3)
+        for side in (axes, memory):
             side.yaxis.set_major_formatter(ticker.ScalarFormatter())
             side.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
             side.yaxis.set_minor_formatter(ticker.NullFormatter())
@@ -191,8 +191,8 @@ def main(_: list[str]) -> None:
     if OUT.value and not ONLY.value:
         title = f"x + y, {SCALE.value} scale, {device}"
         draw(panels, title).savefig(OUT.value, dpi=130)
-    found = {what: [p._asdict() for p in points] for what, points in panels.items()}
-    print(json.dumps({"scale": SCALE.value, "device": device, "panels": found}))
+    results = {what: [p._asdict() for p in points] for what, points in panels.items()}
+    print(json.dumps({"scale": SCALE.value, "device": device, "panels": results}))
 
 
 if __name__ == "__main__":

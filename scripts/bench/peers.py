@@ -62,14 +62,14 @@ def serve(pipe: Any, name: str, lanes: int) -> None:
     try:
         importlib.import_module(PEERS[name][0])
         wide = {"lanes": lanes} if name[0] in "57" else {}
-        started = time.perf_counter()
+        start = time.perf_counter()
         peer = build(name, work, **wide)
-        pipe.send((time.perf_counter() - started, peer.lanes))
+        pipe.send((time.perf_counter() - start, peer.lanes))
         while order := pipe.recv():
             what, *arguments = order
-            started = time.perf_counter()
-            found = getattr(peer, what)(*arguments)
-            pipe.send((time.perf_counter() - started, found))
+            start = time.perf_counter()
+            answer = getattr(peer, what)(*arguments)
+            pipe.send((time.perf_counter() - start, answer))
     except Exception as error:
         pipe.send((f"{type(error).__name__}: {error}".splitlines()[0], None))
 
@@ -144,17 +144,17 @@ def measure(names: list[str], n_steps: int) -> tuple[dict[str, Timed], dict[str,
             continue
         remotes[name] = remote
     agree(losses)
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in remotes}
+    times_by_name: dict[str, list[tuple[float, float]]] = {name: [] for name in remotes}
     for _ in range(ROUNDS.value):
         for name, remote in remotes.items():
             steps, evaluation = remote.ask("steps", n_steps), remote.ask("evaluate")
-            taken[name].append((steps[0] / n_steps, evaluation[0]))
-    found = {}
-    for name, times in taken.items():
+            times_by_name[name].append((steps[0] / n_steps, evaluation[0]))
+    timed = {}
+    for name, times in times_by_name.items():
         steps, evaluations = np.array(times).T / remotes[name].lanes
-        found[name] = Timed(steps, evaluations, first[name])
+        timed[name] = Timed(steps, evaluations, first[name])
         remotes[name].close()
-    return found, failed
+    return timed, failed
 
 
 def agree(losses: dict[str, np.ndarray]) -> None:
@@ -207,14 +207,14 @@ def report(times: dict[str, Timed], failed: dict[str, str], n_steps: int) -> Non
 
 def machine() -> str:
     """Versions and the flags that matter."""
-    found = []
+    packages = []
     for name in ("jaxgrok", "jax", "flax", "optax", "torch"):
         try:
-            found.append(f"{name} {version(name)}")
+            packages.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             continue
     flags_set = [f"{name}={os.environ[name]}" for name in FLAGS if name in os.environ]
-    return ", ".join([*found, *flags_set])
+    return ", ".join([*packages, *flags_set])
 
 
 def main(_: list[str]) -> None:

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from absl import app, flags, logging
+from ml_collections import ConfigDict
 
 from jaxgrok.host import machine
 
@@ -25,6 +26,7 @@ machine.prepare()
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
+import jaxgrok  # noqa: E402
 from jaxgrok import grid  # noqa: E402
 from jaxgrok.engine.engine import Engine  # noqa: E402
 from jaxgrok.results import manifest, run_directory, snapshots  # noqa: E402
@@ -37,10 +39,10 @@ SNAPSHOTS = 400
 TURNS = flags.DEFINE_integer("turns", 12, "turns with snapshots, and as many without")
 
 
-def turn(engine: Engine, writer: snapshots.Writer | None, start: int) -> float:
+def turn(engine: Engine, writer: snapshots.Writer | None, first: int) -> float:
     """Seconds of ROUNDS × 100 steps; with a writer, snapshots are kept and written."""
-    began = time.perf_counter()
-    for step in range(start, start + ROUNDS):
+    start = time.perf_counter()
+    for step in range(first, first + ROUNDS):
         engine.offset = 0
         engine.advance(100)
         if writer:
@@ -49,7 +51,7 @@ def turn(engine: Engine, writer: snapshots.Writer | None, start: int) -> float:
                 writer.add(cell, step, vector, engine.shapes)
     if writer:
         writer.wait()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def training(group: grid.Group) -> dict[str, float]:
@@ -73,7 +75,7 @@ def training(group: grid.Group) -> dict[str, float]:
     return {"cost_share": float(np.median(shares)), "cost_shares": shares.tolist()}
 
 
-def measures(config: grid.ml_collections.ConfigDict) -> float:
+def measures(config: ConfigDict) -> float:
     """Share of training time that measures="fourier" adds at the scale's cadence."""
     timed: dict[str, list[float]] = {"step": [], "none": [], "fourier": []}
     engines = {name: _evaluating(config, name) for name in timed if name != "step"}
@@ -81,7 +83,7 @@ def measures(config: grid.ml_collections.ConfigDict) -> float:
     for _ in range(12):
         for name, seconds in timed.items():
             engine = engines.get(name, engines["none"])
-            began = time.perf_counter()
+            start = time.perf_counter()
             if name == "step":  # a chunk is one step here: stop short of its end
                 engine.setup = dataclasses.replace(engine.setup, eval_every=10**6)
                 engine.advance(n_steps)
@@ -89,12 +91,12 @@ def measures(config: grid.ml_collections.ConfigDict) -> float:
                 engine.offset = 0
             else:
                 engine.advance(1, chunks=n_steps)
-            seconds.append((time.perf_counter() - began) / n_steps)
+            seconds.append((time.perf_counter() - start) / n_steps)
     step, none, fourier = (np.median(seconds[2:]) for seconds in timed.values())
     return float((fourier - none) / (step * (config.eval_every - 1) + none))
 
 
-def _evaluating(config: grid.ml_collections.ConfigDict, measured: str) -> Engine:
+def _evaluating(config: ConfigDict, measured: str) -> Engine:
     """A full engine, one block a device, that evaluates after every step."""
     (group,) = grid.resolve(config).groups
     setup = dataclasses.replace(group.setup, eval_every=1, measures=measured)
@@ -104,29 +106,29 @@ def _evaluating(config: grid.ml_collections.ConfigDict, measured: str) -> Engine
     return engine
 
 
-def reading(config: grid.ml_collections.ConfigDict) -> dict[str, float]:
+def reading(config: ConfigDict) -> dict[str, float]:
     """Write 400 snapshots of 8 cells in shards of the usual size; read one cell."""
-    wanted = grid.resolve(config)
+    resolved = grid.resolve(config)
     shapes = {"all": (226_816,)}
     noise = np.random.default_rng(0).normal(size=(LANES, 226_816)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         with run_directory.RunDirectory(folder) as directory:
-            directory.write_manifest(manifest.describe(wanted))
+            directory.write_manifest(manifest.describe(resolved))
         snapshots.SHARD_BYTES = 128_000_000
-        began = time.perf_counter()
+        start = time.perf_counter()
         with snapshots.Writer(Path(folder)) as writer:
             for step in range(SNAPSHOTS):
-                for cell, vector in zip(wanted.cells, noise, strict=True):
+                for cell, vector in zip(resolved.cells, noise, strict=True):
                     writer.add(cell.kin, 100 * step, vector + step, shapes)
             writer.flush()
-        written = time.perf_counter() - began
+        written = time.perf_counter() - start
         times = []
-        for cell in range(5):
+        for cell_index in range(5):
             _drop_caches()
-            began = time.perf_counter()
-            steps, params = snapshots.load_trajectory(folder, cell)
-            times.append(time.perf_counter() - began)
-            right = noise[cell] + (steps[:, None] / 100).astype(np.float32)
+            start = time.perf_counter()
+            steps, params = jaxgrok.load_trajectory(folder, cell_index)
+            times.append(time.perf_counter() - start)
+            right = noise[cell_index] + (steps[:, None] / 100).astype(np.float32)
             assert np.array_equal(params["all"], right)
         return {
             "write_seconds": written,

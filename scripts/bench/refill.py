@@ -10,10 +10,8 @@ read. Medians.
 """
 
 import heapq
-import json
 import sys
 import time
-from pathlib import Path
 
 from absl import app
 
@@ -26,12 +24,12 @@ import numpy as np  # noqa: E402
 
 from jaxgrok import grid  # noqa: E402
 from jaxgrok.engine.engine import Engine  # noqa: E402
-from jaxgrok.results import run_directory  # noqa: E402
+from jaxgrok.results.run import open_run  # noqa: E402
 from jaxgrok.training.setup import lane_of  # noqa: E402
 
 ROUNDS = 15
 AHEAD = 8
-"""Chunks in flight: about what the runner starts in the second it may be deaf for."""
+"""Chunks in flight: about what a worker starts in the second it may be deaf for."""
 
 
 def best(lengths: list[int], lanes: int, width: int) -> int:
@@ -39,9 +37,9 @@ def best(lengths: list[int], lanes: int, width: int) -> int:
     free = [0] * lanes
     for length in sorted(lengths, reverse=True):
         heapq.heappush(free, heapq.heappop(free) + length)
-    ends = sorted(free)
+    lane_lengths = sorted(free)
     executed, before = 0, 0
-    for i, end in enumerate(ends):
+    for i, end in enumerate(lane_lengths):
         active = -(-(lanes - i) // width) * width
         executed += active * (end - before)
         before = end
@@ -50,18 +48,15 @@ def best(lengths: list[int], lanes: int, width: int) -> int:
 
 def utilisation(run_dir: str) -> None:
     """Print the share of busy lane-steps of a run, and the best schedule's."""
-    manifest = json.loads((Path(run_dir) / "manifest.json").read_text())
-    results = run_directory.table(
-        manifest, run_directory.RunDirectory(run_dir).results()
-    )
-    steps = {row["id"]: row["steps"] for row in results}
+    run = open_run(run_dir)
+    steps = {row["id"]: row["steps"] for row in run.rows()}
     total, least = sum(steps.values()), 0
-    for group in manifest["groups"]:
-        lengths, width = [steps[c] for c in group["cells"]], group["block_width"]
+    for group in run.manifest.groups:
+        lengths, width = [steps[cell] for cell in group.cells], group.block_width
         blocks = min(jax.local_device_count(), -(-len(lengths) // width))
         least += best(lengths, blocks * width, width)
-    usage = manifest["usage"]
-    ours, theirs = usage["busy"] / usage["executed"], total / least
+    usage = run.manifest.usage
+    ours, theirs = usage.busy / usage.executed, total / least
     print(f"{run_dir}: {total:,} lane-steps in {len(steps)} cells")
     print(
         f"busy share {ours:.1%}, best schedule {theirs:.1%}, ratio {ours / theirs:.3f}"
@@ -80,31 +75,32 @@ def refill_against_lockstep() -> float:
     chunks = 1_000 // group.setup.eval_every
 
     def lockstep() -> float:
-        started = time.perf_counter()
+        start = time.perf_counter()
         for _ in range(3):
             engine.admit({str(i): lane for i in range(engine.lanes)})
             for _ in range(chunks):
-                for share in engine._shares:
-                    share.busy[:] = True
-                    share.advance(group.setup.eval_every)
-                    share.record()
-            jax.block_until_ready([share.carry for share in engine._shares])
+                for blocks in engine._devices:
+                    blocks.busy[:] = True
+                    blocks.advance(group.setup.eval_every)
+                    blocks.record()
+            for blocks in engine._devices:
+                blocks.wait()
             engine._cells.clear()
-        return time.perf_counter() - started
+        return time.perf_counter() - start
 
     def refill() -> float:
-        started, waiting, made = time.perf_counter(), 3 * engine.lanes, 0
+        start, waiting, n_chunks = time.perf_counter(), 3 * engine.lanes, 0
         while waiting or engine.cells:
             if first := min(engine.free, waiting):
                 engine.admit({f"cell {waiting - i}": lane for i in range(first)})
-                waiting, made = waiting - first, 0
-            ahead = min(AHEAD, chunks - made)
-            for records in engine.advance(group.setup.eval_every, chunks=ahead):
-                made += 1
-                for cell, record in records.items():
-                    if record[-2]:
-                        engine.release(cell)
-        return time.perf_counter() - started
+                waiting, n_chunks = waiting - first, 0
+            in_flight = min(AHEAD, chunks - n_chunks)
+            for records in engine.advance(group.setup.eval_every, chunks=in_flight):
+                n_chunks += 1
+                for cell_id, record in records.items():
+                    if engine.schema.unpack(record).finished:
+                        engine.release(cell_id)
+        return time.perf_counter() - start
 
     refill(), lockstep()
     return float(np.median([refill() / lockstep() for _ in range(ROUNDS)]))

@@ -34,9 +34,10 @@ import optax  # noqa: E402
 
 import textbook  # noqa: E402
 from jaxgrok import grid  # noqa: E402
-from jaxgrok.engine.device import options, suited  # noqa: E402
+from jaxgrok.engine.compilation import options  # noqa: E402
+from jaxgrok.engine.device import suited  # noqa: E402
 from jaxgrok.engine.engine import Engine  # noqa: E402
-from jaxgrok.tasks import Example  # noqa: E402
+from jaxgrok.tasks import Example, is_pool  # noqa: E402
 from jaxgrok.training import trainer  # noqa: E402
 from jaxgrok.training.setup import Setup, lane_of  # noqa: E402
 
@@ -57,18 +58,25 @@ def engine_step(group: grid.Group, width: int, blocks: int, n_steps: int) -> Tim
 
     def timed() -> float:
         engine.offset = 0  # never reach an evaluation
-        started = time.perf_counter()
+        start = time.perf_counter()
         engine.advance(n_steps)
-        return (time.perf_counter() - started) / n_steps / engine.lanes
+        return (time.perf_counter() - start) / n_steps / engine.lanes
 
     return timed
+
+
+def pool(setup: Setup) -> tuple[jax.Array, jax.Array]:
+    """Every example of the task: tokens [examples, pos] and labels [examples, read]."""
+    assert is_pool(setup.task)
+    tokens, labels = setup.task.pool()
+    return jnp.asarray(tokens), jnp.asarray(labels)
 
 
 def textbook_step(group: grid.Group, width: int, n_steps: int) -> Timed:
     """Seconds a lane-step of the textbook model under vmap, jit and scan."""
     setup = group.setup
     lane = jax.device_put(lane_of(setup, **group.cells[0].lane))
-    tokens, labels = (jnp.asarray(a) for a in setup.task.pool())
+    tokens, labels = pool(setup)
 
     def step(state: trainer.LaneState) -> trainer.LaneState:
         rows = state.order[: group.cells[0].lane["n_train"]]
@@ -93,9 +101,9 @@ def textbook_step(group: grid.Group, width: int, n_steps: int) -> Timed:
     states = jax.tree.map(lambda x: jnp.stack([x] * width), one)
 
     def timed() -> float:
-        started = time.perf_counter()
+        start = time.perf_counter()
         jax.block_until_ready(run(states))
-        return (time.perf_counter() - started) / n_steps / width
+        return (time.perf_counter() - start) / n_steps / width
 
     return timed
 
@@ -122,9 +130,9 @@ def gemm(setup: Setup, n_steps: int) -> Timed:
     ]
 
     def timed() -> float:
-        started = time.perf_counter()
+        start = time.perf_counter()
         jax.block_until_ready([chain(*pair) for pair in ones])
-        return (time.perf_counter() - started) / (3 * n_steps) / len(devices)
+        return (time.perf_counter() - start) / (3 * n_steps) / len(devices)
 
     return timed
 
@@ -134,20 +142,22 @@ def flops(group: grid.Group) -> float:
     setup = group.setup
     lane = jax.device_put(lane_of(setup, **group.cells[0].lane))
     state = jax.jit(trainer.init, static_argnums=0)(setup, lane)
-    tokens, labels = (jnp.asarray(a)[: setup.train_size] for a in setup.task.pool())
+    tokens, labels = (array[: setup.train_size] for array in pool(setup))
     weights = jnp.ones(setup.train_size)
     step = functools.partial(trainer._update, setup)
     examples = Example(tokens, labels)
     compiled = jax.jit(step).lower(lane, state, examples, weights).compile()
-    return compiled.cost_analysis()["flops"]
+    costs = compiled.cost_analysis()
+    assert costs is not None
+    return float(costs["flops"])
 
 
 def parts(group: grid.Group, width: int, n_steps: int) -> dict[str, Timed]:
     """On one device: the forward pass, forward and backward, and the whole step."""
-    here = jax.local_devices()[0]
-    setup = suited(group.setup, here)
+    device = jax.local_devices()[0]
+    setup = suited(group.setup, device)
     lane = jax.device_put(lane_of(setup, **group.cells[0].lane))
-    tokens, labels = (jnp.asarray(a)[: setup.train_size] for a in setup.task.pool())
+    tokens, labels = (array[: setup.train_size] for array in pool(setup))
     weights = jnp.full(setup.train_size, 1 / setup.train_size)
 
     examples = Example(tokens, labels)
@@ -173,14 +183,14 @@ def parts(group: grid.Group, width: int, n_steps: int) -> dict[str, Timed]:
     states = jax.tree.map(lambda x: jnp.stack([x] * width), one)
 
     def timed_loop(body: Callable) -> Timed:
-        @functools.partial(jax.jit, compiler_options=options(here))
+        @functools.partial(jax.jit, compiler_options=options(device))
         def loop(states: trainer.LaneState) -> trainer.LaneState:
             return jax.lax.fori_loop(0, n_steps, lambda _, s: jax.vmap(body)(s), states)
 
         def timed() -> float:
-            started = time.perf_counter()
+            start = time.perf_counter()
             jax.block_until_ready(loop(states))
-            return (time.perf_counter() - started) / n_steps / width
+            return (time.perf_counter() - start) / n_steps / width
 
         return timed
 
@@ -204,8 +214,8 @@ def main(_: list[str]) -> None:
     timed["gemm"] = gemm(setup, n_steps)
     if PROFILE.value:
         timed |= parts(group, group.block_width, n_steps)
-    rounds = {name: [] for name in timed}
-    for _ in range(ROUNDS.value + 1):
+    rounds: dict[str, list[float]] = {name: [] for name in timed}
+    for _round in range(ROUNDS.value + 1):
         for name, one in timed.items():
             rounds[name].append(one())
     median = {name: float(np.median(times[1:])) for name, times in rounds.items()}

@@ -38,6 +38,7 @@ from jaxgrok import grid  # noqa: E402
 from jaxgrok.engine import sizing  # noqa: E402
 from jaxgrok.engine.engine import Engine  # noqa: E402
 from jaxgrok.sweep import run  # noqa: E402
+from jaxgrok.sweep.archive import Archive  # noqa: E402
 from jaxgrok.training.setup import lane_of  # noqa: E402
 
 ROUNDS = flags.DEFINE_integer("rounds", 2, "interleaved rounds; medians are reported")
@@ -55,10 +56,10 @@ COMMAND = (
 
 
 def config() -> Any:
-    found = grid.base("laptop")
-    found.weight_decay, found.seed, found.steps = DECAYS, SEEDS, (BUDGET,)
-    found.train_fraction = (FRACTION.value,)
-    return found
+    fields = grid.base("laptop")
+    fields.weight_decay, fields.seed, fields.steps = DECAYS, SEEDS, (BUDGET,)
+    fields.train_fraction = (FRACTION.value,)
+    return fields
 
 
 class Clock:
@@ -69,11 +70,11 @@ class Clock:
 
     def around(self, function: Any) -> Any:
         def timed(*args: Any, **kwargs: Any) -> Any:
-            started = time.perf_counter()
+            start = time.perf_counter()
             try:
                 return function(*args, **kwargs)
             finally:
-                self.seconds += time.perf_counter() - started
+                self.seconds += time.perf_counter() - start
 
         return timed
 
@@ -83,13 +84,13 @@ def sweep() -> dict[str, float]:
     build, advance, draw = Clock(), Clock(), Clock()
     with (
         tempfile.TemporaryDirectory() as out,
-        mock.patch.object(run, "build", build.around(run.build)),
+        mock.patch.object(sizing, "build", build.around(sizing.build)),
         mock.patch.object(Engine, "advance", advance.around(Engine.advance)),
-        mock.patch.object(run._Sweep, "_redraw", draw.around(run._Sweep._redraw)),
+        mock.patch.object(Archive, "redraw", draw.around(Archive.redraw)),
     ):
-        started = time.perf_counter()
+        start = time.perf_counter()
         dataset = run.run(config(), out, quiet=True)
-        wall = time.perf_counter() - started
+        wall = time.perf_counter() - start
     steps = dataset.steps.values.ravel()
     return {
         "wall": wall - build.seconds,
@@ -106,14 +107,16 @@ def lockstep() -> float:
     (group,) = grid.resolve(config()).groups
     blocks = -(-len(group.cells) // group.block_width)
     engine = Engine(group.setup, block_width=group.block_width, blocks=blocks)
-    started = time.perf_counter()
+    start = time.perf_counter()
     lanes = {cell.id: lane_of(group.setup, **cell.lane) for cell in group.cells}
     engine.admit(lanes)
-    ended: set[str] = set()
-    while len(ended) < len(group.cells):
+    finished: set[str] = set()
+    while len(finished) < len(group.cells):
         for records in engine.advance(group.setup.eval_every, chunks=4):
-            ended |= {cell for cell, record in records.items() if record[-2]}
-    return time.perf_counter() - started
+            for cell_id, record in records.items():
+                if engine.schema.unpack(record).finished:
+                    finished.add(cell_id)
+    return time.perf_counter() - start
 
 
 def full_speed() -> float:
@@ -129,21 +132,21 @@ def full_speed() -> float:
     engine.admit({str(i): lane for i in range(engine.lanes)})
     every, times = group.setup.eval_every, []
     for _ in range(6):
-        started = time.perf_counter()
+        start = time.perf_counter()
         engine.advance(every, chunks=20)
-        times.append((time.perf_counter() - started) / (20 * every * engine.lanes))
+        times.append((time.perf_counter() - start) / (20 * every * engine.lanes))
     return float(np.median(times[1:]))
 
 
 def second_start() -> list[float]:
     """Seconds of a command that trains one chunk, the first time and the second."""
-    found = []
+    seconds = []
     with tempfile.TemporaryDirectory() as folder:
         variables = os.environ | {"XDG_CACHE_HOME": folder}
         variables.pop("JAX_COMPILATION_CACHE_DIR", None)
         for name in "ab":
             command = [sys.executable, *COMMAND.split(), f"{folder}/{name}"]
-            started = time.perf_counter()
+            start = time.perf_counter()
             subprocess.run(
                 command,
                 check=True,
@@ -151,15 +154,15 @@ def second_start() -> list[float]:
                 capture_output=True,
                 cwd=Path(__file__).parents[2],
             )
-            found.append(time.perf_counter() - started)
-    return found
+            seconds.append(time.perf_counter() - start)
+    return seconds
 
 
 def main(_: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)  # of orbax
     sweep()  # imports, compilation
     rounds = []
-    for _ in range(ROUNDS.value):
+    for _round in range(ROUNDS.value):
         one = sweep()
         if LOCKSTEP.value:
             one["lockstep"] = lockstep()

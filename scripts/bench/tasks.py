@@ -32,7 +32,8 @@ import optax  # noqa: E402
 
 import textbook  # noqa: E402
 from jaxgrok import grid  # noqa: E402
-from jaxgrok.engine.device import options, suited  # noqa: E402
+from jaxgrok.engine.compilation import options  # noqa: E402
+from jaxgrok.engine.device import suited  # noqa: E402
 from jaxgrok.tasks import Example  # noqa: E402
 from jaxgrok.training import examples as data  # noqa: E402
 from jaxgrok.training import optimisers, trainer  # noqa: E402
@@ -75,10 +76,10 @@ def case(fields: dict[str, Any]) -> tuple[Setup, Any, trainer.LaneState]:
 
 def ours(setup: Setup, lane: Any, order: jax.Array) -> Step:
     """One update as the engine makes it, the drawing of examples included."""
-    kept = data.train_set(setup, lane, order)
+    train_set = data.train_set(setup, lane, order)
 
     def step(state: trainer.LaneState) -> trainer.LaneState:
-        examples, weights = data.batch(setup, lane, kept, state.step)
+        examples, weights = data.batch(setup, lane, train_set, state.step)
         return trainer._update(setup, lane, state, examples, weights)
 
     return step
@@ -86,10 +87,10 @@ def ours(setup: Setup, lane: Any, order: jax.Array) -> Step:
 
 def by_the_book(setup: Setup, lane: Any, order: jax.Array) -> Step:
     """The same with the textbook model."""
-    kept = data.train_set(setup, lane, order)
+    train_set = data.train_set(setup, lane, order)
 
     def step(state: trainer.LaneState) -> trainer.LaneState:
-        examples, _ = data.batch(setup, lane, kept, state.step)
+        examples, _ = data.batch(setup, lane, train_set, state.step)
 
         def objective(params: trainer.Params) -> jax.Array:
             logits = textbook_logits(setup, params, examples)
@@ -133,12 +134,14 @@ def measure(setup: Setup, lane: Any, state: trainer.LaneState, make: Any) -> Any
 
     Ours is compiled as the engine does it, the other as plain `jax.jit` does.
     """
-    flop = jax.jit(lambda s: make(setup, lane, s.order)(s)).lower(state).compile()
+    program = jax.jit(lambda s: make(setup, lane, s.order)(s)).lower(state).compile()
+    costs = program.cost_analysis()
+    assert costs is not None
     states = jax.tree.map(lambda x: jnp.stack([x] * LANES), state)
 
-    chosen = options(jax.local_devices()[0]) if make is ours else None
+    own = options(jax.local_devices()[0]) if make is ours else None
 
-    @functools.partial(jax.jit, compiler_options=chosen)
+    @functools.partial(jax.jit, compiler_options=own)
     def run(states: trainer.LaneState, n_steps: jax.Array) -> trainer.LaneState:
         def one(state: trainer.LaneState) -> trainer.LaneState:
             step = make(setup, lane, state.order)
@@ -147,34 +150,34 @@ def measure(setup: Setup, lane: Any, state: trainer.LaneState, make: Any) -> Any
         return jax.vmap(one)(states)
 
     def seconds(n_steps: int) -> float:
-        started = time.perf_counter()
+        start = time.perf_counter()
         jax.block_until_ready(run(states, n_steps))
-        return (time.perf_counter() - started) / n_steps / LANES
+        return (time.perf_counter() - start) / n_steps / LANES
 
     seconds(1)
-    return flop.cost_analysis()["flops"] / 1e9, seconds
+    return costs["flops"] / 1e9, seconds
 
 
 def main(_: list[str]) -> None:
-    found = {}
+    results = {}
     print(f"{SCALE.value} sizes, {machine.bits()}")
     print(f"{'':20s}{'GFLOP a step':>24s}{'ms a lane-step':>24s}")
     print(f"{'':20s}{'textbook':>12s}{'ours':>12s}{'textbook':>12s}{'ours':>12s}")
     for name, fields in CASES.items():
-        made = case(fields)
+        training = case(fields)
         gflop, seconds = zip(
-            *(measure(*made, make) for make in (by_the_book, ours)), strict=True
+            *(measure(*training, make) for make in (by_the_book, ours)), strict=True
         )
         n_steps = max(1, int(0.1 / seconds[0](2)))
         rounds = [[timed(n_steps) for timed in seconds] for _ in range(ROUNDS.value)]
         ms = (1e3 * np.median(rounds, axis=0)).tolist()
-        ratio = float(np.median([book / mine for book, mine in rounds]))
+        ratio = float(np.median([book / own for book, own in rounds]))
         print(
             f"{name:20s}{gflop[0]:12.3f}{gflop[1]:12.3f}{ms[0]:12.2f}{ms[1]:12.2f}"
             f"   {gflop[0] / gflop[1]:.1f} times the work, {ratio:.1f} the time"
         )
-        found[name] = {"gflop": gflop, "ms": ms, "speedup": ratio}
-    print(json.dumps({"scale": SCALE.value, "tasks": found}))
+        results[name] = {"gflop": gflop, "ms": ms, "speedup": ratio}
+    print(json.dumps({"scale": SCALE.value, "tasks": results}))
 
 
 if __name__ == "__main__":

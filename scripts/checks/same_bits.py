@@ -95,8 +95,8 @@ def check_out(commit: str, folder: Path, cache: Path | None = None) -> Side:
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tree / name)
         return Side(tree, folder / "results")
-    found = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-    full = found.decode().strip()
+    reply = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+    full = reply.decode().strip()
     if not full:
         raise ValueError(f"{commit!r} is no commit here")
     with tarfile.open(fileobj=io.BytesIO(git("archive", full))) as archive:
@@ -115,16 +115,16 @@ def results(side: Side, name: str, quick: bool) -> Path:
     changes = SNAPSHOTS | changes | (less if quick else {})
     grid = GRID.format(name=name, changes=changes)
     digest = hashlib.sha256(repr((DUMPED, grid, scale, machine())).encode())
-    kept = side.results / f"{name}-{digest.hexdigest()[:16]}"
-    if not kept.exists():
+    folder = side.results / f"{name}-{digest.hexdigest()[:16]}"
+    if not folder.exists():
         work = side.tree.parent / name
         work.mkdir()
         (work / "grid.py").write_text(grid)
         train(side.tree, work, scale)
-        shutil.copytree(work / "dump", f"{kept}.part", dirs_exist_ok=True)
-        os.rename(f"{kept}.part", kept)
+        shutil.copytree(work / "dump", f"{folder}.part", dirs_exist_ok=True)
+        os.rename(f"{folder}.part", folder)
         shutil.rmtree(work)
-    return kept
+    return folder
 
 
 def machine() -> tuple[Any, ...]:
@@ -171,14 +171,16 @@ def dump(run_dir: Path) -> dict[str, Any]:
         raise SystemExit(f"{jaxgrok.__file__} is not the package of the checkout")
     dataset = jaxgrok.load(run_dir)
     dataset = dataset.transpose(*sorted(map(str, dataset.dims)))
-    found = {str(name): array.values for name, array in dataset.variables.items()}
+    arrays = {str(name): array.values for name, array in dataset.variables.items()}
     for cell in range(dataset.id.size):
         try:
             steps, params = jaxgrok.load_trajectory(run_dir, cell)
         except ValueError:  # it has no snapshots
             continue
-        found |= {f"cell {cell}: {n}": a for n, a in {"steps": steps, **params}.items()}
-    return {n: a.astype(str) if a.dtype == object else a for n, a in found.items()}
+        arrays |= {
+            f"cell {cell}: {n}": a for n, a in {"steps": steps, **params}.items()
+        }
+    return {n: a.astype(str) if a.dtype == object else a for n, a in arrays.items()}
 
 
 def compare(name: str, old: Side, new: Side, quick: bool) -> bool:
@@ -192,31 +194,34 @@ def compare(name: str, old: Side, new: Side, quick: bool) -> bool:
             print(f"{which} failed: {error}", flush=True)
             return False
         times.append(time.perf_counter())
-    found, same = verdict(*sides)
-    print(f"{found}, {' + '.join(f'{t:.0f}' for t in np.diff(times))} s", flush=True)
+    words, same = verdict(*sides)
+    print(f"{words}, {' + '.join(f'{t:.0f}' for t in np.diff(times))} s", flush=True)
     return same
 
 
 def verdict(old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -> tuple[str, bool]:
     """What differs between two sides in words, and whether nothing does."""
-    wrong = [f"{n}: {w}" for n, a in old.items() if (w := apart(a, new.get(n)))]
-    said = f"identical ({len(old)} arrays, {len(old['cells.csv: cell'])} cells)"
+    wrong = []
+    for name, array in old.items():
+        if words := difference(array, new.get(name)):
+            wrong.append(f"{name}: {words}")
+    summary = f"identical ({len(old)} arrays, {len(old['cells.csv: cell'])} cells)"
     if wrong:
-        said = "\n    ".join([f"{len(wrong)} of {len(old)} arrays differ", *wrong])
+        summary = "\n    ".join([f"{len(wrong)} of {len(old)} arrays differ", *wrong])
     added = [name for name in new if name not in old]
-    return said + (f"; only NEW has {', '.join(added)}" if added else ""), not wrong
+    return summary + (f"; only NEW has {', '.join(added)}" if added else ""), not wrong
 
 
 def loaded(folder: Path) -> dict[str, np.ndarray]:
     """What a sweep left: arrays, and the columns of its tables, by name."""
     with np.load(folder / "arrays.npz") as arrays:
-        found = dict(arrays)
+        columns = dict(arrays)
     for file in sorted(folder.glob("*.csv")):
         for name, *column in zip(
             *csv.reader(file.read_text().splitlines()), strict=True
         ):
-            found[f"{file.name}: {name}"] = parsed(column)
-    return found
+            columns[f"{file.name}: {name}"] = parsed(column)
+    return columns
 
 
 def parsed(column: list[str]) -> np.ndarray:
@@ -227,7 +232,7 @@ def parsed(column: list[str]) -> np.ndarray:
         return np.array(column)
 
 
-def apart(old: np.ndarray, new: np.ndarray | None) -> str:
+def difference(old: np.ndarray, new: np.ndarray | None) -> str:
     """How two arrays differ and where first; "" if they do not."""
     if new is None:
         return "missing in NEW"
@@ -241,9 +246,10 @@ def apart(old: np.ndarray, new: np.ndarray | None) -> str:
         unequal = (first != second) & ~(np.isnan(old) & np.isnan(new))
     if not unequal.any():
         return ""
-    at = tuple(map(int, np.argwhere(unequal)[0]))
+    first_index = tuple(map(int, np.argwhere(unequal)[0]))
     count = f"{np.count_nonzero(unequal)} of {old.size} values"
-    return f"{count}, the first at {list(at)}: {old[at]} against {new[at]}"
+    count += f", the first at {list(first_index)}: "
+    return f"{count}{old[first_index]} against {new[first_index]}"
 
 
 if __name__ == "__main__":

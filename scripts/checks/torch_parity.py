@@ -2,8 +2,8 @@
 
 Trains x + y mod p, one layer at the post's sizes, twice: with the post's loop written
 out below in PyTorch (all positions, AdamW, LambdaLR, the loss in float64), and with
-`jaxgrok.trainer`. Both start from the same weights and split; the training losses
-before each update are compared.
+`jaxgrok.training.trainer`. Both start from the same weights and split; the training
+losses before each update are compared.
 
     pip install '.[torch]'
     python scripts/checks/torch_parity.py --out docs/torch_parity.png
@@ -13,6 +13,8 @@ rounding alone drives two forms of one model apart, and within 1e-9 for all step
 float64. Exit code 0 if so, 1 if not, 2 if torch is missing. 6 to 9 minutes on two
 busy cores, most of it PyTorch's; OMP_NUM_THREADS=1 helps where other programs run.
 """
+
+from __future__ import annotations
 
 import argparse
 import functools
@@ -27,14 +29,14 @@ from matplotlib.figure import Figure
 
 from jaxgrok import grid
 from jaxgrok.engine.device import suited
+from jaxgrok.tasks import is_pool
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import Lane, Setup, lane_of
 
 try:
     import torch
 except ImportError:
-    print("error: torch is not installed: pip install '.[torch]'", file=sys.stderr)
-    sys.exit(2)
+    torch = None  # main says so, after --help
 
 LIMITS = {"float32": (1e-2, 100), "float64": (1e-9, None)}
 """Largest relative difference allowed, and over how many first steps (None: all)."""
@@ -53,6 +55,9 @@ def main() -> int:
             parser.error(f"--{name} {getattr(options, name)} must be at least {least}")
     if options.out and not options.out.parent.is_dir():
         parser.error(f"--out {options.out}: there is no folder {options.out.parent}")
+    if torch is None:
+        print("error: torch is not installed: pip install '.[torch]'", file=sys.stderr)
+        return 2
     curves = {}
     for dtype in LIMITS:
         with jax.enable_x64(dtype == "float64"):
@@ -72,6 +77,7 @@ def compare(modulus: int, steps: int, dtype: str) -> np.ndarray:
     lane = lane_of(setup, **group.cells[0].lane)
     state = jax.jit(functools.partial(trainer.init, setup))(lane)
     weights = {name: np.array(w) for name, w in state.params.items()}
+    assert is_pool(setup.task)
     tokens, labels = setup.task.pool()
     rows = np.asarray(state.order)[: lane.n_train]
     start = time.perf_counter()

@@ -101,7 +101,8 @@ def random(modulus: int, fields: dict[str, Any], case: Path) -> None:
     """Export random weights, biases and norms included, and add our logits."""
     import jax
 
-    from jaxgrok.circuits.transformerlens import config_of, save_npz
+    from jaxgrok.circuits.transformerlens import save_npz
+    from jaxgrok.circuits.transformerlens_config import config_of
     from jaxgrok.models import transformer
     from jaxgrok.tasks.modular import Modular
 
@@ -130,14 +131,14 @@ def logits(model: Any, params: Any, tokens: np.ndarray) -> dict[str, np.ndarray]
     """Our logits at the last position in each precision: [examples, vocab]."""
     import jax
 
-    found = {}
+    by_dtype = {}
     for dtype in DTYPES:
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
             cast = {name: w.astype(dtype) for name, w in params.items()}
             result, _ = jax.jit(model.apply)({"params": cast}, tokens)
-            found[dtype] = np.asarray(result[:, -1])
-            assert found[dtype].dtype == dtype
-    return found
+            by_dtype[dtype] = np.asarray(result[:, -1])
+            assert by_dtype[dtype].dtype == dtype
+    return by_dtype
 
 
 def environment(folder: Path) -> Path:
@@ -146,8 +147,8 @@ def environment(folder: Path) -> Path:
     asks = "from importlib.metadata import version as v; print(v('transformer_lens'))"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    found = subprocess.run([python, "-c", asks], capture_output=True, text=True)
-    if found.returncode or int(found.stdout.split(".")[0]) != 4:
+    reply = subprocess.run([python, "-c", asks], capture_output=True, text=True)
+    if reply.returncode or int(reply.stdout.split(".")[0]) != 4:
         print(f"installing {' and '.join(PACKAGES)} in {folder}", flush=True)
         subprocess.run([python, "-m", "pip", "install", "-qq", *PACKAGES], check=True)
     return python
@@ -188,10 +189,10 @@ def inside(cases: Path) -> int:
         for parameter in bridge.parameters():
             if parameter.ndim == 1:  # biases and norms start at 0 and 1
                 parameter += 0.3 * torch.randn_like(parameter)
-        made = {n: w.clone().numpy() for n, w in bridge.tl_parameters().items()}
-        np.savez(case / "made" / "model.npz", **made)
-        facts = {n: v for n, v in bridge.cfg.to_dict().items() if n != "dtype"}
-        (case / "made" / "cfg.json").write_text(json.dumps(facts))
+        arrays = {n: w.clone().numpy() for n, w in bridge.tl_parameters().items()}
+        np.savez(case / "made" / "model.npz", **arrays)
+        fields = {n: v for n, v in bridge.cfg.to_dict().items() if n != "dtype"}
+        (case / "made" / "cfg.json").write_text(json.dumps(fields))
         np.savez(case / "made" / "theirs.npz", **logits(bridge, tokens))
     return 0
 
@@ -204,23 +205,23 @@ def compare(case: Path) -> np.ndarray:
         exported = dict(ours)
     _, model, params = load_npz(case / "made" / "model.npz")
     imported = logits(model, params, exported["tokens"])
-    found = []
-    for words, mine, folder in (
+    worst = []
+    for words, own, folder in (
         ("exported", exported, case),
         ("imported", imported, case / "made"),
     ):
         with np.load(folder / "theirs.npz") as file:
             theirs = dict(file)
         assert all(theirs[n].dtype == n for n in DTYPES)
-        apart = [np.abs(mine[n] - theirs[n]).max() for n in DTYPES]
-        shown = ", ".join(f"{d:.1e} in {n}" for d, n in zip(apart, DTYPES, strict=True))
+        gaps = [np.abs(own[n] - theirs[n]).max() for n in DTYPES]
+        text = ", ".join(f"{d:.1e} in {n}" for d, n in zip(gaps, DTYPES, strict=True))
         examples, vocab = theirs["float64"].shape
         print(
-            f"{case.name:33} {words}: {shown} ({examples:,} × {vocab} logits up to "
+            f"{case.name:33} {words}: {text} ({examples:,} × {vocab} logits up to "
             f"{np.abs(theirs['float64']).max():.1f})"
         )
-        found.append(apart)
-    return np.max(found, axis=0)
+        worst.append(gaps)
+    return np.max(worst, axis=0)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def test_without_measures_there_is_no_training_to_draw():
 
 
 def test_a_figure_that_a_network_has_nothing_for_is_refused():
-    task, model = setups.build(dict(config(model="mlp", d_mlp=16)))
+    task, model = setups.build(config(model="mlp", d_mlp=16).to_dict())
     params = jax.jit(model.init)(jax.random.key(0), task.pool()[0])["params"]
     network = read(task, model, params)
     found = circuit(network)

@@ -8,6 +8,7 @@ import jaxgrok
 from jaxgrok.host.atomic_files import write_table
 from jaxgrok.plots import run_figures
 from jaxgrok.plots.run_figures import FIGURES, figures, sweep_figures
+from jaxgrok.results.run import Run
 from tiny import config
 
 REACHED = [[10, 10], [20, 20]]
@@ -23,8 +24,8 @@ def test_only_what_there_is_to_show_is_drawn():
     assert list(dict(sweep_figures(no_curves))) == ["phase_diagram"]
 
 
-class Run:
-    """A run as it is read, with a path and a dataset."""
+class CountedRun(Run):
+    """A run with a path and a dataset alone, which counts how often that is read."""
 
     def __init__(self, path):
         self.path = path
@@ -36,7 +37,7 @@ class Run:
 
 
 def test_the_tables_of_a_run_are_drawn_too(tmp_path):
-    run = Run(tmp_path)
+    run = CountedRun(tmp_path)
     assert list(dict(figures(run))) == ["phase_diagram", "curves", "steps"]
     assert run.read == 1
     crossover = {"weight_decay": 1.0, "outcome": "found"}
@@ -59,7 +60,7 @@ def test_a_run_is_named_by_its_path_as_well(tmp_path):
 
 
 def test_a_figure_is_asked_for_by_its_name(tmp_path):
-    run = Run(tmp_path)
+    run = CountedRun(tmp_path)
     assert list(dict(figures(run, ["curves"]))) == ["curves"]
     with pytest.raises(ValueError, match="figure 'spikes': this run has no spikes; av"):
         next(figures(run, ["curves", "spikes"]))
@@ -80,4 +81,4 @@ def test_a_figure_of_ones_own_is_among_them(tmp_path, monkeypatch):
         return figure
 
     run_figures.register("final_losses", final_losses, run_figures.CURVES)
-    assert list(dict(figures(Run(tmp_path))))[-1] == "final_losses"
+    assert list(dict(figures(CountedRun(tmp_path))))[-1] == "final_losses"

@@ -54,6 +54,7 @@ def attention(network: Network, circuit: Circuit) -> Figure:
         title = f"head {head}: mean {mean:.2f}"
         above[head].set_title(title, fontsize=style.SMALL_TITLE)
         _attention_terms(below[head], parts[head], circuit, component_scale)
+    # All columns have the same axes: the first one's labels serve them all.
     for axes in (*above[1:], *below[1:]):
         axes.set_ylabel("")
         axes.tick_params(labelleft=False)
@@ -72,6 +73,8 @@ def _attention_terms(
     key_components(axes, parts, circuit.key_frequencies, scale)
     axes.tick_params(labelsize=style.TINY_LABEL)
     rows, _ = terms(circuit.key_frequencies, circuit.order)
+    # The basis is orthonormal and the mean left out: the squares add up to the variance
+    # times n². A head whose attention never changes has none.
     total = (parts**2).sum()
     share = (parts[np.ix_(rows, rows)] ** 2).sum() / total if total else 0.0
     axes.set_title(f"key terms: {share:.0%}", fontsize=style.SMALL_TITLE)
@@ -129,6 +132,7 @@ def _input_name(network: Network, name: str) -> str:
     elements = network.elements
     if tuple(elements) == tuple(range(len(elements))):
         return name
+    # The token of group element a is g^a, so that element 1 is the root g itself.
     exponent = {"x": "a", "y": "b"}[name]
     return f"{exponent}, {name} = {elements[1]}^{exponent}"
 
@@ -189,6 +193,8 @@ def _draw_pca(axes: Axes, circuit: Circuit, first: int) -> None:
 def _draw_circle(axes: Axes, circuit: Circuit, k: int) -> None:
     """Draw the tokens along the cosine and the sine of a frequency."""
     n = circuit.order
+    # Token a lies k·a n-ths of a turn around the circle. Where k and n have a common
+    # divisor, several share an angle: the stable sort keeps these in order.
     angles = k * np.arange(n) % n
     tokens = np.argsort(angles, kind="stable")
     points = circuit.circles[k]

@@ -43,10 +43,9 @@ class CircuitRow:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "CircuitRow":
         """Read a row of a survey, whose clusters may list their neurons."""
-        clusters = {
-            int(k): len(members) if np.ndim(members) else int(members)
-            for k, members in row["clusters"].items()
-        }
+        clusters = {}
+        for k, members in row["clusters"].items():
+            clusters[int(k)] = len(members) if np.ndim(members) else int(members)
         keys = [int(k) for k in row["key_frequencies"]]
         step = row.get("grok_step")
         grok_step = np.nan if step in (None, "") else float(step)
@@ -71,11 +70,17 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
         raise ValueError("table=[] must have at least one row, one a network")
     rows = [CircuitRow.of(row) for row in table]
     kind, names = _row_names(table)
+    # Inches a row: 8 for all of them, but never less than a line of text.
     side = float(np.clip(8.0 / len(rows), style.TEXT_LINE, 0.26))
+    # The 2.1 inches hold the counts below the raster, the titles and the labels.
     size = (12, side * len(rows) + 2.1)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.add_gridspec(
-        2, 4, width_ratios=(5, 1.2, 2, 2), height_ratios=(size[1] - 1.9, 1)
+        # Columns: which frequencies, how many, cluster sizes, grok steps.
+        2,
+        4,
+        width_ratios=(5, 1.2, 2, 2),
+        height_ratios=(size[1] - 1.9, 1),
     )
     raster = figure.add_subplot(grid[0, 0])
     right = [figure.add_subplot(grid[0, i], sharey=raster) for i in (1, 2, 3)]
@@ -96,6 +101,7 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
         axes.tick_params(labelsize=style.TINY_LABEL if small else style.SMALL_LABEL)
         axes.title.set_fontsize(style.SMALL_TITLE)
         style.despine(axes)
+    # They share the rows of the raster, whose labels name them.
     for axes in right:
         axes.tick_params(labelleft=False)
     _colour_bar(figure.add_subplot(grid[1, 1:]), scale)
@@ -124,16 +130,16 @@ def _raster(
     axes: Axes, rows: Sequence[CircuitRow], frequencies: Sequence[Sequence[int]]
 ) -> ScalarMappable:
     """Draw a square a frequency, coloured by its cluster; return the colours."""
-    squares = [
-        (i, k, row.clusters.get(k, 0))
-        for i, row in enumerate(rows)
-        for k in frequencies[i]
-    ]
+    squares = []
+    for i, row in enumerate(rows):
+        for k in frequencies[i]:
+            squares.append((i, k, row.clusters.get(k, 0)))
     # 0 is the colour of a key frequency without neurons.
     largest = max((size for _, _, size in squares), default=1)
     scale = ScalarMappable(Normalize(0, max(largest, 1)), style.STEPS_MAP)
     for i, k, size in squares:
         colour = scale.to_rgba(np.array(size))
+        # Centred at (k, i), with a gap to the neighbours, which are 1 apart.
         corner = k - 0.45, i - 0.4
         axes.add_patch(Rectangle(corner, 0.9, 0.8, facecolor=colour, lw=0))
     axes.set_xlim(0.5, max(row.order // 2 for row in rows) + 0.5)
@@ -191,6 +197,7 @@ def _grok_steps(axes: Axes, rows: Sequence[CircuitRow]) -> None:
 def _by_frequency(axes: Axes, frequencies: Sequence[Sequence[int]]) -> None:
     """Draw how many rows have each frequency."""
     flat = np.concatenate([np.array(row, int) for row in frequencies])
+    # A row has each of its frequencies once: occurrences count rows.
     distinct, counts = np.unique(flat, return_counts=True)
     axes.bar(distinct, counts, width=0.9, color=style.GREY)
     axes.set_xlabel("frequency k")

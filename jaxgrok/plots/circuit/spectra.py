@@ -65,6 +65,7 @@ def embedding_norms_over_training(
     for axes, row in zip(panels, rows, strict=True):
         bars(axes, np.asarray(measures["W_E_norms"])[row])
         name_keys(axes.xaxis, circuit, inches=9.0)
+        # To the right of the panel, in shares of its width and height.
         text = f"step {short(float(steps[row]))}"
         look = {"size": style.LABEL, "va": "center", "transform": axes.transAxes}
         axes.text(1.005, 0.5, text, **look)
@@ -82,6 +83,7 @@ def _snapshots(steps: NDArray[Any], at: Sequence[float] | None, most: int) -> li
         rows = np.linspace(0, len(steps) - 1, min(most, len(steps))).round()
     else:
         rows = np.array([np.abs(steps - step).argmin() for step in at])
+    # Two steps may have the same nearest snapshot.
     return list(dict.fromkeys(rows.astype(int).tolist()))
 
 
@@ -152,6 +154,7 @@ def W_L(network: Network, circuit: Circuit, frequency: int | None = None) -> Fig
 
 def _by_phase(parts: NDArray[Any], frequency: int) -> NDArray[Any]:
     """Sort rows [neurons, n] by the phase of their component at a frequency."""
+    # Columns 2k - 1 and 2k are the cosine and the sine of frequency k.
     cosine = parts[:, 2 * frequency - 1]
     # An even order has no sine of its highest frequency.
     has_sine = 2 * frequency < parts.shape[1]
@@ -169,6 +172,7 @@ def _norms_above_components(
     above.set_ylabel("norm over neurons")
     bar_legend(above)
     scale = style.scale_from_zero(parts, signed=True)
+    # Component j covers j/2 to (j+1)/2, as its bar above does.
     extent = (0, circuit.order / 2, 0, len(parts))
     draw_map(below, parts, scale, extent=extent, aspect="auto")
     below.set_ylabel(label)

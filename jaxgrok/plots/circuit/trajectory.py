@@ -37,6 +37,7 @@ def progress(
     steps = np.asarray(measures["steps"], float)
     drawn = panels(circuit, measures)
     heights = [_STAGE * len(style.STAGE_COLOURS), *(panel.inches for panel in drawn)]
+    # The 0.9 inches hold the axis of steps and the gaps between the panels.
     figure = Figure(figsize=(9, sum(heights) + 0.9), layout="constrained")
     rows = figure.subplots(
         len(heights), sharex=True, squeeze=False, height_ratios=heights
@@ -81,6 +82,7 @@ def _draw_stages(axes: Axes, spans: Mapping[str, tuple[float, float]]) -> None:
             label += " (none)"
         labels.append(label)
     axes.set_yticks(range(len(labels)), labels, fontsize=style.LABEL)
+    # Rows go down, so that the first stage is on top.
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.tick_params(length=0)
     style.despine(axes, every=True)

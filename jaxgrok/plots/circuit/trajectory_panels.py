@@ -137,6 +137,7 @@ def _by_frequency(values: Any, keys: Sequence[int]) -> list[Line]:
     lines = []
     # Only the first of the others is in the legend, for all of them.
     label = "other k" if keys else "every k"
+    # Column k - 1 is frequency k: the constant has none.
     for k in range(1, values.shape[1] + 1):
         if k not in keys:
             grey = style.PALE_GREY

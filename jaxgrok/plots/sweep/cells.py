@@ -30,6 +30,7 @@ from jaxgrok.results.dataset import (
 
 def curve(dataset: xr.Dataset, name: str) -> NDArray[Any]:
     """Return a curve of every cell: [cells, evals]."""
+    # Row-major along the axes of `phase`: an index of a cell means the same everywhere.
     values = dataset[name].transpose(*dataset["phase"].dims, "step").values
     return values.reshape(-1, dataset.sizes["step"])
 
@@ -101,6 +102,7 @@ def scale_steps(
         axes.set_xlabel("step")
         if early:
             # symlog has a place for step 0, which a log scale lacks.
+            # The linear part, from step 0 to the first, is half as long as a decade.
             axes.set_xscale("symlog", linthresh=first, linscale=0.5)
             axes.set_xlim(-first / 2, 1.2 * step[-1])
             axes.set_xlabel(f"step (log scale, linear below {short(first)})")

@@ -44,6 +44,7 @@ def crossover(dataset: xr.Dataset, rows: Iterable[Mapping[str, Any]]) -> Figure:
     # The columns before the outcome are the axes of a setting.
     names = list(rows[0])[: list(rows[0]).index("outcome")]
     sizes = column_of(dataset, "n_train").astype(float)
+    # 0.9 inches a setting; 3.4 hold the scale on the left and the legend on the right.
     width = max(6.4, 0.9 * len(rows) + 3.4)
     figure = Figure(figsize=(width, 4.4), layout="constrained")
     axes = figure.subplots()
@@ -137,9 +138,12 @@ def _label(
     sizes: NDArray[Any],
 ) -> None:
     """Set limits and ticks, and name the settings by the axes that tell them apart."""
-    varied = [name for name in names if len({str(row[name]) for row in rows}) > 1]
+    varied = [name for name in names if _is_varied(name, rows)]
+    # A single setting varies nothing: its first axis names it.
     varied = varied or list(names[:1])
-    columns = [value_names(np.array([row[name] for row in rows])) for name in varied]
+    columns = []
+    for name in varied:
+        columns.append(value_names(np.array([row[name] for row in rows])))
     settings = ["\n".join(values) for values in zip(*columns, strict=True)]
     axes.set_xticks(range(len(rows)), settings)
     axes.set(
@@ -150,6 +154,11 @@ def _label(
     )
     round_log_ticks(axes)
     style.despine(axes)
+
+
+def _is_varied(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether an axis has several values."""
+    return len({str(row[name]) for row in rows}) > 1
 
 
 def _handles(present: set[str]) -> list[Line2D]:

@@ -36,6 +36,7 @@ def varied_axis(dataset: xr.Dataset) -> str | None:
     """Return the only axis of several values besides seed and budget, or None."""
     varied = {}
     for name in axis_names(dataset):
+        # As words: NaN, of a part without the axis, is then equal to itself.
         values = values_along(dataset, name).astype(str)
         if name not in ("seed", "budget") and len(set(values)) > 1:
             varied[name] = values
@@ -69,6 +70,7 @@ def steps(dataset: xr.Dataset) -> Figure:
     numeric = column.dtype.kind == "f"
     # The label of a number may stand for its neighbours', that of a word may not.
     gap = min(_GAP, _LONGEST / len(values)) if numeric else _GAP
+    # The 2.8 inches hold the scale on the left and the legend on the right.
     width = max(5.2, gap * len(values) + 2.8)
     figure = Figure(figsize=(width, 3.8), layout="constrained")
     axes = figure.subplots()
@@ -147,6 +149,7 @@ def _median(steps: NDArray[Any]) -> float:
 
 def _label_values(axes: Axes, names: list[str], gap: float) -> None:
     """Label the values of the axis, as many as have room, long ones slanting."""
+    # Six characters fill the widest gap; a label of any length needs half an inch.
     long = max(map(len, names)) > 6
     every = int(np.ceil(0.5 / gap))
     axes.set_xticks(

@@ -152,6 +152,7 @@ def _notes(phases: PhaseGrid) -> list[str]:
     if members == "cells":
         notes.append(f"a square gathers {', '.join(phases.over)}")
     # [labels, y, x]: two labels in one square mean that its cells disagree.
+    # A cell that is still pending does not disagree with the others.
     results = [n > 0 for label, n in phases.counts.items() if label != "pending"]
     if np.sum(results, axis=0).max() > 1:
         notes.append(f"split square: {members} disagree")

@@ -34,6 +34,7 @@ def spikes(dataset: xr.Dataset) -> Figure:
     firsts = [int(cells[0]) for cells in settings]
     titles, common = cell_names(dataset, firsts, without="seed")
     columns = min(3, len(settings))
+    # Rounded up.
     rows = -(-len(settings) // columns)
     figure = Figure(
         figsize=(3.4 * columns + 0.6, 2.5 * rows + 0.8), layout="constrained"
@@ -58,6 +59,7 @@ def spikes(dataset: xr.Dataset) -> Figure:
 def _settings(dataset: xr.Dataset) -> list[NDArray[Any]]:
     """Return the cells with curves [cells of a setting], setting by setting."""
     axes = [name for name in axis_names(dataset) if name != "seed"]
+    # As words: NaN, of a part without the axis, is then equal to itself.
     columns = [values_along(dataset, name).astype(str) for name in axes]
     settings: dict[tuple[str, ...], list[int]] = {}
     for cell in has_curve(dataset, "max_train_loss").tolist():
@@ -72,6 +74,7 @@ def _draw(axes: Axes, dataset: xr.Dataset, cells: NDArray[Any]) -> None:
     steps, losses = dataset["step"].values, curve(dataset, "max_train_loss")
     axes.set_yscale("log")
     for cell, colour in zip(cells, style.line_colours(len(cells)), strict=True):
+        # A log scale has no place for a loss of zero.
         positive = np.where(losses[cell] > 0, losses[cell], np.nan)
         axes.plot(steps, positive, color=colour, lw=0.7, alpha=0.8)
     for level in (SPIKE_ABOVE, SPIKE_ARMED_BELOW):

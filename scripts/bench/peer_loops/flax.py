@@ -55,11 +55,11 @@ def _model(work: Work) -> Any:
 
 def _params(weights: Arrays) -> dict[str, Any]:
     """Weights as the plain linen transformer names them."""
-    found: dict[str, Any] = {"attn": {}, "mlp": {}}
+    params: dict[str, Any] = {"attn": {}, "mlp": {}}
     for name, w in weights.items():
         *path, leaf = name.split(".")
-        found.get(path[-1], found)[leaf] = w
-    return found
+        params.get(path[-1], params)[leaf] = w
+    return params
 
 
 class Flax:
@@ -113,5 +113,5 @@ class Flax:
         jax.block_until_ready(self._state)
 
     def evaluate(self) -> np.ndarray:
-        found = self._evaluate(self._state, self._train, self._test)
-        return np.atleast_2d(np.asarray(found))[:, 0]
+        metrics = self._evaluate(self._state, self._train, self._test)
+        return np.atleast_2d(np.asarray(metrics))[:, 0]

@@ -137,13 +137,13 @@ class Torch:
         _synchronise()
 
     def evaluate(self) -> np.ndarray:
-        found = []
+        metrics = []
         with torch.no_grad():
             for tokens, labels in (self._train, self._test):
                 logits = self._model(tokens)
                 right = logits[:, -1].argmax(-1) == labels
-                found.append((_loss(logits, labels).item(), right.sum().item()))
-        return np.array([found[0][0]])
+                metrics.append((_loss(logits, labels).item(), right.sum().item()))
+        return np.array([metrics[0][0]])
 
 
 class Ensemble:
