@@ -12,7 +12,7 @@ from typing import Any
 
 from flax import linen as nn
 
-from jaxgrok.grid.cells import Cell, Grid
+from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.setups import build
 from jaxgrok.host import machine
@@ -123,16 +123,18 @@ def describe(grid: Grid, grid_file: GridFile | None = None) -> Manifest:
         precision=tuple(sorted({group.setup.precision for group in grid.groups})),
         versions=machine.versions(),
         commit=machine.commit(),
-        groups=tuple(
-            GroupInfo(
-                train_size=group.setup.train_size,
-                block_width=group.block_width,
-                cells=tuple(cell.id for cell in group.cells),
-            )
-            for group in grid.groups
-        ),
+        groups=tuple(_described(group) for group in grid.groups),
         cells=grid.cells,
         grid_file=grid_file,
+    )
+
+
+def _described(group: Group) -> GroupInfo:
+    """Return what the manifest says about a group."""
+    return GroupInfo(
+        train_size=group.setup.train_size,
+        block_width=group.block_width,
+        cells=tuple(cell.id for cell in group.cells),
     )
 
 

@@ -135,7 +135,7 @@ def test_command_of_weights(run_dir, tmp_path, capsys):
         (["--cell", "0", "--step", "x"], "--help"),
         (["--cell", "0", "--train_index", "x"], "--train_index goes with --weights"),
         (["--cell", "0", "--weights", "x"], "--weights takes no run directory"),
-        (["--cell", "0", "--colour"], "--help"),
+        (["--cell", "0", "--colour"], "is unknown"),
         (["more", "--cell", "0"], "name one run directory"),
     ],
 )

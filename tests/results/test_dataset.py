@@ -3,7 +3,6 @@
 import csv
 
 import numpy as np
-from absl import flags
 from handmade import MATRICES, SCHEMA, all_results, manifest_of, product, result, write
 
 import jaxgrok
@@ -199,8 +198,7 @@ def test_a_measure_of_a_users_own_travels_from_grid_file_to_dataset(tmp_path):
     (tmp_path / "grid.py").write_text(GRID)
     out = tmp_path / "run"
     try:
-        words = ["sweep", f"--grid={tmp_path}/grid.py:laptop"]
-        config, _ = grid_file.parse(flags.FlagValues(), words)
+        config, _ = grid_file.load(f"{tmp_path}/grid.py", "laptop")
         jaxgrok.run(config, out, quiet=True)
     finally:
         MEASURES.pop("sizes", None)  # a reader knows nothing of it

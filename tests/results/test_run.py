@@ -137,7 +137,7 @@ jaxgrok.tasks.register("mine", Modular)
 @pytest.fixture
 def foreign(run_dir, tmp_path, monkeypatch):
     """A run whose task only a grid file registers, and that file."""
-    monkeypatch.delitem(TASKS, "mine", raising=False)
+    monkeypatch.setattr(TASKS, "_entries", dict(TASKS))
     file = tmp_path / "mine.py"
     file.write_text(MINE)
     folder = tmp_path / "run"
@@ -147,8 +147,7 @@ def foreign(run_dir, tmp_path, monkeypatch):
     (folder / "manifest.json").write_text(json.dumps(entries))
     for name in ("checkpoints", "curves"):
         (folder / name).symlink_to(run_dir / name)
-    yield folder, file
-    TASKS.pop("mine", None)
+    return folder, file
 
 
 def test_an_unknown_task_names_the_way_out_and_runs_nothing(foreign, capsys):
@@ -178,7 +177,7 @@ def test_the_grid_file_that_the_user_names_registers_the_task(foreign, capsys):
     out = folder / "m.npz"
     assert export.main(["export", *arguments, "--out", str(out)]) == 0
     assert json.loads(out.with_name("cfg.json").read_text())["n_heads"] == 2
-    TASKS.pop("mine")
+    TASKS._entries.pop("mine")
     capsys.readouterr()
     code = analyse.main(["analyse", *arguments, "--figures", "logits_2d"])
     assert code == 0
