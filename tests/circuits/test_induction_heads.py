@@ -59,7 +59,7 @@ def test_the_induction_target_is_behind_an_earlier_same_token():
             pattern = jnp.arange(49.0).reshape(1, 1, 7, 7)
             return None, {"blocks.0.attn.hook_pattern": pattern}
 
-    task = SimpleNamespace(induction=True)
+    task = SimpleNamespace(induction=True, unembeddings=1)
     examples = Example(tokens, jnp.array([[6, 9]]), read)
     scores = head_scores(task, Uniform(), {}, examples)
     # Position 4 holds 5, first seen at 1: look at 2. Position 5 holds 6: look at 3.
@@ -84,7 +84,7 @@ def test_previous_token_is_looked_for_where_it_is_needed():
             acts["blocks.1.attn.hook_pattern"] = jnp.asarray(first) / 3
             return None, acts
 
-    task = SimpleNamespace(induction=True)
+    task = SimpleNamespace(induction=True, unembeddings=1)
     examples = Example(tokens, jnp.array([[6, 7]]), jnp.array([[4, 5]]))
     scores = head_scores(task, TwoLayers(), {}, examples)
     np.testing.assert_allclose(scores["previous_token"], [[0.375], [0.125]])

@@ -103,7 +103,7 @@ def test_a_training_is_the_sweeps_own_at_that_padding(whole, tmp_path):
     jaxgrok.run(alone, tmp_path / "a", quiet=True)
     result = run_directory.read_results(whole[0])[wanted["id"]]
     [other] = run_directory.read_results(tmp_path / "a").values()
-    assert other.cell == wanted["id"]
+    assert other.cell_id == wanted["id"]
     np.testing.assert_array_equal(result.records, other.records)
 
 
