@@ -5,7 +5,6 @@
 >>> print(line(rows[0]))
 """
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from jaxgrok.crossover.verdict import Advice, Finding, Outcome
 from jaxgrok.host.atomic_files import write_table
 from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
+from jaxgrok.plots.tables import read_rows
 from jaxgrok.results.run import load
 
 FILE = "crossover.csv"
@@ -87,8 +87,7 @@ def read_table(run_dir: str | Path) -> list[dict[str, Any]] | None:
     path = Path(run_dir) / FILE
     if not path.exists():
         return None
-    with open(path, newline="") as file:
-        return [_parse_row(row) for row in csv.DictReader(file)]
+    return read_rows(path)
 
 
 def line(row: Mapping[str, Any]) -> str:
@@ -151,17 +150,3 @@ def _row(finding: Finding) -> dict[str, Any]:
         "saved": finding.saved,
         "advice": advice(finding),
     }
-
-
-def _parse_row(row: Mapping[str, str]) -> dict[str, Any]:
-    return {name: _parse(text) for name, text in row.items()}
-
-
-def _parse(text: str) -> Any:
-    """Return a table's entry in the type it was written from; None if it is empty."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return {"": None, "True": True, "False": False}.get(text, text)

@@ -75,13 +75,9 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     # The 2.1 inches hold the counts below the raster, the titles and the labels.
     size = (12, side * len(rows) + 2.1)
     figure = Figure(figsize=size, layout="constrained")
-    grid = figure.add_gridspec(
-        # Columns: which frequencies, how many, cluster sizes, grok steps.
-        2,
-        4,
-        width_ratios=(5, 1.2, 2, 2),
-        height_ratios=(size[1] - 1.9, 1),
-    )
+    # Columns: which frequencies, how many, cluster sizes, grok steps.
+    ratios = {"width_ratios": (5, 1.2, 2, 2), "height_ratios": (size[1] - 1.9, 1)}
+    grid = figure.add_gridspec(2, 4, **ratios)
     raster = figure.add_subplot(grid[0, 0])
     right = [figure.add_subplot(grid[0, i], sharey=raster) for i in (1, 2, 3)]
     below = figure.add_subplot(grid[1, 0], sharex=raster)
@@ -96,9 +92,9 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     raster.tick_params(labelbottom=False)
     _by_frequency(below, frequencies)
     below.set_ylabel(f"{kind}s")
+    label_size = style.TINY_LABEL if side < 0.16 else style.SMALL_LABEL
     for axes in (raster, *right, below):
-        small = side < 0.16
-        axes.tick_params(labelsize=style.TINY_LABEL if small else style.SMALL_LABEL)
+        axes.tick_params(labelsize=label_size)
         axes.title.set_fontsize(style.SMALL_TITLE)
         style.despine(axes)
     # They share the rows of the raster, whose labels name them.
