@@ -92,21 +92,6 @@ def allowed(field: Field) -> str:
     return KINDS[field.kind][1] if field.kind in KINDS else "anything"
 
 
-def at_least(name: str, value: float, least: float) -> None:
-    """Raise ValueError for a value below the least that is allowed."""
-    if value < least:
-        raise ValueError(f"{name}={value} must be at least {least}")
-
-
-def one_of(name: str, value: Any, choices: Iterable[Any]) -> None:
-    """Raise ValueError for a value that is not among the choices."""
-    choices = tuple(choices)
-    if value not in choices:
-        raise ValueError(
-            f"{name}={value!r} is unknown; choose one of {listed(map(str, choices))}"
-        )
-
-
 def refuse_twice(name: str, axis: tuple[Any, ...]) -> None:
     """Raise ValueError for an axis that holds a value twice."""
     if len(set(axis)) < len(axis):
