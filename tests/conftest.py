@@ -21,6 +21,10 @@ import tiny
 from jaxgrok.engine import compilation
 
 jax.config.update("jax_default_matmul_precision", "highest")
+os.environ.setdefault("XLA_FLAGS", tiny.UNOPTIMISED)
+jax.devices()  # reads the flags, which are not for processes that tests start
+if os.environ["XLA_FLAGS"] == tiny.UNOPTIMISED:
+    del os.environ["XLA_FLAGS"]
 
 
 @pytest.fixture(autouse=True)
@@ -30,11 +34,8 @@ def strict():
 
 
 @pytest.fixture(scope="module")
-def hurried():
-    """Engines whose programs are compiled in a hurry: where neither bits nor speed are.
-
-    A module asks for it by `pytestmark`; those on bits have programs as shipped.
-    """
+def shipped():
+    """Engines whose programs are compiled as for users: for modules on bits."""
 
     def forget():
         compilation._initialiser.cache_clear()
@@ -42,7 +43,8 @@ def hurried():
 
     forget()
     with pytest.MonkeyPatch.context() as patch:
-        options = compilation.CPU_OPTIONS | tiny.UNOPTIMISED
-        patch.setattr(compilation, "CPU_OPTIONS", options)
+        for name in ("CPU_OPTIONS", "INIT_OPTIONS"):
+            chosen = tiny.AS_SHIPPED | getattr(compilation, name)
+            patch.setattr(compilation, name, chosen)
         yield
     forget()

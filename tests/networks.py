@@ -4,11 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import tiny
 from jaxgrok.models import transformer
 from jaxgrok.tasks import Example, Sampled, draw, is_pool
 
-DRAW = tiny.jit(draw, static_argnums=(0, 2))
+DRAW = jax.jit(draw, static_argnums=(0, 2))
 
 
 class Reads(Sampled):

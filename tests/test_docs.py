@@ -69,7 +69,6 @@ def test_lines_have_at_most_100_columns(document):
     assert [line for line in lines if len(line) > 100] == []
 
 
-@pytest.mark.usefixtures("hurried")
 def test_the_notebook_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = tiny.config(weight_decay=(1.0,))

@@ -89,6 +89,7 @@ reveal_type(losses.__name__)
 """
 
 
+@pytest.mark.long
 def test_a_type_checker_sees_the_surface(tmp_path, monkeypatch):
     api = pytest.importorskip("mypy.api")
     monkeypatch.chdir(ROOT)

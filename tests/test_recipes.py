@@ -22,8 +22,6 @@ REGISTRIES = [
     run_figures.FIGURES,
 ]
 
-pytestmark = pytest.mark.usefixtures("hurried")
-
 PAGE = Path(__file__).parent.parent / "docs" / "architecture.md"
 
 

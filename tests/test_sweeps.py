@@ -9,8 +9,6 @@ import pytest
 import jaxgrok
 from jaxgrok.grid import fields
 
-pytestmark = pytest.mark.usefixtures("hurried")
-
 FILES = sorted((Path(__file__).parent.parent / "sweeps").glob("*.py"))
 SMALL = {
     "modulus": 7,
@@ -52,7 +50,14 @@ def quick(config):
     return config
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+SOON = {"wd_vs_frac", "mainline"}
+RUNS = [
+    pytest.param(file, marks=() if file.stem in SOON else pytest.mark.long)
+    for file in FILES
+]
+
+
+@pytest.mark.parametrize("file", RUNS, ids=lambda file: file.stem)
 def test_a_grid_file_runs(file, tmp_path):
     config = quick(runpy.run_path(str(file))["get_config"]("laptop"))
     dataset = jaxgrok.run(config, tmp_path, blocks=1, quiet=True)

@@ -1,4 +1,4 @@
-"""A grid that a test trains in a blink; a compiler that does not optimise."""
+"""A grid that a test trains in a blink; the compiler's options, as users have them."""
 
 import functools
 
@@ -6,10 +6,15 @@ import jax
 
 from jaxgrok import grid
 
-UNOPTIMISED = {"xla_backend_optimization_level": "0"}
-jit = functools.partial(jax.jit, compiler_options=UNOPTIMISED)
-"""For draws and what is looked at once: half the time of `jax.jit` to compile. The
-oracle, lanes and bits are tested in programs that are optimised."""
+UNOPTIMISED = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+"""Flags of the test processes, which compile more than they compute: half the time."""
+AS_SHIPPED = {
+    "xla_backend_optimization_level": "3",
+    "xla_cpu_use_fusion_emitters": True,
+}
+"""XLA's defaults, by name: for the fixture `shipped`, and for `jit`."""
+jit = functools.partial(jax.jit, compiler_options=AS_SHIPPED)
+"""For tests of bits, and of what is left after cancellation."""
 
 
 def config(**fields):

@@ -16,8 +16,6 @@ from jaxgrok.circuits import transformerlens
 from jaxgrok.grid import setups
 from jaxgrok.results.manifest import read_manifest
 
-pytestmark = pytest.mark.usefixtures("hurried")
-
 FIELDS = {"seed": (0, 1), "equals_logit": False, "snapshot_early_until": 0}
 
 

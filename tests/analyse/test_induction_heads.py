@@ -10,8 +10,6 @@ import tiny
 from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.analyse import induction_heads
 
-pytestmark = pytest.mark.usefixtures("hurried")
-
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):

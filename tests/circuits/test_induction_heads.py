@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import tiny
 from jaxgrok.circuits.induction_heads import head_scores
 from jaxgrok.tasks import Example, draw
 from jaxgrok.tasks.repeats import Repeats
@@ -39,7 +38,7 @@ class Planted:
 
 
 def test_planted_heads_are_told():
-    drawn = tiny.jit(draw, static_argnums=(0, 2))
+    drawn = jax.jit(draw, static_argnums=(0, 2))
     examples = drawn(TASK, jax.random.key(0), 64)
     scores = head_scores(TASK, Planted(), {}, examples)
     previous, found = scores["previous_token"], scores["induction"]

@@ -7,36 +7,14 @@ import numpy as np
 import pytest
 
 import tiny
+from engines import admit, curves, same
 from jaxgrok.engine.compilation import options
 from jaxgrok.engine.engine import Engine
-from jaxgrok.models.product_order import ProductOrder
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import lane_of
 
+pytestmark = pytest.mark.usefixtures("shipped")
 SEEDS = (0, 1, 2, 3, 4, 5)
-
-
-def admit(engine, group, cells, **fields):
-    """Start cells; the records so far by cell id."""
-    lanes = {c.id: lane_of(group.setup, **(c.lane | fields)) for c in cells}
-    return {cell: [record] for cell, record in engine.admit(lanes).items()}
-
-
-def curves(engine, group, cells, *, before=(), pieces=10, poison=()):
-    """Train cells to the end of their budgets with refill; records by cell id."""
-    queue, records = list(cells), {}
-    admit(engine, group, before)
-    while queue or engine.cells:
-        while not engine.offset and engine.free and queue:
-            cell = queue.pop(0)
-            fields = {"init_scale": np.nan} if cell.id in poison else {}
-            records |= admit(engine, group, [cell], **fields)
-        for read in engine.advance(pieces):
-            for cell, record in read.items():
-                records.setdefault(cell, []).append(record)
-                if record[-2]:
-                    engine.release(cell)
-    return {cell: np.stack(rows) for cell, rows in records.items()}
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +27,6 @@ def alone(group):
     """Each cell trained in an engine that nobody else uses."""
     engine = Engine(group.setup, block_width=2, blocks=1)
     return {c.id: curves(engine, group, [c])[c.id] for c in group.cells}
-
-
-def same(found, want):
-    for cell, rows in found.items():
-        np.testing.assert_array_equal(rows, want[cell], strict=True)
 
 
 def test_curves_have_an_evaluation_every_chunk_and_learn(group, alone):
@@ -295,46 +268,3 @@ def test_adoption_needs_room(group):
     small = Engine(group.setup, block_width=2, blocks=1)
     with pytest.raises(ValueError, match="no room for 3 lanes"):
         small.adopt(engine.save())
-
-
-SAMPLED = {"task": "digits", "digits": 2, "train_fraction": (), "test_size": 16}
-REGIMES = {
-    "online": SAMPLED | {"regime": "online", "batch_size": 8},
-    "minibatches": SAMPLED | {"n_train": (20,), "batch_size": 8},
-    "repeats": {
-        "task": "repeats",
-        "symbols": 4,
-        "length": 8,
-        "repeat_length": 3,
-        "occurrences": 2,
-        "train_fraction": (),
-        "n_train": (20,),
-        "test_size": 16,
-        "layers": 2,
-    },
-    "dropout": {"dropout": (0.1,), "l1": (1e-4,)},
-    "momentum": {"optimiser": "sgd", "momentum": (0.9,), "decay_on": "W_*"},
-    "mlp": {"model": "mlp"},
-    "multitask": {"task": "multitask", "operations": "x+y,x*y"},
-    "sums of rows": {"d_model": 64, "heads": 1, "d_head": 64},
-}
-
-
-@pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
-def test_every_regime_and_optimiser_is_blind_to_lanes_too(fields, monkeypatch):
-    chosen = []
-    best = ProductOrder.best
-    monkeypatch.setattr(
-        ProductOrder, "best", lambda sizes: chosen.append(best(sizes)) or chosen[-1]
-    )
-    group = tiny.group(**fields, seed=(0, 1, 2), weight_decay=(0.01,))
-    one = Engine(group.setup, block_width=2, blocks=1)
-    alone = {c.id: curves(one, group, [c])[c.id] for c in group.cells}
-    assert (ProductOrder.ROWS in chosen) == (fields == REGIMES["sums of rows"])
-    assert all(np.isfinite(rows).all() for rows in alone.values())
-    assert len({rows[-1, 0].item() for rows in alone.values()}) == 3
-    crowd = Engine(group.setup, block_width=2, blocks=2)
-    same(curves(crowd, group, group.cells[::-1], pieces=3), alone)
-    poisoned = curves(one, group, group.cells, poison={group.cells[0].id})
-    assert np.isnan(poisoned.pop(group.cells[0].id)[-1, 0])
-    same(poisoned, alone)

@@ -7,8 +7,6 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.engine import sizing
 
-pytestmark = pytest.mark.usefixtures("hurried")
-
 
 @pytest.fixture
 def group():

@@ -17,7 +17,7 @@ from jaxgrok.tasks.parity import Parity
 
 
 def params_of(model, tokens, scale=1.0):
-    params = tiny.jit(model.init)(jax.random.key(0), tokens)["params"]
+    params = jax.jit(model.init)(jax.random.key(0), tokens)["params"]
     noise = jax.random.normal(jax.random.key(1), (64,))
     return {
         name: scale * (w + 0.1 * jnp.resize(noise, w.shape))
@@ -32,7 +32,7 @@ def test_logits_are_those_of_summed_one_hots(activation, biases):
     model = mlp.build(task, d_mlp=16, activation=activation, biases=biases)
     tokens = jnp.asarray(task.pool()[0])
     params = params_of(model, tokens)
-    logits, acts = tiny.jit(model.apply)({"params": params}, tokens)
+    logits, acts = jax.jit(model.apply)({"params": params}, tokens)
     one_hot = np.zeros((49, 7))
     for row, (x, y, _) in enumerate(np.asarray(tokens)):
         one_hot[row, x] += 1
@@ -56,7 +56,7 @@ def test_bits_are_read_as_signs():
     model = mlp.build(task, d_mlp=8)
     tokens = jnp.array([[0, 1, 1, 0, 0, 1, 2], [1, 1, 1, 1, 1, 1, 2]])
     params = params_of(model, tokens)
-    logits, _ = tiny.jit(model.apply)({"params": params}, tokens)
+    logits, _ = jax.jit(model.apply)({"params": params}, tokens)
     signs = np.array([[-1, 1, 1, -1, -1, 1], [1, 1, 1, 1, 1, 1]])
     params = {name: np.asarray(w) for name, w in params.items()}
     post = np.maximum(signs @ params["mlp.W_in"] + params["mlp.b_in"], 0)

@@ -7,7 +7,6 @@ import pytest
 from networks import Reads, build, examples_of, random_params, tokens_of
 
 import textbook
-import tiny
 from jaxgrok.models import model_inputs, transformer
 from jaxgrok.tasks.modular import Modular
 from jaxgrok.tasks.multitask import Multitask
@@ -34,7 +33,7 @@ def test_logits_equal_an_independent_transformer(task, fields):
         model, examples = build(task, dtype="float64", **fields), examples_of(task, 20)
         extras = model_inputs(task, examples)
         params = random_params(model, examples.tokens, **extras)
-        apply = tiny.jit(model.apply)
+        apply = jax.jit(model.apply)
         logits, _ = apply({"params": params}, examples.tokens, **extras)
         want = textbook.logits(params, examples.tokens, model=model)
         read = examples.read
@@ -53,7 +52,7 @@ def test_each_example_has_the_logits_of_its_unembedding():
         )
         extras = model_inputs(task, examples)
         params = random_params(model, examples.tokens, **extras)
-        apply = tiny.jit(model.apply)
+        apply = jax.jit(model.apply)
         logits, _ = apply({"params": params}, examples.tokens, **extras)
         for operation in range(2):
             only = {
@@ -70,7 +69,7 @@ def test_every_activation_is_named_and_exists_at_all_positions():
     model = build(task, layers=2, layer_norm=True)
     tokens = tokens_of(task, 7)
     params = random_params(model, tokens)
-    logits, acts = tiny.jit(model.apply)({"params": params}, tokens)
+    logits, acts = jax.jit(model.apply)({"params": params}, tokens)
     assert logits.shape == (7, 1, 6)
     stream, heads, mlp = (7, 3, 8), (7, 3, 2, 3), (7, 3, 12)
     of_block = {

@@ -38,7 +38,14 @@ def test_texts_on_one_another_are_seen():
     assert overlaps(axes.figure) == [("legend", "title")]
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+SOON = {"attention only", "more than can be named", "the post's"}
+DRAWN = [
+    pytest.param(case, id=name, marks=() if name in SOON else pytest.mark.long)
+    for name, case in CASES.items()
+]
+
+
+@pytest.mark.parametrize("case", DRAWN)
 def test_every_figure_is_drawn_and_no_text_lies_on_another(case):
     network, found = planted(**case)
     made = dict(figures(network, found, measured(found), STAGES))

@@ -15,8 +15,6 @@ from jaxgrok.results.manifest import read_manifest
 from jaxgrok.results.rows import COMPONENT_COLUMNS, component_table, table
 from jaxgrok.results.shards import read_results
 
-pytestmark = pytest.mark.usefixtures("hurried")
-
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):

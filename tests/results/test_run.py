@@ -16,8 +16,6 @@ from jaxgrok.results.run import open_run
 from jaxgrok.results.run_cell import RunCell
 from jaxgrok.tasks import TASKS
 
-pytestmark = pytest.mark.usefixtures("hurried")
-
 FIELDS = {"seed": (0, 1), "equals_logit": False, "snapshot_early_until": 0}
 
 

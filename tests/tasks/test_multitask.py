@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import tiny
 from jaxgrok.models import model_inputs, transformer
 from jaxgrok.tasks import Example, component_names
 from jaxgrok.tasks.multitask import Multitask
@@ -54,15 +53,15 @@ def test_each_operation_has_an_unembedding_of_its_own():
     tokens, labels = task.pool()
     examples = Example(jnp.asarray(tokens), jnp.asarray(labels))
     extras = model_inputs(task, examples)
-    init = tiny.jit(model.init)
+    init = jax.jit(model.init)
     params = init(jax.random.key(0), examples.tokens, **extras)["params"]
     assert params["unembed.W_U"].shape == (2, 8, 5)
 
-    @tiny.jit
+    @jax.jit
     def logits(params):
         return model.apply({"params": params}, examples.tokens, **extras)[0]
 
-    _, acts = tiny.jit(model.apply)({"params": params}, examples.tokens, **extras)
+    _, acts = jax.jit(model.apply)({"params": params}, examples.tokens, **extras)
     by_hand = jnp.einsum(
         "erd,edv->erv",
         acts["blocks.0.hook_resid_post"][:, 3:],

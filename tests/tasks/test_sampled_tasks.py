@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-import tiny
 from jaxgrok import tasks
 from jaxgrok.tasks import Example, draw
 from jaxgrok.tasks.digits import Digits
@@ -19,7 +18,7 @@ KEY = jax.random.key(7)
 
 def drawn(task, count=200):
     """Examples as NumPy arrays."""
-    examples = tiny.jit(draw, static_argnums=(0, 2))(task, KEY, count)
+    examples = jax.jit(draw, static_argnums=(0, 2))(task, KEY, count)
     return jax.tree.map(np.asarray, examples)
 
 

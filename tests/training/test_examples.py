@@ -27,9 +27,9 @@ def rows(examples):
     return [tuple(row) for row in np.asarray(examples.tokens).tolist()]
 
 
-batch = tiny.jit(data.batch, static_argnums=0)
-train_set = tiny.jit(data.train_set, static_argnums=0)
-evaluation = tiny.jit(data.evaluation, static_argnums=0)
+batch = jax.jit(data.batch, static_argnums=0)
+train_set = jax.jit(data.train_set, static_argnums=0)
+evaluation = jax.jit(data.evaluation, static_argnums=0)
 NONE = jnp.zeros(1, jnp.int32)
 
 
@@ -62,8 +62,8 @@ def test_lanes_of_one_vmap_draw_what_they_draw_alone():
     def one(lane, step):
         return data.batch(found.setup, lane, data.Example((), ()), step)[0].tokens
 
-    together = tiny.jit(jax.vmap(one))(stacked, step)
-    single = tiny.jit(one)
+    together = jax.jit(jax.vmap(one))(stacked, step)
+    single = jax.jit(one)
     for i, alone in enumerate(lanes):
         np.testing.assert_array_equal(together[i], single(alone, step[i]))
 

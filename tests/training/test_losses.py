@@ -43,7 +43,7 @@ def _oracle(logits, labels):
 
 def _loss_and_gradient(logits, labels, arm="exact"):
     one = jax.value_and_grad(lambda row, label: cross_entropy(row, label, arm))
-    loss, gradient = jax.jit(jax.vmap(one))(logits, labels)
+    loss, gradient = tiny.jit(jax.vmap(one))(logits, labels)
     return np.asarray(loss), np.asarray(gradient)
 
 
@@ -145,7 +145,7 @@ def test_exact_traces_without_float64():
 @pytest.mark.parametrize("arm", LOSSES)
 def test_leading_shapes_and_vmap_equal_a_loop(arm):
     logits, labels = _examples(np.linspace(-8, 8, 6), 7)
-    loss = jax.jit(lambda logits, labels: cross_entropy(logits, labels, arm))
+    loss = tiny.jit(lambda logits, labels: cross_entropy(logits, labels, arm))
     loop = np.array([loss(*pair) for pair in zip(logits, labels, strict=True)])
     grid = loss(logits.reshape(2, 3, 7), labels.reshape(2, 3))
     lanes = jax.vmap(loss)(logits, labels)
@@ -167,7 +167,7 @@ def test_exact_follows_float64_logits():
 def test_exact_has_the_hessian_of_softmax():
     logits = jnp.array([1.0, 2.0, 4.0])
     p = np.asarray(jax.nn.softmax(logits))
-    hessian = jax.jit(jax.hessian(cross_entropy))(logits, 1)
+    hessian = tiny.jit(jax.hessian(cross_entropy))(logits, 1)
     np.testing.assert_allclose(hessian, np.diag(p) - np.outer(p, p), rtol=1e-5)
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import tiny
 from jaxgrok.fourier.basis import basis
 from jaxgrok.tasks.digits import Digits
 from jaxgrok.tasks.modular import Modular
@@ -88,7 +89,7 @@ def packed(task, params, logits, is_train):
 
 
 def run(task, params, logits, is_train):
-    one = jax.jit(functools.partial(packed, task))
+    one = tiny.jit(functools.partial(packed, task))
     return np.asarray(one(params, jnp.asarray(logits), jnp.asarray(is_train)))
 
 
@@ -193,7 +194,7 @@ def test_a_lane_does_not_see_its_neighbour():
         (params_of(task), np.full((49, 8), np.nan, np.float32), np.arange(49) % 3 == 0),
         (params_of(task), logits_of(task, 9, seed=2), np.arange(49) % 5 == 0),
     ]
-    both = jax.jit(jax.vmap(functools.partial(packed, task)))
+    both = tiny.jit(jax.vmap(functools.partial(packed, task)))
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *lanes)
     found = np.asarray(both(*stacked))
     permuted = np.asarray(

@@ -56,7 +56,8 @@ def test_update_is_a_hand_written_adamw_step(decay, beta2):
             0
         ].mean()
 
-    gradient = jax.jit(jax.grad(mean_loss))
+    gradient = tiny.jit(jax.grad(mean_loss))
+    train = tiny.jit(trainer.train, static_argnums=0)
     zeros = {k: np.zeros(w.shape) for k, w in state.params.items()}
     m, v = dict(zeros), dict(zeros)
     for count in range(1, 16):
@@ -92,8 +93,8 @@ def test_vmapped_hyper_parameters_are_the_static_ones():
     run = functools.partial(trainer.train, group.setup, n_steps=12)
     init = functools.partial(trainer.init, group.setup)
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *lanes)
-    together = tiny.jit(jax.vmap(lambda one: run(one, init(one)).params))(stacked)
-    alone = tiny.jit(lambda one: run(one, init(one)).params)
+    together = jax.jit(jax.vmap(lambda one: run(one, init(one)).params))(stacked)
+    alone = jax.jit(lambda one: run(one, init(one)).params)
     for i, one in enumerate(lanes):
         for name, w in alone(one).items():
             np.testing.assert_allclose(together[name][i], w, rtol=2e-4, atol=2e-6)

@@ -1,0 +1,64 @@
+"""Lanes of every regime and optimiser do not feel place and neighbours: bitwise."""
+
+import numpy as np
+import pytest
+
+import tiny
+from engines import curves, same
+from jaxgrok.engine.engine import Engine
+from jaxgrok.models.product_order import ProductOrder
+
+
+@pytest.fixture(
+    scope="module",
+    params=["unoptimised", pytest.param("shipped", marks=pytest.mark.long)],
+    autouse=True,
+)
+def programs(request):
+    """Programs that compile soon, and those that users get."""
+    if request.param == "shipped":
+        request.getfixturevalue("shipped")
+
+
+SAMPLED = {"task": "digits", "digits": 2, "train_fraction": (), "test_size": 16}
+REGIMES = {
+    "online, momentum": SAMPLED
+    | {"regime": "online", "batch_size": 8, "optimiser": "sgd", "momentum": (0.9,)}
+    | {"decay_on": "W_*"},
+    "minibatches, dropout": SAMPLED
+    | {"n_train": (20,), "batch_size": 8, "dropout": (0.1,), "l1": (1e-4,)},
+    "repeats": {
+        "task": "repeats",
+        "symbols": 4,
+        "length": 8,
+        "repeat_length": 3,
+        "occurrences": 2,
+        "train_fraction": (),
+        "n_train": (20,),
+        "test_size": 16,
+        "layers": 2,
+    },
+    "mlp": {"model": "mlp"},
+    "multitask": {"task": "multitask", "operations": "x+y,x*y"},
+    "sums of rows": {"d_model": 64, "heads": 1, "d_head": 64},
+}
+
+
+@pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
+def test_lanes_of_every_regime_and_optimiser(fields, monkeypatch):
+    chosen = []
+    best = ProductOrder.best
+    monkeypatch.setattr(
+        ProductOrder, "best", lambda sizes: chosen.append(best(sizes)) or chosen[-1]
+    )
+    group = tiny.group(**fields, seed=(0, 1, 2), weight_decay=(0.01,))
+    one = Engine(group.setup, block_width=2, blocks=1)
+    alone = {c.id: curves(one, group, [c])[c.id] for c in group.cells}
+    assert (ProductOrder.ROWS in chosen) == (fields == REGIMES["sums of rows"])
+    assert all(np.isfinite(rows).all() for rows in alone.values())
+    assert len({rows[-1, 0].item() for rows in alone.values()}) == 3
+    crowd = Engine(group.setup, block_width=2, blocks=2)
+    same(curves(crowd, group, group.cells[::-1], pieces=3), alone)
+    poisoned = curves(one, group, group.cells, poison={group.cells[0].id})
+    assert np.isnan(poisoned.pop(group.cells[0].id)[-1, 0])
+    same(poisoned, alone)
