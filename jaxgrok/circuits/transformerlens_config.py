@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxgrok.circuits.weight_layout import MLP_BIASES, OTHER_BIASES, Arrays, Form
-from jaxgrok.models import transformer
 from jaxgrok.models.transformer import Transformer
+from jaxgrok.models.transformer_parameters import BIASES
 from jaxgrok.tasks import TASKS
 
 ACT_FN = {"relu": ("relu",), "gelu": ("gelu_new", "gelu_fast", "gelu_pytorch_tanh")}
@@ -126,10 +126,8 @@ def activation_of(config: Mapping[str, Any]) -> str:
 def biases_of(arrays: Arrays, config: Mapping[str, Any]) -> str:
     """Return cfg.json's form of biases, or the next that has all that are not zero."""
     form: str = config.get("biases", "mlp")
-    if form not in transformer.BIASES:
-        raise ValueError(
-            f"cfg.json says biases={form!r}; take {', '.join(transformer.BIASES)}"
-        )
+    if form not in BIASES:
+        raise ValueError(f"cfg.json says biases={form!r}; take {', '.join(BIASES)}")
     # A bias that is zero may be dropped: the network computes the same without it.
     nonzero = [name for name, array in arrays.items() if array.any()]
     if any(name.endswith(OTHER_BIASES) for name in nonzero):

@@ -76,7 +76,7 @@ class Blocks:
             return None
         # The two never run at once on a device, so their temporaries share memory.
         temporary = max(train.temp_size_in_bytes, evaluate.temp_size_in_bytes)
-        return train.argument_size_in_bytes + temporary
+        return int(train.argument_size_in_bytes + temporary)
 
     def insert(self, slot: SlotIndex, content: SlotContent) -> None:
         """Overwrite a slot."""
@@ -85,11 +85,14 @@ class Blocks:
 
     def extract(self, slot: SlotIndex) -> SlotContent:
         """Copy what a slot holds, on the device."""
-        return programs.extract(self._carry, self._index(slot))
+        content: SlotContent = programs.extract(self._carry, self._index(slot))
+        return content
 
     def parameters(self, slot: SlotIndex) -> jax.Array:
         """Return the parameters of a slot as one vector, laid out as `shapes`."""
-        return programs.parameter_vector(self._carry[1].params, self._index(slot))
+        params, index = self._carry[1].params, self._index(slot)
+        vector: jax.Array = programs.parameter_vector(params, index)
+        return vector
 
     def advance(self, n_steps: int) -> None:
         """Start steps of the blocks that have a busy lane."""
@@ -101,6 +104,7 @@ class Blocks:
         lanes, states = self._carry
         # A copy: the transfer may still read it after the caller marks other lanes.
         busy = self._put(self.busy.copy())
+        records: jax.Array
         updates, records = self.evaluate(lanes, states._replace(opt_state=()), busy)
         self._carry = lanes, states._replace(**updates)
         return records
@@ -110,7 +114,8 @@ class Blocks:
         jax.block_until_ready(self._carry)
 
     def _index(self, slot: SlotIndex) -> jax.Array:
-        return self._put(np.array(slot, np.int32))
+        index: jax.Array = self._put(np.array(slot, np.int32))
+        return index
 
     def _put(self, values: Any) -> Any:
         return jax.device_put(values, self.device)

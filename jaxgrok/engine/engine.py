@@ -219,7 +219,8 @@ class Engine:
         for cell_id in cell_ids:
             slot = slots[cell_id]
             vectors.append(self._devices[slot.device].parameters(slot.position))
-        return jax.device_get(vectors)
+        copies: list[np.ndarray] = jax.device_get(vectors)
+        return copies
 
     def release(self, cell_id: str) -> None:
         """Free the slot of a cell."""

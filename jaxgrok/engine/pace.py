@@ -61,4 +61,4 @@ class Pace:
         sums = reliable or self._sums
         nearest = min(sums, key=lambda size: abs(size - train_size))
         measured, _, lane_steps = sums[nearest]
-        return measured / lane_steps * train_size / nearest
+        return float(measured / lane_steps * train_size / nearest)

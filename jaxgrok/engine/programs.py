@@ -43,9 +43,10 @@ def train(
 
     def block(args: tuple[Lane, LaneState, jax.Array]) -> LaneState:
         lanes, states, busy = args
-        return jax.lax.cond(
+        after: LaneState = jax.lax.cond(
             busy, step_lanes, lambda lanes, states, _: states, lanes, states, n_steps
         )
+        return after
 
     lanes, states = carry
     # `map` runs one block after the other, so the `cond` inside it stays a real branch
@@ -89,7 +90,8 @@ def evaluate(
         return updated(states), jnp.zeros(record.shape, record.dtype)
 
     def block(args: tuple[Lane, LaneState, jax.Array]) -> Evaluated:
-        return jax.lax.cond(args[2].any(), run, skip, *args)
+        found: Evaluated = jax.lax.cond(args[2].any(), run, skip, *args)
+        return found
 
     values, records = jax.lax.map(block, (lanes, states, busy))
     return dict(zip(UPDATED, values, strict=True)), records
@@ -98,15 +100,17 @@ def evaluate(
 @functools.partial(jax.jit, donate_argnums=0)
 def insert(carry: SlotContent, slot: jax.Array, content: SlotContent) -> SlotContent:
     """Overwrite the slot [block, lane]; without donation every lane would be copied."""
-    return jax.tree.map(
+    changed: SlotContent = jax.tree.map(
         lambda old, new: old.at[slot[0], slot[1]].set(new), carry, content
     )
+    return changed
 
 
 @jax.jit
 def extract(carry: SlotContent, slot: jax.Array) -> SlotContent:
     """Copy the slot [block, lane]."""
-    return jax.tree.map(lambda x: x[slot[0], slot[1]], carry)
+    content: SlotContent = jax.tree.map(lambda x: x[slot[0], slot[1]], carry)
+    return content
 
 
 @jax.jit
@@ -119,9 +123,10 @@ def parameter_vector(params: trainer.Params, slot: jax.Array) -> jax.Array:
 
 def empty(setup: Setup, blocks: int, width: int) -> SlotContent:
     """Return zeros in the shape of [blocks, width] lanes, on the host."""
-    return jax.tree.map(
+    zeros: SlotContent = jax.tree.map(
         lambda x: np.zeros((blocks, width, *x.shape), x.dtype), one_lane(setup)
     )
+    return zeros
 
 
 @functools.cache

@@ -63,5 +63,5 @@ def room(devices: Sequence[jax.Device]) -> float:
     """Return the bytes of memory that a program may take on each device."""
     stats = devices[0].memory_stats()
     if stats and "bytes_limit" in stats:
-        return USABLE_SHARE * stats["bytes_limit"]
+        return USABLE_SHARE * float(stats["bytes_limit"])
     return USABLE_SHARE * machine.memory() / len(devices)

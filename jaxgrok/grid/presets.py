@@ -21,7 +21,7 @@ from jaxgrok.grid import fields
 SCALES = ("post", "laptop")
 
 
-class Config(ml_collections.ConfigDict):
+class Config(ml_collections.ConfigDict):  # type: ignore[misc]  # which is untyped
     """A ConfigDict whose fields follow the task, model and optimiser it names.
 
     Fields of one of these that nobody has set are replaced when another one is named. A
@@ -64,7 +64,7 @@ class Config(ml_collections.ConfigDict):
 
     def copy_and_resolve_references(self, visit_map: Any = None) -> "Config":
         """Return a copy that knows which fields somebody has set."""
-        copy = super().copy_and_resolve_references(visit_map)
+        copy: Config = super().copy_and_resolve_references(visit_map)
         copy._remember(self._scale, self._unset)
         return copy
 

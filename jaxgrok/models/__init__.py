@@ -142,6 +142,8 @@ def parameter_names(model: nn.Module, task: Task) -> list[str]:
 
     def init() -> Mapping[str, jax.Array]:
         inputs = model_inputs(task, one)
-        return model.init(jax.random.key(0), one.tokens, **inputs)["params"]
+        params: Mapping[str, jax.Array]
+        params = model.init(jax.random.key(0), one.tokens, **inputs)["params"]
+        return params
 
     return sorted(jax.eval_shape(init))

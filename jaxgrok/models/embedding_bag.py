@@ -98,7 +98,8 @@ def spread(
 
     steps = -(-jnp.max(end - start) // TERMS)
     zeros = jnp.zeros((tables, rows, sums.shape[1]), sums.dtype)
-    return jax.lax.fori_loop(0, steps, add, zeros)
+    totals: jax.Array = jax.lax.fori_loop(0, steps, add, zeros)
+    return totals
 
 
 def _add(terms: Iterable[jax.Array]) -> jax.Array:

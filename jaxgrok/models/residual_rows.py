@@ -55,8 +55,11 @@ class ResidualRows(NamedTuple):
     def _at_each(self, positions: jax.Array) -> "ResidualRows":
         """Select positions [examples, positions] of each example's own."""
         if self.row_index is None:
-            take = jax.vmap(lambda rows, columns: rows[columns])
-            return ResidualRows(take(self.rows, positions))
+
+            def take(rows: jax.Array, columns: jax.Array) -> jax.Array:
+                return rows[columns]
+
+            return ResidualRows(jax.vmap(take)(self.rows, positions))
         index = jnp.take_along_axis(self.row_index, positions, axis=1)
         return ResidualRows(self.rows, index)
 

@@ -106,7 +106,7 @@ class BusyCells:
         column = self._engine.schema.columns("test_accuracy")
         bounds = []
         for cell_id in self._engine.cells:
-            left = self._cells[cell_id].lane["steps"] - self._step(cell_id)
+            left = int(self._cells[cell_id].lane["steps"]) - self._step(cell_id)
             # Exact: budgets are multiples of eval_every, and so are steps here.
             bounds.append(left // setup.eval_every)
             if setup.stop == "grokked":

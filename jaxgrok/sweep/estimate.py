@@ -173,13 +173,13 @@ def _examples(group: Group) -> str:
 
 def _seconds(group: Group, pace: Pace) -> float:
     """Return the seconds that a group takes if every cell spends its budget."""
-    steps = sum(cell.lane["steps"] for cell in group.cells)
+    steps = sum(int(cell.lane["steps"]) for cell in group.cells)
     return steps * pace.seconds(group.setup.train_size)
 
 
 def _curve_bytes(grid: Grid, engine: Engine) -> int:
     """Return the bytes of uncompressed curves, if every cell spends its budget."""
-    every = grid.config["eval_every"]
+    every: int = grid.config["eval_every"]
     # The 1 is the evaluation at step 0; a float32 has 4 bytes.
-    evals = sum(cell.lane["steps"] // every + 1 for cell in grid.cells)
+    evals = sum(int(cell.lane["steps"]) // every + 1 for cell in grid.cells)
     return evals * engine.schema.with_steps().width * 4

@@ -23,7 +23,8 @@ Operation = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 def _divide(x: np.ndarray, y: np.ndarray, p: int) -> np.ndarray:
     """Divide modulo a prime p; rows with y = 0 get 0."""
     inverses = np.array([0] + [pow(i, -1, p) for i in range(1, p)])
-    return x * inverses[y]
+    quotients: np.ndarray = x * inverses[y]
+    return quotients
 
 
 OPERATIONS: dict[str, Operation] = {

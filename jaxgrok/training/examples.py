@@ -176,7 +176,9 @@ def _fingerprints(tokens: jax.Array) -> jax.Array:
     # Odd factors are invertible modulo 2³²: two rows that differ in one position
     # never collide.
     factors = jax.random.bits(key, (1, tokens.shape[1])) | 1
-    mixed = jnp.sum((tokens.astype(jnp.uint32) + 1) * factors, 1, dtype=jnp.uint32)
+    mixed: jax.Array = jnp.sum(
+        (tokens.astype(jnp.uint32) + 1) * factors, 1, dtype=jnp.uint32
+    )
     # Mixing is a bijection of uint32, so it adds no collision.
     mixed = (mixed ^ (mixed >> 16)) * jnp.uint32(0x7FEB352D)
     return mixed ^ (mixed >> 15)

@@ -81,7 +81,8 @@ def train(
         rows, weights = data.batch(setup, lane, examples, state.step)
         return _update(setup, lane, state, rows, weights)
 
-    return jax.lax.fori_loop(0, n_steps, body, state)
+    trained: LaneState = jax.lax.fori_loop(0, n_steps, body, state)
+    return trained
 
 
 def _update(
@@ -176,11 +177,12 @@ def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax
 
 def _is_finished(lane: Lane, state: LaneState) -> jax.Array:
     """Tell whether the budget is spent, the loss diverged or the grok rule is met."""
-    return (
+    finished: jax.Array = (
         (state.step >= lane.steps)
         | (state.diverged_step >= 0)
         | ((state.stop_step >= 0) & (state.step >= state.stop_step))
     )
+    return finished
 
 
 def _mean(values: jax.Array, counts: jax.Array) -> jax.Array:
