@@ -5,11 +5,10 @@ import json
 import sys
 
 import pytest
-from absl import flags
 
 import jaxgrok
 import tiny
-from jaxgrok.grid import fields, grid_file, overrides
+from jaxgrok.grid import fields, grid_file
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.results.manifest import describe, read_manifest
 from jaxgrok.tasks import TASKS
@@ -134,31 +133,3 @@ def test_the_manifest_records_the_grid_file(folder):
     (run / "manifest.json").write_text(json.dumps(manifest.to_json()))
     assert read_manifest(run).grid_file == file
     assert describe(resolve(config)).grid_file is None
-
-
-def parsed(folder, *arguments):
-    argv = ["sweep", "--grid", str(folder / "mine.py"), *arguments]
-    return overrides.parse(flags.FlagValues(), argv)[0]
-
-
-@pytest.mark.parametrize(
-    ("argument", "name", "values"),
-    [
-        ("--grid.modulus=(7, 11)", "modulus", (7, 11)),
-        ("--grid.layer_norm=(False, True)", "layer_norm", (False, True)),
-        ('--grid.loss=("exact", "float32")', "loss", ("exact", "float32")),
-    ],
-)
-def test_a_static_field_is_an_axis_from_the_command_line_too(
-    folder, argument, name, values
-):
-    config = parsed(folder, argument)
-    assert config[name] == values
-    assert resolve(config).dims[name] == values
-
-
-def test_a_field_of_another_task_can_be_set_from_the_command_line(folder):
-    arguments = ("--grid.bits=12", "--grid.task=parity", "--grid.model=mlp")
-    config = parsed(folder, *arguments, "--grid.n_train=(100,)")
-    task = resolve(config).groups[0].setup.task
-    assert (task.bits, task.secret) == (12, 3)
