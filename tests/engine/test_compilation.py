@@ -1,0 +1,54 @@
+"""The options that programs are compiled with, in tests as for users."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+import tiny
+from jaxgrok.engine import compilation
+
+COMPARE = """
+import jax, jax.numpy as jnp, tiny
+def loss(w, x):
+    return jax.nn.logsumexp(jnp.tanh(x @ w) @ w.T + 1).mean()
+x = jnp.ones((32, 32))
+lowered = jax.jit(jax.grad(loss)).lower(x, x)
+for options in ({}, tiny.AS_SHIPPED):
+    print(hash(lowered.compile(compiler_options=options).as_text()))
+"""
+
+
+@pytest.mark.process
+def test_programs_as_shipped_are_those_of_a_process_without_flags():
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environ.pop("XLA_FLAGS", None)
+    command = [sys.executable, "-c", COMPARE]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environ, check=True, timeout=120
+    )
+    default, shipped = done.stdout.split()
+    assert default == shipped
+
+
+def test_an_option_that_this_xla_lacks_is_left_out():
+    lowered = jax.jit(lambda x: x + 1).lower(1.0)
+    (device, *_) = jax.local_devices()
+    program = compilation.compiled(lowered, device, {"xla_cpu_no_such_option": True})
+    assert program(1.0) == 2.0
+
+
+def test_a_flag_of_the_user_wins(monkeypatch):
+    (device, *_) = jax.local_devices()
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    monkeypatch.setattr(compilation, "CPU_OPTIONS", {"xla_a": "1"})
+    assert compilation.options(device, {"xla_b": "2"}) == {"xla_a": "1", "xla_b": "2"}
+    monkeypatch.setenv("XLA_FLAGS", "--xla_b=3")
+    assert compilation.options(device, {"xla_b": "2"}) == {"xla_a": "1"}
+
+
+def test_the_test_processes_hide_their_own_flags():
+    assert os.environ.get("XLA_FLAGS") != tiny.UNOPTIMISED
