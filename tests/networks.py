@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrok.circuits.network import read
 from jaxgrok.models import transformer
 from jaxgrok.tasks import Example, Sampled, draw, is_pool
 
@@ -64,3 +65,19 @@ def examples_of(task, count):
     generator = np.random.default_rng(1)
     labels = generator.integers(task.vocab_out, size=(count, len(task.read)))
     return Example(tokens_of(task, count), jnp.asarray(labels))
+
+
+def initial(model):
+    """Random weights, N(0, 1/d_model), without compiling the model's own."""
+    generator, tokens = np.random.default_rng(0), jnp.zeros((1, 3), jnp.int32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), tokens)["params"]
+    scale = model.d_model**-0.5
+    return {
+        name: generator.normal(size=value.shape, scale=scale).astype(np.float32)
+        for name, value in shapes.items()
+    }
+
+
+def random_network(task, is_train=None, **fields):
+    model = transformer.build(task, d_model=32, d_head=8, d_mlp=64, **fields)
+    return read(task, model, initial(model), is_train)

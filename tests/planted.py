@@ -6,6 +6,8 @@ neurons with evenly spaced phases, and W_U reads cos w_k(a ± b - c) off it. `ar
 plants logits and neurons that are exact sums of cosines.
 """
 
+import dataclasses
+
 import numpy as np
 
 from jaxgrok.circuits.network import Network
@@ -136,3 +138,14 @@ def _circles(n, frequencies):
 
 def _unit(angles):
     return np.stack([np.cos(angles), np.sin(angles)])
+
+
+def split_of(task, share=0.5, seed=0):
+    return np.random.default_rng(seed).random(task.pool_size) < share
+
+
+def noisy(n, sign):
+    """A network with noise in everything, so that no two measures agree by chance."""
+    network = arrays(n, {1: 2.0, n // 2: 1.0}, sign=sign, noise=1.0, seed=n)
+    noise = np.random.default_rng(1).normal(size=network.neurons.shape)
+    return dataclasses.replace(network, neurons=network.neurons + noise)

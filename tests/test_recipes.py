@@ -77,8 +77,7 @@ def trained(tmp_path):
 @pytest.mark.parametrize("heading", RECIPES)
 def test_a_recipe_is_short(heading):
     lines = [line for line in RECIPES[heading].splitlines() if line.strip()]
-    # A model is two classes: the network, and its fields.
-    assert len(lines) <= (13 if heading == "A model" else 12)
+    assert len(lines) <= 12
 
 
 def test_a_task(cook, trained):

@@ -24,6 +24,11 @@ def duration(seconds: float) -> str:
     return " ".join(words[:2]) or "0 s"
 
 
+def number(count: int, noun: str) -> str:
+    """Write a count with its noun: 1 cell, 2,000 cells."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def size(n_bytes: float) -> str:
     """Write a number of bytes in kB, MB or GB, with three digits."""
     for unit in ("kB", "MB", "GB"):

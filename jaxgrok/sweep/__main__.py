@@ -17,6 +17,7 @@ from absl import flags
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
+from jaxgrok.host.terminal import number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -85,7 +86,7 @@ def summary(dataset: "xr.Dataset", out: str) -> str:
     phases = Counter(dataset.phase.values.ravel().tolist())
     counts = ", ".join(f"{n} {phase or 'failed'}" for phase, n in phases.most_common())
     return (
-        f"{dataset.phase.size} cells: {counts}\n"
+        f"{number(dataset.phase.size, 'cell')}: {counts}\n"
         f"{out}/cells.csv, {out}/plots/phase_diagram.png"
     )
 

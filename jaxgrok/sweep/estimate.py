@@ -13,7 +13,7 @@ from jaxgrok.engine.pace import Pace
 from jaxgrok.engine.platform import Platform
 from jaxgrok.engine.sizing import build
 from jaxgrok.grid.cells import Grid, Group
-from jaxgrok.host.terminal import duration, size
+from jaxgrok.host.terminal import duration, number, size
 from jaxgrok.training.setup import lane_of
 
 CALIBRATION_SECONDS = 2.0
@@ -48,10 +48,11 @@ def headline(
     finished = f" ({done} done)" if done else ""
     early = ", less where cells grok early" if config["stop"] == "grokked" else ""
     disk = f"; up to {size(snapshots)} of snapshots" if snapshots else ""
+    cells, groups = number(len(grid.cells), "cell"), number(len(grid.groups), "group")
     return (
         f"{config['scale']} scale on {count}{platform.device_kind}: "
-        f"{len(grid.cells)} cells{finished} in {len(grid.groups)} groups, "
-        f"{lanes} lanes, up to {steps:,} steps; about {duration(seconds)}{early}{disk}"
+        f"{cells}{finished} in {groups}, {number(lanes, 'lane')}, "
+        f"up to {steps:,} steps; about {duration(seconds)}{early}{disk}"
     )
 
 
@@ -103,7 +104,7 @@ def describe(grid: Grid, blocks: int | None) -> str:
     """
     pace, lanes = Pace(), 0
     lines: list[str] = []
-    for number, group in enumerate(grid.groups, 1):
+    for position, group in enumerate(grid.groups, 1):
         engine = build(
             group.setup,
             block_width=group.block_width,
@@ -112,7 +113,7 @@ def describe(grid: Grid, blocks: int | None) -> str:
         )
         calibrate(engine, group, pace)
         lanes = max(lanes, engine.lanes)
-        lines.append(f"  group {number}: {_plan(group, engine, pace)}")
+        lines.append(f"  group {position}: {_plan(group, engine, pace)}")
     platform = Platform.of(jax.local_devices())
     seconds = sum(_seconds(group, pace) for group in grid.groups)
     # The last group's model stands for those of all groups.
@@ -151,9 +152,10 @@ def calibrate(engine: Engine, group: Group, pace: Pace) -> None:
 def _plan(group: Group, engine: Engine, pace: Pace) -> str:
     """Say how a group is trained."""
     return (
-        f"{len(group.cells)} cells, {_examples(group)}, "
-        f"{engine.lanes // engine.width} blocks × {engine.width} lanes on "
-        f"{engine.devices} devices, {size(engine.memory or 0)} a device, "
+        f"{number(len(group.cells), 'cell')}, {_examples(group)}, "
+        f"{number(engine.lanes // engine.width, 'block')} × "
+        f"{number(engine.width, 'lane')} on {number(engine.devices, 'device')}, "
+        f"{size(engine.memory or 0)} a device, "
         f"about {duration(_seconds(group, pace))}"
     )
 

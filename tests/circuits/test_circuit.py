@@ -5,49 +5,18 @@ import itertools
 import json
 import math
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import networks
 import planted
 from jaxgrok.circuits import circuit as circuits
 from jaxgrok.circuits import sections
 from jaxgrok.circuits.circuit import circuit
 from jaxgrok.circuits.network import read
-from jaxgrok.fourier import logit_projections, neuron_spectra
-from jaxgrok.fourier.basis import basis, frequencies
-from jaxgrok.fourier.key_frequencies import KEY_RULES, frequency_mask, is_above
-from jaxgrok.models import transformer
-from jaxgrok.tasks import modular
+from jaxgrok.fourier import logit_projections
+from jaxgrok.fourier.key_frequencies import KEY_RULES, is_above
 from jaxgrok.tasks.modular import Modular
-
-
-def split_of(task, share=0.5, seed=0):
-    return np.random.default_rng(seed).random(task.pool_size) < share
-
-
-def random_network(task, is_train=None, **fields):
-    model = transformer.build(task, d_model=32, d_head=8, d_mlp=64, **fields)
-    return read(task, model, initial(model), is_train)
-
-
-def initial(model):
-    """Random weights, N(0, 1/d_model), without compiling the model's own."""
-    generator, tokens = np.random.default_rng(0), jnp.zeros((1, 3), jnp.int32)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), tokens)["params"]
-    scale = model.d_model**-0.5
-    return {
-        name: generator.normal(size=value.shape, scale=scale).astype(np.float32)
-        for name, value in shapes.items()
-    }
-
-
-def noisy(n, sign):
-    """A network with noise in everything, so that no two measures agree by chance."""
-    network = planted.arrays(n, {1: 2.0, n // 2: 1.0}, sign=sign, noise=1.0, seed=n)
-    noise = np.random.default_rng(1).normal(size=network.neurons.shape)
-    return dataclasses.replace(network, neurons=network.neurons + noise)
 
 
 class Loops:
@@ -104,7 +73,7 @@ class Loops:
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(("n", "key"), [(5, [2]), (5, [1, 2]), (6, [1, 3])])
 def test_measures_of_the_logits_are_their_definitions(n, key, sign):
-    network = noisy(n, sign)
+    network = planted.noisy(n, sign)
     found, by = circuit(network, key_frequencies=key), Loops(network, key)
     close = dict(rtol=1e-10, atol=1e-12)
     every = range(1, n // 2 + 1)
@@ -156,30 +125,6 @@ def test_a_hand_checked_case_of_five():
     left = [(j == 0) - others[j] for j in range(5)]
     without = math.log(sum(map(math.exp, left))) - left[0]
     np.testing.assert_allclose(found.excluded_loss_2d, without)
-
-
-@pytest.mark.parametrize("n", [5, 6])
-def test_neurons_are_explained_by_their_definition(n):
-    network = noisy(n, 1)
-    found, rows = circuit(network), basis(n)
-    of_row = frequencies(n)
-    for i in range(network.neurons.shape[2]):
-        values = network.neurons[:, :, i] - network.neurons[:, :, i].mean()
-        linear, quadratic = [0.0] * (n // 2 + 1), [0.0] * (n // 2 + 1)
-        for j, m in itertools.product(range(n), repeat=2):
-            energy = (np.outer(rows[j], rows[m]) * values).sum() ** 2
-            if of_row[j] == of_row[m] > 0:
-                quadratic[of_row[j]] += energy
-            elif of_row[j] * of_row[m] == 0:
-                linear[max(of_row[j], of_row[m])] += energy
-        total = (values**2).sum()
-        shares = [(x + y) / total for x, y in zip(linear, quadratic, strict=True)]
-        best = max(range(1, n // 2 + 1), key=lambda k: shares[k])
-        assert found.neuron_frequency[i] == best
-        assert found.neuron_explained[i] == pytest.approx(shares[best])
-        assert found.neuron_explained_linear[i] == pytest.approx(linear[best] / total)
-        quadratic_share = quadratic[best] / total
-        assert found.neuron_explained_quadratic[i] == pytest.approx(quadratic_share)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +184,7 @@ def test_planted_weights_give_back_what_was_planted(operation, modulus, seed):
         task,
         planted.model(task, amplitudes),
         planted.weights(task, amplitudes),
-        split_of(task, seed=seed),
+        planted.split_of(task, seed=seed),
     )
     n, sign = network.order, network.sign
     a, b, c = np.ogrid[:n, :n, :n]
@@ -285,55 +230,11 @@ def test_planted_weights_give_back_what_was_planted(operation, modulus, seed):
     np.testing.assert_allclose((found.pca**2).sum(0), n / 2)
 
 
-def test_ablation_is_a_forward_pass_with_other_neurons():
-    task = Modular("x+y", 11)
-    amplitudes = {2: 4.0, 5: 3.0}
-    params = planted.weights(task, amplitudes)
-    params["blocks.0.mlp.b_out"] += 0.3
-    # A neuron of two frequencies, which belongs to no cluster and moves the logits.
-    params["blocks.0.mlp.W_in"][:4, -2] = 0.5, 0, 0.4, 0
-    params["blocks.0.mlp.W_out"][-2] = 0.5
-    network = read(task, planted.model(task, amplitudes), params)
-    found = circuit(network)
-    assert found.neuron_explained[-2] < neuron_spectra.CLUSTER_SHARE
-
-    def loss(which):
-        replaced = neuron_spectra.single_frequency(
-            network.neurons, found.neuron_frequency
-        )
-        post = np.where(which, replaced, network.neurons)
-        out = post @ params["blocks.0.mlp.W_out"] + params["blocks.0.mlp.b_out"]
-        x, y = np.meshgrid(range(11), range(11), indexing="ij")
-        W_E = params["embed.W_E"]
-        residual = W_E[x] + W_E[y] + W_E[11] + params["pos_embed.W_pos"][2] + out
-        logits = (residual @ params["unembed.W_U"])[..., :11]
-        return logit_projections.cross_entropy(logits, network.labels).mean()
-
-    inside = np.isin(np.arange(50), sum(found.clusters.values(), ()))
-    assert found.ablation == pytest.approx(
-        {"before": loss(False), "clusters": loss(inside), "all": loss(True)}
-    )
-    assert len({round(value, 6) for value in found.ablation.values()}) == 3
-
-
-def test_a_neuron_keeps_the_terms_of_its_frequency_only():
-    n = 7
-    a, b = np.ogrid[:n, :n]
-    w = 2 * np.pi / n
-    mine = 1 + np.cos(2 * w * a) + np.sin(2 * w * b) * np.cos(2 * w * a)
-    other = np.cos(w * a) + np.cos(w * a) * np.cos(2 * w * b)
-    values = np.stack([mine + other, mine + other, mine + other], 2)
-    kept = neuron_spectra.single_frequency(values, np.array([2, 0, 3]))
-    np.testing.assert_allclose(kept[:, :, 0], mine, atol=1e-12)
-    np.testing.assert_allclose(kept[:, :, 1], 1, atol=1e-12)
-    np.testing.assert_allclose(kept[:, :, 2], 1, atol=1e-12)
-
-
 @pytest.mark.parametrize(
     "task", [Modular(modulus=23), Modular(modulus=22), Modular("x*y", 23)], ids=str
 )
 def test_random_weights_have_no_sparse_spectrum(task):
-    found = circuit(random_network(task, split_of(task)))
+    found = circuit(networks.random_network(task, planted.split_of(task)))
     assert not found.sparse and found.key_frequencies == ()
     assert found.verdict.startswith("no sparse spectrum: ")
     assert found.clusters == {} and found.circles == {}
@@ -377,7 +278,7 @@ def test_cosine_and_sine_of_a_frequency_count_together():
 
 
 def test_given_key_frequencies_are_taken_as_they_are():
-    network = noisy(11, 1)
+    network = planted.noisy(11, 1)
     found = circuit(network, key_frequencies=[5, 2])
     assert (found.key_frequencies, found.key_rule) == ((2, 5), "given")
     with pytest.raises(
@@ -388,7 +289,7 @@ def test_given_key_frequencies_are_taken_as_they_are():
 
 def test_attention_only_falls_back_to_the_embedding_and_says_so():
     task = Modular(modulus=13)
-    network = random_network(task, attention_only=True)
+    network = networks.random_network(task, attention_only=True)
     assert network.neurons is None and network.W_L is None
     x = 2 * np.pi * np.arange(13) / 13
     network = dataclasses.replace(network, W_E=np.stack([np.cos(3 * x)] * 2, 1))
@@ -457,154 +358,7 @@ def test_maps_of_the_pairs():
     assert found.neurons_2d[1, 1] == pytest.approx(2.5)
 
 
-@pytest.mark.parametrize("operation", ["x+y", "x-y", "x*y", "x/y"])
-def test_reading_puts_the_arrays_in_the_order_of_the_group(operation):
-    task = Modular(operation, 7)
-    model = transformer.build(task, layers=2, d_model=8, heads=2, d_head=3, d_mlp=10)
-    tokens, labels = task.pool()
-    params = initial(model)
-    is_train = split_of(task)
-    network = read(task, model, params, is_train)
-    n, elements, sign = task.reading
-    assert n == (7 if operation in ("x+y", "x-y") else 6)
-    logits, acts = jax.jit(model.apply)({"params": params}, jnp.asarray(tokens))
-    for a, b in itertools.product(range(n), repeat=2):
-        x, y = elements[a], elements[b]
-        row = next(i for i, t in enumerate(tokens) if (t[0], t[1]) == (x, y))
-        assert elements[network.labels[a, b]] == labels[row, 0]
-        assert network.labels[a, b] == (a + sign * b) % n
-        assert network.is_train[a, b] == is_train[row]
-        close = dict(rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(
-            network.logits[a, b], logits[row, 0][np.array(elements)], **close
-        )
-        post = acts["blocks.1.mlp.hook_post"][row, 2]
-        np.testing.assert_allclose(network.neurons[a, b], post, **close)
-        first = acts["blocks.0.attn.hook_pattern"][row, :, 2]
-        last = acts["blocks.1.attn.hook_pattern"][row, :, 2]
-        both = np.concatenate([first, last])
-        np.testing.assert_allclose(network.pattern[a, b], both, **close)
-    W_U = np.asarray(params["unembed.W_U"], float)[:, list(elements)]
-    W_out = np.asarray(params["blocks.1.mlp.W_out"], float)
-    np.testing.assert_allclose(network.W_L, W_out @ W_U)
-    np.testing.assert_allclose(
-        network.W_E, np.asarray(params["embed.W_E"], float)[list(elements)]
-    )
-    # Losses are over all pairs of the task and all classes but `=`.
-    kept = np.asarray(logits[:, 0, :7], float)
-    log_p = kept - np.log(np.exp(kept).sum(1, keepdims=True))
-    losses = -log_p[np.arange(len(tokens)), labels[:, 0]]
-    found = circuit(network)
-    assert found.all_loss == pytest.approx(losses.mean(), rel=1e-4)
-    assert found.train_loss == pytest.approx(losses[is_train].mean(), rel=1e-4)
-    assert found.test_loss == pytest.approx(losses[~is_train].mean(), rel=1e-4)
-    assert network.logits.dtype == network.neurons.dtype == np.float64
-
-
-def test_the_equals_column_makes_no_difference():
-    found = []
-    for equals_logit in (True, False):
-        task = Modular(modulus=11, equals_logit=equals_logit)
-        amplitudes = {2: 9.0, 3: 9.0}
-        params = planted.weights(task, amplitudes)
-        if equals_logit:
-            params["unembed.W_U"][:, 11] = 5.0
-        network = read(task, planted.model(task, amplitudes), params)
-        found.append(circuit(network).as_dict())
-    assert found[0]["sum_of_squares"] != found[1]["sum_of_squares"]
-    found[0].pop("sum_of_squares"), found[1].pop("sum_of_squares")
-    assert found[0] == found[1]
-
-
-@pytest.mark.parametrize(
-    "task", [Modular("x^2+y^2", 7), Modular("x*y", 8), Modular("x*y", 2)], ids=str
-)
-def test_a_task_without_reading_names_those_that_have_one(task):
-    with pytest.raises(ValueError, match=r"has no Fourier reading.*x\+y, x-y, x\*y"):
-        read(task, None, {})
-
-
-def test_readings():
-    assert Modular("x-y", 4).reading == modular.Reading(4, (0, 1, 2, 3), -1)
-    # 3 is the smallest primitive root of 7: 1, 3, 9=2, 6, 18=4, 12=5.
-    assert Modular("x*y", 7).reading == modular.Reading(6, (1, 3, 2, 6, 4, 5), 1)
-    assert Modular("x/y", 7).reading == modular.Reading(6, (1, 3, 2, 6, 4, 5), -1)
-    for p in (3, 5, 11, 23, 41):  # the smallest primitive root of 41 is 6
-        assert sorted(Modular("x*y", p).reading.elements) == list(range(1, p))
-
-
-def test_wrong_arguments_are_named():
-    task = Modular(modulus=5)
-    model = transformer.build(task, d_model=4, heads=1, d_head=2, d_mlp=4)
-    params = initial(model)
-    with pytest.raises(ValueError, match=r"is_train=bool \[24\].*each of the 25"):
-        read(task, model, params, np.zeros(24, bool))
-    with pytest.raises(ValueError, match="is_train=int64"):
-        read(task, model, params, np.arange(25))
-    params["embed.W_E"] = np.full((6, 4), np.nan)
-    with pytest.raises(ValueError, match=r"embed\.W_E is not finite"):
-        read(task, model, params)
-
-
-def test_excluded_losses_without_overflow():
-    # Thousands of nats: exp(L) and exp(-P) alone are far outside float64.
-    n = 5
-    network = planted.arrays(n, {1: 3000.0, 2: 2000.0}, noise=1.0)
-    grouped = logit_projections.by_answer(network.logits, 1)
-    removed = logit_projections.projections(grouped.mean(1))
-    found = logit_projections.excluded_losses(grouped, removed, np.ones((n, n)))
-    slow = [
-        logit_projections.cross_entropy(
-            network.logits - removed[network.labels, :, k], network.labels
-        ).mean()
-        for k in range(2)
-    ]
-    np.testing.assert_allclose(found, slow, rtol=1e-9)
-    assert np.isnan(
-        logit_projections.excluded_losses(grouped, removed, np.zeros((n, n)))
-    ).all()
-
-
-def test_cross_entropy_of_small_and_large_losses():
-    logits = np.array([[0.0, -50.0], [0.0, 800.0], [1.0, 1.0], [-900.0, 0.0]])
-    labels = np.array([0, 0, 1, 1])
-    np.testing.assert_allclose(
-        logit_projections.cross_entropy(logits, labels)[:3],
-        [math.exp(-50), 800, math.log(2)],
-        rtol=1e-14,
-    )
-    assert logit_projections.cross_entropy(logits, labels)[3] == 0
-
-
-@pytest.mark.parametrize(("n", "sign"), [(5, 1), (6, -1)])
-def test_the_logits_measures_inside_jit_are_those_on_the_host(n, sign):
-    network = noisy(n, sign)
-    is_key = frequency_mask([1], n)
-
-    def everything(logits):
-        grouped = logit_projections.by_answer(logits, sign)
-        table = grouped.mean(1)
-        values = logit_projections.coefficients(table)
-        terms = logit_projections.cosine_terms(values, n)
-        train = logit_projections.by_answer(network.is_train, sign)
-        return (
-            values,
-            logit_projections.projections(table),
-            logit_projections.table_losses(logit_projections.trig_table(table, is_key)),
-            logit_projections.excluded_losses(
-                grouped, logit_projections.projections(table), train
-            ),
-            logit_projections.excluded_losses(grouped, terms, train),
-            logit_projections.cross_entropy(logits, network.labels),
-        )
-
-    with jax.enable_x64(True):
-        inside = jax.jit(everything)(network.logits)
-        for ours, host in zip(inside, everything(network.logits), strict=True):
-            np.testing.assert_allclose(ours, host, rtol=1e-10, atol=1e-12)
-
-
 def test_every_plain_field_exists():
     names = {field.name for field in dataclasses.fields(circuits.Circuit)}
     assert set(circuits._PLAIN) <= names
-    assert sections.MOST_PCA == circuit(noisy(7, 1)).pca.shape[1] == 4
+    assert sections.MOST_PCA == circuit(planted.noisy(7, 1)).pca.shape[1] == 4

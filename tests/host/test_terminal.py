@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from jaxgrok.host.terminal import Console, duration, size
+from jaxgrok.host.terminal import Console, duration, number, size
 
 ROW = {
     "axes": {"weight_decay": 0.1, "seed": 2},
@@ -19,6 +19,13 @@ ROW = {
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 cells"), (1, "1 cell"), (2000, "2,000 cells")]
+)
+def test_number_knows_one_from_many(count, words):
+    assert number(count, "cell") == words
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks import Reads, tokens_of
 
 from jaxgrok.models.residual_rows import embed
+from networks import Reads, tokens_of
 
 W_E = jnp.asarray(np.random.default_rng(0).normal(size=(6, 4)), jnp.float32)
 W_POS = jnp.asarray(np.random.default_rng(1).normal(size=(5, 4)), jnp.float32)

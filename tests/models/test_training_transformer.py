@@ -6,14 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks import (
-    Free,
-    Reads,
-    build,
-    examples_of,
-    random_params,
-    tokens_of,
-)
 
 from jaxgrok.models import model_inputs, textbook_form, training_form, transformer
 from jaxgrok.models.product_order import ProductOrder, Sizes
@@ -25,6 +17,14 @@ from jaxgrok.tasks.parity import Parity
 from jaxgrok.tasks.repeats import Repeats
 from jaxgrok.tasks.trigrams import Trigrams
 from jaxgrok.training.losses import cross_entropy
+from networks import (
+    Free,
+    Reads,
+    build,
+    examples_of,
+    random_params,
+    tokens_of,
+)
 
 XY = Modular(modulus=5)
 TASKS = {

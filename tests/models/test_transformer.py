@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks import Reads, build, examples_of, random_params, tokens_of
 
 import textbook
 from jaxgrok.models import model_inputs, transformer
 from jaxgrok.tasks.modular import Modular
 from jaxgrok.tasks.multitask import Multitask
 from jaxgrok.tasks.repeats import Repeats
+from networks import Reads, build, examples_of, random_params, tokens_of
 
 REPEATS = Repeats(symbols=3, length=6, repeat_length=2, occurrences=2)
 

@@ -51,6 +51,6 @@ def test_the_headline_names_the_devices_that_train():
     resolved = grid.resolve(tiny.config(seed=(0, 1)))
     line = estimate.headline(resolved, Platform("tpu", "TPU v5e", 4), 65, 8, 1)
     assert line == (
-        "laptop scale on 4 × TPU v5e: 2 cells (1 done) in 1 groups, 8 lanes, up to 40 "
+        "laptop scale on 4 × TPU v5e: 2 cells (1 done) in 1 group, 8 lanes, up to 40 "
         "steps; about 1 min 5 s, less where cells grok early"
     )

@@ -198,7 +198,7 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(here, capsys, monkeypatch):
     shown = capsys.readouterr().out
     assert "laptop scale on" in shown
     for words in (
-        "2 cells in 1 groups",
+        "2 cells in 1 group,",
         "n_train 24 padded to 24",
         "parameters a model",
     ):
