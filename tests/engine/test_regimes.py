@@ -1,5 +1,6 @@
 """Lanes of every regime and optimiser do not feel place and neighbours: bitwise."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from jaxgrok.models.product_order import ProductOrder
 )
 def programs(request):
     """Programs that compile soon, and those that users get."""
+    jax.clear_caches()  # a test sees what is chosen while its programs are traced
     if request.param == "shipped":
         request.getfixturevalue("shipped")
 

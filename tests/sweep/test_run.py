@@ -160,7 +160,9 @@ jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_killed_it_goes_on_to_the_same_bytes(whole, tmp_path, how):
     out = tmp_path / "a"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    # Compiled as in this process, for the same bits.
+    flags = {"XLA_FLAGS": os.environ.get("XLA_FLAGS", tiny.UNOPTIMISED)}
+    environment = os.environ | flags | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(out)],
         env=environment,
