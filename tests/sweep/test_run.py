@@ -21,6 +21,9 @@ from jaxgrok.sweep import chores, coordinator, run
 from jaxgrok.sweep.chores import Period
 from runs import FIELDS, StopAfter, same
 
+# Processes that are killed and go on here have the programs that users get.
+pytestmark = pytest.mark.usefixtures("shipped")
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
@@ -160,9 +163,7 @@ jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_killed_it_goes_on_to_the_same_bytes(whole, tmp_path, how):
     out = tmp_path / "a"
-    # Compiled as in this process, for the same bits.
-    flags = {"XLA_FLAGS": os.environ.get("XLA_FLAGS", tiny.UNOPTIMISED)}
-    environment = os.environ | flags | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(out)],
         env=environment,
