@@ -203,7 +203,7 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(here, capsys, monkeypatch):
         "parameters a model",
     ):
         assert words in shown
-    assert "× 2 lanes on" in shown
+    assert "1 block × 2 lanes on 1 device, " in shown
 
 
 def test_overrides_reach_the_config(here, seen, capsys):
