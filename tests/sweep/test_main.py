@@ -255,7 +255,7 @@ BAD_ARGUMENTS = [
     ("--grid.nope=1", r"field 'nope' is unknown; allowed: accuracy_threshold, "),
     (
         "--grid.weight_dekay=(1,)",
-        "field 'weight_dekay' is unknown; did you mean 'weight_decay'? allowed: ",
+        "field 'weight_dekay' is unknown; did you mean 'weight_decay'?",
     ),
     ("--grid.seed.x=1", "field 'seed.x' is unknown; did you mean 'seed'?"),
     ("--grid.chain.a=1", "field 'chain.a' is unknown; allowed: none"),
