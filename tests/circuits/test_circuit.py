@@ -15,7 +15,7 @@ from jaxgrok.circuits import sections
 from jaxgrok.circuits.circuit import circuit
 from jaxgrok.circuits.network import read
 from jaxgrok.fourier import logit_projections
-from jaxgrok.fourier.key_frequencies import KEY_RULES, is_above
+from jaxgrok.fourier.key_frequencies import KEY_RULES
 from jaxgrok.tasks.modular import Modular
 
 
@@ -268,13 +268,6 @@ def test_the_four_rules_differ():
     assert circuit(network).W_E_frequencies == (1, 2, 3)
     with pytest.raises(ValueError, match=r"key_rule='W_Q' is unknown.*W_L, W_E, neuro"):
         circuit(network, key_rule="W_Q")
-
-
-def test_cosine_and_sine_of_a_frequency_count_together():
-    # Alone, neither passes a quarter of the largest: 0.24 and 0.24, 0.34 together.
-    norms = np.array([0, 1, 0, 0.24, 0, 0.24, 0.24])
-    assert is_above(norms).tolist() == [True, False, True]
-    assert is_above(np.zeros(7)).tolist() == [False] * 3
 
 
 def test_given_key_frequencies_are_taken_as_they_are():
