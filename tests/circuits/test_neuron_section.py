@@ -79,3 +79,9 @@ def test_a_neuron_keeps_the_terms_of_its_frequency_only():
     np.testing.assert_allclose(kept[:, :, 0], mine, atol=1e-12)
     np.testing.assert_allclose(kept[:, :, 1], 1, atol=1e-12)
     np.testing.assert_allclose(kept[:, :, 2], 1, atol=1e-12)
+
+
+def test_maps_are_of_neurons_without_their_mean():
+    neurons_2d = circuit(planted.arrays(5, {1: 3.0})).neurons_2d
+    assert neurons_2d[0, 0] == pytest.approx(0, abs=1e-12)
+    assert neurons_2d[1, 1] == pytest.approx(2.5)
