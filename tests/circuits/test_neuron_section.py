@@ -53,3 +53,9 @@ def test_ablation_is_a_forward_pass_with_other_neurons():
         {"before": loss(False), "clusters": loss(inside), "all": loss(True)}
     )
     assert len({round(value, 6) for value in found.ablation.values()}) == 3
+
+
+def test_maps_are_of_neurons_without_their_mean():
+    neurons_2d = circuit(planted.arrays(5, {1: 3.0})).neurons_2d
+    assert neurons_2d[0, 0] == pytest.approx(0, abs=1e-12)
+    assert neurons_2d[1, 1] == pytest.approx(2.5)
