@@ -19,7 +19,6 @@ from jaxgrok.tasks import Pool
 from jaxgrok.training import optimisers
 
 
-
 @dataclasses.dataclass(frozen=True)
 class Copy(Pool):
     """A task of the user: the answer is the first token."""

@@ -1,12 +1,11 @@
-"""Messages ask for nothing unless they say so, and survive the way to another process.
-"""
+"""Messages ask for nothing by default, and survive the way to another process."""
 
 import pickle
 
 import numpy as np
 import pytest
-
 from handmade import product, result
+
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.engine.platform import Platform
 from jaxgrok.results.resume import SavedLane
