@@ -28,6 +28,14 @@ def directory(tmp_path):
         yield directory
 
 
+@pytest.fixture
+def archive(directory):
+    """That of a run that has just begun."""
+    with Archive(resolved(), directory) as archive:
+        archive.write_manifest()
+        yield archive
+
+
 def lane(value):
     """A lane in flight that holds one number."""
     return SavedLane(ResumeState(3, [np.float32([value])]), np.full((2, 5), value))
@@ -38,46 +46,42 @@ def snapshot(cell, step):
 
 
 def test_a_finished_cell_has_its_snapshots_on_disk_before_it_counts(
-    directory, monkeypatch
+    archive, directory, monkeypatch
 ):
-    cells, moments = resolved().cells, []
+    (cell, *_), moments = resolved().cells, []
     write = directory.write_results
 
     def note(results):
-        moments.append(SnapshotIndex(directory.path).steps(cells[0].kin))
+        moments.append(SnapshotIndex(directory.path).steps(cell.kin))
         write(results)
 
     monkeypatch.setattr(directory, "write_results", note)
-    with Archive(resolved(), directory) as archive:
-        archive.write_manifest()
-        archive.keep(snapshot(cells[0], 20), SHAPES)
-        archive.flush()
-        assert moments == []
-        row = archive.add(result(cells[0]))
-        archive.flush()
-    assert (row["id"], moments) == (cells[0].id, [[20]])
-    params = SnapshotIndex(directory.path).load(cells[0].kin, [20])
+    archive.keep(snapshot(cell, 20), SHAPES)
+    archive.flush()
+    assert moments == []
+    assert archive.add(result(cell))["id"] == cell.id
+    archive.flush()
+    assert moments == [[20]]
+    params = SnapshotIndex(directory.path).load(cell.kin, [20])
     np.testing.assert_array_equal(params["W"], np.full((1, 2, 2), 20))
 
 
-def test_lane_steps_add_up_in_the_manifest(directory):
-    archive = Archive(resolved(), directory)
-    for _ in range(2):
-        archive.count(Dispatch(steps=10, lane_steps=30, executed=40, seconds=1.0))
+def test_lane_steps_add_up_over_pauses(archive, directory):
+    dispatch = Dispatch(steps=10, lane_steps=30, executed=40, seconds=1.0)
+    archive.count(dispatch)
+    archive.count(dispatch)
     archive.write_manifest()
     assert read_manifest(directory.path).usage == Usage(60, 80)
     archive = Archive(resolved(), directory)
-    archive.count(Dispatch(steps=10, lane_steps=30, executed=40, seconds=1.0))
+    archive.count(dispatch)
     archive.write_manifest()
     assert read_manifest(directory.path).usage == Usage(90, 120)
 
 
-def test_cells_in_flight_and_their_snapshots_come_back(directory):
+def test_cells_in_flight_and_their_snapshots_come_back(archive, directory):
     one, two, _ = resolved().cells
-    with Archive(resolved(), directory) as archive:
-        archive.write_manifest()
-        archive.keep(snapshot(one, 0), SHAPES)
-        archive.save({one.id: lane(1), two.id: lane(2)})
+    archive.keep(snapshot(one, 0), SHAPES)
+    archive.save({one.id: lane(1), two.id: lane(2)})
     with Archive(resolved(), directory) as archive:
         lanes = archive.resume()
         assert list(lanes) == [one.id, two.id]
@@ -89,46 +93,34 @@ def test_cells_in_flight_and_their_snapshots_come_back(directory):
     assert SnapshotIndex(directory.path).steps(one.kin) == [0]
 
 
-def test_a_cell_that_has_ended_since_the_save_is_not_resumed(directory):
+def test_a_cell_that_has_ended_since_the_save_is_not_resumed(archive):
     one, two, three = resolved().cells
-    with Archive(resolved(), directory) as archive:
-        archive.write_manifest()
-        archive.save({cell.id: lane(0) for cell in (one, two, three)})
-        archive.add(result(one))
-        archive.add(result(two, status="stopped"))
-        archive.flush()
-    with Archive(resolved(), directory) as archive:
-        assert list(archive.resume()) == [two.id, three.id]
+    archive.save({cell.id: lane(0) for cell in (one, two, three)})
+    archive.add(result(one))
+    archive.add(result(two, status="stopped"))
+    assert list(archive.resume()) == [two.id, three.id]
 
 
-def test_a_cell_that_the_grid_has_no_more_is_not_resumed(directory):
+def test_a_cell_that_the_grid_has_no_more_is_not_resumed(archive, directory):
     longer = resolved(steps=(60,))
     (one, *_), (other, *_) = resolved().cells, longer.cells
-    with Archive(resolved(), directory) as archive:
-        archive.write_manifest()
-        archive.save({one.id: lane(0), other.id: lane(1)})
-    with Archive(longer, directory) as archive:
-        assert list(archive.resume()) == [other.id]
+    archive.save({one.id: lane(0), other.id: lane(1)})
+    assert list(Archive(longer, directory).resume()) == [other.id]
 
 
-def test_with_nothing_in_flight_nothing_is_left_to_resume(directory):
-    one, *_ = resolved().cells
-    with Archive(resolved(), directory) as archive:
-        archive.save({one.id: lane(0)})
-        archive.save({})
-        assert archive.resume() == {}
+def test_with_nothing_in_flight_nothing_is_left_to_resume(archive, directory):
+    archive.save({resolved().cells[0].id: lane(0)})
+    archive.save({})
+    assert archive.resume() == {}
     assert not (directory.path / "resume").exists()
 
 
-def test_a_snapshot_that_a_resumed_lane_passes_again_is_kept_once(directory):
+def test_a_snapshot_that_a_resumed_lane_passes_again_is_kept_once(archive, directory):
     one, *_ = resolved().cells
-    with Archive(resolved(), directory) as archive:
-        archive.keep(snapshot(one, 20), SHAPES)
-        again = Snapshot(one.id, 20, np.zeros(4, np.float32))
-        archive.keep(again, SHAPES)
-        archive.add(result(one))
-        archive.write_manifest()
-        archive.flush()
+    archive.keep(snapshot(one, 20), SHAPES)
+    archive.keep(Snapshot(one.id, 20, np.zeros(4, np.float32)), SHAPES)
+    archive.add(result(one))
+    archive.flush()
     params = SnapshotIndex(directory.path).load(one.kin, [20])
     np.testing.assert_array_equal(params["W"], np.full((1, 2, 2), 20))
 

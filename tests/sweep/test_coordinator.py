@@ -1,16 +1,25 @@
 """What a coordinator assigns: every cell once, and the same bytes however it goes."""
 
+import threading
 from contextlib import contextmanager
 
 import jax
+import numpy as np
 import pytest
 
 import jaxgrok
 import tiny
+from jaxgrok import grid
 from jaxgrok.engine import sizing
-from jaxgrok.engine.engine import Engine
+from jaxgrok.engine.engine import Engine, ResumeState
+from jaxgrok.engine.platform import Platform
+from jaxgrok.results.resume import SavedLane
+from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep import chores, coordinator, run
+from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.chores import Period
+from jaxgrok.sweep.longest_first import Everything
+from jaxgrok.sweep.messages import Assignment, Progress
 from runs import FIELDS, StopAfter, same
 
 # Bits are compared, so the programs are those that users get.
@@ -112,3 +121,41 @@ def test_the_longest_expected_cells_go_first(tmp_path, monkeypatch):
     jaxgrok.run(config, tmp_path / "a", blocks=1, quiet=True)
     assert admitted == sorted(admitted, key=lambda c: (-c[0], c[1]))
     assert len(admitted) == 12
+
+
+class Script:
+    """A fleet whose worker answers as written, and that notes what it was sent."""
+
+    def __init__(self, *answers):
+        self.answers, self.sent = list(answers), []
+
+    def next(self):
+        return self.answers.pop(0) if self.answers else None
+
+    def send(self, worker, assignment):
+        self.sent.append(assignment)
+
+
+def test_nothing_new_starts_beside_a_lane_that_was_saved_inside_a_chunk(tmp_path):
+    resolved = grid.resolve(tiny.config(seed=(0, 1, 2, 3)))
+    ids = [cell.id for cell in resolved.cells]
+    greeting = Progress("a", Platform("cpu", "cpu", 1))
+    free = greeting._replace(group=0, lanes=4, free=4)
+    ahead = free._replace(free=3, busy={ids[1]: 20})
+    lanes = {
+        cell_id: SavedLane(ResumeState(offset, [np.zeros(1)]), np.zeros((2, 5)))
+        for cell_id, offset in ((ids[1], 4), (ids[2], 0))
+    }
+    fleet = Script(greeting, free, ahead)
+    with RunDirectory(tmp_path / "a") as directory:
+        archive = Archive(resolved, directory)
+        archive.save(lanes)
+        trained = coordinator.Coordinator(
+            resolved, archive, fleet, Everything, quiet=True
+        )
+        assert trained.train(threading.Event())
+    assert fleet.sent[0] == Assignment(0, n_cells=4)
+    assert [list(assignment.start) for assignment in fleet.sent[1:]] == [
+        [ids[1]],
+        [ids[2], ids[0], ids[3]],
+    ]
