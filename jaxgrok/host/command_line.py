@@ -15,6 +15,7 @@ from typing import TextIO, cast
 from absl import flags
 
 from jaxgrok.host import machine
+from jaxgrok.host.paths import expanded
 
 USAGE = 2
 """Exit code for bad input."""
@@ -49,6 +50,13 @@ def run(argv: list[str], usage: str | None, body: Callable[[list[str]], int]) ->
             return report(error)
         except KeyboardInterrupt:
             return INTERRUPTED
+        except Exception:
+            # What came may be of JAX, which says little where it has no device.
+            try:
+                machine.platform_of_jax()
+            except ValueError as error:
+                return report(error)
+            raise
 
 
 def report(error: Exception) -> int:
@@ -89,6 +97,7 @@ def parse_known(values: flags.FlagValues, argv: list[str]) -> list[str]:
         ValueError: for a flag with a bad value.
     """
     values.set_gnu_getopt(True)
+    argv = [*argv[:1], *map(expanded, argv[1:])]
     try:
         return values(argv, known_only=True)
     except flags.Error as error:
