@@ -93,7 +93,7 @@ jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGHUP])
 def test_killed_it_goes_on_to_the_same_bytes(whole, tmp_path, how):
     out = tmp_path / "a"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
