@@ -199,7 +199,8 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(here, capsys, monkeypatch):
     assert "laptop scale on" in shown
     for words in (
         "2 cells in 1 group,",
-        "n_train 24 padded to 24",
+        "n_train 24 padded to 49",
+        "compiled in ",
         "parameters a model",
     ):
         assert words in shown
