@@ -101,7 +101,7 @@ def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -
         )
     except run.Interrupted as interruption:
         print(f"{interruption}; the same command goes on", file=sys.stderr)
-        return command_line.INTERRUPTED
+        return interruption.exit_code
     return _print(report.table(findings), out)
 
 

@@ -56,7 +56,7 @@ def _run(
         dataset = run.run(config, out, blocks=values.blocks, grid_file=grid_file)
     except run.Interrupted as stopped:
         print(f"{stopped}; the same command goes on", file=sys.stderr)
-        return command_line.INTERRUPTED
+        return stopped.exit_code
     print(summary(dataset, out))
     if config.snapshots != "none":
         _read_circuits(out)

@@ -1,6 +1,5 @@
 """What all command lines do alike."""
 
-import io
 import os
 
 import pytest
@@ -118,12 +117,3 @@ def test_a_reader_that_left_changes_neither_the_work_nor_the_code(
         monkeypatch.setattr("sys.stdout", stream)
         assert command_line.run(["name", "x"], "usage", body) == 7
     assert steps == [0, 1, 2]
-
-
-def test_the_streams_are_the_process_s_own_again_afterwards(monkeypatch):
-    stream = io.StringIO()
-    monkeypatch.setattr("sys.stdout", stream)
-    with command_line.quiet_pipes():
-        print("inside")
-    print("outside")
-    assert stream.getvalue() == "inside\noutside\n"

@@ -95,6 +95,16 @@ def test_one_per_phase(tmp_path):
                 jaxgrok.load_params(tmp_path / "r", cell)
 
 
+def test_parameters_that_are_not_finite_are_not_kept(tmp_path):
+    config_ = config(seed=(0,), learning_rate=(1e-3, 1e30))
+    dataset = jaxgrok.run(config_, tmp_path / "r", quiet=True)
+    assert dataset.status.values.ravel().tolist() == ["done", "diverged"]
+    for cell in (0, 1):
+        steps, params = jaxgrok.load_trajectory(tmp_path / "r", cell)
+        assert (steps[0], len(steps) < 7) == (0, cell == 1)
+        assert all(np.isfinite(w).all() for w in params.values())
+
+
 def _stop_after(monkeypatch, dispatches):
     """Ask the sweep to stop after so many dispatches, as Ctrl-C does."""
 
