@@ -41,7 +41,12 @@ def plain(value: Any) -> Any:
 
 def shown(value: Any) -> str:
     """Return a value as Python would write it, shortened to `WIDTH` characters."""
-    text = " ".join(_SHORT.repr(value).split())
+    return cut(_SHORT.repr(value))
+
+
+def cut(text: str) -> str:
+    """Return a text in one line, shortened to `WIDTH` characters in its middle."""
+    text = " ".join(text.split())
     if len(text) <= WIDTH:
         return text
     return f"{text[: WIDTH - 20]}…{text[-19:]}"
