@@ -31,12 +31,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | range):
         # One more than a grid may have: a range may be endless.
         return tuple(map(plain, itertools.islice(value, MOST_VALUES + 1)))
+    if isinstance(value, np.generic):
+        return _number(value)
     if isinstance(value, type) or not hasattr(value, "__array__"):
         return value
     array = np.asarray(value)
-    if array.ndim == 0:
-        return _number(array[()])
-    return tuple(map(_number, array)) if array.ndim == 1 else value
+    # Iterated over, a matrix gives rows, and an array of objects anything.
+    return tuple(map(plain, array)) if array.ndim else _number(array[()])
 
 
 def shown(value: Any) -> str:

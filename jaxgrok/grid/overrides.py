@@ -93,7 +93,7 @@ def _overrides(argv: list[str]) -> dict[str, str]:
     # absl takes `--grid.seed 0` too: the value is the argument that follows.
     for argument, following in zip(argv, [*argv[1:], ""], strict=True):
         # Groups: 1 the no of a boolean, 2 the field, 3 `=value`, 4 the value.
-        match = re.match(r"--?(no)?grid\.([^=]+)(=(.*))?$", argument, re.DOTALL)
+        match = re.match(r"--?(no)?grid\.([^=]*)(=(.*))?$", argument, re.DOTALL)
         if match:
             overrides[match[2]] = (match[4] if match[3] else following).strip()
     return overrides
