@@ -94,7 +94,7 @@ def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -
     print(headline, file=sys.stderr)
     if values.dry_run:
         return 0
-    out = values.out or f"runs/{grid_file.name}-{config.scale}"
+    out = values.out or grid_file.run_directory(config.scale)
     try:
         findings = find.train(
             config, search, out, blocks=values.blocks, grid_file=grid_file

@@ -51,7 +51,7 @@ def _run(
     if values.dry_run:
         print(estimate.describe(resolve(config), values.blocks))
         return 0
-    out = values.out or f"runs/{grid_file.name}-{config.scale}"
+    out = values.out or grid_file.run_directory(config.scale)
     try:
         dataset = run.run(config, out, blocks=values.blocks, grid_file=grid_file)
     except run.Interrupted as stopped:

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok.engine.pace import Pace
+from jaxgrok.grid.advice import advice
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.host.terminal import Console
 from jaxgrok.results.resume import SavedLane
@@ -83,6 +84,8 @@ class Coordinator:
         self._resume()
         self.groups = iter(self._order())
         with self.console, self.archive:
+            for warning in advice(self.grid):
+                self.console.say(warning)
             while progress := self.fleet.next():
                 try:
                     self._take_in(progress)
