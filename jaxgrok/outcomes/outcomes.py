@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST_STEPS, field
 from jaxgrok.outcomes.grok_rule import first_held
 
 PHASES = (
@@ -49,6 +49,7 @@ class Thresholds:
     hold: int = field(
         3,
         low=1,
+        high=MOST_STEPS,
         shared=True,
         unit="evaluations",
         help="how many in a row have to be right",

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgrok.engine.engine import ResumeState
+from jaxgrok.host.trees import write_tree
 from jaxgrok.results.snapshots import Shapes
 
 
@@ -93,16 +94,17 @@ def save(folder: Path, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> No
         folder: holds nothing else; made if it is missing.
         meta: what JSON can hold.
         arrays: a tree of arrays, none of them empty.
-    """
-    from orbax.checkpoint import v1 as ocp
 
+    Raises:
+        OSError: the disk is full, or refuses otherwise; the old state is as it was.
+    """
     folder.mkdir(exist_ok=True)
     old = list(folder.iterdir())
     # Names grow even where the clock goes back: the newest has the largest.
     number = max([time.time_ns(), *(n + 1 for n in _numbers(folder))])
     # A tree of orbax holds arrays alone, and both parts must be renamed as one.
     head = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    ocp.save(folder / str(number), {"meta": head, "arrays": arrays})
+    write_tree(folder / str(number), {"meta": head, "arrays": arrays})
     for path in old:
         shutil.rmtree(path, ignore_errors=True)
 

@@ -19,6 +19,7 @@ import xarray as xr
 
 from jaxgrok.grid import selector as selectors
 from jaxgrok.grid.selector import Selector
+from jaxgrok.host.paths import as_path
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.results import dataset, frames, rows
 from jaxgrok.results.manifest import Manifest, read_manifest
@@ -42,7 +43,7 @@ class Run:
     _has_own_thresholds = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = as_path(path)
         self.manifest = read_manifest(self.path)
 
     def __repr__(self) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.trees import write_tree
 
 SHARD_BYTES = 128_000_000
 """Bytes of pending snapshots that start a new shard: few large ones are read faster."""
@@ -76,7 +77,7 @@ class Shard:
 def read_shards(run_dir: Path) -> list[Shard]:
     """Return the complete shards of a run directory, the oldest first."""
     shards = []
-    for file in sorted((run_dir / "checkpoints").glob("*.json")):
+    for file in sorted((run_dir / "checkpoints").glob("[!.]*.json")):
         shards.append(Shard(file.with_suffix(""), **json.loads(file.read_text())))
     return shards
 
@@ -195,25 +196,26 @@ class Writer:
         self._write = self._pool.submit(_write, self._folder, rows, self._shapes)
 
     def wait(self) -> None:
-        """Wait for the shard being written; raises what went wrong with it."""
-        write, self._write = self._write, None
-        if write:
-            write.result()
+        """Wait for the shard being written; raise what went wrong with it.
+
+        What could not be written is lost, so a writer that has failed stays so.
+
+        Raises:
+            OSError: the disk is full, or refuses otherwise.
+        """
+        if self._write:
+            self._write.result()
+            self._write = None
 
 
 def _write(folder: Path, rows: Pending, shapes: Shapes) -> None:
     """Write one shard, its .json last."""
-    from orbax.checkpoint import v1 as ocp
-
     folder.mkdir(exist_ok=True)
     # Names sort in the order of writing, which decides between equal snapshots.
     shard = folder / f"{time.time_ns():020d}-{os.getpid()}"
     tree = {kin: np.stack(list(steps.values())) for kin, steps in rows.items()}
-    context = ocp.Context()
     # Compression saves a tenth of the bytes and doubles the time.
-    context.array.saving.use_compression = False
-    with context:
-        ocp.save(shard, tree)
+    write_tree(shard, tree, compress=False)
     head = {
         "steps": {kin: list(steps) for kin, steps in rows.items()},
         "shapes": dict(shapes),

@@ -84,13 +84,32 @@ class Archive:
         self._keep(kin, snapshot.step, snapshot.vector, shapes)
 
     def flush(self) -> None:
-        """Write finished cells, their snapshots before them."""
+        """Write finished cells, their snapshots before them.
+
+        Raises:
+            OSError: the disk refuses something; it has the finished cells if it has
+                room for them.
+        """
         # A kill may come between the two: a cell that counts as finished is never
         # trained again, so its snapshots have to be on disk by then.
-        if self.ledger.unwritten:
-            self._snapshots.flush()
-            self._snapshots.wait()
+        try:
+            if self.ledger.unwritten:
+                self._snapshots.flush()
+                self._snapshots.wait()
+        finally:
+            self.ledger.flush()
+
+    def leave(self, lanes: Mapping[str, SavedLane]) -> None:
+        """Write all that is in memory alone: results, snapshots, cells in flight.
+
+        Raises:
+            OSError: the disk refuses something; what comes before it is written.
+        """
         self.ledger.flush()
+        self._snapshots.flush()
+        self._snapshots.wait()
+        self.save(lanes)
+        self.write_manifest()
 
     def save(self, lanes: Mapping[str, SavedLane]) -> None:
         """Save the cells in flight, and snapshots that are on no shard."""

@@ -137,7 +137,9 @@ class BusyCells:
         due = list(filter(self._is_kept, cell_ids))
         vectors = self._engine.vectors(due)
         for cell_id, vector in zip(due, vectors, strict=True):
-            self.snapshots.append(Snapshot(cell_id, self._step(cell_id), vector))
+            # A cell that is diverging is noticed at its next evaluation only.
+            if np.isfinite(vector).all():
+                self.snapshots.append(Snapshot(cell_id, self._step(cell_id), vector))
 
     def _end(self, cell_id: str, status: str, cause: str = "") -> None:
         """Free the lane of a cell and make its result."""
