@@ -14,7 +14,6 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok.engine.pace import Pace
-from jaxgrok.grid.advice import advice
 from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.host.terminal import Console
 from jaxgrok.results.resume import SavedLane
@@ -84,7 +83,7 @@ class Coordinator:
         self._resume()
         self.groups = iter(self._order())
         with self.console, self.archive:
-            for warning in advice(self.grid):
+            for warning in self.grid.warnings():
                 self.console.say(warning)
             while progress := self.fleet.next():
                 try:
