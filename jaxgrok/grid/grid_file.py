@@ -22,6 +22,8 @@ import ml_collections
 from jaxgrok.host.machine import commit_of
 from jaxgrok.host.paths import expanded, file_name
 
+LONGEST = 200
+"""Characters of an error that comes out of a grid file."""
 _FOLDERS: set[Path] = set()
 """Folders of the grid files that were loaded in this process."""
 
@@ -162,4 +164,5 @@ def _position(file: str, error: Exception) -> str:
     line = f", line {lines[-1]}" if lines else ""
     # A ValueError is written for the user and needs no name.
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    return f"{line}: {kind}{error}"
+    text = " ".join(str(error).split())
+    return f"{line}: {kind}{text if len(text) <= LONGEST else text[:LONGEST] + '…'}"

@@ -113,7 +113,10 @@ def bits() -> dict[str, str | int]:
     }
     if device.platform == "cpu":
         # XLA's thread pool: it divides the sums of a matmul by its number of threads.
-        threads = int(os.environ.get("NPROC", 0)) or cores()
+        nproc = os.environ.get("NPROC") or "0"
+        if not nproc.isdecimal():
+            raise ValueError(f"NPROC={nproc!r} must be a whole number, or unset")
+        threads = int(nproc) or cores()
         record["device"] = _cpu_name()
         record["cpu_threads"] = max(threads, jax.local_device_count())
     return record
