@@ -18,6 +18,9 @@ n_train or train_fraction; a search trains the few of them that it needs.
 
 python -m jaxgrok.crossover DIR draws the crossovers of a run directory again, or reads
 those of a finished sweep.
+
+Exit codes: 0, every training has its result; 1, some failed or could not be written; 2,
+bad input; above 128, stopped by a signal. The same command then goes on.
 """
 
 import sys

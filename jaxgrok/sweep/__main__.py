@@ -5,6 +5,9 @@
 --out DIR             run directory; run again, it goes on where it was
 --dry_run             print the plan and stop
 --blocks N            blocks of lanes; by default one a device
+
+Exit codes: 0, every cell has its result (that it diverged is one); 1, some failed or could not be written; 2,
+bad input; above 128, stopped by a signal, and the same command goes on.
 """
 
 import sys
