@@ -6,8 +6,9 @@
 --dry_run             print the plan and stop
 --blocks N            blocks of lanes; by default one a device
 
-Exit codes: 0, every cell has its result (that it diverged is one); 1, some failed or could not be written; 2,
-bad input; above 128, stopped by a signal, and the same command goes on.
+Exit codes: 0, every cell has its result (that it diverged is one); 1, some failed or
+could not be written; 2, bad input; above 128, stopped by a signal. The same command
+then goes on.
 """
 
 import sys
