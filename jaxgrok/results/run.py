@@ -17,7 +17,7 @@ import xarray as xr
 
 from jaxgrok.grid import selector as selectors
 from jaxgrok.grid.selector import Selector
-from jaxgrok.results import dataset, frames, rows
+from jaxgrok.results import dataset, frames, rows, snapshots
 from jaxgrok.results.manifest import read_manifest
 from jaxgrok.results.rows import CellRow
 from jaxgrok.results.run_cell import RunCell
@@ -101,8 +101,7 @@ class Run:
         indices = self.indices_with_snapshots()
         if not indices:
             raise ValueError(
-                f"{self.path}: no cell has snapshots; train with "
-                "--grid.snapshots=all to keep them"
+                f"{self.path}: no cell has snapshots; {snapshots.WAY_TO_HAVE}"
             )
         return [RunCell(self, index) for index in indices]
 

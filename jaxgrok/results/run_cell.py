@@ -14,6 +14,7 @@ from flax import linen as nn
 from jaxgrok.grid.cells import Cell
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.models import MODELS
+from jaxgrok.results import snapshots
 from jaxgrok.tasks import TASKS, Task, is_pool
 from jaxgrok.training import examples
 
@@ -88,7 +89,7 @@ class RunCell:
         indices = self.run.indices_with_snapshots()
         text = f"cell {self.index} has no snapshots; "
         if not indices:
-            return text + "train with --grid.snapshots=all to keep them"
+            return text + snapshots.WAY_TO_HAVE
         first = ", ".join(map(str, indices[:8]))
         return f"{text}cells {first}{' …' if indices[8:] else ''} have"
 

@@ -5,6 +5,7 @@
 --out DIR             run directory; run again, it goes on where it was
 --dry_run             print the plan and stop
 --blocks N            blocks of lanes; by default one a device
+--mixed_bits          go on in a run directory whose results have other last bits
 """
 
 import sys
@@ -35,6 +36,7 @@ def _parse(
     values = flags.FlagValues()
     flags.DEFINE_string("out", None, "run directory", flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
+    flags.DEFINE_bool("mixed_bits", False, "go on elsewhere", flag_values=values)
     flags.DEFINE_integer(
         "blocks", None, "blocks of lanes", lower_bound=1, flag_values=values
     )
@@ -53,7 +55,13 @@ def _run(
         return 0
     out = values.out or f"runs/{grid_file.name}-{config.scale}"
     try:
-        dataset = run.run(config, out, blocks=values.blocks, grid_file=grid_file)
+        dataset = run.run(
+            config,
+            out,
+            blocks=values.blocks,
+            mixed_bits=values.mixed_bits,
+            grid_file=grid_file,
+        )
     except run.Interrupted as stopped:
         print(f"{stopped}; the same command goes on", file=sys.stderr)
         return command_line.INTERRUPTED
