@@ -52,7 +52,7 @@ def write_packed(
 
 @contextlib.contextmanager
 def packed(path: Path, way_out: str) -> Iterator[tuple[Any, Mapping[str, np.ndarray]]]:
-    """Open a file for reading: its head, and its arrays, each read when it is asked for.
+    """Open a file: its head, and its arrays, each of them read when it is asked for.
 
     Args:
         path: the file.

@@ -102,9 +102,7 @@ def adopt(
     return Adopted(manifest, results, heirs, again, elsewhere, tuple(notes))
 
 
-def ends_by_rule(
-    accuracies: ArrayLike, step: int, config: Mapping[str, Any]
-) -> bool:
+def ends_by_rule(accuracies: ArrayLike, step: int, config: Mapping[str, Any]) -> bool:
     """Tell whether the grok rule has ended a cell: more steps would change nothing.
 
     Args:

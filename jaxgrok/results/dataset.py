@@ -80,7 +80,7 @@ def assemble(
         attrs = {"units": curve.unit} if curve.unit else {}
         variables[name] = (curve_dims, array.reshape(*shape, *array.shape[1:]), attrs)
     attrs = {
-        "title": manifest.title,
+        "title": _title(manifest, results),
         "steps": max(cell.lane["steps"] for cell in cells),
         "config": json.dumps(manifest.config),
         "thresholds": json.dumps(vars(manifest.thresholds)),
@@ -142,6 +142,18 @@ def labels_of(dataset: xr.Dataset) -> np.ndarray:
             f"phase={min(unknown)!r} is unknown; choose one of {', '.join(PHASES)}"
         )
     return labels
+
+
+def _title(manifest: Manifest, results: Mapping[str, Result]) -> str:
+    """Return the heading of all figures, which says whether bits are mixed."""
+    places = set()
+    for cell in manifest.cells:
+        if cell.id in results:
+            for bits in results[cell.id].computed_with:
+                places.add(origin_words([bits]))
+    if len(places) < 2:
+        return manifest.title
+    return f"{manifest.title} · mixed bits: {len(places)} machines or versions"
 
 
 def _dimensions(manifest: Manifest) -> tuple[tuple[str, ...], dict[str, Any]]:

@@ -292,8 +292,9 @@ class Coordinator:
         n_parameters = sum(map(math.prod, progress.shapes.values()))
         size = estimate.snapshot_bytes(self.grid, n_parameters)
         lanes, done = progress.lanes, len(self.ledger)
+        states = estimate.state_bytes(self.grid)
         self.console.say(
-            estimate.headline(self.grid, platform, left, lanes, done, size)
+            estimate.headline(self.grid, platform, left, lanes, done, size, states)
         )
         for warning in estimate.warnings(self.grid, platform, left, size):
             self.console.say(warning)
