@@ -53,6 +53,26 @@ def test_the_rule_ends_a_cell_once_its_accuracy_was_high_for_long_enough(
     assert ends_by_rule(accuracies, last, config | {"stop": "steps"}) is False
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"modulus": 5}, "modulus is 7 there and 5 here"),
+        ({"weight_decay": (0.1,)}, "weight_decay is"),
+        ({"d_model": 16}, "d_model is 8 there and 16 here"),
+    ],
+)
+def test_another_sweep_s_directory_is_refused_with_the_difference(
+    tmp_path, fields, words
+):
+    path = finished(tmp_path, weight_decay=(0.1, 1.0), seed=(0, 1, 2))
+    other = {"weight_decay": (0.1, 1.0), "seed": (0, 1, 2)} | fields
+    with pytest.raises(ValueError, match="another --out") as error:
+        adopted(path, **other)
+    message = str(error.value)
+    assert message.startswith(f"out={path} holds another sweep: {words}")
+    assert "beta1" not in message
+
+
 def test_a_directory_without_results_pins_nothing(tmp_path):
     manifest = describe(grid.resolve(tiny.config(seed=(0, 1))))
     path = write(tmp_path, manifest)
@@ -85,7 +105,8 @@ def test_another_machine_is_refused_with_what_differs_and_both_ways_out(tmp_path
     path = finished(tmp_path)
     elsewhere(path, cpu_threads=999, jaxlib="0.0.1")
     before = contents(path)
-    assert not adopted(path).elsewhere  # nothing is left to train
+    there = adopted(path)  # nothing is left to train
+    assert (there.elsewhere, there.manifest.bits["cpu_threads"]) == (False, 999)
     with pytest.raises(ValueError, match="mixed_bits") as error:
         adopted(path, seed=(0, 1))
     assert contents(path) == before
