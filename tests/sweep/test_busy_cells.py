@@ -192,7 +192,7 @@ def test_a_saved_lane_has_the_budget_of_this_grid(make):
 @pytest.mark.parametrize("wanted", [False, True])
 def test_a_cell_that_only_its_budget_ends_leaves_its_lane(make, wanted):
     rule = {"stop": "grokked", "hold": 2, "steps": (20,)}
-    cells, engine, (one, two) = make(**rule)
+    cells, _, (one, two) = make(**rule)
     cells.keeps_final = wanted
     cells.start([one, two])
     cells.note({one: record(1), two: record(1, test_accuracy=1.0)})
