@@ -96,7 +96,7 @@ def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -
     print(headline, file=sys.stderr)
     if values.dry_run:
         return 0
-    out = values.out or f"runs/{grid_file.name}-{config.scale}"
+    out = values.out or grid_file.run_directory(config.scale)
     try:
         findings = find.train(
             config,
@@ -108,7 +108,7 @@ def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -
         )
     except run.Interrupted as interruption:
         print(f"{interruption}; the same command goes on", file=sys.stderr)
-        return command_line.INTERRUPTED
+        return interruption.exit_code
     return _print(report.table(findings), out)
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST_STEPS, field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Schedule:
         100,
         name="snapshot_every",
         low=1,
+        high=MOST_STEPS,
         shared=True,
         decides=False,
         unit="steps",
@@ -33,6 +34,7 @@ class Schedule:
         20,
         name="snapshot_early_every",
         low=1,
+        high=MOST_STEPS,
         shared=True,
         decides=False,
         unit="steps",
@@ -42,6 +44,7 @@ class Schedule:
         400,
         name="snapshot_early_until",
         low=0,
+        high=MOST_STEPS,
         shared=True,
         decides=False,
         unit="steps",

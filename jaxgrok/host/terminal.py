@@ -11,6 +11,8 @@ from typing import Any, TextIO
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TextColumn
 
+from jaxgrok.host.streams import lenient
+
 
 def duration(seconds: float) -> str:
     """Write a time span in its two largest units: 42 s, 7 min 5 s, 3 h 20 min."""
@@ -57,7 +59,7 @@ class Console:
         stream: TextIO | None = None,
         quiet: bool = False,
     ) -> None:
-        self._stream = stream or sys.stderr
+        self._stream = lenient(stream or sys.stderr)
         self._total = "" if total is None else f"/{total}"
         self._done, self._quiet = done, quiet
         self._live = self._stream.isatty() and not quiet

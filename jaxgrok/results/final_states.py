@@ -37,7 +37,7 @@ class FinalStates:
         self._folder = run_dir / "final_states"
         self._files: dict[str, dict[int, Path]] = {}
         """Training → last step → the file that holds it."""
-        for file in sorted(self._folder.glob("*.npz")):
+        for file in sorted(self._folder.glob("[!.]*.npz")):
             with packed(file, _WAY_OUT) as (head, _):
                 self._note(head["lanes"], file)
         self._pending: dict[str, SavedLane] = {}

@@ -8,7 +8,6 @@
 
 import functools
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import xarray as xr
 
 from jaxgrok.grid import selector as selectors
 from jaxgrok.grid.selector import Selector
+from jaxgrok.host.paths import as_path
 from jaxgrok.results import dataset, frames, rows, snapshots
 from jaxgrok.results.manifest import read_manifest
 from jaxgrok.results.rows import CellRow
@@ -37,7 +37,7 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = as_path(path)
         self.manifest = read_manifest(self.path)
 
     def __repr__(self) -> str:

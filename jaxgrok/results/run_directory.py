@@ -18,6 +18,7 @@ from typing import Any, TextIO
 import xarray as xr
 
 from jaxgrok.host.atomic_files import write_atomically, write_table
+from jaxgrok.host.paths import as_path
 from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.manifest import Manifest, read_manifest
 from jaxgrok.results.rows import (
@@ -42,7 +43,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).resolve()
+        self.path = as_path(path).resolve()
         self._lock: TextIO | None = None
 
     def __enter__(self) -> "RunDirectory":
@@ -133,6 +134,9 @@ def _check_free(path: Path) -> None:
 
 def _is_ours(name: str) -> bool:
     """Tell whether a file may lie in a run directory that has no manifest yet."""
+    # The notes of macOS, which it leaves in every folder.
+    if name == ".DS_Store" or name.startswith("._"):
+        return True
     # A run may be killed while it writes its first manifest under a temporary name.
     return name == ".lock" or (name.startswith(".manifest") and name.endswith(".tmp"))
 

@@ -9,23 +9,21 @@ snapshots of a shorter one.
 >>> index.load(cell.kin, [0, 5_000])["embed.W_E"]         # [snaps, vocab, model]
 """
 
-import contextlib
 import dataclasses
-import glob
 import json
 import math
 import os
 import shutil
-import tempfile
 import time
 import zlib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.trees import read_tree, write_tree
 
 SHARD_BYTES = 128_000_000
 """Bytes of pending snapshots that start a new shard: few large ones are read faster."""
@@ -64,18 +62,12 @@ class Shard:
         Raises:
             ValueError: the shard is damaged.
         """
-        from orbax.checkpoint import v1 as ocp
-
         width = sum(math.prod(shape) for shape in self.shapes.values())
-        # Orbax reads the entries of the tree that are asked for, and no others.
         empty = {
             kin: np.empty((len(self.steps[kin]), width), self.dtype) for kin in kins
         }
-        context = ocp.Context()
-        context.pytree.loading.partial_load = True
         try:
-            with context, _without_brackets(self.folder.resolve()) as folder:
-                arrays: dict[str, np.ndarray] = ocp.load(folder, empty)
+            arrays: dict[str, np.ndarray] = dict(read_tree(self.folder, empty))
         # Where a file was cut decides what it raises; messages fill pages.
         except (OSError, LookupError, RuntimeError, TypeError, ValueError):
             raise _damaged(self.folder) from None
@@ -103,7 +95,7 @@ def read_shards(run_dir: Path) -> list[Shard]:
         ValueError: the .json of one is damaged.
     """
     shards = []
-    for file in sorted((run_dir / "checkpoints").glob("*.json")):
+    for file in sorted((run_dir / "checkpoints").glob("[!.]*.json")):
         try:
             shards.append(Shard(file.with_suffix(""), **json.loads(file.read_text())))
         except (ValueError, TypeError):
@@ -118,18 +110,6 @@ def _damaged(path: Path) -> ValueError:
         f"{path} is damaged; remove {shard} and {shard.name}.json, and the run's "
         "command trains again the cells whose snapshots are lost"
     )
-
-
-@contextlib.contextmanager
-def _without_brackets(path: Path) -> Iterator[Path]:
-    """Yield a path to the same place that orbax does not take for a pattern."""
-    if glob.escape(str(path)) == str(path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        link = Path(folder) / "checkpoints"
-        link.symlink_to(path.parent, target_is_directory=True)
-        yield link / path.name
 
 
 class SnapshotIndex:
@@ -259,25 +239,26 @@ class Writer:
         self._write = self._pool.submit(_write, self._folder, rows, self._shapes)
 
     def wait(self) -> None:
-        """Wait for the shard being written; raises what went wrong with it."""
-        write, self._write = self._write, None
-        if write:
-            write.result()
+        """Wait for the shard being written; raise what went wrong with it.
+
+        What could not be written is lost, so a writer that has failed stays so.
+
+        Raises:
+            OSError: the disk is full, or refuses otherwise.
+        """
+        if self._write:
+            self._write.result()
+            self._write = None
 
 
 def _write(folder: Path, rows: Pending, shapes: Shapes) -> None:
     """Write one shard, its .json last."""
-    from orbax.checkpoint import v1 as ocp
-
     folder.mkdir(exist_ok=True)
     # Names sort in the order of writing, which decides between equal snapshots.
     shard = folder / f"{time.time_ns():020d}-{os.getpid()}"
     tree = {kin: np.stack(list(steps.values())) for kin, steps in rows.items()}
-    context = ocp.Context()
     # Compression saves a tenth of the bytes and doubles the time.
-    context.array.saving.use_compression = False
-    with context, _without_brackets(shard) as path:
-        ocp.save(path, tree)
+    write_tree(shard, tree, compress=False)
     _describe(
         Shard(
             shard,

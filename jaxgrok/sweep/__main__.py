@@ -53,7 +53,7 @@ def _run(
     if values.dry_run:
         print(estimate.describe(resolve(config), values.blocks))
         return 0
-    out = values.out or f"runs/{grid_file.name}-{config.scale}"
+    out = values.out or grid_file.run_directory(config.scale)
     try:
         dataset = run.run(
             config,
@@ -64,7 +64,7 @@ def _run(
         )
     except run.Interrupted as stopped:
         print(f"{stopped}; the same command goes on", file=sys.stderr)
-        return command_line.INTERRUPTED
+        return stopped.exit_code
     print(summary(dataset, out))
     if config.snapshots != "none":
         _read_circuits(out)

@@ -125,14 +125,34 @@ class Archive:
         return self._final_states.lane(self._cells[cell_id].kin, step) if step else None
 
     def flush(self) -> None:
-        """Write finished cells, their snapshots before them."""
+        """Write finished cells, their snapshots before them.
+
+        Raises:
+            OSError: the disk refuses something; it has the finished cells if it has
+                room for them.
+        """
         # A kill may come between the two: a cell that counts as finished would be
         # trained again for its snapshots, so they have to be on disk by then.
-        if self.ledger.unwritten:
-            self._snapshots.flush()
-            self._snapshots.wait()
-        self.ledger.flush()
+        try:
+            if self.ledger.unwritten:
+                self._snapshots.flush()
+                self._snapshots.wait()
+        finally:
+            self.ledger.flush()
         self._final_states.flush()
+
+    def leave(self, lanes: Mapping[str, SavedLane]) -> None:
+        """Write all that is in memory alone: results, snapshots, then states.
+
+        Raises:
+            OSError: the disk refuses something; what comes before it is written.
+        """
+        self.ledger.flush()
+        self._snapshots.flush()
+        self._snapshots.wait()
+        self._final_states.flush()
+        self.save(lanes)
+        self.write_manifest()
 
     def save(self, lanes: Mapping[str, SavedLane]) -> None:
         """Save the cells in flight, and snapshots that are on no shard."""

@@ -162,7 +162,9 @@ class BusyCells:
         due = list(filter(self._is_kept, cell_ids))
         vectors = self._engine.vectors(due)
         for cell_id, vector in zip(due, vectors, strict=True):
-            self.snapshots.append(Snapshot(cell_id, self._step(cell_id), vector))
+            # A cell that is diverging is noticed at its next evaluation only.
+            if np.isfinite(vector).all():
+                self.snapshots.append(Snapshot(cell_id, self._step(cell_id), vector))
 
     def _keep_final(self, cell_id: str) -> None:
         """Copy the lane of a cell that only its budget ends, if that is wanted."""

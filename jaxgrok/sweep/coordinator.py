@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok.engine.pace import Pace
+from jaxgrok.grid.advice import advice
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.host.terminal import Console
 from jaxgrok.results.resume import SavedLane
@@ -80,23 +81,30 @@ class Coordinator:
 
         Returns:
             Whether every cell has its result.
+
+        Raises:
+            OSError: the run directory cannot be written; what fits is saved.
         """
         # Before the first shard: results without a manifest could not be read.
         self.archive.write_manifest()
         self._resume()
         self.groups = iter(self._order())
         with self.console, self.archive:
-            self._say_notes()
+            for line in (*self.archive.notes, *advice(self.grid)):
+                self.console.say(line)
             while progress := self.fleet.next():
-                # The pace first: `_collect` shows the time left, which needs it.
-                self._learn(progress)
-                self._collect(progress)
-                # After `_collect`: nobody else has what the worker handed over.
-                if stop.is_set():
+                try:
+                    self._take_in(progress)
+                    if stop.is_set():
+                        self._pause(progress)
+                        return False
+                    self._run_chores(progress)
+                    assignment = self._assign(progress)
+                except OSError:
+                    # A full disk may still have room for the results.
                     self._pause(progress)
-                    return False
-                self._run_chores(progress)
-                if assignment := self._assign(progress):
+                    raise
+                if assignment:
                     self.fleet.send(progress.worker, assignment)
             self.archive.flush()
         return True
@@ -184,13 +192,20 @@ class Coordinator:
         self.archive.count(dispatch)
         self._announce(progress)
 
+    def _take_in(self, progress: Progress) -> None:
+        """Learn from a worker's progress, and keep what it hands over."""
+        # The pace first: `_collect` shows the time left, which needs it.
+        self._learn(progress)
+        self._collect(progress)
+
     def _collect(self, progress: Progress) -> None:
         """Keep what a worker hands over."""
-        for cell_id, lane in progress.final.items():
-            self.archive.keep_final(cell_id, lane)
+        # Results first: a full disk can refuse a snapshot.
+        self._add(progress.results)
         for snapshot in progress.snapshots:
             self.archive.keep(snapshot, progress.shapes)
-        self._add(progress.results)
+        for cell_id, lane in progress.final.items():
+            self.archive.keep_final(cell_id, lane)
         for cell_id, steps in progress.busy.items():
             self.steps[cell_id] = steps
             # A cell that was stopped may be wanted again: its old result is void.
@@ -235,9 +250,7 @@ class Coordinator:
             assert progress.group is not None
             self.fleet.send(progress.worker, Assignment(progress.group, save=True))
             progress = self.fleet.next() or progress
-        self.archive.flush()
-        self._save(progress.saved)
-        self.archive.write_manifest()
+        self.archive.leave(self._in_flight(progress))
 
     def _run_chores(self, progress: Progress) -> None:
         """Show progress; flush, save and redraw when their time has come."""
@@ -250,14 +263,15 @@ class Coordinator:
             self.chores.run_if_due("flush", self.archive.flush)
         if progress.saved:
             # `_go_on` asked for the lanes when the save was due.
-            self.chores.run("save", lambda: self._save(progress.saved))
+            lanes = self._in_flight(progress)
+            self.chores.run("save", lambda: self.archive.save(lanes))
         if len(self.ledger):
             self.chores.run_if_due("redraw", self.archive.redraw)
 
-    def _save(self, lanes: Mapping[str, SavedLane]) -> None:
-        """Save all cells in flight, those that no worker holds included."""
+    def _in_flight(self, progress: Progress) -> dict[str, SavedLane]:
+        """Return all cells in flight, those that no worker holds included."""
         # A save replaces the one before, so paused cells go in again.
-        self.archive.save({**self.paused, **lanes})
+        return self.paused | dict(progress.saved)
 
     def _resume(self) -> None:
         """Take over the cells that were in flight when the run was last left."""
@@ -275,11 +289,6 @@ class Coordinator:
     def _left(self) -> float | None:
         """Return the seconds to go, None if they are not known."""
         return self.queue.left(self.continued | self.steps)
-
-    def _say_notes(self) -> None:
-        """Say what of the directory is not as it would be in a new one."""
-        for note in self.archive.notes:
-            self.console.say(note)
 
     def _announce(self, progress: Progress) -> None:
         """Say once, after the first dispatches, what is planned and its time."""

@@ -65,7 +65,7 @@ def seen(monkeypatch):
 
     def note(config, out, **rest):
         calls.append((config, str(out), rest))
-        raise runner.Interrupted("stopped; 0 cells are finished")
+        raise runner.Interrupted("stopped; 0 cells finished")
 
     monkeypatch.setattr(runner, "run", note)
     return calls
@@ -206,7 +206,7 @@ def test_overrides_reach_the_config(here, seen, capsys):
     assert (config.layer_norm, config.operation) == (True, "x*y")
     assert (out, rest["blocks"]) == ("there", 3)
     assert capsys.readouterr().err == (
-        "stopped; 0 cells are finished; the same command goes on\n"
+        "stopped; 0 cells finished; the same command goes on\n"
     )
 
 
