@@ -32,6 +32,7 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict
 
+from jaxgrok.fields.values import shown
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
@@ -125,8 +126,12 @@ def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -
 def _range(text: str) -> list[int]:
     """Parse LOW:HIGH or LOW:HIGH:N."""
     parts = text.split(":")
-    if not 2 <= len(parts) <= 3 or not all(part.isdecimal() for part in parts):
-        raise ValueError(f"sizes={text!r} is not understood; write --sizes 300:2000")
+    # Python reads no more than 4,300 digits.
+    numbers = [part for part in parts if part.isdecimal() and len(part) < 1000]
+    if not 2 <= len(parts) <= 3 or numbers != parts:
+        raise ValueError(
+            f"sizes={shown(text)} is not understood; write --sizes 300:2000"
+        )
     return [int(part) for part in parts]
 
 
