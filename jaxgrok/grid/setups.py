@@ -134,6 +134,13 @@ class Program:
         return self._setups[key]
 
 
+SMALL_POOL = 512
+"""Examples up to which every training set of a pool is padded to all of it.
+
+There a step costs less than the programs of many sizes take to compile.
+"""
+
+
 def program_of(values: Mapping[str, Any], static: Mapping[str, Any]) -> Program:
     """Make the program of a config with some static fields of its own.
 
@@ -154,7 +161,17 @@ def round_up(value: int, multiple: int) -> int:
 
 
 def padded(n: int, most: int) -> int:
-    """Round up to five significant bits (at most 6% waste), and never past `most`."""
+    """Return the size that a training set is padded to, so that few programs do.
+
+    That of a small pool is the whole pool. Elsewhere it is rounded up to five
+    significant bits (at most 6% waste), and never past `most`.
+
+    Args:
+        n: training examples.
+        most: examples that exist.
+    """
+    if most <= SMALL_POOL:
+        return most
     # From 16 on, `n` is 16 to 32 of these steps: rounding adds less than 1/16.
     step = 1 << max(n.bit_length() - 5, 0)
     return min(round_up(n, step), most)

@@ -12,11 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 MOST_CPU_DEVICES = 16
-ARITHMETIC = 4
+ARITHMETIC = 5
 """Counts the changes of the programs that change a result's last bits.
 
 2: fusions and folded products. 3: only the record of step 0. 4: sums of looked-up rows,
-in wide networks on CPUs.
+in wide networks on CPUs. 5: training sets of pools of at most 512 examples are padded
+to the whole pool; evaluations beyond p = 113 are computed in slices.
 """
 
 

@@ -102,15 +102,17 @@ def describe(grid: Grid, blocks: int | None) -> str:
         grid: all cells, none of them trained yet.
         blocks: blocks of lanes; None for one a device.
     """
-    pace, lanes = Pace(), 0
+    pace, lanes, compiling = Pace(), 0, 0.0
     lines: list[str] = []
     for position, group in enumerate(grid.groups, 1):
+        start = time.perf_counter()
         engine = build(
             group.setup,
             block_width=group.block_width,
             cells=len(group.cells),
             blocks=blocks,
         )
+        compiling += time.perf_counter() - start
         calibrate(engine, group, pace)
         lanes = max(lanes, engine.lanes)
         lines.append(f"  group {position}: {_plan(group, engine, pace)}")
@@ -124,6 +126,8 @@ def describe(grid: Grid, blocks: int | None) -> str:
         *lines,
         f"  {engine.n_parameters:,} parameters a model; at most "
         f"{size(_curve_bytes(grid, engine))} of curves on disk{disk}",
+        f"  compiled in {duration(compiling)}, beside the time above; a sweep on this "
+        "machine takes the programs from the cache",
         *warnings(grid, platform, seconds, snapshots),
     ]
     return "\n".join(lines)

@@ -16,11 +16,13 @@ from flax import linen as nn
 from jaxgrok.fields.checks import check_all
 from jaxgrok.fields.field import field, rows
 from jaxgrok.outcomes.outcomes import Thresholds
-from jaxgrok.tasks import Task
+from jaxgrok.tasks import Task, is_pool
 from jaxgrok.training import measures
 from jaxgrok.training.losses import LOSSES
 from jaxgrok.training.optimisers import OPTIMISERS
 
+SLICE_PAIRS, SLICE_CLASSES = 113**2, 114
+"""An evaluation's slice: all pairs of the post's modulus, each with so many logits."""
 PRECISIONS = ("highest", "high", "default", "tensorfloat32", "BF16_BF16_F32_X3")
 
 
@@ -222,6 +224,21 @@ class Setup:
                 f"steps_past_grok={self.steps_past_grok} must be a multiple of "
                 f"eval_every={self.eval_every}"
             )
+
+    @property
+    def slice_rows(self) -> int | None:
+        """Examples of a pool that an evaluation computes at a time; None: all of them.
+
+        They decide last bits, so they depend on the task alone: up to p = 113 all
+        pairs, beyond it as many as give no more logits than that, in equal slices.
+        """
+        if not is_pool(self.task):
+            return None
+        size, parts = self.task.pool_size, max(len(self.task.components), 1)
+        per_slice = parts * SLICE_PAIRS * SLICE_CLASSES
+        per_slice //= max(self.task.vocab_out, SLICE_CLASSES)
+        slices = -(-size // per_slice)
+        return None if slices == 1 else -(-size // slices)
 
 
 def lane_of(setup: Setup, **numbers: Any) -> Lane:

@@ -108,33 +108,12 @@ def test_command_of_all_cells(run_dir, capsys):
     assert (run_dir / "plots" / "circuits.png").exists()
 
 
-def test_command_of_weights(run_dir, tmp_path, capsys):
-    task, model = setups.build(dict(read_manifest(run_dir).config))
-    params = jaxgrok.load_params(run_dir, 0)
-    transformerlens.save_npz(
-        tmp_path / "m.npz", params, transformerlens.config_of(task, model)
-    )
-    code, _, err = _main(
-        capsys, "--weights", tmp_path / "m.npz", "--out", tmp_path / "o"
-    )
-    assert (code, err) == (0, "")
-    facts = json.loads((tmp_path / "o" / "circuit.json").read_text())
-    assert facts["stages"] is None and facts["test_loss"] is None
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "--cell is missing"),
         (["--cell", "seed=5"], "no cell has seed=5.0; there are 0, 1"),
         (["--cell", "weight_decay=1.0"], "fits 2 cells; say more: seed"),
         (["--cell", "0", "--step", "7"], "step=7 of cell 0 was not kept"),
-        (["--cell", "0", "--key_rule", "best"], "choose one of W_L, W_E"),
-        (["--cell", "0", "--step", "x"], "--help"),
-        (["--cell", "0", "--train_index", "x"], "--train_index goes with --weights"),
-        (["--cell", "0", "--weights", "x"], "--weights takes no run directory"),
-        (["--cell", "0", "--colour"], "is unknown"),
-        (["more", "--cell", "0"], "name one run directory"),
     ],
 )
 def test_bad_input_is_one_line(run_dir, capsys, arguments, words):

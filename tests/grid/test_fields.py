@@ -2,9 +2,6 @@
 
 import copy
 import dataclasses
-import subprocess
-import sys
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,8 +17,6 @@ from jaxgrok.grid import fields, setups
 from jaxgrok.models import training_form
 from jaxgrok.tasks import Pool
 from jaxgrok.training import optimisers
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -268,14 +263,3 @@ def test_a_field_of_every_config_cannot_be_taken():
     tasks.register("greedy", Greedy)
     with pytest.raises(ValueError, match="task 'greedy': its field 'seed' has"):
         grid.base("laptop", "greedy")
-
-
-def test_the_page_of_fields_is_up_to_date():
-    page = subprocess.run(
-        [sys.executable, "-m", "jaxgrok.grid.fields_page"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert (ROOT / "docs" / "fields.md").read_text() == page

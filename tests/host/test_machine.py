@@ -73,7 +73,7 @@ def test_memory_is_the_lowest_limit_of_the_control_groups(
 def test_bits_name_everything_that_rounds():
     record = machine.bits()
     assert {"jax", "jaxlib", "device", "arithmetic", "cpu_threads"} == set(record)
-    assert record["arithmetic"] == machine.ARITHMETIC == 4
+    assert record["arithmetic"] == machine.ARITHMETIC == 5
 
 
 def copy_in_a_repository(folder):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from handmade import SCHEMA, all_results, product, result, write
+from handmade import SCHEMA, all_results, manifest_of, product, result, write
 
 import jaxgrok
 from jaxgrok.results import run_directory
-from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.results.run_directory import RunDirectory, adopt
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,25 +81,6 @@ def test_cells_csv_does_not_depend_on_how_the_shards_are_cut(tmp_path):
         datasets.append(jaxgrok.load(path))
     assert all(table == tables[0] for table in tables)
     assert all(dataset.identical(datasets[0]) for dataset in datasets)
-
-
-def test_load_of_something_else_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"is not a run directory.*manifest"):
-        jaxgrok.load(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nowhere is not a run directory"):
-        jaxgrok.load(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("{", "manifest.json is not JSON"), ('{"name": "app"}', "not that of a sweep")],
-)
-def test_a_foreign_manifest_is_refused(tmp_path, text, message):
-    (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        jaxgrok.load(tmp_path)
-    with RunDirectory(tmp_path) as directory, pytest.raises(ValueError, match=message):
-        directory.manifest()
 
 
 def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
@@ -223,3 +204,40 @@ def test_a_sweep_killed_before_its_first_manifest_can_start_again(tmp_path):
         jaxgrok.load(tmp_path)
     with RunDirectory(tmp_path) as directory:
         assert directory.manifest() is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"modulus": 5}, "modulus is 7 there and 5 here"),
+        ({"weight_decay": (0.1,)}, "weight_decay is"),
+        ({"d_model": 16}, "d_model is 8 there and 16 here"),
+    ],
+)
+def test_another_sweep_s_directory_is_refused_with_the_difference(
+    tmp_path, fields, words
+):
+    manifest = product()
+    path = write(tmp_path, manifest, all_results(manifest))
+    other = {"weight_decay": (0.1, 1.0), "seed": (0, 1, 2)} | fields
+    with RunDirectory(path) as directory, pytest.raises(ValueError) as error:
+        adopt(directory, manifest_of(**other))
+    message = str(error.value)
+    assert message.startswith(f"out={path} holds another sweep: {words}")
+    assert "use another --out" in message
+    assert "beta1" not in message
+
+
+def test_another_machine_s_directory_is_refused_while_a_cell_is_pending(tmp_path):
+    manifest = product()
+    bits = manifest.bits | {"jaxlib": "0.0.1"}
+    old = dataclasses.replace(manifest, bits=bits)
+    path = write(tmp_path, old, all_results(manifest)[1:])
+    words = r"was computed with jaxlib=0\.0\.1, here it is .*; use the same, or"
+    with RunDirectory(path) as directory:
+        with pytest.raises(ValueError, match=words):
+            adopt(directory, manifest)
+        directory.write_results(all_results(manifest)[:1])
+        adopted, results = adopt(directory, manifest)
+    assert adopted.bits == bits
+    assert set(results) == {cell.id for cell in manifest.cells}
