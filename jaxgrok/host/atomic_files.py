@@ -33,7 +33,10 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    # The rename itself is only durable once the folder's entry is on disk.
+    # The rename itself is only durable once the folder's entry is on disk. Windows
+    # opens no folders.
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)

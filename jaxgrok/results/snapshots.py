@@ -78,7 +78,7 @@ def read_shards(run_dir: Path) -> list[Shard]:
     """Return the complete shards of a run directory, the oldest first."""
     shards = []
     for file in sorted((run_dir / "checkpoints").glob("*.json")):
-        shards.append(Shard(file.with_suffix(""), **json.loads(file.read_text())))
+        shards.append(Shard(file.with_suffix(""), **json.loads(file.read_bytes())))
     return shards
 
 
