@@ -11,7 +11,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgrok.fields.field import Field, field, rows
+from jaxgrok.fields.field import MOST, MOST_WIDE, Field, field, rows
 from jaxgrok.grid.snapshot_schedule import Schedule
 from jaxgrok.models import MODELS, presets
 from jaxgrok.outcomes.outcomes import Thresholds
@@ -46,6 +46,7 @@ class Settings:
     train_size: int = field(
         0,
         low=0,
+        high=MOST,
         shared=True,
         decides=False,
         unit="examples",
@@ -55,6 +56,7 @@ class Settings:
     block_width: int = field(
         0,
         low=0,
+        high=MOST_WIDE,
         shared=True,
         decides=False,
         unit="lanes",

@@ -9,7 +9,7 @@ import dataclasses
 import math
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST_STEPS, field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Schedule:
         100,
         name="snapshot_every",
         low=1,
+        high=MOST_STEPS,
         shared=True,
         decides=False,
         unit="steps",
@@ -32,6 +33,7 @@ class Schedule:
         20,
         name="snapshot_early_every",
         low=1,
+        high=MOST_STEPS,
         shared=True,
         decides=False,
         unit="steps",
@@ -41,6 +43,7 @@ class Schedule:
         400,
         name="snapshot_early_until",
         low=0,
+        high=MOST_STEPS,
         shared=True,
         decides=False,
         unit="steps",

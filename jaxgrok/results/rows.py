@@ -140,6 +140,8 @@ def cell_row(manifest: Manifest, index: int, result: Result) -> CellRow:
     row["train_accuracy"] = result.curve("train_accuracy")[-1]
     row["test_loss"] = result.curve("test_loss")[-1]
     row["test_accuracy"] = result.curve("test_accuracy")[-1]
+    if reached.phase == "ended":
+        row["cause"] = f"ended at step {row['steps']}, by the rule it was trained with"
     return row
 
 
@@ -159,7 +161,6 @@ def component_rows(
         }
         reached = outcome(
             curves | {"step": steps},
-            has_test=True,
             diverged=result.status == "diverged",
             eval_every=manifest.config["eval_every"],
             thresholds=manifest.thresholds,
@@ -198,14 +199,15 @@ def _outcome(manifest: Manifest, index: int, result: Result) -> Outcome:
     """Return the outcome of a cell; its phase is "" where none can be told."""
     if result.status == "failed":
         return Outcome("", None, None)
+    steps, budget = result.curve("step"), manifest.cells[index].lane["steps"]
     reached = outcome(
         {
-            "step": result.curve("step"),
+            "step": steps,
             "train_accuracy": result.curve("train_accuracy"),
             "test_accuracy": result.curve("test_accuracy"),
         },
-        has_test=manifest.cells[index].tested,
         diverged=result.status == "diverged",
+        ended_early=result.status == "done" and int(steps[-1]) < budget,
         eval_every=manifest.config["eval_every"],
         thresholds=manifest.thresholds,
     )

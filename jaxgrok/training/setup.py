@@ -13,8 +13,8 @@ import jax
 import numpy as np
 from flax import linen as nn
 
-from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field, rows
+from jaxgrok.fields.checks import check_all, check_rounded
+from jaxgrok.fields.field import MOST, MOST_STEPS, field, rows
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import Task, is_pool
 from jaxgrok.training import measures
@@ -43,8 +43,7 @@ class Lane:
         0,
         traced=True,
         low=0,
-        # Traced as int32.
-        high=2**31 - 1,
+        high=MOST,
         axis_order=120,
         help="seeds initial weights, split, batches and draws, by named streams",
     )
@@ -52,6 +51,7 @@ class Lane:
         kind=int,
         traced=True,
         low=1,
+        high=MOST,
         axis_order=100,
         unit="examples",
         help="training examples, the first of the seed's order; none online",
@@ -60,8 +60,7 @@ class Lane:
         50_000,
         traced=True,
         low=1,
-        # Records hold steps in float32, which is exact up to here.
-        high=2**24,
+        high=MOST_STEPS,
         axis_order=80,
         unit="steps",
         help="budget of optimiser steps, a multiple of eval_every",
@@ -147,13 +146,19 @@ class Setup:
     model: nn.Module
     train_size: int
     eval_every: int = field(
-        100, low=1, shared=True, unit="steps", help="steps between evaluations"
+        100,
+        low=1,
+        high=MOST_STEPS,
+        shared=True,
+        unit="steps",
+        help="steps between evaluations",
     )
     # Choices are a function where names can be registered after the import.
     loss: str = field("exact", choices=lambda: LOSSES, help="arithmetic of the loss")
     warmup_steps: int = field(
         10,
         low=0,
+        high=MOST_STEPS,
         unit="steps",
         help="the learning rate grows linearly from 0 over these; 0 for none",
     )
@@ -177,6 +182,7 @@ class Setup:
     steps_past_grok: int = field(
         0,
         low=0,
+        high=MOST_STEPS,
         shared=True,
         unit="steps",
         help="steps to train on after a grok, a multiple of eval_every",
@@ -197,11 +203,16 @@ class Setup:
     batch_size: int = field(
         0,
         low=0,
+        high=MOST,
         unit="examples",
         help="examples of a step; 0 for the whole training set",
     )
     test_size: int = field(
-        1024, low=1, unit="examples", help="test examples of a task that is drawn"
+        1024,
+        low=1,
+        high=MOST,
+        unit="examples",
+        help="test examples of a task that is drawn",
     )
     optimiser: str = field("adamw", choices=lambda: OPTIMISERS, help="optimiser")
     decay_on: str = field(
@@ -215,6 +226,8 @@ class Setup:
 
     def __post_init__(self) -> None:
         check_all(self)
+        for row in rows(Setup).values():
+            check_rounded(row, getattr(self, row.attribute), self.dtype)
         if self.train_size < 1:
             raise ValueError(f"train_size={self.train_size} must be at least 1")
         measures.check(self.measures, self.task)

@@ -25,25 +25,28 @@ class Listener(Search):
 
 
 @pytest.mark.parametrize(
-    ("status", "grok_step", "steps", "stopped"),
+    ("status", "phase", "grok_step", "steps", "stopped"),
     [
-        ("done", 30, 30, False),
-        ("done", None, 40, False),
-        ("diverged", None, 10, False),
-        ("stopped", None, 10, True),
-        ("stopped", 10, 10, False),
+        ("done", "grokking", 30, 30, False),
+        ("done", "memorisation", None, 40, False),
+        ("done", "ended", None, 20, True),
+        ("diverged", "diverged", None, 10, False),
+        ("stopped", "", None, 10, True),
+        ("stopped", "comprehension", 10, 10, False),
     ],
 )
-def test_a_row_is_reported_as_it_ended(status, grok_step, steps, stopped):
+def test_a_row_is_reported_as_it_ended(status, phase, grok_step, steps, stopped):
     search = Listener()
-    row = {"status": status, "grok_step": grok_step, "steps": steps}
+    row = {"status": status, "phase": phase, "grok_step": grok_step, "steps": steps}
     report_row(search, TRIAL, row)
     generalised = grok_step is not None
     how = {"generalised": generalised, "steps": steps, "stopped": stopped}
     assert search.calls == [(TRIAL, how)]
 
 
-def test_a_failed_row_fails_its_trial():
+@pytest.mark.parametrize(("status", "phase"), [("failed", ""), ("done", "untested")])
+def test_a_row_that_says_nothing_fails_its_trial(status, phase):
     search = Listener()
-    report_row(search, TRIAL, {"status": "failed", "grok_step": None, "steps": 0})
+    row = {"status": status, "phase": phase, "grok_step": None, "steps": 40}
+    report_row(search, TRIAL, row)
     assert search.calls == [(TRIAL, "failed")]

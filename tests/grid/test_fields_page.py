@@ -33,7 +33,7 @@ def test_traced_fields_stand_in_the_order_of_their_axes():
 def test_a_row_says_default_bounds_meaning_unit_and_reach():
     table = rows()
     default, bounds, meaning = table["eval_every"]
-    assert (default, bounds.strip()) == ("`100`", "at least 1")
+    assert (default, bounds.strip()) == ("`100`", "1 … 16777216")
     assert meaning.strip() == "steps between evaluations (steps); one value"
     assert table["seed"][0] == "`(0,)`"
 

@@ -52,7 +52,7 @@ REFUSED = [
     ("--grid.sed=1", "field 'sed' is unknown; did you mean 'seed'"),
     (
         "--grid.weight_dekay=(1,)",
-        "field 'weight_dekay' is unknown; did you mean 'weight_decay'? allowed: ",
+        "field 'weight_dekay' is unknown; did you mean 'weight_decay'?",
     ),
     ("--grid.seed.x=1", "field 'seed.x' is unknown; did you mean 'seed'?"),
     ("--grid.chain.a=1", "field 'chain.a' is unknown; allowed: none"),

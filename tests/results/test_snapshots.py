@@ -213,7 +213,7 @@ def test_float64_snapshots_keep_their_precision(tmp_path):
         (0, 7, r"step=7 of cell 0 was not kept; the nearest is 6, the last 40"),
         (3, None, r"cell 3 does not exist; take 0 … 2"),
         ("weight_decay=1.0", None, r"fits 3 cells; say more: seed"),
-        ("seed=9", None, r"no cell has seed=9.0; there are 0, 1, 2"),
+        ("seed=9", None, r"no cell has seed=9; there are 0, 1, 2"),
         ("width=9", None, r"axis 'width' is unknown; axes are weight_decay"),
         ("seed", None, r"cell 'seed' is not understood; write an index"),
     ],
@@ -233,7 +233,7 @@ def test_a_directory_without_a_sweep(tmp_path):
     ("fields", "words"),
     [
         ({"snapshots": "some"}, "snapshots='some': .*take none, all, phases"),
-        ({"snapshots": "seed=7"}, "no cell has seed=7.0"),
+        ({"snapshots": "seed=7"}, "no cell has seed=7"),
         ({"snapshot_every": 0}, "snapshot_every=0 must be at least 1"),
         ({"snapshot_early_until": -1}, "snapshot_early_until=-1 must be at least 0"),
     ],

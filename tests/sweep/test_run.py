@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 import jaxgrok
@@ -36,7 +37,11 @@ def test_a_diverged_cell_stops_alone(tmp_path):
     assert status.sel(init_scale=1.0) == "done"
     assert status.sel(init_scale=1e30) == "diverged"
     assert "not finite at step" in str(dataset.cause.sel(init_scale=1e30).item())
-    assert dataset.phase.sel(init_scale=1e30).item() == "diverged"
+    lost = dataset.sel(init_scale=1e30)
+    assert lost.phase.item() == "diverged"
+    for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy"):
+        assert np.isnan(lost[name]).all() and np.isnan(lost[f"final_{name}"]).all()
+        assert np.isfinite(dataset[name].sel(init_scale=1.0)).all()
 
 
 def test_another_machine_is_refused_only_while_something_is_pending(
