@@ -39,7 +39,8 @@ def parse(
     command_line.check_flags(arguments, ["grid", "grid.FIELD", *own], prefix="grid")
     if not values.grid:
         raise ValueError(
-            "--grid is missing: name a grid file, e.g. sweeps/wd_vs_frac.py"
+            "--grid is missing: name a grid file, or one that is shipped, e.g. "
+            "wd_vs_frac"
         )
     path, _, scale = values.grid.partition(":")
     config, file = grid_file.load(path, scale or None)
