@@ -34,7 +34,11 @@ from jaxgrok.host import command_line
 
 
 def main(argv: list[str]) -> int:
-    """Parse, search, and return the exit code; bad input is one line and code 2."""
+    """Parse, search, and return the exit code.
+
+    It is 0 if every training has its result, 1 if some failed, and 2, with one line,
+    for bad input.
+    """
     return command_line.run(argv, __doc__, _main)
 
 
@@ -76,14 +80,16 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
     if rows is None:
         rows = report.table(find.read(run_dir, width=values.width))
     report.write(rows, run_dir)
-    return _print(rows, run_dir)
+    _print(rows, run_dir)
+    return 0
 
 
 def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -> int:
     """Search a grid, or with --dry_run only say what would be searched."""
     from jaxgrok.crossover import find, report
     from jaxgrok.grid.train_sizes import sizes
-    from jaxgrok.sweep import run
+    from jaxgrok.results.run import load
+    from jaxgrok.sweep import failures, run
 
     if values.sizes is not None:
         config.n_train, config.train_fraction = sizes(*_range(values.sizes)), ()
@@ -94,7 +100,7 @@ def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -
     print(headline, file=sys.stderr)
     if values.dry_run:
         return 0
-    out = values.out or f"runs/{grid_file.name}-{config.scale}"
+    out = values.out or grid_file.run_directory(config.scale)
     try:
         findings = find.train(
             config, search, out, blocks=values.blocks, grid_file=grid_file
@@ -102,7 +108,8 @@ def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -
     except run.Interrupted as interruption:
         print(f"{interruption}; the same command goes on", file=sys.stderr)
         return interruption.exit_code
-    return _print(report.table(findings), out)
+    _print(report.table(findings), out)
+    return failures.report(load(out))
 
 
 def _range(text: str) -> list[int]:
@@ -113,14 +120,13 @@ def _range(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _print(rows: Sequence[Mapping[str, Any]], out: str | Path) -> int:
+def _print(rows: Sequence[Mapping[str, Any]], out: str | Path) -> None:
     """Print a line per setting, and where the table and the figure lie."""
     from jaxgrok.crossover.report import line
 
     for row in rows:
         print(line(row))
     print(f"{out}/crossover.csv, {out}/plots/crossover.png")
-    return 0
 
 
 if __name__ == "__main__":

@@ -170,9 +170,19 @@ def defaults(values: Mapping[str, Any], scale: str) -> dict[str, Any]:
         for name, row in own(values).items()
         if row.default is not None
     }
-    task = TASKS[values["task"]]
     # Presets beat defaults, and a task's beat a model's.
-    return fields | {**presets(values["model"], scale), **task.presets.get(scale, {})}
+    of_task = _presets_of_task(values["task"], values["model"], scale)
+    return fields | {**presets(values["model"], scale), **of_task}
+
+
+def _presets_of_task(task: str, model: str, scale: str) -> Mapping[str, Any]:
+    """Return what a task sets at a scale, beside a model."""
+    preset = TASKS[task].presets.get(scale, {})
+    # Its sizes are those of the model it is written for: another one has its own.
+    if model == preset.get("model", general()["model"].default):
+        return preset
+    of_model = rows_of("model", model)
+    return {name: value for name, value in preset.items() if name not in of_model}
 
 
 def arguments(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from typing import Any
 import ml_collections
 
 from jaxgrok.grid import shipped
+from jaxgrok.host.machine import commit_of
+from jaxgrok.host.paths import expanded, file_name
 
 _FOLDERS: set[Path] = set()
 """Folders of the grid files that were loaded in this process."""
@@ -32,16 +34,23 @@ class GridFile:
         path: where it was, absolute.
         text: what it said.
         sha256: hash of its bytes, hexadecimal.
+        commit: that of the git repository it lies in, "" if in none; with a "+" where
+            files of its folder differ.
     """
 
     path: str
     text: str
     sha256: str
+    commit: str = ""
 
     @property
     def name(self) -> str:
         """Its file name without `.py`, after which run directories are named."""
         return Path(self.path).stem
+
+    def run_directory(self, scale: str) -> str:
+        """Return where its sweep goes at a scale, unless the user says."""
+        return f"runs/{file_name(f'{self.name}-{scale}')}"
 
 
 def load(file: str, scale: str | None) -> tuple[ml_collections.ConfigDict, GridFile]:
@@ -57,7 +66,7 @@ def load(file: str, scale: str | None) -> tuple[ml_collections.ConfigDict, GridF
     Raises:
         ValueError: one line that says where in the file what went wrong.
     """
-    file = _located(file)
+    file = _located(expanded(file))
     grid_file = _read(file)
     arguments = [] if scale is None else [scale]
 
@@ -87,7 +96,7 @@ def load_registrations(file: str) -> None:
     Raises:
         ValueError: one line that says where in the file what went wrong.
     """
-    file = _located(file)
+    file = _located(expanded(file))
     _read(file)
     _guarded(file, lambda: _execute(file))
 
@@ -99,7 +108,7 @@ def _located(file: str) -> str:
 
 
 def _read(file: str) -> GridFile:
-    path = Path(file)
+    path = Path(file).resolve()
     if not path.is_file():
         hint = (
             f"; --grid {path.stem} is shipped" if path.stem in shipped.names() else ""
@@ -108,7 +117,8 @@ def _read(file: str) -> GridFile:
     # Read before the file runs, so that the manifest holds what was executed.
     content = path.read_bytes()
     text = content.decode("utf-8", errors="replace")
-    return GridFile(str(path.resolve()), text, hashlib.sha256(content).hexdigest())
+    sha256 = hashlib.sha256(content).hexdigest()
+    return GridFile(str(path), text, sha256, commit_of(path.parent))
 
 
 def _guarded(file: str, call: Callable[[], Any]) -> Any:

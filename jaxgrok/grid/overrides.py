@@ -15,6 +15,7 @@ from jaxgrok.fields.checks import unknown_field
 from jaxgrok.grid import grid_file
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
+from jaxgrok.host.paths import as_path
 
 
 def parse(
@@ -42,10 +43,19 @@ def parse(
             "--grid is missing: name a grid file, or one that is shipped, e.g. "
             "wd_vs_frac"
         )
-    path, _, scale = values.grid.partition(":")
-    config, file = grid_file.load(path, scale or None)
+    path, scale = _path_and_scale(values.grid)
+    config, file = grid_file.load(path, scale)
     _override(config, arguments)
     return config, file
+
+
+def _path_and_scale(text: str) -> tuple[str, str | None]:
+    """Split FILE:SCALE at the last colon, unless all of it is the name of a file."""
+    path, colon, scale = text.rpartition(":")
+    # No scale, but the rest of a path: C:\mine.py
+    if not colon or re.search(r"[./\\]", scale) or as_path(text).is_file():
+        return text, None
+    return path, scale or None
 
 
 def _override(config: ml_collections.ConfigDict, argv: list[str]) -> None:

@@ -12,12 +12,12 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import ml_collections
 
 from jaxgrok.fields.checks import refuse_other_than_tuple, unknown_field
 from jaxgrok.fields.values import listed, plain, shown
 from jaxgrok.grid import fields
+from jaxgrok.host.machine import platform_of_jax
 
 SCALES = ("post", "laptop")
 
@@ -121,7 +121,7 @@ def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDic
         ValueError: the scale or the task is unknown.
     """
     if scale == "auto":
-        scale = "laptop" if jax.default_backend() == "cpu" else "post"
+        scale = "laptop" if platform_of_jax() == "cpu" else "post"
     if scale not in SCALES:
         raise ValueError(
             f"scale={shown(scale)} is unknown; choose one of {listed(SCALES)}, auto"

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
 import ml_collections
 
 from jaxgrok.fields.checks import article, check
@@ -22,6 +21,7 @@ from jaxgrok.grid.cells import Cell, Grid, Group, label, settings_hash
 from jaxgrok.grid.selector import matching
 from jaxgrok.grid.setups import Program, program_of, refuse_missing, round_up
 from jaxgrok.grid.snapshot_schedule import Schedule
+from jaxgrok.host.machine import platform_of_jax
 from jaxgrok.tasks import is_pool
 from jaxgrok.training.setup import Setup
 
@@ -193,4 +193,4 @@ def _words(axes: Mapping[str, Any]) -> str:
 
 def _default_width() -> int:
     """Return the lanes of a block: 2 on a CPU (measured), 16 elsewhere (not yet)."""
-    return 2 if jax.default_backend() == "cpu" else 16
+    return 2 if platform_of_jax() == "cpu" else 16

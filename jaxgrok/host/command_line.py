@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from absl import flags
 
 from jaxgrok.host import machine
+from jaxgrok.host.paths import expanded
 from jaxgrok.host.signals import INTERRUPTED
 from jaxgrok.host.streams import lenient_output
 
@@ -54,6 +55,13 @@ def run(
             return report(error)
         except KeyboardInterrupt:
             return INTERRUPTED
+        except Exception:
+            # What came may be of JAX, which says little where it has no device.
+            try:
+                machine.platform_of_jax()
+            except ValueError as error:
+                return report(error)
+            raise
 
 
 def report(error: Exception) -> int:
@@ -94,6 +102,7 @@ def parse_known(values: flags.FlagValues, argv: list[str]) -> list[str]:
         ValueError: for a flag with a bad value.
     """
     values.set_gnu_getopt(True)
+    argv = [*argv[:1], *map(expanded, argv[1:])]
     try:
         return values(argv, known_only=True)
     except flags.Error as error:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from jaxgrok.host import paths
+
 MOST_CPU_DEVICES = 16
 UNKNOWN_MEMORY = 8 * 2**30
 """Bytes of a machine that does not tell."""
@@ -35,10 +37,48 @@ def prepare() -> None:
         os.environ.setdefault(
             "JAX_NUM_CPU_DEVICES", str(min(cores(), MOST_CPU_DEVICES))
         )
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxgrok"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    cache = _cache()
+    if cache is not None:
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     # JAX caches nothing that compiles within a second by default; most of this does.
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+
+def _cache() -> Path | None:
+    """Return the folder of compiled programs; None where none can be made."""
+    folder = os.environ.get("XDG_CACHE_HOME") or ""
+    home = paths.home()
+    # An XDG_CACHE_HOME that is relative does not count.
+    if not Path(folder).is_absolute():
+        if home is None:
+            return None
+        folder = str(home / ".cache")
+    cache = Path(folder) / "jaxgrok"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a home that does not exist, or cannot be written
+        return None
+    return cache
+
+
+def platform_of_jax() -> str:
+    """Return what JAX computes on: cpu, gpu or tpu.
+
+    Raises:
+        ValueError: JAX finds no device of the kind that JAX_PLATFORMS asks for.
+    """
+    import jax
+
+    try:
+        return str(jax.default_backend())
+    # An AssertionError of some versions, a RuntimeError of others.
+    except Exception as error:
+        wanted = os.environ.get("JAX_PLATFORMS", "")
+        reason = f" ({' '.join(str(error).split())[:100]})" if str(error) else ""
+        raise ValueError(
+            f"JAX_PLATFORMS={wanted!r}: JAX finds no such device here{reason}; unset "
+            "it, or set JAX_PLATFORMS=cpu"
+        ) from None
 
 
 def cores() -> int:
@@ -100,24 +140,47 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Return the git commit of the package's checkout, "" for an installed package.
+    """Return the git commit of the package's own checkout, "" for an installed package.
 
     A "+" at its end says that the package's files differ from that commit.
     """
+    package = Path(__file__).resolve().parents[1]
+    # An installed copy may lie in somebody else's repository, even as part of it.
     try:
-        # An installed copy may lie in somebody else's repository, untracked.
-        _git("ls-files", "--error-unmatch", Path(__file__).name)
-        name, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "..")
+        is_ours = "name = jaxgrok\n" in (package.parent / "setup.cfg").read_text(
+            encoding="utf-8"
+        )
+        top = _git(package, "rev-parse", "--show-toplevel")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    is_ours = is_ours and Path(top).resolve() == package.parent
+    return commit_of(package) if is_ours else ""
+
+
+def commit_of(folder: Path) -> str:
+    """Return the git commit of the repository that a folder lies in, "" if in none.
+
+    A "+" at its end says that files of the folder differ from that commit.
+    """
+    try:
+        name = _git(folder, "rev-parse", "HEAD")
+        changes = _git(folder, "status", "--porcelain", ".")
     except (OSError, subprocess.SubprocessError):
         return ""
     return f"{name}+" if changes else name
 
 
-def _git(*words: str) -> str:
-    """Return what a git command prints, run in this file's folder."""
-    command = ["git", "-C", str(Path(__file__).parent), *words]
+def _git(folder: Path, *words: str) -> str:
+    """Return what a git command prints, run in a folder."""
+    # These would name another repository, as they do inside of git's own hooks.
+    others = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
     return subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=10
+        ["git", "-C", str(folder), *words],
+        env={name: v for name, v in os.environ.items() if name not in others},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
     ).stdout.strip()
 
 

@@ -6,6 +6,7 @@
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -132,6 +133,12 @@ def labels_of(dataset: xr.Dataset) -> np.ndarray:
             f"phase={min(unknown)!r} is unknown; choose one of {', '.join(PHASES)}"
         )
     return labels
+
+
+def label_counts(dataset: xr.Dataset) -> str:
+    """Write how many cells have each label, the most first: 2 grokking, 1 failed."""
+    counts = Counter(labels_of(dataset).tolist()).most_common()
+    return ", ".join(f"{count} {label}" for label, count in counts)
 
 
 def _dimensions(manifest: Manifest) -> tuple[tuple[str, ...], dict[str, Any]]:

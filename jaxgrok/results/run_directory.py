@@ -20,15 +20,11 @@ import xarray as xr
 from filelock import FileLock, Timeout
 
 from jaxgrok.grid.cells import Cell
-from jaxgrok.host.atomic_files import write_atomically, write_table
+from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.paths import as_path
 from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.manifest import Manifest, read_manifest
-from jaxgrok.results.rows import (
-    CELL_COLUMNS,
-    COMPONENT_COLUMNS,
-    CellRow,
-    ComponentRow,
-)
+from jaxgrok.results.rows import CellRow, ComponentRow, write_tables
 from jaxgrok.results.shards import OVER, Result, read_results, write_results
 
 
@@ -45,7 +41,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).resolve()
+        self.path = as_path(path).resolve()
         # The system drops the lock with the process; the holder's file is for people.
         self._lock = FileLock(self.path / ".lock")
         self._holder = self.path / ".lock.holder"
@@ -108,14 +104,7 @@ class RunDirectory:
         component_rows: Sequence[ComponentRow] = (),
     ) -> None:
         """Rewrite cells.csv and, where there are components, components.csv."""
-        axes = manifest.axes
-        # n_train can be an axis, and is then not repeated.
-        columns = [name for name in CELL_COLUMNS if name not in axes]
-        names = ["cell", *axes, *columns]
-        write_table(self.path / "cells.csv", names, map(_flat, rows))
-        if component_rows:
-            names = ["cell", *axes, *COMPONENT_COLUMNS]
-            write_table(self.path / "components.csv", names, map(_flat, component_rows))
+        write_tables(self.path, manifest.axes, rows, component_rows)
 
 
 def adopt(
@@ -174,16 +163,13 @@ def _check_free(path: Path) -> None:
 
 def _is_ours(name: str) -> bool:
     """Tell whether a file may lie in a run directory that has no manifest yet."""
+    # The notes of macOS, which it leaves in every folder.
+    if name == ".DS_Store" or name.startswith("._"):
+        return True
     # A run may be killed while it writes its first manifest under a temporary name.
     return name.startswith(".lock") or (
         name.startswith(".manifest") and name.endswith(".tmp")
     )
-
-
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with its axes among its columns."""
-    # An axis may have the name of a column, such as n_train: the column wins.
-    return {**row["axes"], **row}
 
 
 def _lines(value: Any) -> str:

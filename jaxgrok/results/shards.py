@@ -107,7 +107,8 @@ def read_results(path: Path) -> dict[str, Result]:
         ValueError: a shard is damaged.
     """
     results: dict[str, Result] = {}
-    for file in sorted((path / "curves").glob("*.npz")):
+    # A name that starts with a dot is the system's: macOS leaves ._NAME beside NAME.
+    for file in sorted((path / "curves").glob("[!.]*.npz")):
         try:
             # A cell that was trained again is in two shards: the later one wins.
             results |= _read_shard(file)

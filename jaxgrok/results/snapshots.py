@@ -77,7 +77,7 @@ class Shard:
 def read_shards(run_dir: Path) -> list[Shard]:
     """Return the complete shards of a run directory, the oldest first."""
     shards = []
-    for file in sorted((run_dir / "checkpoints").glob("*.json")):
+    for file in sorted((run_dir / "checkpoints").glob("[!.]*.json")):
         shards.append(Shard(file.with_suffix(""), **json.loads(file.read_bytes())))
     return shards
 

@@ -8,7 +8,6 @@
 """
 
 import sys
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import ml_collections
@@ -24,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> int:
-    """Parse, run, and return the exit code; bad input is one line and code 2."""
+    """Parse, run, and return the exit code.
+
+    It is 0 if every cell has its result, 1 if some failed, and 2, with one line, for
+    bad input.
+    """
     return command_line.run(argv, __doc__, lambda argv: _run(*_parse(argv)))
 
 
@@ -46,12 +49,12 @@ def _run(
 ) -> int:
     # Imported late: --help and a mistyped flag should not wait for jax.
     from jaxgrok.grid.resolver import resolve
-    from jaxgrok.sweep import estimate, run
+    from jaxgrok.sweep import estimate, failures, run
 
     if values.dry_run:
         print(estimate.describe(resolve(config), values.blocks))
         return 0
-    out = values.out or f"runs/{grid_file.name}-{config.scale}"
+    out = values.out or grid_file.run_directory(config.scale)
     try:
         dataset = run.run(config, out, blocks=values.blocks, grid_file=grid_file)
     except run.Interrupted as stopped:
@@ -60,7 +63,7 @@ def _run(
     print(summary(dataset, out))
     if config.snapshots != "none":
         _read_circuits(out)
-    return 0
+    return failures.report(dataset)
 
 
 def _read_circuits(out: str) -> None:
@@ -83,10 +86,10 @@ def _read_circuits(out: str) -> None:
 
 def summary(dataset: "xr.Dataset", out: str) -> str:
     """Say in a few lines what came out."""
-    phases = Counter(dataset.phase.values.ravel().tolist())
-    counts = ", ".join(f"{n} {phase or 'failed'}" for phase, n in phases.most_common())
+    from jaxgrok.results.dataset import label_counts
+
     return (
-        f"{number(dataset.phase.size, 'cell')}: {counts}\n"
+        f"{number(dataset.phase.size, 'cell')}: {label_counts(dataset)}\n"
         f"{out}/cells.csv, {out}/plots/phase_diagram.png"
     )
 

@@ -17,6 +17,7 @@ from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
+from jaxgrok.host.paths import file_name
 from jaxgrok.host.signals import INTERRUPTED, asked_to_stop
 from jaxgrok.host.terminal import number
 from jaxgrok.results.ledger import Ledger
@@ -73,7 +74,8 @@ def run(
     """
     grid = resolve(config)
     if out is None:
-        out = Path("runs") / f"{grid.config['task']}-{grid.config['scale']}"
+        name = file_name(f"{grid.config['task']}-{grid.config['scale']}")
+        out = Path("runs") / name
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks={blocks} must be at least 1")
     fleet = LocalFleet(Worker(grid, functools.partial(_engine, blocks)))

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import jax
 import pytest
 
 from jaxgrok.crossover import find, report
 from jaxgrok.crossover.__main__ import main
+from jaxgrok.engine import sizing
 from searches import TINY, WIDTH
 
 GRID = f"""
@@ -45,6 +47,19 @@ def test_the_command_searches_and_reads_again(capsys):
     assert run("a", *width) == 0
     assert capsys.readouterr().out.splitlines() == lines
     assert Path("a/crossover.csv").read_bytes() == before
+
+
+def test_a_search_in_which_trainings_failed_ends_with_code_1(capsys, monkeypatch):
+    def broken(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    monkeypatch.setattr(sizing, "Engine", broken)
+    assert run("--grid", "mine.py", "--out", "a") == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert " cells failed: " in last and "(weight_decay=0.1, n_train=" in last
+    assert last.endswith(
+        "RESOURCE_EXHAUSTED: out of memory; the same command tries again"
+    )
 
 
 def test_a_dry_run_trains_nothing(capsys):

@@ -96,6 +96,19 @@ def task_of(config):
     return grid.resolve(config).groups[0].setup.task
 
 
+def test_a_task_s_preset_sets_the_sizes_of_the_model_it_is_written_for_alone():
+    config = grid.base("laptop")
+    assert (config.d_model, config.d_mlp) == (32, 128)
+    config.model = "mlp"
+    # The MLP's own default; what is no size of the model stays the task's.
+    assert (config.d_mlp, config.learning_rate) == (256, (3e-3,))
+    # The preset of parity is written for an MLP.
+    config = grid.base("laptop", "parity")
+    assert (config.model, config.d_mlp, config.bits) == ("mlp", 128, 20)
+    config.model = "transformer"
+    assert (config.d_mlp, config.bits) == (512, 20)
+
+
 def test_a_grid_accepts_a_registered_task(registered):
     config = grid.base("laptop")
     config.update(task="copy", letters=6, train_fraction=(0.5,))

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import subprocess
 import sys
 
 import pytest
@@ -71,6 +73,19 @@ def registries(monkeypatch):
     """What a grid file registers is forgotten after the test."""
     for registry in (*fields.OWNERS.values(), jaxgrok.losses.LOSSES):
         monkeypatch.setattr(registry, "_entries", dict(registry))
+
+
+@pytest.mark.process
+def test_the_commit_of_its_repository_is_kept_with_it(folder):
+    _, file = grid_file.load(str(folder / "mine.py"), None)
+    assert file.commit == ""
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init"], ["add", "mine.py"], ["commit", "-m", "one"]):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    _, file = grid_file.load(str(folder / "mine.py"), None)
+    # common.py, which it imports, is of no commit.
+    assert re.fullmatch(r"[0-9a-f]{40}\+", file.commit)
+    assert file.run_directory("a/b") == "runs/mine-a%2Fb"
 
 
 def test_a_grid_file_imports_its_neighbours(folder):

@@ -31,6 +31,23 @@ def test_the_scale_stands_behind_the_file(parsed):
     assert (parsed().scale, parsed(scale=":post").scale) == ("laptop", "post")
 
 
+@pytest.mark.parametrize(
+    ("written", "scale"), [("a:b.py", "laptop"), ("a:b.py:post", "post")]
+)
+def test_a_colon_may_be_part_of_the_path(tmp_path, written, scale):
+    (tmp_path / "a:b.py").write_text(FILE)
+    argv = ["sweep", f"--grid={tmp_path}/{written}"]
+    config, file = overrides.parse(flags.FlagValues(), argv)
+    assert config.scale == scale and file.path.endswith("/a:b.py")
+
+
+@pytest.mark.parametrize("written", ["C:\\mine.py", "a:b.py", "mine.py"])
+def test_a_file_that_is_not_there_is_named_as_it_was_written(written):
+    with pytest.raises(ValueError) as error:
+        overrides.parse(flags.FlagValues(), ["sweep", f"--grid={written}"])
+    assert str(error.value) == f"--grid {written}: there is no such file"
+
+
 def test_a_value_may_be_an_argument_of_its_own(parsed):
     assert parsed("--grid.seed", "(7, 8)", "--grid.modulus", "11").seed == (7, 8)
 

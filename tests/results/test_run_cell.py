@@ -46,6 +46,19 @@ def test_a_cell_is_named_after_its_axes(run):
     assert repr(cell) == f"<cell 1 of {run.path}: {cell.label}>"
 
 
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        ({"operation": ("x/y", "x*y")}, "operation=x%2Fy,weight_decay=1.0,"),
+        ({"decay_on": ("W_E,W_U", "all")}, "decay_on=W_E,W_U,weight_decay=1.0"),
+        ({"decay_on": (",".join(["W_E"] * 99), "all")}, "cell=0"),
+    ],
+)
+def test_the_name_of_a_cell_is_that_of_one_file(tmp_path, fields, label):
+    write(tmp_path, manifest_of(**fields), [])
+    assert RunCell(jaxgrok.open(tmp_path), 0).label.startswith(label)
+
+
 def test_its_task_and_model_are_those_of_its_own_fields(tmp_path):
     run = save(tmp_path, manifest_of(modulus=(5, 7)))
     cells = [RunCell(run, index) for index in range(2)]

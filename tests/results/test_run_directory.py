@@ -93,6 +93,19 @@ def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_folder_that_holds_notes_of_macos_alone_is_empty(tmp_path):
+    for name in (".DS_Store", "._runs"):
+        (tmp_path / name).write_bytes(b"")
+    with RunDirectory(tmp_path):
+        pass
+
+
+def test_the_home_folder_may_be_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with RunDirectory("~/runs/mine") as directory:
+        assert directory.path == (tmp_path / "runs/mine").resolve()
+
+
 def test_a_file_as_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
     with (
