@@ -14,6 +14,8 @@ from pathlib import Path
 from jaxgrok.host import paths
 
 MOST_CPU_DEVICES = 16
+UNKNOWN_MEMORY = 8 * 2**30
+"""Bytes of a machine that does not tell."""
 ARITHMETIC = 5
 """Counts the changes of the programs that change a result's last bits.
 
@@ -81,8 +83,10 @@ def platform_of_jax() -> str:
 
 def cores() -> int:
     """Return the number of CPU cores that this process may use."""
-    # Not os.cpu_count(): batch systems bind a job to some of the cores.
-    return len(os.sched_getaffinity(0))
+    # Batch systems bind a job to some of the cores. Only Linux can tell which.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def memory(root: Path = Path("/")) -> int:
@@ -93,9 +97,13 @@ def memory(root: Path = Path("/")) -> int:
 
     Returns:
         The machine's memory, or the limit of the process's control group where that is
-        lower: batch systems and containers set one.
+        lower: batch systems and containers set one. UNKNOWN_MEMORY where neither can
+        be told, as on Windows.
     """
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        machine = UNKNOWN_MEMORY
     return min([machine, *_group_limits(root)])
 
 
@@ -153,7 +161,9 @@ def commit() -> str:
     package = Path(__file__).resolve().parents[1]
     # An installed copy may lie in somebody else's repository, even as part of it.
     try:
-        is_ours = "name = jaxgrok\n" in (package.parent / "setup.cfg").read_text()
+        is_ours = "name = jaxgrok\n" in (package.parent / "setup.cfg").read_text(
+            encoding="utf-8"
+        )
         top = _git(package, "rev-parse", "--show-toplevel")
     except (OSError, subprocess.SubprocessError):
         return ""
@@ -198,7 +208,7 @@ def _group_limits(root: Path) -> Iterator[int]:
     groups = root / "proc/self/cgroup"
     if not groups.exists():
         return
-    for line in groups.read_text().splitlines():
+    for line in groups.read_bytes().decode().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers not in ("", "memory"):
             continue
@@ -209,7 +219,7 @@ def _group_limits(root: Path) -> Iterator[int]:
         for group in (folder, *folder.parents):
             limit = group / name
             # Version 2 writes "max" where there is no limit.
-            if limit.exists() and (text := limit.read_text().strip()).isdigit():
+            if limit.exists() and (text := limit.read_bytes().strip()).isdigit():
                 yield int(text)
             if group == top:
                 break
@@ -218,14 +228,27 @@ def _group_limits(root: Path) -> Iterator[int]:
 def _cpu_name() -> str:
     """Return the CPU's name, family and model: what decides its instruction set."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_bytes().decode(errors="replace").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
+        return _cpu_name_elsewhere()
     entries: dict[str, str] = {}
     for line in lines:
         key, colon, value = line.partition(":")
         if colon:
             entries[key.strip()] = value.strip()
+    if "CPU part" in entries:  # ARM, whose entries have other names
+        maker, part = entries.get("CPU implementer", "?"), entries["CPU part"]
+        return f"{platform.machine()} (implementer {maker} part {part})"
     name = entries.get("model name", "?")
     family, model = entries.get("cpu family", "?"), entries.get("model", "?")
     return f"{name} (family {family} model {model})"
+
+
+def _cpu_name_elsewhere() -> str:
+    """Return the CPU's name where there is no /proc: macOS and Windows."""
+    command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        name = subprocess.run(command, capture_output=True, text=True, check=True)
+        return name.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return platform.processor() or platform.machine()

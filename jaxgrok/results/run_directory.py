@@ -8,14 +8,14 @@ flight in `resume`.
     ...     directory.write_manifest(describe(grid))
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import xarray as xr
+from filelock import FileLock, Timeout
 
 from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.host.paths import as_path
@@ -39,38 +39,35 @@ class RunDirectory:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = as_path(path).resolve()
-        self._lock: TextIO | None = None
+        # The system drops the lock with the process; the holder's file is for people.
+        self._lock = FileLock(self.path / ".lock")
+        self._holder = self.path / ".lock.holder"
 
     def __enter__(self) -> "RunDirectory":
         _check_free(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            # Not truncated yet: until the lock is ours, the text is its holder's.
-            self._lock = open(self.path / ".lock", "a+")
-        except OSError as error:
-            raise ValueError(
-                f"out={self.path} cannot be written ({error.strerror}); "
-                "choose another folder with --out"
-            ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.seek(0)
-            holder = self._lock.read().strip() or "another process"
-            self._lock.close()
+            self._lock.acquire(timeout=0)
+            self._holder.write_bytes(b"process %d" % os.getpid())
+        except Timeout:
+            holder = "another process"
+            if self._holder.exists():
+                holder = self._holder.read_bytes().decode()
             raise ValueError(
                 f"out={self.path} is held by a running sweep ({holder}); wait for it, "
                 "or choose another folder with --out"
             ) from None
-        # The kernel drops the lock with the process; the text is for people.
-        self._lock.truncate(0)
-        self._lock.write(f"process {os.getpid()}")
-        self._lock.flush()
+        except OSError as error:
+            self._lock.release()
+            raise ValueError(
+                f"out={self.path} cannot be written ({error.strerror}); "
+                "choose another folder with --out"
+            ) from None
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._lock is not None
-        self._lock.close()
+        self._holder.unlink(missing_ok=True)
+        self._lock.release()
 
     def manifest(self) -> Manifest | None:
         """Return the manifest, or None if the directory is new."""
@@ -126,7 +123,9 @@ def _is_ours(name: str) -> bool:
     if name == ".DS_Store" or name.startswith("._"):
         return True
     # A run may be killed while it writes its first manifest under a temporary name.
-    return name == ".lock" or (name.startswith(".manifest") and name.endswith(".tmp"))
+    return name.startswith(".lock") or (
+        name.startswith(".manifest") and name.endswith(".tmp")
+    )
 
 
 def _lines(value: Any) -> str:

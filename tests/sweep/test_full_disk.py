@@ -11,7 +11,14 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok.host import trees
-from jaxgrok.results import final_states, resume, run_directory, shards, snapshots
+from jaxgrok.results import (
+    final_states,
+    resume,
+    rows,
+    run_directory,
+    shards,
+    snapshots,
+)
 from jaxgrok.sweep import chores, coordinator, run
 from jaxgrok.sweep.chores import Period
 from runs import same
@@ -87,7 +94,7 @@ def test_a_snapshot_that_is_lost_is_in_no_state_either(tmp_path, monkeypatch, wh
     ("module", "name"),
     [
         (shards, "write_packed"),  # curves
-        (run_directory, "write_table"),
+        (rows, "write_table"),
         (run_directory, "write_atomically"),  # the manifest
         (resume, "write_packed"),
         (final_states, "write_packed"),
