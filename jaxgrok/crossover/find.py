@@ -39,6 +39,7 @@ def find(
     known: str | Path | None = None,
     blocks: int | None = None,
     quiet: bool = False,
+    mixed_bits: bool = False,
 ) -> list[Finding]:
     """Search the crossover of every setting of a grid, in a run directory.
 
@@ -53,6 +54,7 @@ def find(
         known: a run directory of the same settings, whose trainings say where to look.
         blocks: as in `jaxgrok.run`.
         quiet: as in `jaxgrok.run`.
+        mixed_bits: as in `jaxgrok.run`.
 
     Returns:
         One finding per setting, in the order of the grid.
@@ -63,7 +65,7 @@ def find(
         Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
     config, search = prepare(config, width=width, budget=budget, known=known)
-    return train(config, search, out, blocks=blocks, quiet=quiet)
+    return train(config, search, out, blocks=blocks, quiet=quiet, mixed_bits=mixed_bits)
 
 
 def read(run: RunOrPath, *, width: float = WIDTH) -> list[Finding]:
@@ -122,11 +124,20 @@ def train(
     *,
     blocks: int | None = None,
     quiet: bool = False,
+    mixed_bits: bool = False,
     grid_file: GridFile | None = None,
 ) -> list[Finding]:
     """Train what a search asks for until it asks for nothing; write what it found."""
     queue = functools.partial(CrossoverQueue, search)
-    sweep.run(config, out, blocks=blocks, quiet=quiet, queue=queue, grid_file=grid_file)
+    sweep.run(
+        config,
+        out,
+        blocks=blocks,
+        quiet=quiet,
+        mixed_bits=mixed_bits,
+        queue=queue,
+        grid_file=grid_file,
+    )
     findings = search.findings()
     report.write(report.table(findings), out)
     return findings

@@ -7,13 +7,15 @@
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from jaxgrok.host import paths
 
 MOST_CPU_DEVICES = 16
+UNKNOWN_MEMORY = 8 * 2**30
+"""Bytes of a machine that does not tell."""
 ARITHMETIC = 5
 """Counts the changes of the programs that change a result's last bits.
 
@@ -32,9 +34,9 @@ def prepare() -> None:
     are left alone.
     """
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        os.environ.setdefault(
-            "JAX_NUM_CPU_DEVICES", str(min(cores(), MOST_CPU_DEVICES))
-        )
+        # With NPROC=1, as for results that one core has computed, one device.
+        devices = min(cores(), _threads(), MOST_CPU_DEVICES)
+        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices))
     cache = _cache()
     if cache is not None:
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
@@ -81,8 +83,10 @@ def platform_of_jax() -> str:
 
 def cores() -> int:
     """Return the number of CPU cores that this process may use."""
-    # Not os.cpu_count(): batch systems bind a job to some of the cores.
-    return len(os.sched_getaffinity(0))
+    # Batch systems bind a job to some of the cores. Only Linux can tell which.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def memory(root: Path = Path("/")) -> int:
@@ -93,9 +97,13 @@ def memory(root: Path = Path("/")) -> int:
 
     Returns:
         The machine's memory, or the limit of the process's control group where that is
-        lower: batch systems and containers set one.
+        lower: batch systems and containers set one. UNKNOWN_MEMORY where neither can
+        be told, as on Windows.
     """
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        machine = UNKNOWN_MEMORY
     return min([machine, *_group_limits(root)])
 
 
@@ -113,10 +121,24 @@ def bits() -> dict[str, str | int]:
     }
     if device.platform == "cpu":
         # XLA's thread pool: it divides the sums of a matmul by its number of threads.
-        threads = int(os.environ.get("NPROC", 0)) or cores()
         record["device"] = _cpu_name()
-        record["cpu_threads"] = max(threads, jax.local_device_count())
+        record["cpu_threads"] = max(_threads(), jax.local_device_count())
     return record
+
+
+def ways_to_equal(bits: Mapping[str, object]) -> list[str]:
+    """Return what a user can set to compute with some of another run's `bits`.
+
+    There is nothing for another processor, and for a run directory's `block_width` the
+    flag of that field.
+    """
+    settings = {
+        "jax": "pip install jax=={}",
+        "jaxlib": "pip install jaxlib=={}",
+        "cpu_threads": "NPROC={}",
+        "block_width": "--grid.block_width={}",
+    }
+    return [settings[name].format(bits[name]) for name in bits if name in settings]
 
 
 def versions() -> dict[str, str]:
@@ -139,7 +161,9 @@ def commit() -> str:
     package = Path(__file__).resolve().parents[1]
     # An installed copy may lie in somebody else's repository, even as part of it.
     try:
-        is_ours = "name = jaxgrok\n" in (package.parent / "setup.cfg").read_text()
+        is_ours = "name = jaxgrok\n" in (package.parent / "setup.cfg").read_text(
+            encoding="utf-8"
+        )
         top = _git(package, "rev-parse", "--show-toplevel")
     except (OSError, subprocess.SubprocessError):
         return ""
@@ -158,6 +182,11 @@ def commit_of(folder: Path) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return f"{name}+" if changes else name
+
+
+def _threads() -> int:
+    """Return the number of threads that XLA uses on a CPU."""
+    return int(os.environ.get("NPROC", 0)) or cores()
 
 
 def _git(folder: Path, *words: str) -> str:
@@ -179,7 +208,7 @@ def _group_limits(root: Path) -> Iterator[int]:
     groups = root / "proc/self/cgroup"
     if not groups.exists():
         return
-    for line in groups.read_text().splitlines():
+    for line in groups.read_bytes().decode().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers not in ("", "memory"):
             continue
@@ -190,7 +219,7 @@ def _group_limits(root: Path) -> Iterator[int]:
         for group in (folder, *folder.parents):
             limit = group / name
             # Version 2 writes "max" where there is no limit.
-            if limit.exists() and (text := limit.read_text().strip()).isdigit():
+            if limit.exists() and (text := limit.read_bytes().strip()).isdigit():
                 yield int(text)
             if group == top:
                 break
@@ -199,14 +228,27 @@ def _group_limits(root: Path) -> Iterator[int]:
 def _cpu_name() -> str:
     """Return the CPU's name, family and model: what decides its instruction set."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_bytes().decode(errors="replace").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
+        return _cpu_name_elsewhere()
     entries: dict[str, str] = {}
     for line in lines:
         key, colon, value = line.partition(":")
         if colon:
             entries[key.strip()] = value.strip()
+    if "CPU part" in entries:  # ARM, whose entries have other names
+        maker, part = entries.get("CPU implementer", "?"), entries["CPU part"]
+        return f"{platform.machine()} (implementer {maker} part {part})"
     name = entries.get("model name", "?")
     family, model = entries.get("cpu family", "?"), entries.get("model", "?")
     return f"{name} (family {family} model {model})"
+
+
+def _cpu_name_elsewhere() -> str:
+    """Return the CPU's name where there is no /proc: macOS and Windows."""
+    command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        name = subprocess.run(command, capture_output=True, text=True, check=True)
+        return name.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return platform.processor() or platform.machine()
