@@ -165,11 +165,11 @@ def article(value: object) -> str:
 
 
 def unknown_field(name: str, options: Iterable[str]) -> str:
-    """Return the message that refuses a field: the nearest names, or all there are."""
+    """Return the message that refuses a field: the nearest name, or all there are."""
     names = sorted(options)
-    near = difflib.get_close_matches(name, names, n=3)
+    near = difflib.get_close_matches(name, names, n=1)
     if near:
-        hint = f"did you mean {' or '.join(map(repr, near))}?"
+        hint = f"did you mean {near[0]!r}?"
     else:
         hint = f"allowed: {listed(names) or 'none'}"
     return f"field {shown(name)} is unknown; {hint}"

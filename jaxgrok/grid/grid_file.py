@@ -9,6 +9,7 @@ losses and measures.
 import contextlib
 import dataclasses
 import hashlib
+import os
 import runpy
 import sys
 import traceback
@@ -143,10 +144,11 @@ def _importable(folder: Path) -> Iterator[None]:
     Functions of the file that import later still find its neighbours then, and nobody
     else gets one of them in place of a package of the same name.
     """
+    others = {str(other) for other in _FOLDERS - {folder}}
     for name, module in list(sys.modules.items()):
-        origin = Path(getattr(module, "__file__", None) or "/")
+        origin = os.path.dirname(getattr(module, "__file__", None) or "/")
         # A neighbour of the same name, of another grid file in this process.
-        if origin.parent in _FOLDERS - {folder} and (folder / f"{name}.py").exists():
+        if origin in others and (folder / f"{name}.py").exists():
             del sys.modules[name]
     _FOLDERS.add(folder)
     sys.path.insert(0, str(folder))

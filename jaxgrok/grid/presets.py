@@ -34,11 +34,16 @@ class Config(ml_collections.ConfigDict):  # type: ignore[misc]  # which is untyp
     _unset: frozenset[str] = frozenset()
 
     def __setitem__(self, key: str, value: Any) -> None:
+        if not key.isidentifier():
+            raise ValueError(unknown_field(key, fields.every()))
         value = plain(value)
         if key in fields.traced():
             refuse_other_than_tuple(key, value)
         if key == "chain" and isinstance(value, dict):
-            value = ml_collections.ConfigDict(value, type_safe=False, sort_keys=False)
+            # The names of its parts may have dots: {"rate 0.1": {…}}.
+            value = ml_collections.ConfigDict(
+                value, type_safe=False, sort_keys=False, allow_dotted_keys=True
+            )
         try:
             super().__setitem__(key, value)
         except OverflowError:  # a whole number beyond the largest float, cast to one

@@ -9,7 +9,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,7 +39,8 @@ def prepare() -> None:
     # JAX caches nothing that compiles within a second by default; most of this does.
     settings: dict[str, str | int] = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": 0}
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        settings[CPU_DEVICES] = min(cores(), MOST_CPU_DEVICES)
+        # With NPROC=1, as for results that one core has computed, one device.
+        settings[CPU_DEVICES] = min(cores(), _threads(), MOST_CPU_DEVICES)
     cache = _cache()
     if cache is not None:
         settings["JAX_COMPILATION_CACHE_DIR"] = str(cache)
@@ -150,10 +151,24 @@ def bits() -> dict[str, str | int]:
     }
     if device.platform == "cpu":
         # XLA's thread pool: it divides the sums of a matmul by its number of threads.
-        threads = int(os.environ.get("NPROC", 0)) or cores()
         record["device"] = _cpu_name()
-        record["cpu_threads"] = max(threads, jax.local_device_count())
+        record["cpu_threads"] = max(_threads(), jax.local_device_count())
     return record
+
+
+def ways_to_equal(bits: Mapping[str, object]) -> list[str]:
+    """Return what a user can set to compute with some of another run's `bits`.
+
+    There is nothing for another processor, and for a run directory's `block_width` the
+    flag of that field.
+    """
+    settings = {
+        "jax": "pip install jax=={}",
+        "jaxlib": "pip install jaxlib=={}",
+        "cpu_threads": "NPROC={}",
+        "block_width": "--grid.block_width={}",
+    }
+    return [settings[name].format(bits[name]) for name in bits if name in settings]
 
 
 def versions() -> dict[str, str]:
@@ -197,6 +212,11 @@ def commit_of(folder: Path) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return f"{name}+" if changes else name
+
+
+def _threads() -> int:
+    """Return the number of threads that XLA uses on a CPU."""
+    return int(os.environ.get("NPROC", 0)) or cores()
 
 
 def _git(folder: Path, *words: str) -> str:

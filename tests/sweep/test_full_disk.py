@@ -11,7 +11,14 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok.host import trees
-from jaxgrok.results import resume, rows, run_directory, shards, snapshots
+from jaxgrok.results import (
+    final_states,
+    resume,
+    rows,
+    run_directory,
+    shards,
+    snapshots,
+)
 from jaxgrok.sweep import chores, coordinator, run
 from jaxgrok.sweep.chores import Period
 from runs import same
@@ -86,12 +93,13 @@ def test_a_snapshot_that_is_lost_is_in_no_state_either(tmp_path, monkeypatch, wh
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (shards, "write_atomically"),  # curves
+        (shards, "write_packed"),  # curves
         (rows, "write_table"),
         (run_directory, "write_atomically"),  # the manifest
-        (resume, "write_tree"),
+        (resume, "write_packed"),
+        (final_states, "write_packed"),
     ],
-    ids=["curves", "table", "manifest", "state"],
+    ids=["curves", "table", "manifest", "state", "final"],
 )
 def test_whatever_is_refused_is_one_line_and_goes_on(
     tmp_path, monkeypatch, whole, module, name
