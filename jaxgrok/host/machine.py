@@ -1,18 +1,21 @@
 """The machine and its versions: memory, cores, and what a result's last bits depend on.
 
->>> prepare()          # before jax is imported
+>>> prepare()          # before jax is used
 >>> bits()["device"]
 """
 
+import contextlib
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from jaxgrok.host import paths
 
+CPU_DEVICES = "JAX_NUM_CPU_DEVICES"
 MOST_CPU_DEVICES = 16
 UNKNOWN_MEMORY = 8 * 2**30
 """Bytes of a machine that does not tell."""
@@ -26,22 +29,49 @@ to the whole pool; evaluations beyond p = 113 are computed in slices.
 
 
 def prepare() -> None:
-    """Set JAX's defaults for a command line or a notebook; call before importing jax.
+    """Set JAX's defaults; without effect once JAX has computed something.
 
     A CPU is presented as one device per core: small models gain little from threads
     inside an operation, and nearly a factor per core from blocks side by side. Compiled
     programs are cached in ~/.cache/jaxgrok. Environment variables that the user has set
     are left alone.
     """
+    # JAX caches nothing that compiles within a second by default; most of this does.
+    settings: dict[str, str | int] = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": 0}
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         # With NPROC=1, as for results that one core has computed, one device.
-        devices = min(cores(), _threads(), MOST_CPU_DEVICES)
-        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices))
+        settings[CPU_DEVICES] = min(cores(), _threads(), MOST_CPU_DEVICES)
     cache = _cache()
     if cache is not None:
-        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    # JAX caches nothing that compiles within a second by default; most of this does.
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        settings["JAX_COMPILATION_CACHE_DIR"] = str(cache)
+    for name, value in settings.items():
+        if name not in os.environ:
+            os.environ[name] = str(value)
+            _tell_jax(name.lower(), value)
+
+
+def _tell_jax(name: str, value: str | int) -> None:
+    """Set an option of JAX, which reads variables only as it is imported."""
+    if "jax" not in sys.modules:
+        return
+    import jax
+
+    # The number of devices is fixed once one of them was used.
+    with contextlib.suppress(RuntimeError):
+        jax.config.update(name, value)
+
+
+def idle_cores() -> str:
+    """Return a line that says how to use all cores, "" where they are used."""
+    import jax
+
+    devices, wanted = jax.local_device_count(), int(os.environ.get(CPU_DEVICES, 0))
+    if jax.default_backend() != "cpu" or devices >= wanted:
+        return ""
+    return (
+        f"training on {devices} of {wanted} cores, because JAX was in use before; "
+        "restart Python and call jaxgrok.prepare() first"
+    )
 
 
 def _cache() -> Path | None:

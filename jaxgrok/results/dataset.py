@@ -15,6 +15,7 @@ import xarray as xr
 
 from jaxgrok.grid.cells import Cell
 from jaxgrok.outcomes.outcomes import PHASES
+from jaxgrok.results.labels import label
 from jaxgrok.results.manifest import Manifest
 from jaxgrok.results.rows import (
     CELL_COLUMNS,
@@ -86,7 +87,9 @@ def assemble(
         "config": json.dumps(manifest.config),
         "thresholds": json.dumps(vars(manifest.thresholds)),
     }
-    return xr.Dataset(variables, coords | curve_coords, attrs)
+    dataset = xr.Dataset(variables, coords | curve_coords, attrs)
+    label(dataset)
+    return dataset
 
 
 def origin_words(computed_with: Iterable[Bits]) -> str:
