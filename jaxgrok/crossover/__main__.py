@@ -15,9 +15,13 @@ n_train or train_fraction; a search trains the few of them that it needs.
 --out DIR             run directory; run again, it goes on, or narrows the interval
 --dry_run             print what would be searched and stop
 --blocks N            blocks of lanes; by default one a device
+--mixed_bits          go on in a run directory whose results have other last bits
 
 python -m jaxgrok.crossover DIR draws the crossovers of a run directory again, or reads
 those of a finished sweep.
+
+Exit codes: 0, every training has its result; 1, some failed or could not be written; 2,
+bad input; above 128, stopped by a signal. The same command then goes on.
 """
 
 import sys
@@ -64,6 +68,7 @@ def _flags() -> flags.FlagValues:
     for name in ("budget", "blocks"):
         flags.DEFINE_integer(name, None, name, lower_bound=1, flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
+    flags.DEFINE_bool("mixed_bits", False, "go on elsewhere", flag_values=values)
     return values
 
 
@@ -104,7 +109,12 @@ def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -
     out = values.out or grid_file.run_directory(config.scale)
     try:
         findings = find.train(
-            config, search, out, blocks=values.blocks, grid_file=grid_file
+            config,
+            search,
+            out,
+            blocks=values.blocks,
+            mixed_bits=values.mixed_bits,
+            grid_file=grid_file,
         )
     except run.Interrupted as interruption:
         print(f"{interruption}; the same command goes on", file=sys.stderr)

@@ -69,6 +69,14 @@ class Settings:
         help="cells whose parameters are kept: none, all, phases (one of each), or "
         "selectors, as seed=0;seed=1",
     )
+    final_states: str = field(
+        "small",
+        choices=("small", "all", "none"),
+        shared=True,
+        decides=False,
+        help="last lanes of cells that spend their budget, from which a longer one "
+        "goes on: small, kept while all take less than 1 GB; all; none",
+    )
     zip: str = field(
         "", shared=True, decides=False, help="axes that go in step, as seed,steps"
     )

@@ -19,6 +19,7 @@ from typing import Any
 
 import ml_collections
 
+from jaxgrok.grid import shipped
 from jaxgrok.host.machine import commit_of
 from jaxgrok.host.paths import expanded, file_name
 
@@ -59,7 +60,7 @@ def load(file: str, scale: str | None) -> tuple[ml_collections.ConfigDict, GridF
     """Load a grid file.
 
     Args:
-        file: its path.
+        file: its path, or the name of a shipped one.
         scale: what `get_config` is called with; None for its own default.
 
     Returns:
@@ -68,7 +69,7 @@ def load(file: str, scale: str | None) -> tuple[ml_collections.ConfigDict, GridF
     Raises:
         ValueError: one line that says where in the file what went wrong.
     """
-    file = expanded(file)
+    file = _located(expanded(file))
     grid_file = _read(file)
     arguments = [] if scale is None else [scale]
 
@@ -79,7 +80,7 @@ def load(file: str, scale: str | None) -> tuple[ml_collections.ConfigDict, GridF
     get_config, config = _guarded(file, call)
     if not callable(get_config):
         raise ValueError(
-            f"--grid {file} defines no get_config(scale); see sweeps/wd_vs_frac.py"
+            f"--grid {file} defines no get_config(scale); see jaxgrok grids"
         )
     if not isinstance(config, ml_collections.ConfigDict):
         raise ValueError(
@@ -98,15 +99,24 @@ def load_registrations(file: str) -> None:
     Raises:
         ValueError: one line that says where in the file what went wrong.
     """
-    file = expanded(file)
+    file = _located(expanded(file))
     _read(file)
     _guarded(file, lambda: _execute(file))
+
+
+def _located(file: str) -> str:
+    """Return the path of a grid file: the one named, or a shipped grid of that name."""
+    is_shipped = not Path(file).is_file() and file in shipped.names()
+    return str(shipped.path_of(file)) if is_shipped else file
 
 
 def _read(file: str) -> GridFile:
     path = Path(file).resolve()
     if not path.is_file():
-        raise ValueError(f"--grid {file}: there is no such file")
+        hint = (
+            f"; --grid {path.stem} is shipped" if path.stem in shipped.names() else ""
+        )
+        raise ValueError(f"--grid {file}: there is no such file{hint}")
     # Read before the file runs, so that the manifest holds what was executed.
     content = path.read_bytes()
     text = content.decode("utf-8", errors="replace")

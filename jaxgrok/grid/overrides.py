@@ -41,7 +41,8 @@ def parse(
     command_line.check_flags(arguments, ["grid", "grid.FIELD", *own], prefix="grid")
     if not values.grid:
         raise ValueError(
-            "--grid is missing: name a grid file, e.g. sweeps/wd_vs_frac.py"
+            "--grid is missing: name a grid file, or one that is shipped, e.g. "
+            "wd_vs_frac"
         )
     path, scale = _path_and_scale(values.grid)
     config, file = grid_file.load(path, scale)

@@ -17,7 +17,7 @@ import ml_collections
 from jaxgrok.fields.checks import refuse_other_than_tuple, unknown_field
 from jaxgrok.fields.values import listed, plain, shown
 from jaxgrok.grid import fields
-from jaxgrok.host.machine import platform_of_jax
+from jaxgrok.host import machine
 
 SCALES = ("post", "laptop")
 
@@ -125,8 +125,9 @@ def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDic
     Raises:
         ValueError: the scale or the task is unknown.
     """
+    machine.prepare()  # before anything below uses JAX
     if scale == "auto":
-        scale = "laptop" if platform_of_jax() == "cpu" else "post"
+        scale = "laptop" if machine.platform_of_jax() == "cpu" else "post"
     if scale not in SCALES:
         raise ValueError(
             f"scale={shown(scale)} is unknown; choose one of {listed(SCALES)}, auto"

@@ -7,6 +7,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
 
 from jaxgrok.fields.checks import check_all
 from jaxgrok.fields.field import MOST_STEPS, field
@@ -62,6 +63,13 @@ class Schedule:
     def keeps(self, step: int) -> bool:
         """Tell whether a step is kept."""
         return step == 0 or self.after(step - 1) == step
+
+    def steps(self, until: int) -> Iterator[int]:
+        """Yield the steps that are kept, from 0 to a step that may be among them."""
+        step = 0
+        while step <= until:
+            yield step
+            step = self.after(step)
 
     def count(self, steps: int) -> int:
         """Count the snapshots of a cell that makes so many steps."""

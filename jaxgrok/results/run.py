@@ -21,7 +21,7 @@ from jaxgrok.grid import selector as selectors
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.paths import as_path
 from jaxgrok.outcomes.outcomes import Thresholds
-from jaxgrok.results import dataset, frames, rows
+from jaxgrok.results import dataset, frames, rows, snapshots
 from jaxgrok.results.manifest import Manifest, read_manifest
 from jaxgrok.results.rows import CellRow, ComponentRow
 from jaxgrok.results.run_cell import RunCell
@@ -153,8 +153,7 @@ class Run:
         indices = self.indices_with_snapshots()
         if not indices:
             raise ValueError(
-                f"{self.path}: no cell has snapshots; train with "
-                "--grid.snapshots=all to keep them"
+                f"{self.path}: no cell has snapshots; {snapshots.WAY_TO_HAVE}"
             )
         return [RunCell(self, index) for index in indices]
 

@@ -15,6 +15,7 @@ from jaxgrok.grid.cells import Cell
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host.paths import file_name
 from jaxgrok.models import MODELS
+from jaxgrok.results import snapshots
 from jaxgrok.tasks import TASKS, Task, is_pool
 from jaxgrok.training import examples
 
@@ -94,7 +95,7 @@ class RunCell:
         indices = self.run.indices_with_snapshots()
         text = f"cell {self.index} has no snapshots; "
         if not indices:
-            return text + "train with --grid.snapshots=all to keep them"
+            return text + snapshots.WAY_TO_HAVE
         first = ", ".join(map(str, indices[:8]))
         return f"{text}cells {first}{' …' if indices[8:] else ''} have"
 

@@ -5,6 +5,11 @@
 --out DIR             run directory; run again, it goes on where it was
 --dry_run             print the plan and stop
 --blocks N            blocks of lanes; by default one a device
+--mixed_bits          go on in a run directory whose results have other last bits
+
+Exit codes: 0, every cell has its result (that it diverged is one); 1, some failed or
+could not be written; 2, bad input; above 128, stopped by a signal. The same command
+then goes on.
 """
 
 import sys
@@ -38,6 +43,7 @@ def _parse(
     values = flags.FlagValues()
     flags.DEFINE_string("out", None, "run directory", flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
+    flags.DEFINE_bool("mixed_bits", False, "go on elsewhere", flag_values=values)
     flags.DEFINE_integer(
         "blocks", None, "blocks of lanes", lower_bound=1, flag_values=values
     )
@@ -56,7 +62,13 @@ def _run(
         return 0
     out = values.out or grid_file.run_directory(config.scale)
     try:
-        dataset = run.run(config, out, blocks=values.blocks, grid_file=grid_file)
+        dataset = run.run(
+            config,
+            out,
+            blocks=values.blocks,
+            mixed_bits=values.mixed_bits,
+            grid_file=grid_file,
+        )
     except run.Interrupted as stopped:
         print(f"{stopped}; the same command goes on", file=sys.stderr)
         return stopped.exit_code

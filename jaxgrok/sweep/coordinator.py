@@ -56,7 +56,11 @@ class Coordinator:
         self.pace = Pace()
         self.queue = queue(grid, self.pace)
         # A failed cell is tried again; whether a stopped one is depends on the queue.
-        rows = [row for row in self.ledger.rows() if row["status"] != "failed"]
+        rows = [
+            row
+            for row in self.ledger.rows()
+            if row["status"] != "failed" and row["id"] not in archive.again
+        ]
         self.ledger.stand(self.queue.known(rows))
         done = len(self.ledger)
         self.console = Console(self.queue.total, done=done, quiet=quiet)
@@ -66,6 +70,8 @@ class Coordinator:
         """Steps made by each cell that was started and has not ended."""
         self.paused: dict[str, SavedLane] = {}
         """Those of them that no worker holds: saved when the run was last left."""
+        self.continued: dict[str, int] = {}
+        """Steps from which cells go on that wait, and had a shorter budget before."""
         self.groups: Iterator[int] = iter(())
         """Groups that no worker has begun."""
 
@@ -83,8 +89,8 @@ class Coordinator:
         self._resume()
         self.groups = iter(self._order())
         with self.console, self.archive:
-            for warning in self.grid.warnings():
-                self.console.say(warning)
+            for line in (*self.archive.notes, *self.grid.warnings()):
+                self.console.say(line)
             while progress := self.fleet.next():
                 try:
                     self._take_in(progress)
@@ -144,6 +150,7 @@ class Coordinator:
             seconds=ANSWER_SECONDS,
             every_evaluation=self.queue.stops_cells,
             save=self.chores.is_due("save"),
+            keep_final=self.archive.keeps_final,
         )
 
     def _starts(
@@ -159,8 +166,8 @@ class Coordinator:
                 start[cell_id] = self.paused.pop(cell_id)
         if not offset:
             for cell in self.queue.take(group, free - len(start)):
-                start[cell.id] = None
-                self.steps[cell.id] = 0
+                start[cell.id] = self.archive.starting_lane(cell.id)
+                self.steps[cell.id] = self.archive.starting_step(cell.id)
         return start
 
     def _paused_in(self, group: Group) -> list[str]:
@@ -196,6 +203,8 @@ class Coordinator:
         self._add(progress.results)
         for snapshot in progress.snapshots:
             self.archive.keep(snapshot, progress.shapes)
+        for cell_id, lane in progress.final.items():
+            self.archive.keep_final(cell_id, lane)
         for cell_id, steps in progress.busy.items():
             self.steps[cell_id] = steps
             # A cell that was stopped may be wanted again: its old result is void.
@@ -208,6 +217,7 @@ class Coordinator:
         rows = []
         for result in results:
             self.steps.pop(result.cell_id, None)
+            self.continued.pop(result.cell_id, None)
             rows.append(self.archive.add(result))
             if result.status != "stopped":
                 self.queue.ended(self.cells[result.cell_id], rows[-1])
@@ -275,10 +285,14 @@ class Coordinator:
             steps = (len(lane.records) - 1) * every + lane.state.offset
             self.steps[cell_id] = steps
             self.queue.resumed(self.cells[cell_id])
+        for cell_id in self.cells.keys() - self.paused.keys():
+            step = self.archive.starting_step(cell_id)
+            if step and cell_id not in self.ledger:
+                self.continued[cell_id] = step
 
     def _left(self) -> float | None:
         """Return the seconds to go, None if they are not known."""
-        return self.queue.left(self.steps)
+        return self.queue.left(self.continued | self.steps)
 
     def _announce(self, progress: Progress) -> None:
         """Say once, after the first dispatches, what is planned and its time."""
@@ -291,8 +305,9 @@ class Coordinator:
         n_parameters = sum(map(math.prod, progress.shapes.values()))
         size = estimate.snapshot_bytes(self.grid, n_parameters)
         lanes, done = progress.lanes, len(self.ledger)
+        states = estimate.state_bytes(self.grid)
         self.console.say(
-            estimate.headline(self.grid, platform, left, lanes, done, size)
+            estimate.headline(self.grid, platform, left, lanes, done, size, states)
         )
         for warning in estimate.warnings(self.grid, platform, left, size):
             self.console.say(warning)

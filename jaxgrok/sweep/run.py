@@ -17,6 +17,7 @@ from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
+from jaxgrok.host import machine
 from jaxgrok.host.paths import file_name
 from jaxgrok.host.signals import INTERRUPTED, asked_to_stop
 from jaxgrok.host.terminal import number
@@ -51,6 +52,7 @@ def run(
     *,
     blocks: int | None = None,
     quiet: bool = False,
+    mixed_bits: bool = False,
     queue: Callable[[Grid, Pace], Queue] = Everything,
     grid_file: GridFile | None = None,
 ) -> xr.Dataset:
@@ -62,6 +64,8 @@ def run(
             An existing one goes on, or is extended by the cells it lacks.
         blocks: blocks of lanes; by default one a device. Changes no result.
         quiet: print nothing.
+        mixed_bits: go on with a directory that was computed where results differ in
+            their last bits. Each cell says what it was computed with.
         queue: what makes the queue of cells; by default it holds every one of them.
         grid_file: where the config comes from, for the manifest.
 
@@ -81,8 +85,10 @@ def run(
     fleet = LocalFleet(Worker(grid, functools.partial(_engine, blocks)))
     # The lock comes first: two sweeps in one directory would mix their results.
     with RunDirectory(out) as directory, closing(fleet), asked_to_stop() as stop:
-        archive = Archive(grid, directory, grid_file)
+        archive = Archive(grid, directory, grid_file, mixed_bits=mixed_bits)
         coordinator = Coordinator(grid, archive, fleet, queue, quiet=quiet)
+        if note := machine.idle_cores():
+            coordinator.console.say(note)
         try:
             dataset = coordinator.finish() if coordinator.train(stop) else None
         except OSError as error:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +60,8 @@ def build(setup: Setup, lane: Lane, step: jax.Array) -> Transformation:
     # With a warm-up the rate of step 0 is 0: the first update fills the moments only.
     rate = lane.learning_rate.astype(dtype) * (warmup if setup.warmup_steps else 1)
     mask = None if setup.decay_on == "all" else _masked(setup.decay_on)
-    optimiser = OPTIMISERS[setup.optimiser].rule(setup, lane, rate, mask)
+    visible = cast("Lane", _WithoutBudget(lane))
+    optimiser = OPTIMISERS[setup.optimiser].rule(setup, visible, rate, mask)
     # Static, so that a program none of whose lanes has a penalty does not pay for it.
     if not setup.l1:
         return optimiser
@@ -76,6 +77,25 @@ def build(setup: Setup, lane: Lane, step: jax.Array) -> Transformation:
     if mask is not None:
         penalty = optax.masked(penalty, mask)
     return optax.chain(penalty, optimiser)
+
+
+class _WithoutBudget:
+    """A lane as an optimiser sees it: a longer budget must not change its first steps.
+
+    Else no training could go on where a shorter budget ended.
+    """
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "steps":
+            raise ValueError(
+                "an optimiser does not see lane.steps: a longer budget goes on where a "
+                "shorter one ended; give its schedule a length of its own, as "
+                "register(..., Field(...)) and lane.own"
+            )
+        return getattr(self._lane, name)
 
 
 def _adamw(

@@ -161,8 +161,8 @@ def get_config(scale="laptop"):
 BROKEN = [
     ("def get_config(\n", ", line 1: '(' was never closed"),
     ("x = 1\n\nif x\n", ", line 3: expected ':'"),
-    ("x = 1\n", " defines no get_config(scale); see sweeps/"),
-    ("get_config = 3\n", " defines no get_config(scale); see sweeps/"),
+    ("x = 1\n", " defines no get_config(scale); see jaxgrok "),
+    ("get_config = 3\n", " defines no get_config(scale); see jaxgrok "),
     ("\ndef get_config():\n    1 / 0\n", ", line 3: ZeroDivisionError: division by"),
     ("def get_config():\n    {}['a']\n", ", line 2: KeyError: 'a'"),
     ("def get_config():\n    open('no')\n", ", line 2: FileNotFoundError: "),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from orbax.checkpoint import v1 as ocp
 
-from jaxgrok.host.trees import write_tree
+from jaxgrok.host.trees import read_tree, write_tree
 
 TREE = {"a": {"b": np.arange(3.0)}}
 # As tensorstore words it.
@@ -22,6 +22,17 @@ def test_a_tree_is_read_back(tmp_path, compress):
     write_tree(tmp_path / "1", TREE, compress=compress)
     np.testing.assert_array_equal(ocp.load(tmp_path / "1")["a"]["b"], TREE["a"]["b"])
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize("name", ["plain", "a[1]", "what?", "all*"])
+def test_a_folder_s_name_is_no_pattern(tmp_path, name):
+    (tmp_path / name).mkdir()
+    path = tmp_path / name / "1"
+    write_tree(path, TREE["a"] | {"c": np.ones(2)}, compress=False)
+    arrays = read_tree(path, {"b": np.empty(3)})
+    assert list(arrays) == ["b"]
+    np.testing.assert_array_equal(arrays["b"], TREE["a"]["b"])
+    assert [path.name for path in (tmp_path / name).iterdir()] == ["1"]
 
 
 def failing(monkeypatch, error):

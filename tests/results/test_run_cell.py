@@ -99,7 +99,7 @@ def test_a_cell_without_snapshots_names_those_that_have_some(run, tmp_path):
         RunCell(run, 0).steps()
     manifest = manifest_of(**FIELDS)
     without = jaxgrok.open(write(tmp_path, manifest, all_results(manifest)))
-    with pytest.raises(ValueError, match=r"train with --grid\.snapshots=all to keep"):
+    with pytest.raises(ValueError, match=r"again with --grid\.snapshots=all"):
         RunCell(without, 0).params()
 
 

@@ -80,7 +80,8 @@ def test_lane_steps_add_up_over_pauses(archive, directory):
 
 def test_cells_in_flight_and_their_snapshots_come_back(archive, directory):
     one, two, _ = resolved().cells
-    archive.keep(snapshot(one, 0), SHAPES)
+    for cell in (one, two):
+        archive.keep(snapshot(cell, 0), SHAPES)
     archive.save({one.id: lane(1), two.id: lane(2)})
     with Archive(resolved(), directory) as archive:
         lanes = archive.resume()
@@ -95,17 +96,53 @@ def test_cells_in_flight_and_their_snapshots_come_back(archive, directory):
 
 def test_a_cell_that_has_ended_since_the_save_is_not_resumed(archive):
     one, two, three = resolved().cells
+    for cell in (one, two, three):
+        archive.keep(snapshot(cell, 0), SHAPES)
     archive.save({cell.id: lane(0) for cell in (one, two, three)})
     archive.add(result(one))
     archive.add(result(two, status="stopped"))
     assert list(archive.resume()) == [two.id, three.id]
 
 
+def test_a_cell_whose_snapshots_were_not_kept_so_far_starts_anew(archive):
+    one, two, _ = resolved().cells
+    archive.keep(snapshot(one, 0), SHAPES)
+    archive.save({one.id: lane(0), two.id: lane(0)})
+    assert list(archive.resume()) == [one.id]
+
+
 def test_a_cell_that_the_grid_has_no_more_is_not_resumed(archive, directory):
+    for cell in resolved().cells:
+        archive.keep(snapshot(cell, 0), SHAPES)
+    archive.save({cell.id: lane(0) for cell in resolved().cells})
+    _, two, _ = resolved().cells
+    assert list(Archive(resolved(seed=(1,)), directory).resume()) == [two.id]
+
+
+def test_a_cell_goes_on_as_the_same_training_with_a_longer_budget(archive, directory):
+    one, *_ = resolved().cells
+    archive.keep(snapshot(one, 0), SHAPES)
+    archive.save({one.id: lane(7)})
+    longer = resolved(steps=(60, 80), seed=(0,))
+    lanes = Archive(longer, directory).resume()
+    assert lanes.keys() == {cell.id for cell in longer.cells}
+    assert [lane.state.leaves[0] for lane in lanes.values()] == [7, 7]
+
+
+def test_the_last_lane_of_the_longest_budget_is_kept(archive, directory):
+    one, *_ = resolved().cells
+    for step in (0, 20, 40):
+        archive.keep(snapshot(one, step), SHAPES)
+    archive.keep_final(one.id, lane(7))
+    archive.add(result(one))
+    archive.flush()
     longer = resolved(steps=(60,))
-    (one, *_), (other, *_) = resolved().cells, longer.cells
-    archive.save({one.id: lane(0), other.id: lane(1)})
-    assert list(Archive(longer, directory).resume()) == [other.id]
+    with Archive(longer, directory) as archive:
+        starts = [archive.starting_step(cell.id) for cell in longer.cells]
+        assert starts == [40, 0, 0]
+        assert archive.starting_lane(longer.cells[1].id) is None
+        start = archive.starting_lane(longer.cells[0].id)
+        np.testing.assert_array_equal(start.records, np.full((2, 5), 7))
 
 
 def test_with_nothing_in_flight_nothing_is_left_to_resume(archive, directory):
@@ -149,12 +186,16 @@ def test_at_the_end_each_phase_has_the_snapshots_of_its_first_cell(
 
 
 def test_a_directory_of_another_grid_stays_as_it_is(directory):
-    directory.write_manifest(manifest_of(modulus=5))
+    other = manifest_of(modulus=5)
+    directory.write_manifest(other)
+    directory.write_results([result(other.cells[0])])
     before = (directory.path / "manifest.json").read_bytes()
     with pytest.raises(ValueError, match="holds another sweep"):
         Archive(resolved(), directory)
     assert (directory.path / "manifest.json").read_bytes() == before
     assert sorted(path.name for path in directory.path.iterdir()) == [
         ".lock",
+        ".lock.holder",
+        "curves",
         "manifest.json",
     ]

@@ -1,14 +1,18 @@
 """A cell's curve, snapshots and end, from records that no network made."""
 
+import jax
 import numpy as np
 import pytest
 
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine.engine import ResumeState
+from jaxgrok.results.resume import SavedLane
 from jaxgrok.sweep.busy_cells import BusyCells
 from jaxgrok.training.records import NEVER, PLAIN, Schema
+from jaxgrok.training.setup import lane_of
 
+BITS = {"jaxlib": "0.0.1"}
 FIELDS = {"seed": (0, 1), "snapshots": "seed=0", "stop": "steps"}
 SCHEDULE = {"snapshot_every": 20, "snapshot_early_every": 3, "snapshot_early_until": 6}
 
@@ -37,8 +41,9 @@ class Engine:
     def vectors(self, cell_ids):
         return [np.full(3, self.cells.index(cell_id)) for cell_id in cell_ids]
 
-    def save(self):
-        return {cell_id: ResumeState(self.offset, []) for cell_id in self.cells}
+    def save(self, cell_ids=None):
+        chosen = cell_ids or self.cells
+        return {cell_id: ResumeState(self.offset, []) for cell_id in chosen}
 
 
 def record(value, *, finished=False, diverged_step=NEVER, test_accuracy=0.0):
@@ -55,7 +60,7 @@ def make():
     def build(**fields):
         resolved = grid.resolve(tiny.config(**FIELDS | SCHEDULE | fields))
         engine = Engine(resolved.groups[0].setup)
-        return BusyCells(resolved, engine), engine, [c.id for c in resolved.cells]
+        return BusyCells(resolved, engine, BITS), engine, [c.id for c in resolved.cells]
 
     return build
 
@@ -162,6 +167,7 @@ def test_a_saved_cell_goes_on_elsewhere_with_its_curve(make):
     engine.offset = 4
     saved = cells.save()
     other, engine, _ = make()
+    other._bits = BITS | {"cpu_threads": 3}
     other.adopt(saved)
     engine.offset = saved[one].state.offset
     assert other.steps == {one: 14}
@@ -169,3 +175,30 @@ def test_a_saved_cell_goes_on_elsewhere_with_its_curve(make):
     other.note({one: record(2, finished=True)})
     [result] = other.results
     np.testing.assert_array_equal(result.curve("train_loss"), [0, 1, 2])
+    assert result.computed_with == (BITS | {"block_width": 2}, other._bits)
+
+
+def test_a_saved_lane_has_the_budget_of_this_grid(make):
+    cells, engine, (one, _) = make()
+    numbers = jax.tree.leaves(lane_of(engine.setup, **cells._cells[one].lane))
+    older = [*(np.zeros_like(number) for number in numbers), np.float32(7)]
+    adopted = {}
+    engine.adopt = adopted.update
+    records = np.zeros((5, engine.schema.width))
+    cells.adopt({one: SavedLane(ResumeState(0, older), records)})
+    assert adopted[one].leaves == [*numbers, 7]
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_cell_that_only_its_budget_ends_leaves_its_lane(make, wanted):
+    rule = {"stop": "grokked", "hold": 2, "steps": (20,)}
+    cells, _, (one, two) = make(**rule)
+    cells.keeps_final = wanted
+    cells.start([one, two])
+    cells.note({one: record(1), two: record(1, test_accuracy=1.0)})
+    ends = {"finished": True}
+    cells.note({one: record(2, **ends), two: record(2, test_accuracy=1.0, **ends)})
+    assert set(cells.final) == ({one} if wanted else set())
+    if wanted:
+        assert cells.final[one].state.offset == 0
+        assert len(cells.final[one].records) == 3

@@ -263,7 +263,8 @@ def test_another_sweep_s_directory_is_refused_with_the_difference(copy, capsys):
 def test_no_grid_is_one_line(here, capsys):
     assert sweep.main(["sweep", "--dry_run"]) == 2
     assert capsys.readouterr().err == (
-        "error: --grid is missing: name a grid file, e.g. sweeps/wd_vs_frac.py\n"
+        "error: --grid is missing: name a grid file, or one that is shipped, e.g. "
+        "wd_vs_frac\n"
     )
 
 

@@ -58,7 +58,7 @@ def test_they_are_numbers_text_and_arrays_that_another_process_can_read():
         again.results[0].records, progress.results[0].records, strict=True
     )
     np.testing.assert_array_equal(again.snapshots[0].vector, np.arange(3.0))
-    state, records = again.saved[cell.id]
+    state, records, _ = again.saved[cell.id]
     assert state.offset == 3
     np.testing.assert_array_equal(state.leaves[0], np.arange(4.0))
     np.testing.assert_array_equal(records, np.ones((2, 5)))
