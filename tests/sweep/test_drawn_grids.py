@@ -77,7 +77,8 @@ def folder():
 def _resolve(config):
     """Resolve a grid whose manifest can be written."""
     planned = grid.resolve(config)
-    json.dumps(describe(planned).to_json(), ensure_ascii=False).encode()
+    if len(planned.cells) < 1000:  # more take seconds to write
+        json.dumps(describe(planned).to_json(), ensure_ascii=False).encode()
     return planned
 
 
