@@ -62,15 +62,16 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_unread(name: str, value: Any) -> Any:
     """Check a field that only tasks, models or optimisers of other names have."""
-    if isinstance(value, list | tuple):  # an axis, whose values are checked one by one
+    candidates = fields.named(name)
+    # An axis, which is checked elsewhere; manifests have lists for tuples.
+    if isinstance(value, list) or candidates[0].traced:
         return value
-    error: ValueError | None = None
-    for row in fields.named(name):
+    error = ValueError()
+    for row in candidates:
         try:
             return check(row, value)
         except ValueError as refusal:
             error = refusal
-    assert error is not None
     raise error
 
 

@@ -270,6 +270,7 @@ words = st.lists(
 @example([("\x1f", 0.0), ("\x1f", 2 * 10**308)])
 @example([("regime", np.ones((0, 2)))])
 @example([("repeat_length", Decimal("sNaN"))])
+@example([("begin", ((b"",),))])
 @example([("layers", 10**9), ("decay_on", "W_*")])
 @example([("task", "digits"), ("digits", 10**9), ("n_train", (9,))])
 @drawn_grids
