@@ -104,6 +104,8 @@ def check_axis(
         check_rounded(field, value, dtype)
     if not zipped:
         refuse_twice(field.name, values)
+        if field.kind is float:
+            _refuse_twice_rounded(field.name, values, dtype)
     return values
 
 
@@ -141,6 +143,18 @@ def refuse_twice(name: str, axis: tuple[Any, ...]) -> None:
         if is_twice:
             raise ValueError(
                 f"{name}={shown(axis)} holds {shown(value)} twice; drop one"
+            )
+
+
+def _refuse_twice_rounded(name: str, axis: tuple[float, ...], dtype: str) -> None:
+    """Raise ValueError for two values that are one number in a type of float."""
+    by_rounded: dict[float, float] = {}
+    for value in axis:
+        other = by_rounded.setdefault(float(np.dtype(dtype).type(value)), value)
+        if other != value:
+            raise ValueError(
+                f"{name}={shown(axis)} holds {other} and {value}, which are one number "
+                f"in {dtype}; drop one"
             )
 
 

@@ -23,6 +23,8 @@ from jaxgrok.grid import shipped
 from jaxgrok.host.machine import commit_of
 from jaxgrok.host.paths import expanded, file_name
 
+LONGEST = 200
+"""Characters of an error that comes out of a grid file."""
 _FOLDERS: set[Path] = set()
 """Folders of the grid files that were loaded in this process."""
 
@@ -144,11 +146,11 @@ def _importable(folder: Path) -> Iterator[None]:
     Functions of the file that import later still find its neighbours then, and nobody
     else gets one of them in place of a package of the same name.
     """
-    others = {str(other) for other in _FOLDERS - {folder}}
+    folders = {str(other) for other in _FOLDERS - {folder}}
     for name, module in list(sys.modules.items()):
         origin = os.path.dirname(getattr(module, "__file__", None) or "/")
         # A neighbour of the same name, of another grid file in this process.
-        if origin in others and (folder / f"{name}.py").exists():
+        if origin in folders and (folder / f"{name}.py").exists():
             del sys.modules[name]
     _FOLDERS.add(folder)
     sys.path.insert(0, str(folder))
@@ -172,4 +174,5 @@ def _position(file: str, error: Exception) -> str:
     line = f", line {lines[-1]}" if lines else ""
     # A ValueError is written for the user and needs no name.
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    return f"{line}: {kind}{error}"
+    text = " ".join(str(error).split())
+    return f"{line}: {kind}{text if len(text) <= LONGEST else text[:LONGEST] + '…'}"

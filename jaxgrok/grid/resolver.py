@@ -73,10 +73,10 @@ def _plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
     values: dict[str, Any] = plain(config.to_dict())
     refuse_missing(values)
     # Fields of tasks, models and optimisers that are not named are known, and ignored.
-    known = fields.every()
+    options = fields.every()
     for name in values:
-        if name not in known:
-            raise ValueError(unknown_field(name, known))
+        if name not in options:
+            raise ValueError(unknown_field(name, options))
     for name in fields.shared():
         values[name] = check(fields.general()[name], values[name])
     return values

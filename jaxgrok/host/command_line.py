@@ -47,9 +47,9 @@ def run(
         if HELP & set(argv[1:]) or (is_bare and not bare):
             print((usage or "").strip())
             return USAGE if is_bare else 0
-        # The body imports jax, which reads these variables once.
-        machine.prepare()
         try:
+            # The body imports jax, which reads these variables once.
+            machine.prepare()
             return body(argv)
         except (ValueError, OSError) as error:
             return report(error)

@@ -216,16 +216,19 @@ def commit_of(folder: Path) -> str:
 
 def _threads() -> int:
     """Return the number of threads that XLA uses on a CPU."""
-    return int(os.environ.get("NPROC", 0)) or cores()
+    nproc = os.environ.get("NPROC") or "0"
+    if not nproc.isdecimal():
+        raise ValueError(f"NPROC={nproc!r} must be a whole number, or unset")
+    return int(nproc) or cores()
 
 
 def _git(folder: Path, *words: str) -> str:
     """Return what a git command prints, run in a folder."""
     # These would name another repository, as they do inside of git's own hooks.
-    others = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    hooks = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
     return subprocess.run(
         ["git", "-C", str(folder), *words],
-        env={name: v for name, v in os.environ.items() if name not in others},
+        env={name: v for name, v in os.environ.items() if name not in hooks},
         capture_output=True,
         text=True,
         check=True,

@@ -68,7 +68,7 @@ def short(step: float) -> str:
 
 
 def grok_text(
-    *, median: float, budget: float, ended: float, grokked: int, tested: int
+    *, median: float, budget: float, end_step: float, grokked: int, tested: int
 ) -> str:
     """Return what a square says.
 
@@ -77,7 +77,7 @@ def grok_text(
     Args:
         median: median grok step, NaN where it is censored or there is none.
         budget: step up to which the censored cells were followed, NaN without any.
-        ended: step up to which those were followed that ended early, NaN without any.
+        end_step: step up to which those that ended early were followed, or NaN.
         grokked: cells that grokked …
         tested: … of so many. Both are written where they differ and some grokked.
     """
@@ -86,8 +86,8 @@ def grok_text(
         text = short(median)
     elif np.isfinite(budget):
         text = f">{short(budget)}"
-    elif np.isfinite(ended) and not grokked:
-        text = f"end\n{short(ended)}"
+    elif np.isfinite(end_step) and not grokked:
+        text = f"end\n{short(end_step)}"
     # Where none or all grokked, the first line says as much.
     return text if grokked in (0, tested) else f"{text}\n{grokked}/{tested}"
 

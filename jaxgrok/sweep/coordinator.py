@@ -14,7 +14,6 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok.engine.pace import Pace
-from jaxgrok.grid.advice import advice
 from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.host.terminal import Console
 from jaxgrok.results.resume import SavedLane
@@ -90,7 +89,7 @@ class Coordinator:
         self._resume()
         self.groups = iter(self._order())
         with self.console, self.archive:
-            for line in (*self.archive.notes, *advice(self.grid)):
+            for line in (*self.archive.notes, *self.grid.warnings()):
                 self.console.say(line)
             while progress := self.fleet.next():
                 try:

@@ -148,6 +148,13 @@ def test_a_number_must_be_allowed_as_it_is_computed_with(value, dtype, message):
     check_rounded(SHARE, 0.0, "float32")
 
 
+def test_two_values_that_are_computed_as_one_are_refused():
+    axis = (0.1, 0.1000000001)
+    assert check_axis(SHARE, axis) == axis
+    with pytest.raises(ValueError, match=r"0.1 and 0.1000000001, which are one number"):
+        check_axis(SHARE, axis, dtype="float32")
+
+
 def test_minus_zero_is_zero():
     assert str(check(SHARE, -0.0)) == "0.0"
 

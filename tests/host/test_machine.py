@@ -76,6 +76,15 @@ def test_bits_name_everything_that_rounds():
     assert record["arithmetic"] == machine.ARITHMETIC == 5
 
 
+@pytest.mark.parametrize("nproc", ["two", "-1"])
+def test_a_number_of_threads_that_is_none_is_named(monkeypatch, nproc):
+    monkeypatch.setenv("NPROC", nproc)
+    with pytest.raises(ValueError, match=f"NPROC='{nproc}' must be a whole number"):
+        machine.bits()
+    monkeypatch.setenv("NPROC", "")
+    assert machine.bits()["cpu_threads"] >= 1
+
+
 def copy_in_a_repository(folder):
     """A git repository of the package, which has a module: pack/host/machine.py."""
     file = folder / "pack/host/machine.py"

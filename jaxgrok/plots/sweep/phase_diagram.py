@@ -108,7 +108,7 @@ def _draw_grok_steps(axes: Axes, phases: PhaseGrid, grid: SquareGrid) -> None:
         return grok_text(
             median=phases.median[row, column],
             budget=phases.budget[row, column],
-            ended=phases.ended[row, column],
+            end_step=phases.end_step[row, column],
             grokked=phases.grokked[row, column],
             tested=phases.tested[row, column],
         )
@@ -116,8 +116,8 @@ def _draw_grok_steps(axes: Axes, phases: PhaseGrid, grid: SquareGrid) -> None:
     def blank(row: int, column: int) -> style.Fill:
         if np.isfinite(phases.budget[row, column]):
             return style.CENSORED
-        ended = np.isfinite(phases.ended[row, column])
-        return style.PHASE_FILLS["ended"] if ended else style.UNKNOWN
+        has_ended = np.isfinite(phases.end_step[row, column])
+        return style.PHASE_FILLS["ended"] if has_ended else style.UNKNOWN
 
     heatmap.draw_values(axes, grid, medians, scale, text=text, blank=blank)
     if finite.size:
@@ -162,6 +162,6 @@ def _notes(phases: PhaseGrid) -> list[str]:
         notes.append(f"split square: {members} disagree")
     if ((phases.grokked > 0) & (phases.grokked < phases.tested)).any():
         notes.append(f"n/m: n of m {members} grokked")
-    if np.isfinite(phases.ended).any():
+    if np.isfinite(phases.end_step).any():
         notes.append("end N: ended at step N, before these thresholds were met")
     return notes

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 def says(grid, row, column):
     """The text of a square."""
-    names = ("median", "budget", "ended", "grokked", "tested")
+    names = ("median", "budget", "end_step", "grokked", "tested")
     return grok_text(**{name: getattr(grid, name)[row, column] for name in names})
 
 
@@ -122,7 +122,7 @@ def test_a_training_that_ended_early_is_neither_memorised_nor_censored():
     found = gather(dataset)
     assert found.counts["ended"][:, 0].tolist() == [2, 1]
     assert found.tested[:, 0].tolist() == [0, 1]
-    np.testing.assert_array_equal(found.ended[:, 0], [2000, 5000])
+    np.testing.assert_array_equal(found.end_step[:, 0], [2000, 5000])
     assert np.isnan(found.budget[:, 0]).all()
     assert says(found, 0, 0) == "end\n2k"
     assert says(found, 1, 0) == "1.6k"  # of the seed that is known
@@ -149,7 +149,7 @@ def test_the_cell_form_gathers_the_same(order):
         "grokked",
         "tested",
         "budget",
-        "ended",
+        "end_step",
     ):
         np.testing.assert_array_equal(getattr(cells, name), getattr(product, name))
     for label in LABELS:
