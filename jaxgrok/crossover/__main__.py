@@ -1,12 +1,12 @@
 """How little data still groks?
 
-python -m jaxgrok.crossover --grid sweeps/crossover_modular.py
+python -m jaxgrok.crossover --grid crossover_modular
 
 For every setting of a grid, the training-set size at which half of its seeds
 generalise within the budget, with a 95% interval. The sizes are those of the grid's
 n_train or train_fraction; a search trains the few of them that it needs.
 
---grid FILE[:SCALE]   the grid file, and a scale of it: laptop or post
+--grid FILE[:SCALE]   a grid file or shipped grid, and a scale of it: laptop or post
 --grid.FIELD=VALUE    override a field: --grid.weight_decay="(0.3, 1.0)"
 --sizes LOW:HIGH[:N]  N sizes (24) from LOW to HIGH instead of the grid's
 --width W             stop at an interval whose ends are a factor of W apart (1.25)
