@@ -10,7 +10,6 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import numpy as np
 import xarray as xr
 
 from jaxgrok.engine.pace import Pace
@@ -18,13 +17,12 @@ from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.host.terminal import Console
 from jaxgrok.results.resume import SavedLane
 from jaxgrok.results.shards import Result
-from jaxgrok.sweep import estimate
+from jaxgrok.sweep import estimate, failures
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.chores import Chores
 from jaxgrok.sweep.fleet import Fleet
 from jaxgrok.sweep.messages import Assignment, Progress
 from jaxgrok.sweep.queue import Queue
-from jaxgrok.training.records import PLAIN, Schema
 
 ANSWER_SECONDS = 1.0
 """Target seconds per dispatch; bounds how long Ctrl-C takes to be noticed."""
@@ -228,13 +226,10 @@ class Coordinator:
 
     def _fail(self, group: Group, cause: str) -> None:
         """Give up on a group's open cells; a later run tries again."""
-        schema = Schema(PLAIN).with_steps()
-        records = np.empty((0, schema.width), group.setup.dtype)
         for cell in self._unfinished(group):
             self.steps.pop(cell.id, None)
             self.paused.pop(cell.id, None)
-            width = group.block_width
-            result = Result(cell.id, "failed", schema, records, width, cause)
+            result = failures.failed(cell, group, cause)
             self.queue.ended(cell, self.archive.add(result))
         self.console.say(f"failed: {cause}")
 
