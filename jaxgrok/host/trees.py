@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 
@@ -80,23 +79,21 @@ def _without_brackets(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def _quiet_threads() -> Iterator[None]:
     """Silence what orbax's threads print of an error, which is raised as well."""
-    logger, hook = logging.getLogger("absl"), sys.excepthook
+    logger, hook = logging.getLogger("absl"), sys.unraisablehook
 
     def below_error(record: logging.LogRecord) -> bool:
         return record.levelno < logging.ERROR
 
-    def unless_late(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
+    def unless_late(unraisable: Any) -> None:
         # Of a writer that ends after the first error, and finds nobody to tell.
-        if str(error) != "Event loop is closed":
-            hook(kind, error, trace)
+        if str(unraisable.exc_value) != "Event loop is closed":
+            hook(unraisable)
 
     logger.addFilter(below_error)
-    sys.excepthook = unless_late
+    sys.unraisablehook = unless_late
     try:
         yield
         # Not after an error: nobody knows when the last writer ends.
-        sys.excepthook = hook
+        sys.unraisablehook = hook
     finally:
         logger.removeFilter(below_error)
