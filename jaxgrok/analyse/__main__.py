@@ -14,21 +14,35 @@ RUN_DIR               a run directory whose sweep kept snapshots
 
 If the task is repeated subsequences, whose circuit is an induction circuit, it writes
 the scores of every head instead: heads.csv, heads/CELL.png.
+
+python -m jaxgrok.analyse RUN_DIR --accuracy_threshold 0.95 --hold 5 reads the outcomes
+of all cells again, by other thresholds: cells.csv, components.csv and the figures.
+
+--accuracy_threshold A, --hold N, --grok_ratio R
+                      as the fields of a grid; one that is left out is the run's own
+--figures NAMES       some figures only: phase_diagram,curves
+--out DIR             where to write; by default in RUN_DIR/thresholds
 """
 
 import math
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from jaxgrok.host import command_line
+from jaxgrok.host.terminal import number
 
 if TYPE_CHECKING:
     from jaxgrok.analyse.circuits import Report
     from jaxgrok.analyse.survey import CircuitRow
     from jaxgrok.results.run import Run
+
+
+THRESHOLDS = ("accuracy_threshold", "hold", "grok_ratio")
+"""Flags that say how outcomes are read; none of them goes with those of circuits."""
 
 
 def main(argv: list[str]) -> int:
@@ -44,7 +58,10 @@ def _parse(argv: list[str]) -> tuple[flags.FlagValues, list[str]]:
     for name in (*texts, "figures"):
         flags.DEFINE_string(name, None, name, flag_values=values)
     flags.DEFINE_string("key_rule", "W_L", "key_rule", flag_values=values)
-    flags.DEFINE_integer("step", None, "step", flag_values=values)
+    for name in ("step", "hold"):
+        flags.DEFINE_integer(name, None, name, flag_values=values)
+    for name in ("accuracy_threshold", "grok_ratio"):
+        flags.DEFINE_float(name, None, name, flag_values=values)
     arguments = command_line.parse(values, argv)
     _check(values, arguments)
     return values, arguments
@@ -52,6 +69,14 @@ def _parse(argv: list[str]) -> tuple[flags.FlagValues, list[str]]:
 
 def _check(values: flags.FlagValues, arguments: list[str]) -> None:
     """Refuse flags that do not go together."""
+    if _thresholds(values):
+        for name in values:
+            is_of_outcomes = name in (*THRESHOLDS, "figures", "out")
+            if values[name].present and not is_of_outcomes:
+                raise ValueError(
+                    f"--{name} does not go with --{next(iter(_thresholds(values)))}, "
+                    "which reads the outcomes of all cells; leave one of them out"
+                )
     if values.weights:
         if arguments or values.cell or values.step is not None or values.grid:
             raise ValueError(
@@ -65,8 +90,14 @@ def _check(values: flags.FlagValues, arguments: list[str]) -> None:
             raise ValueError(f"--{name} goes with --weights; a cell knows its own")
     if len(arguments) != 1:
         raise ValueError("name one run directory, e.g. runs/mainline-post; see --help")
-    if not values.cell:
+    if not (values.cell or _thresholds(values)):
         raise ValueError('--cell is missing: e.g. --cell "seed=0", or --cell all')
+
+
+def _thresholds(values: flags.FlagValues) -> dict[str, Any]:
+    """Return the thresholds that were given, by name."""
+    flagged = {name: values[name].value for name in THRESHOLDS}
+    return {name: value for name, value in flagged.items() if value is not None}
 
 
 def _run(values: flags.FlagValues, arguments: list[str]) -> int:
@@ -89,6 +120,8 @@ def _run(values: flags.FlagValues, arguments: list[str]) -> int:
 
         load_registrations(values.grid)
     run = open_run(arguments[0])
+    if _thresholds(values):
+        return _outcomes(run, values)
     # An induction circuit lies in heads, not in frequencies: another reading.
     if induction_heads.reads(run):
         return _heads(run, values)
@@ -124,9 +157,26 @@ def _write(report: "Report", out: str, values: flags.FlagValues) -> int:
     """Write a report and say what it holds."""
     from jaxgrok.analyse import circuits
 
-    names = values.figures and [name.strip() for name in values.figures.split(",")]
-    path = circuits.write(report, out, names)
+    path = circuits.write(report, out, _figures(values))
     print(describe(report))
+    print(path)
+    return 0
+
+
+def _figures(values: flags.FlagValues) -> list[str] | None:
+    """Return the names of the figures that were asked for, None for all."""
+    return values.figures and [name.strip() for name in values.figures.split(",")]
+
+
+def _outcomes(run: "Run", values: flags.FlagValues) -> int:
+    """Read the outcomes of all cells by other thresholds."""
+    from jaxgrok.analyse import thresholds
+    from jaxgrok.results.dataset import label_counts
+
+    run = run.with_thresholds(**_thresholds(values))
+    out = Path(values.out) if values.out else thresholds.default_folder(run)
+    path = thresholds.write(run, out, _figures(values))
+    print(f"{number(len(run), 'cell')}: {label_counts(run.dataset())}")
     print(path)
     return 0
 

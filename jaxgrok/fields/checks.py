@@ -104,6 +104,8 @@ def check_axis(
         check_rounded(field, value, dtype)
     if not zipped:
         refuse_twice(field.name, values)
+        if field.kind is float:
+            _refuse_twice_rounded(field.name, values, dtype)
     return values
 
 
@@ -144,6 +146,18 @@ def refuse_twice(name: str, axis: tuple[Any, ...]) -> None:
             )
 
 
+def _refuse_twice_rounded(name: str, axis: tuple[float, ...], dtype: str) -> None:
+    """Raise ValueError for two values that are one number in a type of float."""
+    by_rounded: dict[float, float] = {}
+    for value in axis:
+        other = by_rounded.setdefault(float(np.dtype(dtype).type(value)), value)
+        if other != value:
+            raise ValueError(
+                f"{name}={shown(axis)} holds {other} and {value}, which are one number "
+                f"in {dtype}; drop one"
+            )
+
+
 def refuse_other_than_tuple(name: str, axis: Any) -> None:
     """Raise ValueError for an axis that is not a tuple, with the way to write it."""
     if not isinstance(axis, tuple):
@@ -165,11 +179,11 @@ def article(value: object) -> str:
 
 
 def unknown_field(name: str, options: Iterable[str]) -> str:
-    """Return the message that refuses a field: the nearest names, or all there are."""
+    """Return the message that refuses a field: the nearest name, or all there are."""
     names = sorted(options)
-    near = difflib.get_close_matches(name, names, n=3)
+    near = difflib.get_close_matches(name, names, n=1)
     if near:
-        hint = f"did you mean {' or '.join(map(repr, near))}?"
+        hint = f"did you mean {near[0]!r}?"
     else:
         hint = f"allowed: {listed(names) or 'none'}"
     return f"field {shown(name)} is unknown; {hint}"

@@ -31,17 +31,23 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | range):
         # One more than a grid may have: a range may be endless.
         return tuple(map(plain, itertools.islice(value, MOST_VALUES + 1)))
+    if isinstance(value, np.generic):
+        return _number(value)
     if isinstance(value, type) or not hasattr(value, "__array__"):
         return value
     array = np.asarray(value)
-    if array.ndim == 0:
-        return _number(array[()])
-    return tuple(map(_number, array)) if array.ndim == 1 else value
+    # Iterated over, a matrix gives rows, and an array of objects anything.
+    return tuple(map(plain, array)) if array.ndim else _number(array[()])
 
 
 def shown(value: Any) -> str:
     """Return a value as Python would write it, shortened to `WIDTH` characters."""
-    text = " ".join(_SHORT.repr(value).split())
+    return cut(_SHORT.repr(value))
+
+
+def cut(text: str) -> str:
+    """Return a text in one line, shortened to `WIDTH` characters in its middle."""
+    text = " ".join(text.split())
     if len(text) <= WIDTH:
         return text
     return f"{text[: WIDTH - 20]}…{text[-19:]}"

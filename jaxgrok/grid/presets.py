@@ -17,7 +17,7 @@ import ml_collections
 from jaxgrok.fields.checks import refuse_other_than_tuple, unknown_field
 from jaxgrok.fields.values import listed, plain, shown
 from jaxgrok.grid import fields
-from jaxgrok.host.machine import platform_of_jax
+from jaxgrok.host import machine
 
 SCALES = ("post", "laptop")
 
@@ -34,11 +34,16 @@ class Config(ml_collections.ConfigDict):  # type: ignore[misc]  # which is untyp
     _unset: frozenset[str] = frozenset()
 
     def __setitem__(self, key: str, value: Any) -> None:
+        if not key.isidentifier():
+            raise ValueError(unknown_field(key, fields.every()))
         value = plain(value)
         if key in fields.traced():
             refuse_other_than_tuple(key, value)
         if key == "chain" and isinstance(value, dict):
-            value = ml_collections.ConfigDict(value, type_safe=False, sort_keys=False)
+            # The names of its parts may have dots: {"rate 0.1": {…}}.
+            value = ml_collections.ConfigDict(
+                value, type_safe=False, sort_keys=False, allow_dotted_keys=True
+            )
         try:
             super().__setitem__(key, value)
         except OverflowError:  # a whole number beyond the largest float, cast to one
@@ -120,8 +125,9 @@ def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDic
     Raises:
         ValueError: the scale or the task is unknown.
     """
+    machine.prepare()  # before anything below uses JAX
     if scale == "auto":
-        scale = "laptop" if platform_of_jax() == "cpu" else "post"
+        scale = "laptop" if machine.platform_of_jax() == "cpu" else "post"
     if scale not in SCALES:
         raise ValueError(
             f"scale={shown(scale)} is unknown; choose one of {listed(SCALES)}, auto"

@@ -12,7 +12,7 @@ from typing import Any
 
 import ml_collections
 
-from jaxgrok.fields.checks import article, check
+from jaxgrok.fields.checks import article, check, unknown_field
 from jaxgrok.fields.field import rows
 from jaxgrok.fields.values import WIDTH, listed, plain, shown
 from jaxgrok.grid import axes, fields, train_sizes
@@ -72,6 +72,11 @@ def _plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
     """Return the fields of a config, those of the whole sweep in their types."""
     values: dict[str, Any] = plain(config.to_dict())
     refuse_missing(values)
+    # Fields of tasks, models and optimisers that are not named are known, and ignored.
+    options = fields.every()
+    for name in values:
+        if name not in options:
+            raise ValueError(unknown_field(name, options))
     for name in fields.shared():
         values[name] = check(fields.general()[name], values[name])
     return values

@@ -148,6 +148,12 @@ def program_of(values: Mapping[str, Any], static: Mapping[str, Any]) -> Program:
         ValueError: whatever makes no sense, patterns of `decay_on` included.
     """
     program = Program(values, static)
+    # Without this mode JAX would compute in float32, with a warning at most.
+    if program.values["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
+        raise ValueError(
+            "dtype='float64' needs JAX's 64-bit mode; set JAX_ENABLE_X64=1, or take "
+            "dtype='float32'"
+        )
     if program.values["decay_on"] != "all":
         names = parameter_names(program.model, program.task)
         # For its ValueError alone, where a pattern fits no parameter.
@@ -183,12 +189,6 @@ def _setup(program: Program, size: int, l1: bool, dropout: bool) -> Setup:
         raise ValueError(
             f"batch_size={values['batch_size']} must be at least 1 where regime is "
             "online"
-        )
-    # Without this mode JAX would compute in float32, with a warning at most.
-    if values["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
-        raise ValueError(
-            "dtype='float64' needs JAX's 64-bit mode; set JAX_ENABLE_X64=1, or take "
-            "dtype='float32'"
         )
     return Setup(
         task=program.task,

@@ -34,7 +34,10 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    # The rename itself is only durable once the folder's entry is on disk.
+    # The rename itself is only durable once the folder's entry is on disk. Windows
+    # opens no folders.
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)

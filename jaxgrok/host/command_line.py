@@ -21,7 +21,13 @@ USAGE = 2
 HELP = frozenset({"-h", "--help", "-help"})
 
 
-def run(argv: list[str], usage: str | None, body: Callable[[list[str]], int]) -> int:
+def run(
+    argv: list[str],
+    usage: str | None,
+    body: Callable[[list[str]], int],
+    *,
+    bare: bool = False,
+) -> int:
     """Run the body of a command and return its exit code.
 
     A ValueError or OSError of the body becomes one line on stderr. Output that cannot
@@ -31,17 +37,19 @@ def run(argv: list[str], usage: str | None, body: Callable[[list[str]], int]) ->
         argv: the command line, program name first.
         usage: what --help prints.
         body: maps `argv` to an exit code; it may import jax.
+        bare: whether the command means something without arguments.
 
     Returns:
         The body's code, 0 for --help, 2 for bad input, 130 after Ctrl-C.
     """
     with lenient_output():
-        if not argv[1:] or HELP & set(argv[1:]):
+        is_bare = not argv[1:]
+        if HELP & set(argv[1:]) or (is_bare and not bare):
             print((usage or "").strip())
-            return 0 if argv[1:] else USAGE
-        # The body imports jax, which reads these variables once.
-        machine.prepare()
+            return USAGE if is_bare else 0
         try:
+            # The body imports jax, which reads these variables once.
+            machine.prepare()
             return body(argv)
         except (ValueError, OSError) as error:
             return report(error)

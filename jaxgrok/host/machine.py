@@ -1,19 +1,24 @@
 """The machine and its versions: memory, cores, and what a result's last bits depend on.
 
->>> prepare()          # before jax is imported
+>>> prepare()          # before jax is used
 >>> bits()["device"]
 """
 
+import contextlib
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from jaxgrok.host import paths
 
+CPU_DEVICES = "JAX_NUM_CPU_DEVICES"
 MOST_CPU_DEVICES = 16
+UNKNOWN_MEMORY = 8 * 2**30
+"""Bytes of a machine that does not tell."""
 ARITHMETIC = 5
 """Counts the changes of the programs that change a result's last bits.
 
@@ -24,22 +29,49 @@ to the whole pool; evaluations beyond p = 113 are computed in slices.
 
 
 def prepare() -> None:
-    """Set JAX's defaults for a command line or a notebook; call before importing jax.
+    """Set JAX's defaults; without effect once JAX has computed something.
 
     A CPU is presented as one device per core: small models gain little from threads
     inside an operation, and nearly a factor per core from blocks side by side. Compiled
     programs are cached in ~/.cache/jaxgrok. Environment variables that the user has set
     are left alone.
     """
+    # JAX caches nothing that compiles within a second by default; most of this does.
+    settings: dict[str, str | int] = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": 0}
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         # With NPROC=1, as for results that one core has computed, one device.
-        devices = min(cores(), _threads(), MOST_CPU_DEVICES)
-        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices))
+        settings[CPU_DEVICES] = min(cores(), _threads(), MOST_CPU_DEVICES)
     cache = _cache()
     if cache is not None:
-        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    # JAX caches nothing that compiles within a second by default; most of this does.
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        settings["JAX_COMPILATION_CACHE_DIR"] = str(cache)
+    for name, value in settings.items():
+        if name not in os.environ:
+            os.environ[name] = str(value)
+            _tell_jax(name.lower(), value)
+
+
+def _tell_jax(name: str, value: str | int) -> None:
+    """Set an option of JAX, which reads variables only as it is imported."""
+    if "jax" not in sys.modules:
+        return
+    import jax
+
+    # The number of devices is fixed once one of them was used.
+    with contextlib.suppress(RuntimeError):
+        jax.config.update(name, value)
+
+
+def idle_cores() -> str:
+    """Return a line that says how to use all cores, "" where they are used."""
+    import jax
+
+    devices, wanted = jax.local_device_count(), int(os.environ.get(CPU_DEVICES, 0))
+    if jax.default_backend() != "cpu" or devices >= wanted:
+        return ""
+    return (
+        f"training on {devices} of {wanted} cores, because JAX was in use before; "
+        "restart Python and call jaxgrok.prepare() first"
+    )
 
 
 def _cache() -> Path | None:
@@ -81,8 +113,10 @@ def platform_of_jax() -> str:
 
 def cores() -> int:
     """Return the number of CPU cores that this process may use."""
-    # Not os.cpu_count(): batch systems bind a job to some of the cores.
-    return len(os.sched_getaffinity(0))
+    # Batch systems bind a job to some of the cores. Only Linux can tell which.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def memory(root: Path = Path("/")) -> int:
@@ -93,9 +127,13 @@ def memory(root: Path = Path("/")) -> int:
 
     Returns:
         The machine's memory, or the limit of the process's control group where that is
-        lower: batch systems and containers set one.
+        lower: batch systems and containers set one. UNKNOWN_MEMORY where neither can
+        be told, as on Windows.
     """
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        machine = UNKNOWN_MEMORY
     return min([machine, *_group_limits(root)])
 
 
@@ -153,7 +191,9 @@ def commit() -> str:
     package = Path(__file__).resolve().parents[1]
     # An installed copy may lie in somebody else's repository, even as part of it.
     try:
-        is_ours = "name = jaxgrok\n" in (package.parent / "setup.cfg").read_text()
+        is_ours = "name = jaxgrok\n" in (package.parent / "setup.cfg").read_text(
+            encoding="utf-8"
+        )
         top = _git(package, "rev-parse", "--show-toplevel")
     except (OSError, subprocess.SubprocessError):
         return ""
@@ -176,16 +216,19 @@ def commit_of(folder: Path) -> str:
 
 def _threads() -> int:
     """Return the number of threads that XLA uses on a CPU."""
-    return int(os.environ.get("NPROC", 0)) or cores()
+    nproc = os.environ.get("NPROC") or "0"
+    if not nproc.isdecimal():
+        raise ValueError(f"NPROC={nproc!r} must be a whole number, or unset")
+    return int(nproc) or cores()
 
 
 def _git(folder: Path, *words: str) -> str:
     """Return what a git command prints, run in a folder."""
     # These would name another repository, as they do inside of git's own hooks.
-    others = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    hooks = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
     return subprocess.run(
         ["git", "-C", str(folder), *words],
-        env={name: v for name, v in os.environ.items() if name not in others},
+        env={name: v for name, v in os.environ.items() if name not in hooks},
         capture_output=True,
         text=True,
         check=True,
@@ -198,7 +241,7 @@ def _group_limits(root: Path) -> Iterator[int]:
     groups = root / "proc/self/cgroup"
     if not groups.exists():
         return
-    for line in groups.read_text().splitlines():
+    for line in groups.read_bytes().decode().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers not in ("", "memory"):
             continue
@@ -209,7 +252,7 @@ def _group_limits(root: Path) -> Iterator[int]:
         for group in (folder, *folder.parents):
             limit = group / name
             # Version 2 writes "max" where there is no limit.
-            if limit.exists() and (text := limit.read_text().strip()).isdigit():
+            if limit.exists() and (text := limit.read_bytes().strip()).isdigit():
                 yield int(text)
             if group == top:
                 break
@@ -218,14 +261,27 @@ def _group_limits(root: Path) -> Iterator[int]:
 def _cpu_name() -> str:
     """Return the CPU's name, family and model: what decides its instruction set."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_bytes().decode(errors="replace").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
+        return _cpu_name_elsewhere()
     entries: dict[str, str] = {}
     for line in lines:
         key, colon, value = line.partition(":")
         if colon:
             entries[key.strip()] = value.strip()
+    if "CPU part" in entries:  # ARM, whose entries have other names
+        maker, part = entries.get("CPU implementer", "?"), entries["CPU part"]
+        return f"{platform.machine()} (implementer {maker} part {part})"
     name = entries.get("model name", "?")
     family, model = entries.get("cpu family", "?"), entries.get("model", "?")
     return f"{name} (family {family} model {model})"
+
+
+def _cpu_name_elsewhere() -> str:
+    """Return the CPU's name where there is no /proc: macOS and Windows."""
+    command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        name = subprocess.run(command, capture_output=True, text=True, check=True)
+        return name.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return platform.processor() or platform.machine()

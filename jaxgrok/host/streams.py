@@ -67,7 +67,8 @@ def _usable(stream: TextIO | None) -> TextIO:
     """Return a stream that takes every character; /dev/null where there is none."""
     if stream is None:
         # `>&-` closed it. /dev/null keeps its number, which the next file would get.
-        return open(os.open(os.devnull, os.O_WRONLY), "w", closefd=False)
+        null = os.open(os.devnull, os.O_WRONLY)
+        return open(null, "w", encoding="utf-8", closefd=False)
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")  # of a terminal without Unicode
     return stream

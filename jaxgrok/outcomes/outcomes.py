@@ -65,6 +65,10 @@ class Thresholds:
     def __post_init__(self) -> None:
         check_all(self)
 
+    def __str__(self) -> str:
+        ratio = "" if self.grok_ratio == 2 else f",grok_ratio={self.grok_ratio}"
+        return f"accuracy_threshold={self.accuracy},hold={self.hold}{ratio}"
+
 
 @dataclass(frozen=True)
 class Outcome:

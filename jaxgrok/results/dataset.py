@@ -6,6 +6,7 @@
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import xarray as xr
 
 from jaxgrok.grid.cells import Cell
 from jaxgrok.outcomes.outcomes import PHASES
+from jaxgrok.results.labels import label
 from jaxgrok.results.manifest import Manifest
 from jaxgrok.results.rows import (
     CELL_COLUMNS,
@@ -85,7 +87,9 @@ def assemble(
         "config": json.dumps(manifest.config),
         "thresholds": json.dumps(vars(manifest.thresholds)),
     }
-    return xr.Dataset(variables, coords | curve_coords, attrs)
+    dataset = xr.Dataset(variables, coords | curve_coords, attrs)
+    label(dataset)
+    return dataset
 
 
 def origin_words(computed_with: Iterable[Bits]) -> str:
@@ -142,6 +146,12 @@ def labels_of(dataset: xr.Dataset) -> np.ndarray:
             f"phase={min(unknown)!r} is unknown; choose one of {', '.join(PHASES)}"
         )
     return labels
+
+
+def label_counts(dataset: xr.Dataset) -> str:
+    """Write how many cells have each label, the most first: 2 grokking, 1 failed."""
+    counts = Counter(labels_of(dataset).tolist()).most_common()
+    return ", ".join(f"{count} {label}" for label, count in counts)
 
 
 def _title(manifest: Manifest, results: Mapping[str, Result]) -> str:

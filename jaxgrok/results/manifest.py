@@ -160,7 +160,7 @@ def read_manifest(path: Path) -> Manifest:
             f"{path} is not a run directory: it has no manifest.json"
         )
     try:
-        entries = json.loads(file.read_text())
+        entries = json.loads(file.read_bytes())
     except ValueError as error:
         raise ValueError(
             f"{file} is not JSON ({error}); choose another folder"

@@ -37,7 +37,7 @@ class PhaseGrid:
         tested: [y, x] cells that were tested up to their budget, or to their grok.
         budget: [y, x] step up to which the censored cells were followed; NaN where
             there is none.
-        ended: [y, x] step up to which cells of the phase "ended" were followed; NaN
+        end_step: [y, x] step up to which cells of the phase "ended" were followed; NaN
             where there is none. They are neither tested nor censored.
     """
 
@@ -52,7 +52,7 @@ class PhaseGrid:
     grokked: np.ndarray
     tested: np.ndarray
     budget: np.ndarray
-    ended: np.ndarray
+    end_step: np.ndarray
 
 
 def gather(
@@ -96,7 +96,7 @@ def gather(
         grokked=count(is_tested & has_grokked).reshape(shape),
         tested=count(is_tested).reshape(shape),
         budget=earliest_end(is_censored),
-        ended=earliest_end(labels == "ended"),
+        end_step=earliest_end(labels == "ended"),
     )
 
 

@@ -6,11 +6,13 @@
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 
+from jaxgrok.host.atomic_files import write_table
 from jaxgrok.outcomes.outcomes import Outcome, outcome, spikes
 from jaxgrok.outcomes.phase_changes import phase_change
 from jaxgrok.results.manifest import Manifest
@@ -141,7 +143,7 @@ def cell_row(manifest: Manifest, index: int, result: Result) -> CellRow:
     row["test_loss"] = result.curve("test_loss")[-1]
     row["test_accuracy"] = result.curve("test_accuracy")[-1]
     if reached.phase == "ended":
-        row["cause"] = f"ended at step {row['steps']}, by the rule it was trained with"
+        row["cause"] = f"ended at step {row['steps']}"
     return row
 
 
@@ -181,6 +183,27 @@ def component_rows(
             }
         )
     return rows
+
+
+def write_tables(
+    folder: Path,
+    axes: Sequence[str],
+    rows: Iterable[CellRow],
+    component_rows: Sequence[ComponentRow] = (),
+) -> None:
+    """Write cells.csv and, where there are components, components.csv."""
+    # n_train can be an axis, and is then not repeated.
+    columns = [name for name in CELL_COLUMNS if name not in axes]
+    write_table(folder / "cells.csv", ["cell", *axes, *columns], map(_flat, rows))
+    if component_rows:
+        names = ["cell", *axes, *COMPONENT_COLUMNS]
+        write_table(folder / "components.csv", names, map(_flat, component_rows))
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with its axes among its columns."""
+    # An axis may have the name of a column, such as n_train: the column wins.
+    return {**row["axes"], **row}
 
 
 def _change(steps: np.ndarray, loss: np.ndarray) -> Change:

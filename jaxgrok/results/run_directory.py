@@ -8,25 +8,20 @@ flight in `resume`.
     ...     directory.write_manifest(describe(grid))
 """
 
-import fcntl
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import xarray as xr
+from filelock import FileLock, Timeout
 
-from jaxgrok.host.atomic_files import write_atomically, write_table
+from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.host.paths import as_path
 from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.manifest import Manifest, read_manifest
-from jaxgrok.results.rows import (
-    CELL_COLUMNS,
-    COMPONENT_COLUMNS,
-    CellRow,
-    ComponentRow,
-)
+from jaxgrok.results.rows import CellRow, ComponentRow, write_tables
 from jaxgrok.results.shards import Result, read_results, write_results
 
 
@@ -44,38 +39,35 @@ class RunDirectory:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = as_path(path).resolve()
-        self._lock: TextIO | None = None
+        # The system drops the lock with the process; the holder's file is for people.
+        self._lock = FileLock(self.path / ".lock")
+        self._holder = self.path / ".lock.holder"
 
     def __enter__(self) -> "RunDirectory":
         _check_free(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            # Not truncated yet: until the lock is ours, the text is its holder's.
-            self._lock = open(self.path / ".lock", "a+")
-        except OSError as error:
-            raise ValueError(
-                f"out={self.path} cannot be written ({error.strerror}); "
-                "choose another folder with --out"
-            ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.seek(0)
-            holder = self._lock.read().strip() or "another process"
-            self._lock.close()
+            self._lock.acquire(timeout=0)
+            self._holder.write_bytes(b"process %d" % os.getpid())
+        except Timeout:
+            holder = "another process"
+            if self._holder.exists():
+                holder = self._holder.read_bytes().decode()
             raise ValueError(
                 f"out={self.path} is held by a running sweep ({holder}); wait for it, "
                 "or choose another folder with --out"
             ) from None
-        # The kernel drops the lock with the process; the text is for people.
-        self._lock.truncate(0)
-        self._lock.write(f"process {os.getpid()}")
-        self._lock.flush()
+        except OSError as error:
+            self._lock.release()
+            raise ValueError(
+                f"out={self.path} cannot be written ({error.strerror}); "
+                "choose another folder with --out"
+            ) from None
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._lock is not None
-        self._lock.close()
+        self._holder.unlink(missing_ok=True)
+        self._lock.release()
 
     def manifest(self) -> Manifest | None:
         """Return the manifest, or None if the directory is new."""
@@ -109,14 +101,7 @@ class RunDirectory:
         component_rows: Sequence[ComponentRow] = (),
     ) -> None:
         """Rewrite cells.csv and, where there are components, components.csv."""
-        axes = manifest.axes
-        # n_train can be an axis, and is then not repeated.
-        columns = [name for name in CELL_COLUMNS if name not in axes]
-        names = ["cell", *axes, *columns]
-        write_table(self.path / "cells.csv", names, map(_flat, rows))
-        if component_rows:
-            names = ["cell", *axes, *COMPONENT_COLUMNS]
-            write_table(self.path / "components.csv", names, map(_flat, component_rows))
+        write_tables(self.path, manifest.axes, rows, component_rows)
 
 
 def _check_free(path: Path) -> None:
@@ -138,13 +123,9 @@ def _is_ours(name: str) -> bool:
     if name == ".DS_Store" or name.startswith("._"):
         return True
     # A run may be killed while it writes its first manifest under a temporary name.
-    return name == ".lock" or (name.startswith(".manifest") and name.endswith(".tmp"))
-
-
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with its axes among its columns."""
-    # An axis may have the name of a column, such as n_train: the column wins.
-    return {**row["axes"], **row}
+    return name.startswith(".lock") or (
+        name.startswith(".manifest") and name.endswith(".tmp")
+    )
 
 
 def _lines(value: Any) -> str:

@@ -87,7 +87,7 @@ def read_shards(run_dir: Path) -> list[Shard]:
     shards = []
     for file in sorted((run_dir / "checkpoints").glob("[!.]*.json")):
         try:
-            shards.append(Shard(file.with_suffix(""), **json.loads(file.read_text())))
+            shards.append(Shard(file.with_suffix(""), **json.loads(file.read_bytes())))
         except (ValueError, TypeError):
             raise _damaged(file) from None
     return shards

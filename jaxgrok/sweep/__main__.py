@@ -6,10 +6,13 @@
 --dry_run             print the plan and stop
 --blocks N            blocks of lanes; by default one a device
 --mixed_bits          go on in a run directory whose results have other last bits
+
+Exit codes: 0, every cell has its result (that it diverged is one); 1, some failed or
+could not be written; 2, bad input; above 128, stopped by a signal. The same command
+then goes on.
 """
 
 import sys
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import ml_collections
@@ -25,7 +28,11 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> int:
-    """Parse, run, and return the exit code; bad input is one line and code 2."""
+    """Parse, run, and return the exit code.
+
+    It is 0 if every cell has its result, 1 if some failed, and 2, with one line, for
+    bad input.
+    """
     return command_line.run(argv, __doc__, lambda argv: _run(*_parse(argv)))
 
 
@@ -48,7 +55,7 @@ def _run(
 ) -> int:
     # Imported late: --help and a mistyped flag should not wait for jax.
     from jaxgrok.grid.resolver import resolve
-    from jaxgrok.sweep import estimate, run
+    from jaxgrok.sweep import estimate, failures, run
 
     if values.dry_run:
         print(estimate.describe(resolve(config), values.blocks))
@@ -68,7 +75,7 @@ def _run(
     print(summary(dataset, out))
     if config.snapshots != "none":
         _read_circuits(out)
-    return 0
+    return failures.report(dataset)
 
 
 def _read_circuits(out: str) -> None:
@@ -91,10 +98,10 @@ def _read_circuits(out: str) -> None:
 
 def summary(dataset: "xr.Dataset", out: str) -> str:
     """Say in a few lines what came out."""
-    phases = Counter(dataset.phase.values.ravel().tolist())
-    counts = ", ".join(f"{n} {phase or 'failed'}" for phase, n in phases.most_common())
+    from jaxgrok.results.dataset import label_counts
+
     return (
-        f"{number(dataset.phase.size, 'cell')}: {counts}\n"
+        f"{number(dataset.phase.size, 'cell')}: {label_counts(dataset)}\n"
         f"{out}/cells.csv, {out}/plots/phase_diagram.png"
     )
 

@@ -14,8 +14,7 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok.engine.pace import Pace
-from jaxgrok.grid.advice import advice
-from jaxgrok.grid.cells import Grid, Group
+from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.host.terminal import Console
 from jaxgrok.results.resume import SavedLane
 from jaxgrok.results.shards import Result
@@ -85,7 +84,7 @@ class Coordinator:
         self._resume()
         self.groups = iter(self._order())
         with self.console, self.archive:
-            for line in (*self.archive.notes, *advice(self.grid)):
+            for line in (*self.archive.notes, *self.grid.warnings()):
                 self.console.say(line)
             while progress := self.fleet.next():
                 try:
@@ -226,17 +225,22 @@ class Coordinator:
         """Give up on a group's open cells; a later run tries again."""
         schema = Schema(PLAIN).with_steps()
         records = np.empty((0, schema.width), group.setup.dtype)
-        for cell in group.cells:
-            # A search may never come to most of a group's cells: only those in
-            # flight have failed. A plain sweep needs every one.
-            needed = not self.queue.stops_cells and cell.id not in self.ledger
-            if needed or cell.id in self.steps:
-                self.steps.pop(cell.id, None)
-                self.paused.pop(cell.id, None)
-                width = group.block_width
-                result = Result(cell.id, "failed", schema, records, width, cause)
-                self.queue.ended(cell, self.archive.add(result))
+        for cell in self._unfinished(group):
+            self.steps.pop(cell.id, None)
+            self.paused.pop(cell.id, None)
+            width = group.block_width
+            result = Result(cell.id, "failed", schema, records, width, cause)
+            self.queue.ended(cell, self.archive.add(result))
         self.console.say(f"failed: {cause}")
+
+    def _unfinished(self, group: Group) -> list[Cell]:
+        """Return the cells of a group that fail with it."""
+        if not self.queue.stops_cells:
+            return [c for c in group.cells if c.id not in self.ledger]
+        # A search may never come to most of a group's cells: those in flight fail or,
+        # if the engine could not even be built, those that would have been the first.
+        busy = [cell for cell in group.cells if cell.id in self.steps]
+        return busy or self.queue.take(group, group.block_width)
 
     def _pause(self, progress: Progress) -> None:
         """Write all that is in memory alone."""

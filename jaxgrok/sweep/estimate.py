@@ -12,7 +12,6 @@ from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
 from jaxgrok.engine.platform import Platform
 from jaxgrok.engine.sizing import build
-from jaxgrok.grid.advice import advice
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.host.terminal import duration, number, size
 from jaxgrok.sweep import continuation
@@ -145,7 +144,7 @@ def describe(grid: Grid, blocks: int | None) -> str:
         f"{size(_curve_bytes(grid, engine))} of curves on disk{disk}",
         f"  compiled in {duration(compiling)}, beside the time above; a sweep on this "
         "machine takes the programs from the cache",
-        *advice(grid),
+        *grid.warnings(),
         *warnings(grid, platform, seconds, snapshots),
     ]
     return "\n".join(lines)

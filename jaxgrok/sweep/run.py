@@ -17,6 +17,7 @@ from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
+from jaxgrok.host import machine
 from jaxgrok.host.paths import file_name
 from jaxgrok.host.signals import INTERRUPTED, asked_to_stop
 from jaxgrok.host.terminal import number
@@ -86,6 +87,8 @@ def run(
     with RunDirectory(out) as directory, closing(fleet), asked_to_stop() as stop:
         archive = Archive(grid, directory, grid_file, mixed_bits=mixed_bits)
         coordinator = Coordinator(grid, archive, fleet, queue, quiet=quiet)
+        if note := machine.idle_cores():
+            coordinator.console.say(note)
         try:
             dataset = coordinator.finish() if coordinator.train(stop) else None
         except OSError as error:

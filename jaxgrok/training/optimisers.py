@@ -20,6 +20,7 @@ import optax
 
 from jaxgrok.fields.field import Field
 from jaxgrok.fields.registry import Registry
+from jaxgrok.fields.values import listed, shown
 
 if TYPE_CHECKING:
     from jaxgrok.training.setup import Lane, Setup
@@ -197,9 +198,10 @@ def decayed(decay_on: str, names: Iterable[str]) -> dict[str, bool]:
     for pattern in (part.strip() for part in decay_on.split(",")):
         fits = [name for name in names if _fits(name, pattern)]
         if not fits:
+            last_parts = dict.fromkeys(name.rpartition(".")[2] for name in names)
             raise ValueError(
-                f"decay_on={decay_on!r}: {pattern!r} fits no parameter; there are "
-                + ", ".join(names)
+                f"decay_on={shown(decay_on)}: {shown(pattern)} fits no parameter; "
+                f"there are {listed(last_parts)}"
             )
         decays |= dict.fromkeys(fits, True)
     return decays

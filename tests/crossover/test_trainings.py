@@ -1,7 +1,10 @@
 """Rows of cells.csv are reported to a search as they ended."""
 
 import pytest
+from handmade import manifest_of, result, write
 
+import jaxgrok
+from jaxgrok.crossover import find
 from jaxgrok.crossover.search import Search
 from jaxgrok.crossover.settings import Trial
 from jaxgrok.crossover.trainings import report_row
@@ -50,3 +53,17 @@ def test_a_row_that_says_nothing_fails_its_trial(status, phase):
     row = {"status": status, "phase": phase, "grok_step": None, "steps": 40}
     report_row(search, TRIAL, row)
     assert search.calls == [(TRIAL, "failed")]
+
+
+def test_by_other_thresholds_what_ended_early_bounds_nothing(tmp_path):
+    fields = {"train_fraction": (), "n_train": (10, 20), "seed": (0, 1)}
+    manifest = manifest_of(**fields, steps=(90,), stop="grokked")
+    results = []
+    for cell in manifest.cells:
+        made = result(cell, evals=5)
+        made.records[:, made.schema.columns("test_accuracy")] = [0, 0.99, 1, 1, 1]
+        results.append(made)
+    run = jaxgrok.open(write(tmp_path / "run", manifest, results))
+    for hold, stopped in ((3, 0), (4, 0), (5, 4)):
+        [finding] = find.read(run.with_thresholds(hold=hold))
+        assert (finding.trainings, finding.stopped) == (4, stopped)

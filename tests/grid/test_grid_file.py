@@ -161,8 +161,8 @@ def get_config(scale="laptop"):
 BROKEN = [
     ("def get_config(\n", ", line 1: '(' was never closed"),
     ("x = 1\n\nif x\n", ", line 3: expected ':'"),
-    ("x = 1\n", " defines no get_config(scale); see sweeps/"),
-    ("get_config = 3\n", " defines no get_config(scale); see sweeps/"),
+    ("x = 1\n", " defines no get_config(scale); see jaxgrok "),
+    ("get_config = 3\n", " defines no get_config(scale); see jaxgrok "),
     ("\ndef get_config():\n    1 / 0\n", ", line 3: ZeroDivisionError: division by"),
     ("def get_config():\n    {}['a']\n", ", line 2: KeyError: 'a'"),
     ("def get_config():\n    open('no')\n", ", line 2: FileNotFoundError: "),
@@ -221,3 +221,12 @@ def test_a_scale_for_a_file_that_takes_none_is_refused(folder):
 def test_a_path_without_a_file_is_refused(folder, name):
     with pytest.raises(ValueError, match="there is no such file"):
         grid_file.load(str(folder / name), None)
+
+
+def test_a_long_error_of_a_grid_file_is_one_short_line(folder):
+    text = "def get_config(scale='laptop'):\n    raise TypeError('long\\n' * 999)\n"
+    (folder / "mine.py").write_text(text)
+    with pytest.raises(ValueError) as error:
+        grid_file.load(str(folder / "mine.py"), None)
+    line = str(error.value).removeprefix(f"--grid {folder}/mine.py, line 2: TypeError")
+    assert len(line) < 210 and "\n" not in line

@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import jax
 import pytest
 
 from jaxgrok.host import machine
@@ -73,6 +74,15 @@ def test_bits_name_everything_that_rounds():
     record = machine.bits()
     assert {"jax", "jaxlib", "device", "arithmetic", "cpu_threads"} == set(record)
     assert record["arithmetic"] == machine.ARITHMETIC == 5
+
+
+@pytest.mark.parametrize("nproc", ["two", "-1"])
+def test_a_number_of_threads_that_is_none_is_named(monkeypatch, nproc):
+    monkeypatch.setenv("NPROC", nproc)
+    with pytest.raises(ValueError, match=f"NPROC='{nproc}' must be a whole number"):
+        machine.bits()
+    monkeypatch.setenv("NPROC", "")
+    assert machine.bits()["cpu_threads"] >= 1
 
 
 def copy_in_a_repository(folder):
@@ -171,3 +181,41 @@ def test_a_device_that_is_not_there_is_one_line(monkeypatch, error):
     monkeypatch.setattr("jax.default_backend", fail)
     with pytest.raises(ValueError, match=r"^JAX_PLATFORMS='cuda': JAX finds no such"):
         machine.platform_of_jax()
+
+
+def test_all_cores_in_use_need_no_line(monkeypatch):
+    monkeypatch.setenv(machine.CPU_DEVICES, str(jax.local_device_count()))
+    assert machine.idle_cores() == ""
+    monkeypatch.delenv(machine.CPU_DEVICES)
+    assert machine.idle_cores() == ""
+
+
+def test_idle_cores_come_with_the_way_to_use_them(monkeypatch):
+    devices = jax.local_device_count()
+    monkeypatch.setenv(machine.CPU_DEVICES, str(devices + 4))
+    line = machine.idle_cores()
+    assert line.startswith(f"training on {devices} of {devices + 4} cores")
+    assert line.endswith("restart Python and call jaxgrok.prepare() first")
+    assert "\n" not in line
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert machine.idle_cores() == ""
+
+
+def test_jax_that_is_imported_but_not_used_is_told(variables):
+    told = {}
+    variables.setattr(jax.config, "update", told.__setitem__)
+    variables.setattr(machine, "_cache", lambda: Path("/programs"))
+    machine.prepare()
+    assert told == {
+        "jax_num_cpu_devices": min(machine.cores(), machine.MOST_CPU_DEVICES),
+        "jax_compilation_cache_dir": "/programs",
+        "jax_persistent_cache_min_compile_time_secs": 0,
+    }
+
+
+def test_jax_that_was_used_stays_as_it_is(variables):
+    def refuse(*_):
+        raise RuntimeError("must be updated before backends are initialized")
+
+    variables.setattr(jax.config, "update", refuse)
+    machine.prepare()

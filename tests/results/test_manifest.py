@@ -21,7 +21,9 @@ def saved(manifest):
 
 
 def test_every_cell_is_in_one_group_of_one_program():
-    resolved = grid.resolve(tiny.config(n_train=(10, 40), train_fraction=()))
+    resolved = grid.resolve(
+        tiny.config(modulus=23, n_train=(10, 40), train_fraction=())
+    )
     manifest = describe(resolved)
     assert manifest.cells == resolved.cells
     assert manifest.axes == ("weight_decay", "n_train", "seed")

@@ -63,7 +63,7 @@ def test_every_square_holds_its_own_cells(count):
             np.testing.assert_equal(grid.budget[square], budget)
             ended = steps[inside & (labels == "ended")].min(initial=10_000)
             ended = np.nan if ended == 10_000 else ended
-            np.testing.assert_equal(grid.ended[square], ended)
+            np.testing.assert_equal(grid.end_step[square], ended)
             own = values[inside & np.isfinite(values)]
             expected = np.median(own) if own.size else np.nan
             np.testing.assert_equal(found[square], expected)

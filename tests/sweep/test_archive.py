@@ -195,6 +195,7 @@ def test_a_directory_of_another_grid_stays_as_it_is(directory):
     assert (directory.path / "manifest.json").read_bytes() == before
     assert sorted(path.name for path in directory.path.iterdir()) == [
         ".lock",
+        ".lock.holder",
         "curves",
         "manifest.json",
     ]

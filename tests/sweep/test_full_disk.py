@@ -14,6 +14,7 @@ from jaxgrok.host import trees
 from jaxgrok.results import (
     final_states,
     resume,
+    rows,
     run_directory,
     shards,
     snapshot_shards,
@@ -55,6 +56,16 @@ def finished(out):
     return int((jaxgrok.load(out).status == "done").sum())
 
 
+def same_snapshots(found, want):
+    """All cells have the same snapshots at the same steps."""
+    for cell in range(3):
+        steps, params = jaxgrok.load_trajectory(found, cell)
+        want_steps, want_params = jaxgrok.load_trajectory(want, cell)
+        np.testing.assert_array_equal(steps, want_steps)
+        for name, weights in want_params.items():
+            np.testing.assert_array_equal(params[name], weights)
+
+
 def test_results_are_written_where_snapshots_do_not_fit(tmp_path, monkeypatch, whole):
     with monkeypatch.context() as patch:
         patch.setattr(snapshot_shards, "write_tree", refuse)
@@ -63,6 +74,7 @@ def test_results_are_written_where_snapshots_do_not_fit(tmp_path, monkeypatch, w
     assert finished(tmp_path / "a") == 3
     jaxgrok.run(config(), tmp_path / "a", blocks=1, quiet=True)
     same(tmp_path / "a", whole)
+    same_snapshots(tmp_path / "a", whole)
 
 
 def test_a_snapshot_that_is_lost_is_in_no_state_either(tmp_path, monkeypatch, whole):
@@ -82,19 +94,14 @@ def test_a_snapshot_that_is_lost_is_in_no_state_either(tmp_path, monkeypatch, wh
         interruption(tmp_path / "a")
     jaxgrok.run(config(), tmp_path / "a", blocks=1, quiet=True)
     same(tmp_path / "a", whole)
-    for cell in range(3):
-        steps, params = jaxgrok.load_trajectory(tmp_path / "a", cell)
-        want_steps, want = jaxgrok.load_trajectory(whole, cell)
-        np.testing.assert_array_equal(steps, want_steps)
-        for name in want:
-            np.testing.assert_array_equal(params[name], want[name])
+    same_snapshots(tmp_path / "a", whole)
 
 
 @pytest.mark.parametrize(
     ("module", "name"),
     [
         (shards, "write_packed"),  # curves
-        (run_directory, "write_table"),
+        (rows, "write_table"),
         (run_directory, "write_atomically"),  # the manifest
         (resume, "write_packed"),
         (final_states, "write_packed"),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -262,7 +263,8 @@ def test_another_sweep_s_directory_is_refused_with_the_difference(copy, capsys):
 def test_no_grid_is_one_line(here, capsys):
     assert sweep.main(["sweep", "--dry_run"]) == 2
     assert capsys.readouterr().err == (
-        "error: --grid is missing: name a grid file, e.g. sweeps/wd_vs_frac.py\n"
+        "error: --grid is missing: name a grid file, or one that is shipped, e.g. "
+        "wd_vs_frac\n"
     )
 
 
@@ -308,10 +310,28 @@ def test_from_python_it_returns_the_dataset(copy, finished, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_sweep_in_which_cells_failed_ends_with_code_1(here, monkeypatch, capsys):
+    def broken(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    monkeypatch.setattr(sizing, "Engine", broken)
+    assert run("tiny_grid.py", "--out", "run") == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("2 cells: 2 failed\n")
+    assert said.err.splitlines()[-1] == (
+        "2 cells failed: 0 (weight_decay=0.1, train_fraction=0.5, seed=0), "
+        "1 (weight_decay=1.0, train_fraction=0.5, seed=0): RESOURCE_EXHAUSTED: out of "
+        "memory; the same command tries again"
+    )
+
+
 def test_the_summary_counts_phases():
-    phases = np.array([["grokking", "grokking"], ["confusion", ""]], object)
-    dataset = xr.Dataset({"phase": (("weight_decay", "seed"), phases)})
+    phases = np.array([["grokking", "grokking", "untested"], ["", "ended", ""]], object)
+    statuses = np.where(phases == "", "failed", "done").astype(object)
+    statuses[1, 2] = ""
+    axes = ("weight_decay", "seed")
+    dataset = xr.Dataset({"phase": (axes, phases), "status": (axes, statuses)})
     assert sweep.summary(dataset, "runs/x").splitlines() == [
-        "4 cells: 2 grokking, 1 confusion, 1 failed",
+        "6 cells: 2 grokking, 1 untested, 1 failed, 1 ended, 1 pending",
         "runs/x/cells.csv, runs/x/plots/phase_diagram.png",
     ]

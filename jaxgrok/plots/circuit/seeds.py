@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from jaxgrok.outcomes.outcomes import UNDECIDED
 from jaxgrok.plots import style
 from jaxgrok.plots.labels import name_steps
 
@@ -33,12 +34,14 @@ class CircuitRow:
         keys: key frequencies.
         clusters: number of neurons by frequency.
         grok_step: NaN if the cell did not grok.
+        missing: what is written where there is no grok step.
     """
 
     order: int
     keys: list[int]
     clusters: dict[int, int]
     grok_step: float
+    missing: str
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "CircuitRow":
@@ -49,7 +52,10 @@ class CircuitRow:
         keys = [int(k) for k in row["key_frequencies"]]
         step = row.get("grok_step")
         grok_step = np.nan if step in (None, "") else float(step)
-        return cls(int(row["order"]), keys, clusters, grok_step)
+        # A cell that was followed to its budget did not grok; of others nobody knows.
+        phase = str(row.get("phase") or "")
+        missing = phase if phase in (*UNDECIDED, "diverged") else "not grokked"
+        return cls(int(row["order"]), keys, clusters, grok_step, missing)
 
 
 def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
@@ -61,7 +67,7 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     Args:
         table: one row a network, in the order drawn, with `order` (n),
             `key_frequencies`, `clusters` {frequency: its neurons or their number} and
-            `grok_step` (None or NaN: it did not grok).
+            `grok_step` (None or NaN: there is none, as `phase` says, if it is there).
 
     Raises:
         ValueError: for an empty table.
@@ -182,7 +188,7 @@ def _grok_steps(axes: Axes, rows: Sequence[CircuitRow]) -> None:
         "va": "center",
     }
     for i in np.flatnonzero(np.isnan(steps)).tolist():
-        axes.text(0.02, i, "not grokked", transform=transform, **look)
+        axes.text(0.02, i, rows[i].missing, transform=transform, **look)
     axes.set(xlabel="step", title="grok step")
     axes.set_xlim(0, 1.08 * np.nanmax(steps) if np.isfinite(steps).any() else 1)
     axes.xaxis.set_major_locator(MaxNLocator(4))
