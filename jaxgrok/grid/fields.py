@@ -149,6 +149,14 @@ def every() -> dict[str, Field]:
     return fields
 
 
+def named(name: str) -> list[Field]:
+    """Return the fields of one name of all tasks, models and optimisers."""
+    owners = [
+        rows_of(kind, owner) for kind, registry in OWNERS.items() for owner in registry
+    ]
+    return [rows[name] for rows in owners if name in rows]
+
+
 def traced() -> dict[str, Field]:
     """Return the traced fields, in the order of a dataset's dimensions.
 
