@@ -32,7 +32,6 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict
 
-from jaxgrok.fields.values import shown
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
@@ -130,7 +129,7 @@ def _range(text: str) -> list[int]:
     numbers = [part for part in parts if part.isdecimal() and len(part) < 1000]
     if not 2 <= len(parts) <= 3 or numbers != parts:
         raise ValueError(
-            f"sizes={shown(text)} is not understood; write --sizes 300:2000"
+            f"sizes={text!r:.60} is not understood; write --sizes 300:2000"
         )
     return [int(part) for part in parts]
 
