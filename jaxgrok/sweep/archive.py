@@ -137,7 +137,13 @@ class Archive:
     def starting_lane(self, cell_id: str) -> SavedLane | None:
         """Return the lane from which such a cell goes on, None for anew."""
         step = self.starting_step(cell_id)
-        return self._final_states.lane(self._cells[cell_id].kin, step) if step else None
+        if not step:
+            return None
+        lane = self._final_states.lane(self._cells[cell_id].kin, step)
+        if self._adopted.elsewhere:
+            folder = self._directory.path / "final_states"
+            continuation.refuse_misfits(self._grid, {cell_id: lane}, folder)
+        return lane
 
     def flush(self) -> None:
         """Write finished cells, their snapshots before them.
@@ -193,6 +199,7 @@ class Archive:
             if cell.id not in ids and self._goes_on(cell, step):
                 lanes[cell.id] = lane
         if self._adopted.elsewhere:
+            continuation.refuse_misfits(self._grid, lanes, self._resume_folder)
             self._forget_others(lanes)
         return lanes
 

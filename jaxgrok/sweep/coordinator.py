@@ -92,8 +92,8 @@ class Coordinator:
                         return False
                     self._run_chores(progress)
                     assignment = self._assign(progress)
-                except OSError:
-                    # A full disk may still have room for the results.
+                except (OSError, ValueError):
+                    # A full disk may have room for the results; a state is damaged.
                     self._pause(progress)
                     raise
                 if assignment:
