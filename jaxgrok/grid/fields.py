@@ -151,10 +151,13 @@ def every() -> dict[str, Field]:
 
 def named(name: str) -> list[Field]:
     """Return the fields of one name of all tasks, models and optimisers."""
-    owners = [
-        rows_of(kind, owner) for kind, registry in OWNERS.items() for owner in registry
-    ]
-    return [rows[name] for rows in owners if name in rows]
+    fields: list[Field] = []
+    for kind, registry in OWNERS.items():
+        for owner in registry:
+            row = rows_of(kind, owner).get(name)
+            if row is not None:
+                fields.append(row)
+    return fields
 
 
 def traced() -> dict[str, Field]:
