@@ -9,13 +9,12 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok.grid.cells import Cell, Group
+from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.terminal import number
 from jaxgrok.results.dataset import axis_names, column_of
 from jaxgrok.results.shards import Result
 from jaxgrok.training.records import PLAIN, Schema
 
-FAILED = 1
-"""Exit code where some cells have no result."""
 MOST_NAMED = 8
 """Cells that are named; of more, the first."""
 
