@@ -39,6 +39,18 @@ def write_atomically(path: Path, data: bytes) -> None:
     os.close(folder)
 
 
+def check_writable(folder: Path) -> None:
+    """Raise ValueError unless a folder can be written to, or made; make nothing."""
+    for path in (folder, *folder.absolute().parents):
+        if not path.exists():
+            continue
+        if not path.is_dir():
+            raise ValueError(f"{folder} cannot be written: {path} is not a folder")
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise ValueError(f"{folder} cannot be written: {path} does not permit it")
+        return
+
+
 def write_table(
     path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
 ) -> None:

@@ -9,8 +9,13 @@ import planted
 from jaxgrok.circuits.circuit import circuit
 from jaxgrok.circuits.network import read
 from jaxgrok.fourier import logit_projections, neuron_spectra
-from jaxgrok.fourier.basis import basis, frequencies
+from jaxgrok.fourier.basis import basis, frequencies, transform_2d
 from jaxgrok.tasks.modular import Modular
+
+
+def reduced(neurons, frequency):
+    terms = neuron_spectra.own_terms(transform_2d(neurons), frequency)
+    return neuron_spectra.single_frequency(terms, frequency, len(neurons))
 
 
 @pytest.mark.parametrize("n", [5, 6])
@@ -50,9 +55,7 @@ def test_ablation_is_a_forward_pass_with_other_neurons():
     assert found.neuron_explained[-2] < neuron_spectra.CLUSTER_SHARE
 
     def loss(which):
-        replaced = neuron_spectra.single_frequency(
-            network.neurons, found.neuron_frequency
-        )
+        replaced = reduced(network.neurons, found.neuron_frequency)
         post = np.where(which, replaced, network.neurons)
         out = post @ params["blocks.0.mlp.W_out"] + params["blocks.0.mlp.b_out"]
         x, y = np.meshgrid(range(11), range(11), indexing="ij")
@@ -75,7 +78,7 @@ def test_a_neuron_keeps_the_terms_of_its_frequency_only():
     mine = 1 + np.cos(2 * w * a) + np.sin(2 * w * b) * np.cos(2 * w * a)
     other = np.cos(w * a) + np.cos(w * a) * np.cos(2 * w * b)
     values = np.stack([mine + other, mine + other, mine + other], 2)
-    kept = neuron_spectra.single_frequency(values, np.array([2, 0, 3]))
+    kept = reduced(values, np.array([2, 0, 3]))
     np.testing.assert_allclose(kept[:, :, 0], mine, atol=1e-12)
     np.testing.assert_allclose(kept[:, :, 1], 1, atol=1e-12)
     np.testing.assert_allclose(kept[:, :, 2], 1, atol=1e-12)
