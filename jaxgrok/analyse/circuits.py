@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrok.circuits import transformerlens
+from jaxgrok.circuits import transformerlens, weight_files
 from jaxgrok.circuits.circuit import Circuit, circuit
 from jaxgrok.circuits.network import Diverged, Network, read
 from jaxgrok.circuits.stages import observations, stages
@@ -189,7 +189,7 @@ def read_weights(
     )
     is_train = None
     if train_index is not None:
-        is_train = transformerlens.train_index(train_index, task)
+        is_train = weight_files.train_index(train_index, task)
     network = read(task, model, params, is_train)
     learned = circuit(network, key_rule=key_rule, key_frequencies=key_frequencies)
     return Report(FileSource(str(weights)), network, learned)

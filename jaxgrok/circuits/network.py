@@ -165,6 +165,8 @@ def _over_pool(
             acts = _run(task, model, params, tokens[filled])
         count = block.stop - block.start
         arrays = {name: np.asarray(value)[:count] for name, value in acts.items()}
+        if not np.isfinite(arrays["logits"]).all():
+            raise Diverged("the logits are not finite: the weights are too large")
         right = labels[block, 0]
         over_pool["loss"][block] = cross_entropy(arrays["logits"], right)
         over_pool["is_right"][block] = arrays["logits"].argmax(1) == right
@@ -173,8 +175,6 @@ def _over_pool(
         for name, array in arrays.items():
             target = pairs.setdefault(name, np.empty((n * n, *array.shape[1:])))
             target[of_pairs[of_pairs >= 0]] = array[of_pairs >= 0]
-    if not np.isfinite(over_pool["loss"]).all():
-        raise Diverged("the logits are not finite: the weights are too large")
     in_group = {
         name: array.reshape(n, n, *array.shape[1:]) for name, array in pairs.items()
     }
