@@ -5,7 +5,7 @@ it is built of. The share of their variance in such cosines tells it from one th
 memorised; docs/circuit.md compares this with other rules.
 
 >>> judge(0.93, (2, 5), 11)["verdict"]
-"sparse circuit: cosines of a ± b - c hold 93.0% of the logits' variance, …"
+"sparse circuit: cosines hold 93.0% of the logits' variance, most at frequencies 2, 5"
 """
 
 from collections.abc import Sequence
@@ -38,14 +38,14 @@ def judge(
     has_circuit = cosine_share >= CIRCUIT_SHARE
     # Of many frequencies none stands out.
     sparse = has_circuit and 2 * len(strongest) <= frequencies
-    held = f"cosines of a ± b - c hold {cosine_share:.1%} of the logits' variance"
+    held = f"cosines hold {cosine_share:.1%} of the logits' variance"
     names = ", ".join(map(str, strongest))
     if not cosine_share >= 0:
         verdict = "no circuit: the logits do not depend on the pair"
     elif not has_circuit:
         verdict = f"no circuit: {held}, below {CIRCUIT_SHARE:.0%}"
     elif sparse:
-        verdict = f"sparse circuit: {held}, most of it at frequencies {names}"
+        verdict = f"sparse circuit: {held}, most at frequencies {names}"
     else:
         count = f"{len(strongest)} of {frequencies} frequencies"
         verdict = f"circuit, not sparse: {held}, spread over {count}"

@@ -1,8 +1,16 @@
-"""Training rows from files: numbers, pairs or a mask, or refused in one line."""
+"""Training rows and weights from files: read, or refused in one line."""
 
+import json
+import tempfile
+from pathlib import Path
+
+import jax
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from jaxgrok.circuits.transformerlens import load_npz
 from jaxgrok.circuits.weight_files import train_index
 from jaxgrok.tasks.modular import Modular
 
@@ -66,3 +74,119 @@ def test_a_text_file_holds_no_rows(tmp_path):
         (tmp_path / "rows.npy").write_text(text)
         with pytest.raises(ValueError, match=r"rows\.npy is not a \.npy file"):
             train_index(tmp_path / "rows.npy", Modular(modulus=5))
+
+
+SHAPES = {
+    "embed.W_E": (6, 8),
+    "pos_embed.W_pos": (3, 8),
+    "blocks.0.attn.W_Q": (2, 8, 3),
+    "blocks.0.attn.W_K": (2, 8, 3),
+    "blocks.0.attn.W_V": (2, 8, 3),
+    "blocks.0.attn.W_O": (2, 3, 8),
+    "blocks.0.mlp.W_in": (8, 12),
+    "blocks.0.mlp.b_in": (12,),
+    "blocks.0.mlp.W_out": (12, 8),
+    "blocks.0.mlp.b_out": (8,),
+    "unembed.W_U": (8, 6),
+}
+"""A network over x + y mod 5 that is as it should be."""
+
+
+def good_arrays():
+    generator = np.random.default_rng(0)
+    return {n: generator.normal(size=s).astype("f4") for n, s in SHAPES.items()}
+
+
+NAMES = st.sampled_from(sorted(SHAPES))
+DTYPES = ["f2", "f8", ">f4", "i4", "u1", "?", "c8", "U3", "S2", "M8[s]"]
+FIELDS = (
+    "n_layers d_model n_heads act_fn normalization_type modulus attn_only operation "
+    "biases table_seed eps task seed"
+)
+CONFIGS = st.dictionaries(
+    st.sampled_from(FIELDS.split()),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just([]),
+    max_size=2,
+)
+SPOILED = st.one_of(
+    st.tuples(st.just("drop"), NAMES),
+    st.tuples(st.just("rename"), NAMES, st.text(max_size=8)),
+    st.tuples(st.just("transpose"), NAMES),
+    st.tuples(st.just("shape"), NAMES, st.lists(st.integers(0, 9), max_size=4)),
+    st.tuples(
+        st.just("value"), NAMES, st.sampled_from([np.nan, np.inf, -np.inf, 1e30])
+    ),
+    st.tuples(st.just("dtype"), NAMES, st.sampled_from(DTYPES)),
+    st.tuples(st.just("pickle"), NAMES),
+    st.tuples(st.just("swap"), NAMES, NAMES),
+    st.tuples(
+        st.just("add"), st.sampled_from(["step", "blocks.1.attn.W_Q", "x.mlp.y"])
+    ),
+    st.tuples(st.just("truncate"), st.floats(0, 1)),
+    st.tuples(st.just("flip"), st.floats(0, 1), st.integers(1, 255)),
+    st.tuples(st.just("config"), CONFIGS),
+)
+"""What is done to a good file."""
+
+
+def spoil(folder, kind, *arguments):
+    """Write a file with something wrong; return its path, and what it should hold."""
+    arrays, path = good_arrays(), folder / "m.npz"
+    (folder / "cfg.json").unlink(missing_ok=True)
+    name, *rest = arguments
+    if kind == "drop":
+        del arrays[name]
+    elif kind == "rename":
+        arrays[f"{name}{rest[0]}".replace("/", "")] = arrays.pop(name)
+    elif kind == "transpose":
+        arrays[name] = (
+            arrays[name].swapaxes(-1, -2) if arrays[name].ndim > 1 else arrays[name]
+        )
+    elif kind == "shape":
+        arrays[name] = np.ones(rest[0], "f4")
+    elif kind == "value":
+        arrays[name].flat[0] = rest[0]
+    elif kind == "dtype":
+        arrays[name] = np.round(arrays[name]).astype("i8").astype(rest[0])
+    elif kind == "pickle":
+        arrays[name] = np.array([None, {}], object)
+    elif kind == "swap":
+        arrays[name], arrays[rest[0]] = arrays[rest[0]], arrays[name]
+    elif kind == "add":
+        arrays[name] = np.ones(3, "f4")
+    elif kind == "config":
+        (folder / "cfg.json").write_text(json.dumps(name))
+    np.savez(path, **arrays)
+    content = bytearray(path.read_bytes())
+    if kind == "truncate":
+        path.write_bytes(content[: int(name * len(content))])
+    if kind == "flip":
+        content[min(int(name * len(content)), len(content) - 1)] ^= rest[0]
+        path.write_bytes(content)
+    return path, arrays
+
+
+# The database would be a folder in the checkout.
+@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@given(SPOILED)
+def test_a_spoiled_file_is_named_in_one_line_or_is_harmless(spoiled):
+    with tempfile.TemporaryDirectory() as folder:
+        path, arrays = spoil(Path(folder), *spoiled)
+        try:
+            task, model, params = load_npz(path)
+        except ValueError as error:
+            text = str(error).removeprefix(folder)
+            assert "\n" not in text and len(text) < 300
+            assert text.startswith(("/m.npz", "/cfg.json")), text
+            return
+    # What was read is what was written, and it is a network's.
+    assert task.modulus == 5
+    for name, array in params.items():
+        assert array.dtype in (np.float32, np.float64) and np.isfinite(array).all()
+        np.testing.assert_array_equal(array, arrays.get(name, 0), name)
+    form = jax.eval_shape(
+        model.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 3), int)
+    )
+    assert {n: leaf.shape for n, leaf in form["params"].items()} == {
+        n: array.shape for n, array in params.items()
+    }
