@@ -134,21 +134,25 @@ def read_circuit(
     # First: without a Fourier reading, other snapshots would be of no help.
     reading_of(cell.task)
     step = cell.checked_step(step)
-    network = _network(cell, step)
+    learned = circuit(
+        _network(cell, step), key_rule=key_rule, key_frequencies=key_frequencies
+    )
+    measures = None
+    if over_training:
+        keys = learned.key_frequencies
+        if key_frequencies is None and step != cell.steps()[-1]:
+            # An earlier snapshot may have no key frequencies yet: follow the last's.
+            last = cell.last_finite_step()
+            keys = cell.circuit(last, key_rule=key_rule).key_frequencies
+        measures = cell.measures(keys)
     # The step is recorded as a number, even where it was left to be the last.
     source = CellSource(str(cell.run.path), cell.index, cell.axes, step)
-    learned = circuit(network, key_rule=key_rule, key_frequencies=key_frequencies)
-    report = Report(source, network, learned)
-    if not over_training:
+    # Run once more: two large networks would not fit into memory together.
+    report = Report(source, _network(cell, step), learned, measures)
+    if measures is None:
         return report
-    keys = learned.key_frequencies
-    if key_frequencies is None and step != cell.steps()[-1]:
-        # An earlier snapshot may have no key frequencies yet: follow the last one's.
-        last = cell.last_finite_step()
-        keys = cell.circuit(last, key_rule=key_rule).key_frequencies
-    measures = cell.measures(keys)
     skipped = len(cell.steps()) - len(measures["steps"])
-    return dataclasses.replace(report, measures=measures, skipped=skipped)
+    return dataclasses.replace(report, skipped=skipped)
 
 
 def _network(cell: RunCell, step: int) -> Network:
@@ -190,7 +194,10 @@ def read_weights(
     is_train = None
     if train_index is not None:
         is_train = weight_files.train_index(train_index, task)
-    network = read(task, model, params, is_train)
+    try:
+        network = read(task, model, params, is_train)
+    except Diverged as error:
+        raise Diverged(f"{weights}: {error}") from None
     learned = circuit(network, key_rule=key_rule, key_frequencies=key_frequencies)
     return Report(FileSource(str(weights)), network, learned)
 

@@ -48,7 +48,7 @@ class CircuitRow:
     grok_step: int | None
     has_circuit: bool | None = None
     sparse: bool | None = None
-    cosine_share: float | None = None
+    answer_share: float | None = None
     key_frequencies: tuple[int, ...] = ()
     clusters: dict[int, int] = dataclasses.field(default_factory=dict)
     neuron_share: float | None = None
@@ -160,7 +160,7 @@ def _reading(
 _PLAIN = (
     "has_circuit",
     "sparse",
-    "cosine_share",
+    "answer_share",
     "neuron_share",
     "W_E_share",
     "W_L_share",

@@ -53,8 +53,8 @@ class Circuit:
         has_circuit: is there a circuit at all.
         sparse: and is it made of few frequencies.
         verdict: one sentence on that.
-        cosine_share: what the verdict is by: share of the logits' variance, centred per
-            class, in the v_k of all k.
+        answer_share: what the verdict is by: share of the logits' variance, centred per
+            class, that depends on a ± b alone.
         W_E_norms: [n] norm over model of each component of W_E.
         W_L_norms: [n] norm over mlp of each component of W_L, or None.
         W_E_frequencies: those with W_E norm > max/4.
@@ -101,7 +101,7 @@ class Circuit:
     has_circuit: bool
     sparse: bool
     verdict: str
-    cosine_share: float
+    answer_share: float
     W_E_norms: np.ndarray
     W_L_norms: np.ndarray | None
     W_E_frequencies: tuple[int, ...]
@@ -180,7 +180,7 @@ _PLAIN = (
     "verdict",
     "has_circuit",
     "sparse",
-    "cosine_share",
+    "answer_share",
     "key_frequencies",
     "key_rule",
     "rule_frequencies",
@@ -263,7 +263,7 @@ def circuit(
         key_rule or "W_L", threshold, W_E_norms, W_L_norms, spectrum, summary.values
     )
     strongest = frequencies_above(np.abs(summary.values), threshold)
-    verdict = judge(summary.cosine_share, strongest, network.order // 2)
+    verdict = judge(summary.answer_share, strongest, network.order // 2)
     # Noise has a largest frequency too: unless it is asked for, it is no key frequency.
     keys = rule_frequencies if key_rule or verdict["has_circuit"] else ()
     # `rule_frequencies` stays what the rule makes of this snapshot.

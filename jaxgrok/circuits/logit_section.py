@@ -77,9 +77,12 @@ class Summary(NamedTuple):
     variances: dict[str, float]
 
     @property
-    def cosine_share(self) -> float:
-        """Share of the variance, centred per class, in the cosines of all k."""
-        return _share((self.values**2).sum(), self.variances["per_class"])
+    def answer_share(self) -> float:
+        """Share of the per-class variance that depends on the answer alone."""
+        n = len(self.table)
+        # Each answer has n pairs, which all have its mean.
+        energy = n * ((self.table - self.table.mean(0)) ** 2).sum()
+        return _share(energy, self.variances["per_class"])
 
 
 def summarise(network: Network) -> Summary:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from jaxgrok.fourier.basis import gini
 from jaxgrok.fourier.key_frequencies import THRESHOLD
 
-SPARSE_GINI = 0.4
+SPARSE_GINI = 0.35
 """A spectrum is sparse from this Gini coefficient of its squared frequency norms on.
 
 A sweep records spectra, but not the logits that `jaxgrok.circuits.verdict` judges by.

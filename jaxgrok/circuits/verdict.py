@@ -1,18 +1,18 @@
 """Is there a circuit? The verdict on a network's logits, and what it is of.
 
-A network that adds in a cyclic group has logits that are cosines of a ± b - c, whatever
-it is built of. The share of their variance in such cosines tells it from one that
-memorised; docs/circuit.md compares this with other rules.
+The logits of a network that adds in a cyclic group depend on a ± b, whatever it is
+built of; those of one that memorised depend on the pair. docs/circuit.md compares this
+with other rules.
 
 >>> judge(0.93, (2, 5), 11)["verdict"]
-"sparse circuit: cosines hold 93.0% of the logits' variance, most at frequencies 2, 5"
+"sparse circuit: 93.0% of the logits' variance depends on the answer alone, …"
 """
 
 from collections.abc import Sequence
 from typing import TypedDict
 
-CIRCUIT_SHARE = 0.2
-"""There is a circuit from this share of the logits' variance in cosines on."""
+CIRCUIT_SHARE = 0.3
+"""There is a circuit from this share of the logits' variance on."""
 
 
 class VerdictFields(TypedDict):
@@ -21,37 +21,37 @@ class VerdictFields(TypedDict):
     has_circuit: bool
     sparse: bool
     verdict: str
-    cosine_share: float
+    answer_share: float
 
 
 def judge(
-    cosine_share: float, strongest: Sequence[int], frequencies: int
+    answer_share: float, strongest: Sequence[int], frequencies: int
 ) -> VerdictFields:
     """Tell whether there is a circuit, and whether few frequencies make it up.
 
     Args:
-        cosine_share: share of the logits' variance in the cosines of all frequencies;
-            NaN where the logits do not vary.
+        answer_share: share of the logits' variance that depends on the answer alone;
+            NaN where they do not vary.
         strongest: frequencies that stand out in the logits (rule "logits").
         frequencies: how many there are, n//2.
     """
-    has_circuit = cosine_share >= CIRCUIT_SHARE
+    has_circuit = answer_share >= CIRCUIT_SHARE
     # Of many frequencies none stands out.
     sparse = has_circuit and 2 * len(strongest) <= frequencies
-    held = f"cosines hold {cosine_share:.1%} of the logits' variance"
+    part = f"{answer_share:.1%} of the logits' variance depends on the answer alone"
     names = ", ".join(map(str, strongest))
-    if not cosine_share >= 0:
+    if not answer_share >= 0:
         verdict = "no circuit: the logits do not depend on the pair"
     elif not has_circuit:
-        verdict = f"no circuit: {held}, below {CIRCUIT_SHARE:.0%}"
+        verdict = f"no circuit: {part}, below {CIRCUIT_SHARE:.0%}"
     elif sparse:
-        verdict = f"sparse circuit: {held}, most at frequencies {names}"
+        verdict = f"sparse circuit: {part}, most of it at frequencies {names}"
     else:
         count = f"{len(strongest)} of {frequencies} frequencies"
-        verdict = f"circuit, not sparse: {held}, spread over {count}"
+        verdict = f"circuit, not sparse: {part}, spread over {count}"
     return {
         "has_circuit": has_circuit,
         "sparse": sparse,
         "verdict": verdict,
-        "cosine_share": cosine_share,
+        "answer_share": answer_share,
     }

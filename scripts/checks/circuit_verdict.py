@@ -62,10 +62,10 @@ TRAININGS: dict[str, tuple[int, int, int, dict[str, Any]]] = {
     "attention-59": (59, 3_000, 3, ATTENTION | MILD),
     "mlp-59": (59, 5_000, 3, MLP | MILD),
     "random-59": (59, 3_000, 4, RANDOM),
-    "transformer-113": (113, 2_000, 2, WIDE | BOTH | LARGE),
-    "attention-113": (113, 2_000, 2, ATTENTION | {"weight_decay": (0.3,)} | LARGE),
-    "mlp-113": (113, 4_000, 2, MLP | {"weight_decay": (0.3,)} | LARGE),
-    "random-113": (113, 1_000, 1, RANDOM),
+    "transformer-113": (113, 1_500, 1, WIDE | BOTH | LARGE),
+    "attention-113": (113, 1_500, 1, ATTENTION | {"weight_decay": (0.3,)} | LARGE),
+    "mlp-113": (113, 2_000, 1, MLP | {"weight_decay": (0.3,)} | LARGE),
+    "random-113": (113, 500, 1, RANDOM | {"train_fraction": (0.6,)}),
 }
 """Name → modulus, steps, seeds, and what else differs from the laptop preset."""
 RULES: dict[str, tuple[str, float]] = {
@@ -174,11 +174,8 @@ def _numbers(network: Network, learned: Circuit) -> dict[str, float]:
     norms = learned.W_E_norms if learned.W_L_norms is None else learned.W_L_norms
     energy = np.sort(frequency_norms(norms) ** 2)[::-1]
     cosines = np.sort(learned.cos_coefficients**2)[::-1]
-    share = learned.cosine_share
-    # Logits that depend on a ± b alone are their means over equal answers.
     centred = network.logits - network.logits.mean((0, 1))
-    means = [centred[network.labels == s].mean(0) for s in range(network.order)]
-    within = network.order * np.square(means).sum() / np.square(centred).sum()
+    share = float(cosines.sum() / np.square(centred).sum())
     return {
         "gini": float(gini(norms)),
         "squared_gini": float(gini(energy)),
@@ -187,7 +184,7 @@ def _numbers(network: Network, learned: Circuit) -> dict[str, float]:
         "accuracy": learned.all_accuracy,
         "logit_gini": float(gini(cosines)),
         "five_cosines": float(share * cosines[:5].sum() / cosines.sum()),
-        "answer_share": float(within),
+        "answer_share": learned.answer_share,
         "cosine_share": share,
         "key_in_logits": int((cosines > cosines[0] / 16).sum()),
         "frequencies": len(cosines),

@@ -144,7 +144,7 @@ def test_planted_arrays_give_back_what_was_planted(n, amplitudes, sign):
     names = ", ".join(map(str, amplitudes))
     assert found.verdict.startswith("sparse circuit: ")
     assert found.verdict.endswith(f"frequencies {names}")
-    assert found.cosine_share == pytest.approx(1)
+    assert found.answer_share == pytest.approx(1)
     assert found.all_accuracy == found.train_accuracy == found.test_accuracy == 1
     assert found.solves_task
     expected = np.zeros(n // 2)
@@ -243,7 +243,7 @@ def test_random_weights_have_no_circuit(task):
     network = networks.random_network(task, planted.split_of(task))
     found = circuit(network)
     assert not found.has_circuit and not found.sparse and not found.solves_task
-    assert found.cosine_share < 0.05 and found.key_frequencies == ()
+    assert found.answer_share < 0.05 and found.key_frequencies == ()
     assert found.verdict.startswith("no circuit: ")
     assert found.clusters == {} and found.circles == {}
     # Without key frequencies, what they would explain is unknown, not zero.
