@@ -6,7 +6,7 @@ past the grok, so that the clean-up shows, and keeps snapshots for the Fourier a
 
     python -m jaxgrok.sweep --grid sweeps/mainline.py
 
-2-core CPU, 2026-11-23: groks at 6,800, 5,200, 6,500 and 9,100 (docs/mainline.png).
+2-core CPU, 2026-11-26, 31 min: groks at 7,200, 4,900, 6,300 and 9,000.
 """
 
 from jaxgrok import grid

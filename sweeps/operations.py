@@ -1,6 +1,9 @@
 """Which operations modulo p grok, and when? Random labels can only be memorised.
 
-python -m jaxgrok.sweep --grid sweeps/operations.py
+    python -m jaxgrok.sweep --grid sweeps/operations.py
+
+laptop (p = 47), 2-core CPU, 2026-11-25, 4 min 37 s: symmetric operations grok at 450 to
+800, x−y and x/y later, the quadratic form and random labels not (docs/tasks.md).
 """
 
 from jaxgrok import grid

@@ -1,11 +1,13 @@
 """Planted datasets and networks for tests of figures, and readers of figures."""
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
@@ -84,6 +86,34 @@ def as_cells(product: xr.Dataset, order=None) -> xr.Dataset:
     flat = product.stack(cell=axes, create_index=False)
     flat = flat.transpose("cell", ...)
     return flat if order is None else flat.isel(cell=order)
+
+
+class Square(NamedTuple):
+    """A polygon of a heat map, by its lower left corner and its width."""
+
+    row: int
+    column: int
+    left: float
+    low: float
+    width: float
+    colour: tuple
+    hatch: str | None
+
+
+def squares(axes) -> list[Square]:
+    """The squares of a heat map and their strips, row by row from the left."""
+    found = []
+    for artist in axes.collections:
+        if not isinstance(artist, PolyCollection):
+            continue
+        paths, colours = artist.get_paths(), artist.get_facecolors()
+        for i, path in enumerate(paths):
+            (left, low), (right, high) = path.vertices.min(0), path.vertices.max(0)
+            place = round((low + high) / 2), round((left + right) / 2)
+            colour = tuple(colours[i % len(colours)].tolist())
+            square = left, low, right - left, colour, artist.get_hatch()
+            found.append(Square(*place, *square))
+    return sorted(found, key=lambda square: square[:3])
 
 
 def legend(figure) -> list[str]:

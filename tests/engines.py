@@ -11,10 +11,9 @@ def admit(engine, group, cells, **fields):
     return {cell: [record] for cell, record in engine.admit(lanes).items()}
 
 
-def curves(engine, group, cells, *, before=(), pieces=10, poison=()):
+def curves(engine, group, cells, *, pieces=10, poison=()):
     """Train cells to the end of their budgets with refill; records by cell id."""
     queue, records = list(cells), {}
-    admit(engine, group, before)
     while queue or engine.cells:
         while not engine.offset and engine.free and queue:
             cell = queue.pop(0)

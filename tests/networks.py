@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxgrok.circuits.network import read
 from jaxgrok.models import transformer
+from jaxgrok.models.attention_output import AttentionOutput
 from jaxgrok.tasks import Example, Sampled, draw, is_pool
 
 DRAW = jax.jit(draw, static_argnums=(0, 2))
@@ -81,3 +82,27 @@ def initial(model):
 def random_network(task, is_train=None, **fields):
     model = transformer.build(task, d_model=32, d_head=8, d_mlp=64, **fields)
     return read(task, model, initial(model), is_train)
+
+
+def attention_output(biases=True):
+    """Two heads of width 3 at `=` of five examples `x y =`, looked up: x, y below 5."""
+    generator = np.random.default_rng(2)
+
+    def normal(*shape):
+        return jnp.asarray(generator.normal(size=shape), jnp.float32)
+
+    row_index = generator.integers(5, size=(5, 3)) + np.array([[0, 5, 0]])
+    row_index[:, 2] = 10
+    weights = generator.random((5, 2, 1, 3))
+    pattern = jnp.asarray(weights / weights.sum(-1, keepdims=True), jnp.float32)
+    v = normal(1, 11, 2, 3)
+    z = jnp.einsum("ehqp,ephd->eqhd", pattern, v[0, row_index])
+    return AttentionOutput(
+        z=z.reshape(5, 1, 6),
+        pattern=pattern,
+        v=v,
+        row_index=jnp.asarray(row_index),
+        is_fixed=(False, False, True),
+        W_O=normal(6, 4),
+        b_O=normal(1, 1, 4) if biases else None,
+    )

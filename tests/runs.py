@@ -17,6 +17,8 @@ def same(found, want):
 class StopAfter:
     """Stands for the user's Ctrl-C: set once it was asked so many times."""
 
+    exit_code = 130
+
     def __init__(self, asked):
         self.left = asked
 

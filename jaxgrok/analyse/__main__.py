@@ -16,13 +16,21 @@ RUN_DIR               a run directory whose sweep kept snapshots
 
 If the task is repeated subsequences, whose circuit is an induction circuit, it writes
 the scores of every head instead: heads.csv, heads/CELL.png.
+
+python -m jaxgrok.analyse RUN_DIR --accuracy_threshold 0.95 --hold 5 reads the outcomes
+of all cells again, by other thresholds: cells.csv, components.csv and the figures.
+
+--accuracy_threshold A, --hold N, --grok_ratio R
+                      as the fields of a grid; one that is left out is the run's own
+--figures NAMES       some figures only: phase_diagram,curves
+--out DIR             where to write; by default in RUN_DIR/thresholds
 """
 
 import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -33,6 +41,10 @@ if TYPE_CHECKING:
     from jaxgrok.analyse.circuits import Report
     from jaxgrok.analyse.survey import CircuitRow
     from jaxgrok.results.run import Run
+
+
+THRESHOLDS = ("accuracy_threshold", "hold", "grok_ratio")
+"""Flags that say how outcomes are read; none of them goes with those of circuits."""
 
 
 def main(argv: list[str]) -> int:
@@ -48,7 +60,10 @@ def _parse(argv: list[str]) -> tuple[flags.FlagValues, list[str]]:
     for name in (*texts, "figures", "key_rule"):
         flags.DEFINE_string(name, None, name, flag_values=values)
     flags.DEFINE_list("key_frequencies", None, "key_frequencies", flag_values=values)
-    flags.DEFINE_integer("step", None, "step", flag_values=values)
+    for name in ("step", "hold"):
+        flags.DEFINE_integer(name, None, name, flag_values=values)
+    for name in ("accuracy_threshold", "grok_ratio"):
+        flags.DEFINE_float(name, None, name, flag_values=values)
     arguments = command_line.parse(values, argv)
     _check(values, arguments)
     return values, arguments
@@ -56,6 +71,14 @@ def _parse(argv: list[str]) -> tuple[flags.FlagValues, list[str]]:
 
 def _check(values: flags.FlagValues, arguments: list[str]) -> None:
     """Refuse flags that do not go together."""
+    if _thresholds(values):
+        for name in values:
+            is_of_outcomes = name in (*THRESHOLDS, "figures", "out")
+            if values[name].present and not is_of_outcomes:
+                raise ValueError(
+                    f"--{name} does not go with --{next(iter(_thresholds(values)))}, "
+                    "which reads the outcomes of all cells; leave one of them out"
+                )
     if values.weights:
         if arguments or values.cell or values.step is not None or values.grid:
             raise ValueError(
@@ -69,7 +92,7 @@ def _check(values: flags.FlagValues, arguments: list[str]) -> None:
             raise ValueError(f"--{name} goes with --weights; a cell knows its own")
     if len(arguments) != 1:
         raise ValueError("name one run directory, e.g. runs/mainline-post; see --help")
-    if not values.cell:
+    if not (values.cell or _thresholds(values)):
         raise ValueError('--cell is missing: e.g. --cell "seed=0", or --cell all')
 
 
@@ -85,6 +108,12 @@ def _frequencies(values: flags.FlagValues) -> list[int] | None:
             f"--key_frequencies {','.join(words)} must be whole numbers: 14,35,41"
         )
     return [int(word) for word in words]
+
+
+def _thresholds(values: flags.FlagValues) -> dict[str, Any]:
+    """Return the thresholds that were given, by name."""
+    flagged = {name: values[name].value for name in THRESHOLDS}
+    return {name: value for name, value in flagged.items() if value is not None}
 
 
 def _run(values: flags.FlagValues, arguments: list[str]) -> int:
@@ -112,6 +141,8 @@ def _run(values: flags.FlagValues, arguments: list[str]) -> int:
 
         load_registrations(values.grid)
     run = open_run(arguments[0])
+    if _thresholds(values):
+        return _outcomes(run, values)
     # An induction circuit lies in heads, not in frequencies: another reading.
     if induction_heads.reads(run):
         return _heads(run, values)
@@ -152,9 +183,26 @@ def _write(report: "Report", out: str, values: flags.FlagValues) -> int:
     """Write a report and say what it holds."""
     from jaxgrok.analyse import circuits
 
-    names = values.figures and [name.strip() for name in values.figures.split(",")]
-    path = circuits.write(report, out, names)
+    path = circuits.write(report, out, _figures(values))
     print(describe(report))
+    print(path)
+    return 0
+
+
+def _figures(values: flags.FlagValues) -> list[str] | None:
+    """Return the names of the figures that were asked for, None for all."""
+    return values.figures and [name.strip() for name in values.figures.split(",")]
+
+
+def _outcomes(run: "Run", values: flags.FlagValues) -> int:
+    """Read the outcomes of all cells by other thresholds."""
+    from jaxgrok.analyse import thresholds
+    from jaxgrok.results.dataset import label_counts
+
+    run = run.with_thresholds(**_thresholds(values))
+    out = Path(values.out) if values.out else thresholds.default_folder(run)
+    path = thresholds.write(run, out, _figures(values))
+    print(f"{number(len(run), 'cell')}: {label_counts(run.dataset())}")
     print(path)
     return 0
 

@@ -76,7 +76,7 @@ def save_npz(
         other.name for other in path.parent.glob("*.npz") if other != path
     )
     # Several steps of one training may share a cfg.json; two networks may not.
-    if siblings and file.exists() and file.read_text() != text:
+    if siblings and file.exists() and file.read_bytes() != text.encode():
         raise ValueError(
             f"{file} describes {siblings[0]}, another network; write {path.name} to a "
             "folder of its own"

@@ -81,7 +81,7 @@ def read_config(weights: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        config = json.loads(file.read_text())
+        config = json.loads(file.read_bytes())
     except ValueError as error:
         raise ValueError(f"{file} is not JSON ({error})") from None
     if not isinstance(config, dict):

@@ -15,9 +15,13 @@ n_train or train_fraction; a search trains the few of them that it needs.
 --out DIR             run directory; run again, it goes on, or narrows the interval
 --dry_run             print what would be searched and stop
 --blocks N            blocks of lanes; by default one a device
+--mixed_bits          go on in a run directory whose results have other last bits
 
 python -m jaxgrok.crossover DIR draws the crossovers of a run directory again, or reads
 those of a finished sweep.
+
+Exit codes: 0, every training has its result; 1, some failed or could not be written; 2,
+bad input; above 128, stopped by a signal. The same command then goes on.
 """
 
 import sys
@@ -28,13 +32,18 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict
 
+from jaxgrok.fields.values import shown
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
 
 
 def main(argv: list[str]) -> int:
-    """Parse, search, and return the exit code; bad input is one line and code 2."""
+    """Parse, search, and return the exit code.
+
+    It is 0 if every training has its result, 1 if some failed, and 2, with one line,
+    for bad input.
+    """
     return command_line.run(argv, __doc__, _main)
 
 
@@ -59,6 +68,7 @@ def _flags() -> flags.FlagValues:
     for name in ("budget", "blocks"):
         flags.DEFINE_integer(name, None, name, lower_bound=1, flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
+    flags.DEFINE_bool("mixed_bits", False, "go on elsewhere", flag_values=values)
     return values
 
 
@@ -76,14 +86,16 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
     if rows is None:
         rows = report.table(find.read(run_dir, width=values.width))
     report.write(rows, run_dir)
-    return _print(rows, run_dir)
+    _print(rows, run_dir)
+    return 0
 
 
 def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -> int:
     """Search a grid, or with --dry_run only say what would be searched."""
     from jaxgrok.crossover import find, report
     from jaxgrok.grid.train_sizes import sizes
-    from jaxgrok.sweep import run
+    from jaxgrok.results.run import load
+    from jaxgrok.sweep import failures, run
 
     if values.sizes is not None:
         config.n_train, config.train_fraction = sizes(*_range(values.sizes)), ()
@@ -94,33 +106,42 @@ def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -
     print(headline, file=sys.stderr)
     if values.dry_run:
         return 0
-    out = values.out or f"runs/{grid_file.name}-{config.scale}"
+    out = values.out or grid_file.run_directory(config.scale)
     try:
         findings = find.train(
-            config, search, out, blocks=values.blocks, grid_file=grid_file
+            config,
+            search,
+            out,
+            blocks=values.blocks,
+            mixed_bits=values.mixed_bits,
+            grid_file=grid_file,
         )
     except run.Interrupted as interruption:
         print(f"{interruption}; the same command goes on", file=sys.stderr)
-        return command_line.INTERRUPTED
-    return _print(report.table(findings), out)
+        return interruption.exit_code
+    _print(report.table(findings), out)
+    return failures.report(load(out))
 
 
 def _range(text: str) -> list[int]:
     """Parse LOW:HIGH or LOW:HIGH:N."""
     parts = text.split(":")
-    if not 2 <= len(parts) <= 3 or not all(part.isdecimal() for part in parts):
-        raise ValueError(f"sizes={text!r} is not understood; write --sizes 300:2000")
+    # Python reads no more than 4,300 digits.
+    numbers = [part for part in parts if part.isdecimal() and len(part) < 1000]
+    if not 2 <= len(parts) <= 3 or numbers != parts:
+        raise ValueError(
+            f"sizes={shown(text)} is not understood; write --sizes 300:2000"
+        )
     return [int(part) for part in parts]
 
 
-def _print(rows: Sequence[Mapping[str, Any]], out: str | Path) -> int:
+def _print(rows: Sequence[Mapping[str, Any]], out: str | Path) -> None:
     """Print a line per setting, and where the table and the figure lie."""
     from jaxgrok.crossover.report import line
 
     for row in rows:
         print(line(row))
     print(f"{out}/crossover.csv, {out}/plots/crossover.png")
-    return 0
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ from jaxgrok.crossover.verdict import Finding
 from jaxgrok.grid import setups
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
-from jaxgrok.results.run import open_run
-from jaxgrok.sweep import run
+from jaxgrok.results.run import RunOrPath, open_run
+from jaxgrok.sweep import run as sweep
 
 WIDTH = 1.25
 """Default ratio of an interval's ends at which its setting is done."""
@@ -39,6 +39,7 @@ def find(
     known: str | Path | None = None,
     blocks: int | None = None,
     quiet: bool = False,
+    mixed_bits: bool = False,
 ) -> list[Finding]:
     """Search the crossover of every setting of a grid, in a run directory.
 
@@ -53,6 +54,7 @@ def find(
         known: a run directory of the same settings, whose trainings say where to look.
         blocks: as in `jaxgrok.run`.
         quiet: as in `jaxgrok.run`.
+        mixed_bits: as in `jaxgrok.run`.
 
     Returns:
         One finding per setting, in the order of the grid.
@@ -63,14 +65,15 @@ def find(
         Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
     config, search = prepare(config, width=width, budget=budget, known=known)
-    return train(config, search, out, blocks=blocks, quiet=quiet)
+    return train(config, search, out, blocks=blocks, quiet=quiet, mixed_bits=mixed_bits)
 
 
-def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
-    """Read the crossovers off the trainings of a run directory; train nothing.
+def read(run: RunOrPath, *, width: float = WIDTH) -> list[Finding]:
+    """Read the crossovers off the trainings of a run; train nothing.
 
     Args:
-        run_dir: of a sweep, finished or not, or of a search.
+        run: of a sweep, finished or not, or of a search; with other thresholds, what
+            ended early counts as one that was stopped.
         width: ratio of an interval's ends that counts as narrow enough.
 
     Raises:
@@ -78,13 +81,13 @@ def read(run_dir: str | Path, *, width: float = WIDTH) -> list[Finding]:
         ValueError: it holds no training with test examples, or a setting with one size
             or one seed.
     """
-    opened = open_run(run_dir)
+    opened = open_run(run)
     cells = opened.manifest.cells
     tested = [cell for cell in cells if cell.tested]
     if not tested:
         raise ValueError(
-            f"{run_dir} holds no training with test examples; take one whose n_train "
-            "is less than all there are"
+            f"{opened.path} holds no training with test examples; take one whose "
+            "n_train is less than all there are"
         )
     # Not every grid has every size with every seed: what is missing counts as failed.
     settings = settings_of_cells(tested)
@@ -121,11 +124,20 @@ def train(
     *,
     blocks: int | None = None,
     quiet: bool = False,
+    mixed_bits: bool = False,
     grid_file: GridFile | None = None,
 ) -> list[Finding]:
     """Train what a search asks for until it asks for nothing; write what it found."""
     queue = functools.partial(CrossoverQueue, search)
-    run.run(config, out, blocks=blocks, quiet=quiet, queue=queue, grid_file=grid_file)
+    sweep.run(
+        config,
+        out,
+        blocks=blocks,
+        quiet=quiet,
+        mixed_bits=mixed_bits,
+        queue=queue,
+        grid_file=grid_file,
+    )
     findings = search.findings()
     report.write(report.table(findings), out)
     return findings

@@ -69,7 +69,7 @@ class CrossoverQueue:
         stops = self._search.needless(progress)
         return {self._cells[trial].id: stop_words(stops[trial]) for trial in stops}
 
-    def left(self, made: Mapping[str, int]) -> float | None:
+    def left(self, steps: Mapping[str, int]) -> float | None:
         """Return None: how long a search takes is not known."""
         return None
 

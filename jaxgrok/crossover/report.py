@@ -49,7 +49,9 @@ ADVICE = {
     Advice.MORE_TRAININGS: "more trainings would narrow it",
     Advice.LARGER_BUDGET: "a larger budget goes on from here",
     Advice.MORE_SEEDS_TO_BOUND: "more seeds would bound it",
-    Advice.SEE_FAILURES: "{failures} trainings failed, see cells.csv",
+    Advice.SEE_FAILURES: (
+        "{failures} trainings failed or had no test example, see cells.csv"
+    ),
     Advice.SMALLER_SIZES: "take sizes below {smallest}",
     Advice.LARGER_SIZES: "take sizes above {largest}, or more than {steps:,} steps",
     Advice.FINER_SIZES: "wider than {width:g}: give it finer sizes",

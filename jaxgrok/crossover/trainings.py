@@ -21,12 +21,14 @@ FREE_FIELDS = {"n_train", "seed", "steps", "train_size", "stop", "steps_past_gro
 
 def report_row(search: Search, trial: Trial, row: Mapping[str, Any]) -> None:
     """Report a trial's row of cells.csv to a search."""
-    if row["status"] == "failed":
+    # Untested: every test example was drawn for the training set too.
+    if row["status"] == "failed" or row["phase"] == "untested":
         search.fail(trial)
         return
     generalised = row["grok_step"] is not None
+    is_cut_short = row["status"] == "stopped" or row["phase"] == "ended"
     # Stopped at the very evaluation at which it grokked: its outcome is known.
-    stopped = row["status"] == "stopped" and not generalised
+    stopped = is_cut_short and not generalised
     search.report(trial, generalised=generalised, steps=row["steps"], stopped=stopped)
 
 
@@ -66,7 +68,8 @@ def _trainings_by_setting(grid: Grid, known: Path) -> dict[Axes, list[Training]]
     trainings: dict[Axes, list[Training]] = {}
     for row in run.rows():
         cell = run.manifest.cells[row["cell"]]
-        if row["status"] == "failed" or not cell.tested:
+        is_tested = cell.tested and row["phase"] != "untested"
+        if row["status"] == "failed" or not is_tested:
             continue
         matches = budgets.get(_fingerprint(run.manifest.config, cell), {})
         for axes, steps in matches.items():

@@ -240,11 +240,13 @@ class Engine:
             cell_id = self._cells.pop(slot)
             self._occupy(hole, cell_id, self._content(slot))
 
-    def save(self) -> dict[str, ResumeState]:
-        """Copy the busy lanes to the host, in filling order."""
+    def save(self, cell_ids: Collection[str] | None = None) -> dict[str, ResumeState]:
+        """Copy busy lanes to the host, in filling order: some, or all of them."""
         states = {}
         for slot in self._order:
-            if slot in self._cells:
+            if slot in self._cells and (
+                cell_ids is None or self._cells[slot] in cell_ids
+            ):
                 leaves = jax.device_get(jax.tree.leaves(self._content(slot)))
                 states[self._cells[slot]] = ResumeState(self.offset, leaves)
         return states

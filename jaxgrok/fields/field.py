@@ -17,6 +17,14 @@ from typing import Any
 METADATA = "field"
 """Key of the field among the metadata of a dataclass' attribute."""
 
+# Bounds of fields. What lies beyond has been mistyped, and would fail much later.
+MOST = 2**31 - 1
+"""Most that can be counted: counts and seeds are traced as int32."""
+MOST_STEPS = 2**24
+"""Most steps: records hold them in float32, which is exact up to here."""
+MOST_WIDE = 2**16
+"""Largest size of an axis of weights, and longest sequence."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Field:

@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
+from jaxgrok.fields.values import listed, shown
+
 Entry = TypeVar("Entry")
 
 
@@ -48,7 +50,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             ValueError: the name is shipped or no name, or the entry has a wrong type.
         """
         if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"{self.noun}={name!r} must be a name, a string")
+            raise ValueError(f"{self.noun}={shown(name)} must be a name, a string")
         if name in self._shipped:
             raise ValueError(f"{self.noun}={name!r} is taken; choose another name")
         # Before the entry is stored: a wrong one must not stay behind.
@@ -61,13 +63,13 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         Not a KeyError: the message is for the user who wrote the name.
         """
         if not isinstance(name, str):
-            raise ValueError(f"{self.noun}={name!r} must be a string")
+            raise ValueError(f"{self.noun}={shown(name)} must be a string")
         if name not in self._entries:
             close = difflib.get_close_matches(name, self._entries, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise ValueError(
-                f"{self.noun}={name!r} is unknown; {hint}choose one of "
-                + ", ".join(self._entries)
+                f"{self.noun}={shown(name)} is unknown; {hint}choose one of "
+                + listed(self._entries)
             )
         return self._entries[name]
 

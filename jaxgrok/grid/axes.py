@@ -9,17 +9,18 @@ and every value of it is another program.
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from jaxgrok.fields.checks import (
-    article,
-    check,
     check_axis,
-    listed,
+    is_text,
+    refuse_other_than_tuple,
     refuse_twice,
     unknown_field,
 )
+from jaxgrok.fields.values import MOST_VALUES, listed, shown
 from jaxgrok.grid import fields
 from jaxgrok.training.optimisers import OPTIMISERS
 
@@ -51,14 +52,17 @@ class Point(NamedTuple):
 def combine(values: Mapping[str, Any]) -> tuple[list[Point], Axes]:
     """Lay out the points of a config.
 
+    Args:
+        values: the fields of the config; those that are shared are in their types.
+
     Returns:
         The points, in order; and the axes of a pure product by name, {} otherwise.
 
     Raises:
         ValueError: a field cannot be an axis, or axes do not fit.
     """
-    text = check(fields.general()["zip"], values["zip"])
-    zipped = tuple(name.strip() for name in text.split(",") if name.strip())
+    names = (name.strip() for name in values["zip"].split(","))
+    zipped = tuple(name for name in names if name)
     base = _static_axes(values) | _traced_axes(values, zipped)
     for name in zipped:
         if name not in base:
@@ -122,6 +126,8 @@ def _static_axes(values: Mapping[str, Any]) -> Axes:
     excluded = {*fields.traced(), *fields.shared()}
     axes: Axes = {}
     for name in sorted(values.keys() - excluded):
+        if isinstance(values[name], list):
+            refuse_other_than_tuple(name, values[name])
         if isinstance(values[name], tuple):
             axes[name] = _distinct(name, values[name])
     return axes
@@ -130,10 +136,21 @@ def _static_axes(values: Mapping[str, Any]) -> Axes:
 def _traced_axes(values: Mapping[str, Any], zipped: tuple[str, ...]) -> Axes:
     """Return the traced fields, in the order of a dataset's dimensions."""
     return {
-        name: check_axis(field, values[name], zipped=name in zipped)
-        for name, field in fields.traced().items()
+        name: _checked(name, values[name], values["dtype"], zipped=name in zipped)
+        for name in fields.traced()
         if name in values
     }
+
+
+def _checked(
+    name: str, axis: Any, dtype: str, *, zipped: bool = False, path: str = ""
+) -> tuple[Any, ...]:
+    """Return the checked axis of a traced field; `path` is its name in messages."""
+    # A fraction is exact: it becomes a count, which is what lanes hold.
+    if name == "train_fraction":
+        dtype = "float64"
+    row = fields.traced()[name]
+    return check_axis(row, axis, name=path, zipped=zipped, dtype=dtype)
 
 
 def _with_own(axes: Axes, values: Mapping[str, Any]) -> Axes:
@@ -162,9 +179,13 @@ def _distinct(name: str, axis: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _part(part: str, overrides: Any, values: Mapping[str, Any]) -> Axes:
     """Return the axes that a part of a chain sets; other fields have one value."""
+    # It is an axis value, and stands in the manifest and in cells.csv.
+    if not is_text(part):
+        raise ValueError(f"chain: the name of a part, {shown(part)}, must be a string")
     if not isinstance(overrides, dict):
         raise ValueError(
-            f"chain.{part}={overrides!r} must be a dict of fields, as dict(seed=(0, 1))"
+            f"chain.{part}={shown(overrides)} must be a dict of fields, as "
+            "dict(seed=(0, 1))"
         )
     return {
         name: _axis_of_part(part, name, value, values)
@@ -177,7 +198,7 @@ def _axis_of_part(
 ) -> tuple[Any, ...]:
     path = f"chain.{part}.{name}"
     if name in fields.traced():
-        return check_axis(fields.traced()[name], value, name=path)
+        return _checked(name, value, values["dtype"], path=path)
     if name in fields.shared():
         raise ValueError(
             f"chain.{part}: field {name!r} is one for the whole sweep; set it on the "
@@ -187,10 +208,7 @@ def _axis_of_part(
     if name not in options:
         raise ValueError(f"chain.{part}: {unknown_field(name, options)}")
     if isinstance(value, list):
-        raise ValueError(
-            f"{path}={value!r} is {article(value)}; axes are tuples: write "
-            f"{tuple(value)!r}"
-        )
+        refuse_other_than_tuple(path, value)
     return _distinct(path, value if isinstance(value, tuple) else (value,))
 
 
@@ -213,6 +231,7 @@ def _combine(
     if online:
         axes = axes | dict.fromkeys(_SIZES, ())
     _check_lengths(axes, zipped)
+    _refuse_many(axes, zipped)
     _refuse_empty(axes, zipped, online=online)
     traced = fields.traced()
     static = [name for name in axes if name not in traced]
@@ -237,6 +256,24 @@ def _check_lengths(axes: Axes, zipped: tuple[str, ...]) -> None:
     if len(set(lengths.values())) > 1:
         words = ", ".join(f"{name} has {n}" for name, n in lengths.items())
         raise ValueError(f"zip={listed(zipped)!r} needs axes of one length; {words}")
+
+
+def _refuse_many(axes: Axes, zipped: tuple[str, ...]) -> None:
+    """Raise ValueError for more cells than anybody can mean."""
+    # Zipped axes go in step: they count once.
+    free = {name: len(axis) for name, axis in axes.items() if name not in zipped[1:]}
+    count = math.prod(filter(None, free.values()))
+    if count > MOST_VALUES:
+        name = max(free, key=lambda name: free[name])
+        raise ValueError(
+            f"{name} has {_at_least(free[name])} values, and the grid "
+            f"{_at_least(count)} cells; take at most {MOST_VALUES:,}"
+        )
+
+
+def _at_least(count: int) -> str:
+    """Return a count of values in words; a long range is counted to a limit only."""
+    return f"more than {MOST_VALUES:,}" if count > MOST_VALUES else f"{count:,}"
 
 
 def _refuse_empty(axes: Axes, zipped: tuple[str, ...], *, online: bool) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 from typing import Any
 
+from jaxgrok.fields.values import listed
 from jaxgrok.grid.snapshot_schedule import Schedule
 from jaxgrok.training.setup import Setup
 
@@ -63,6 +64,21 @@ class Grid:
     groups: tuple[Group, ...]
     schedule: Schedule
     kept: frozenset[str]
+
+    def warnings(self) -> list[str]:
+        """Return lines to be read before anything is trained."""
+        every, hold = self.config["eval_every"], self.config["hold"]
+        budgets = {cell.lane["steps"] for cell in self.cells}
+        # The evaluation at step 0 is left out: nothing is learned there.
+        short = sorted(steps for steps in budgets if steps // every < hold)
+        if not short:
+            return []
+        return [
+            f"warning: steps={listed(map(str, short))} is fewer than hold={hold} "
+            f"evaluations, one every eval_every={every} steps: no such cell can count "
+            "as memorised or grokked; take more steps, a smaller eval_every or a "
+            "smaller hold"
+        ]
 
 
 def label(field: str) -> str:

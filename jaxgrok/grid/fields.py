@@ -11,7 +11,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgrok.fields.field import Field, field, rows
+from jaxgrok.fields.field import MOST, MOST_WIDE, Field, field, rows
 from jaxgrok.grid.snapshot_schedule import Schedule
 from jaxgrok.models import MODELS, presets
 from jaxgrok.outcomes.outcomes import Thresholds
@@ -46,6 +46,7 @@ class Settings:
     train_size: int = field(
         0,
         low=0,
+        high=MOST,
         shared=True,
         decides=False,
         unit="examples",
@@ -55,6 +56,7 @@ class Settings:
     block_width: int = field(
         0,
         low=0,
+        high=MOST_WIDE,
         shared=True,
         decides=False,
         unit="lanes",
@@ -66,6 +68,14 @@ class Settings:
         decides=False,
         help="cells whose parameters are kept: none, all, phases (one of each), or "
         "selectors, as seed=0;seed=1",
+    )
+    final_states: str = field(
+        "small",
+        choices=("small", "all", "none"),
+        shared=True,
+        decides=False,
+        help="last lanes of cells that spend their budget, from which a longer one "
+        "goes on: small, kept while all take less than 1 GB; all; none",
     )
     zip: str = field(
         "", shared=True, decides=False, help="axes that go in step, as seed,steps"
@@ -168,9 +178,19 @@ def defaults(values: Mapping[str, Any], scale: str) -> dict[str, Any]:
         for name, row in own(values).items()
         if row.default is not None
     }
-    task = TASKS[values["task"]]
     # Presets beat defaults, and a task's beat a model's.
-    return fields | {**presets(values["model"], scale), **task.presets.get(scale, {})}
+    of_task = _presets_of_task(values["task"], values["model"], scale)
+    return fields | {**presets(values["model"], scale), **of_task}
+
+
+def _presets_of_task(task: str, model: str, scale: str) -> Mapping[str, Any]:
+    """Return what a task sets at a scale, beside a model."""
+    preset = TASKS[task].presets.get(scale, {})
+    # Its sizes are those of the model it is written for: another one has its own.
+    if model == preset.get("model", general()["model"].default):
+        return preset
+    of_model = rows_of("model", model)
+    return {name: value for name, value in preset.items() if name not in of_model}
 
 
 def arguments(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ losses and measures.
 import contextlib
 import dataclasses
 import hashlib
+import os
 import runpy
 import sys
 import traceback
@@ -18,6 +19,12 @@ from typing import Any
 
 import ml_collections
 
+from jaxgrok.grid import shipped
+from jaxgrok.host.machine import commit_of
+from jaxgrok.host.paths import expanded, file_name
+
+LONGEST = 200
+"""Characters of an error that comes out of a grid file."""
 _FOLDERS: set[Path] = set()
 """Folders of the grid files that were loaded in this process."""
 
@@ -30,23 +37,30 @@ class GridFile:
         path: where it was, absolute.
         text: what it said.
         sha256: hash of its bytes, hexadecimal.
+        commit: that of the git repository it lies in, "" if in none; with a "+" where
+            files of its folder differ.
     """
 
     path: str
     text: str
     sha256: str
+    commit: str = ""
 
     @property
     def name(self) -> str:
         """Its file name without `.py`, after which run directories are named."""
         return Path(self.path).stem
 
+    def run_directory(self, scale: str) -> str:
+        """Return where its sweep goes at a scale, unless the user says."""
+        return f"runs/{file_name(f'{self.name}-{scale}')}"
+
 
 def load(file: str, scale: str | None) -> tuple[ml_collections.ConfigDict, GridFile]:
     """Load a grid file.
 
     Args:
-        file: its path.
+        file: its path, or the name of a shipped one.
         scale: what `get_config` is called with; None for its own default.
 
     Returns:
@@ -55,6 +69,7 @@ def load(file: str, scale: str | None) -> tuple[ml_collections.ConfigDict, GridF
     Raises:
         ValueError: one line that says where in the file what went wrong.
     """
+    file = _located(expanded(file))
     grid_file = _read(file)
     arguments = [] if scale is None else [scale]
 
@@ -65,7 +80,7 @@ def load(file: str, scale: str | None) -> tuple[ml_collections.ConfigDict, GridF
     get_config, config = _guarded(file, call)
     if not callable(get_config):
         raise ValueError(
-            f"--grid {file} defines no get_config(scale); see sweeps/wd_vs_frac.py"
+            f"--grid {file} defines no get_config(scale); see jaxgrok grids"
         )
     if not isinstance(config, ml_collections.ConfigDict):
         raise ValueError(
@@ -84,18 +99,29 @@ def load_registrations(file: str) -> None:
     Raises:
         ValueError: one line that says where in the file what went wrong.
     """
+    file = _located(expanded(file))
     _read(file)
     _guarded(file, lambda: _execute(file))
 
 
+def _located(file: str) -> str:
+    """Return the path of a grid file: the one named, or a shipped grid of that name."""
+    is_shipped = not Path(file).is_file() and file in shipped.names()
+    return str(shipped.path_of(file)) if is_shipped else file
+
+
 def _read(file: str) -> GridFile:
-    path = Path(file)
+    path = Path(file).resolve()
     if not path.is_file():
-        raise ValueError(f"--grid {file}: there is no such file")
+        hint = (
+            f"; --grid {path.stem} is shipped" if path.stem in shipped.names() else ""
+        )
+        raise ValueError(f"--grid {file}: there is no such file{hint}")
     # Read before the file runs, so that the manifest holds what was executed.
     content = path.read_bytes()
     text = content.decode("utf-8", errors="replace")
-    return GridFile(str(path.resolve()), text, hashlib.sha256(content).hexdigest())
+    sha256 = hashlib.sha256(content).hexdigest()
+    return GridFile(str(path), text, sha256, commit_of(path.parent))
 
 
 def _guarded(file: str, call: Callable[[], Any]) -> Any:
@@ -120,10 +146,11 @@ def _importable(folder: Path) -> Iterator[None]:
     Functions of the file that import later still find its neighbours then, and nobody
     else gets one of them in place of a package of the same name.
     """
+    folders = {str(other) for other in _FOLDERS - {folder}}
     for name, module in list(sys.modules.items()):
-        origin = Path(getattr(module, "__file__", None) or "/")
+        origin = os.path.dirname(getattr(module, "__file__", None) or "/")
         # A neighbour of the same name, of another grid file in this process.
-        if origin.parent in _FOLDERS - {folder} and (folder / f"{name}.py").exists():
+        if origin in folders and (folder / f"{name}.py").exists():
             del sys.modules[name]
     _FOLDERS.add(folder)
     sys.path.insert(0, str(folder))
@@ -147,4 +174,5 @@ def _position(file: str, error: Exception) -> str:
     line = f", line {lines[-1]}" if lines else ""
     # A ValueError is written for the user and needs no name.
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    return f"{line}: {kind}{error}"
+    text = " ".join(str(error).split())
+    return f"{line}: {kind}{text if len(text) <= LONGEST else text[:LONGEST] + '…'}"

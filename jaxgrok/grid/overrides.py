@@ -12,9 +12,11 @@ from absl import flags
 from ml_collections import config_flags
 
 from jaxgrok.fields.checks import unknown_field
+from jaxgrok.fields.values import cut, shown
 from jaxgrok.grid import grid_file
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
+from jaxgrok.host.paths import as_path
 
 
 def parse(
@@ -39,12 +41,22 @@ def parse(
     command_line.check_flags(arguments, ["grid", "grid.FIELD", *own], prefix="grid")
     if not values.grid:
         raise ValueError(
-            "--grid is missing: name a grid file, e.g. sweeps/wd_vs_frac.py"
+            "--grid is missing: name a grid file, or one that is shipped, e.g. "
+            "wd_vs_frac"
         )
-    path, _, scale = values.grid.partition(":")
-    config, file = grid_file.load(path, scale or None)
+    path, scale = _path_and_scale(values.grid)
+    config, file = grid_file.load(path, scale)
     _override(config, arguments)
     return config, file
+
+
+def _path_and_scale(text: str) -> tuple[str, str | None]:
+    """Split FILE:SCALE at the last colon, unless all of it is the name of a file."""
+    path, colon, scale = text.rpartition(":")
+    # No scale, but the rest of a path: C:\mine.py
+    if not colon or re.search(r"[./\\]", scale) or as_path(text).is_file():
+        return text, None
+    return path, scale or None
 
 
 def _override(config: ml_collections.ConfigDict, argv: list[str]) -> None:
@@ -62,13 +74,14 @@ def _override(config: ml_collections.ConfigDict, argv: list[str]) -> None:
     except flags.IllegalFlagValueError as error:
         field = str(error).partition("--grid.")[2].partition("=")[0]
         raise ValueError(
-            f"{field}={overrides.get(field)} is not understood; "
-            f"write a value like {_current(config, field)!r}"
+            f"{field}={cut(overrides.get(field, ''))} is not understood; "
+            f"write a value like {shown(_current(config, field))}"
         ) from None
     except flags.Error as error:
         raise ValueError(f"{error}; see --help") from None
     if arguments:
-        raise ValueError(f"argument {arguments[0]!r} is not understood; see --help")
+        word = shown(arguments[0])
+        raise ValueError(f"argument {word} is not understood; see --help")
     # `--grid.n_train=…` replaces the file's fractions, and the other way round.
     for name, other in (("n_train", "train_fraction"), ("train_fraction", "n_train")):
         if name in overrides and other not in overrides:
@@ -81,7 +94,7 @@ def _overrides(argv: list[str]) -> dict[str, str]:
     # absl takes `--grid.seed 0` too: the value is the argument that follows.
     for argument, following in zip(argv, [*argv[1:], ""], strict=True):
         # Groups: 1 the no of a boolean, 2 the field, 3 `=value`, 4 the value.
-        match = re.match(r"--?(no)?grid\.([^=]+)(=(.*))?$", argument, re.DOTALL)
+        match = re.match(r"--?(no)?grid\.([^=]*)(=(.*))?$", argument, re.DOTALL)
         if match:
             overrides[match[2]] = (match[4] if match[3] else following).strip()
     return overrides
@@ -103,13 +116,18 @@ def _prepare(config: ml_collections.ConfigDict, field: str, value: str) -> None:
             options = part if isinstance(part, ml_collections.ConfigDict) else config
             raise ValueError(unknown_field(field, options))
     if field == "scale":
+        value = cut(value)
         raise ValueError(f"scale={value} is not an override; write --grid FILE:{value}")
     if value.startswith("["):
         content = value.strip("[], ")
-        example = f"({content})" if "," in content else f"({content},)"
+        example = cut(f"({content})" if "," in content else f"({content},)")
         raise ValueError(
-            f'{field}={value} is a list; axes are tuples: write {field}="{example}"'
+            f"{field}={cut(value)} is a list; axes are tuples: write "
+            f'{field}="{example}"'
         )
+    if field in config:
+        # Set, so that it stays when another override names another owner.
+        config[field] = config[field]
     # absl parses a value as the type that the config holds now.
     static = field in config and not isinstance(config[field], tuple)
     if static and value.startswith("(") and field not in fields.shared():

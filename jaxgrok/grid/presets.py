@@ -12,11 +12,12 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import ml_collections
 
-from jaxgrok.fields.checks import listed, refuse_other_than_tuple, unknown_field
+from jaxgrok.fields.checks import refuse_other_than_tuple, unknown_field
+from jaxgrok.fields.values import listed, plain, shown
 from jaxgrok.grid import fields
+from jaxgrok.host import machine
 
 SCALES = ("post", "laptop")
 
@@ -24,20 +25,29 @@ SCALES = ("post", "laptop")
 class Config(ml_collections.ConfigDict):  # type: ignore[misc]  # which is untyped
     """A ConfigDict whose fields follow the task, model and optimiser it names.
 
-    Fields of one of these that nobody has set are replaced when another one is named. A
-    list is refused as an axis; the parts of a chain stay in the order in which they are
-    written.
+    Fields of one of these that nobody has set are replaced when another one is named.
+    Arrays and ranges are kept as tuples, and a list is refused as an axis; the parts of
+    a chain stay in the order in which they are written.
     """
 
     _scale: str | None = None
     _unset: frozenset[str] = frozenset()
 
     def __setitem__(self, key: str, value: Any) -> None:
+        if not key.isidentifier():
+            raise ValueError(unknown_field(key, fields.every()))
+        value = plain(value)
         if key in fields.traced():
             refuse_other_than_tuple(key, value)
         if key == "chain" and isinstance(value, dict):
-            value = ml_collections.ConfigDict(value, type_safe=False, sort_keys=False)
-        super().__setitem__(key, value)
+            # The names of its parts may have dots: {"rate 0.1": {…}}.
+            value = ml_collections.ConfigDict(
+                value, type_safe=False, sort_keys=False, allow_dotted_keys=True
+            )
+        try:
+            super().__setitem__(key, value)
+        except OverflowError:  # a whole number beyond the largest float, cast to one
+            raise ValueError(f"{key}={shown(value)} must be a finite number") from None
         # What somebody has set stays, whatever owner is named later.
         self._remember(self._scale, self._unset - {key})
         # No scale yet: the config is being filled, or copied.
@@ -115,11 +125,12 @@ def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDic
     Raises:
         ValueError: the scale or the task is unknown.
     """
+    machine.prepare()  # before anything below uses JAX
     if scale == "auto":
-        scale = "laptop" if jax.default_backend() == "cpu" else "post"
+        scale = "laptop" if machine.platform_of_jax() == "cpu" else "post"
     if scale not in SCALES:
         raise ValueError(
-            f"scale={scale!r} is unknown; choose one of {listed(SCALES)}, auto"
+            f"scale={shown(scale)} is unknown; choose one of {listed(SCALES)}, auto"
         )
     values = {
         name: field.axis if field.traced else field.default

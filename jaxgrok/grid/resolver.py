@@ -10,17 +10,18 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
 import ml_collections
 
-from jaxgrok.fields.checks import article
+from jaxgrok.fields.checks import article, check, unknown_field
 from jaxgrok.fields.field import rows
+from jaxgrok.fields.values import WIDTH, listed, plain, shown
 from jaxgrok.grid import axes, fields, train_sizes
 from jaxgrok.grid.axes import Point
 from jaxgrok.grid.cells import Cell, Grid, Group, label, settings_hash
 from jaxgrok.grid.selector import matching
 from jaxgrok.grid.setups import Program, program_of, refuse_missing, round_up
 from jaxgrok.grid.snapshot_schedule import Schedule
+from jaxgrok.host.machine import platform_of_jax
 from jaxgrok.tasks import is_pool
 from jaxgrok.training.setup import Setup
 
@@ -38,8 +39,7 @@ def resolve(config: Mapping[str, Any]) -> Grid:
             f"the config is {article(config)}, not a ConfigDict; "
             "start from jaxgrok.grid.base(scale)"
         )
-    values = config.to_dict()
-    refuse_missing(values)
+    values = _plain(config)
     points, dims = axes.combine(values)
     names = axes.names(points)
     # One program for all points of the same static fields: making it is slow.
@@ -66,6 +66,20 @@ def resolve(config: Mapping[str, Any]) -> Grid:
         schedule=Schedule(**fields.arguments(rows(Schedule), values)),
         kept=_kept(values["snapshots"], cells),
     )
+
+
+def _plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Return the fields of a config, those of the whole sweep in their types."""
+    values: dict[str, Any] = plain(config.to_dict())
+    refuse_missing(values)
+    # Fields of tasks, models and optimisers that are not named are known, and ignored.
+    options = fields.every()
+    for name in values:
+        if name not in options:
+            raise ValueError(unknown_field(name, options))
+    for name in fields.shared():
+        values[name] = check(fields.general()[name], values[name])
+    return values
 
 
 def _key(point: Point) -> str:
@@ -129,7 +143,7 @@ def _kept(snapshots: str, cells: list[Cell]) -> frozenset[str]:
             indices = matching(axes_of_cells, selector)
         except ValueError as error:
             raise ValueError(
-                f"snapshots={snapshots!r}: {error} (or take none, all, phases)"
+                f"snapshots={shown(snapshots)}: {error} (or take none, all, phases)"
             ) from None
         kins |= {cells[index].kin for index in indices}
     return frozenset(kins)
@@ -172,11 +186,16 @@ def _refuse_twins(cells: list[Cell]) -> None:
         twin = by_id.setdefault(cell.id, cell)
         if twin is not cell:
             raise ValueError(
-                f"two cells are the same training: {twin.axes} and {cell.axes} "
-                f"(n_train={cell.lane['n_train']}); drop one of them"
+                f"two cells are the same training: {_words(twin.axes)} and "
+                f"{_words(cell.axes)} (n_train={cell.lane['n_train']}); drop one"
             )
+
+
+def _words(axes: Mapping[str, Any]) -> str:
+    """Return the axis values of a cell as a selector has them."""
+    return listed((f"{name}={value}" for name, value in axes.items()), WIDTH)
 
 
 def _default_width() -> int:
     """Return the lanes of a block: 2 on a CPU (measured), 16 elsewhere (not yet)."""
-    return 2 if jax.default_backend() == "cpu" else 16
+    return 2 if platform_of_jax() == "cpu" else 16

@@ -134,6 +134,13 @@ class Program:
         return self._setups[key]
 
 
+SMALL_POOL = 512
+"""Examples up to which every training set of a pool is padded to all of it.
+
+There a step costs less than the programs of many sizes take to compile.
+"""
+
+
 def program_of(values: Mapping[str, Any], static: Mapping[str, Any]) -> Program:
     """Make the program of a config with some static fields of its own.
 
@@ -141,6 +148,12 @@ def program_of(values: Mapping[str, Any], static: Mapping[str, Any]) -> Program:
         ValueError: whatever makes no sense, patterns of `decay_on` included.
     """
     program = Program(values, static)
+    # Without this mode JAX would compute in float32, with a warning at most.
+    if program.values["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
+        raise ValueError(
+            "dtype='float64' needs JAX's 64-bit mode; set JAX_ENABLE_X64=1, or take "
+            "dtype='float32'"
+        )
     if program.values["decay_on"] != "all":
         names = parameter_names(program.model, program.task)
         # For its ValueError alone, where a pattern fits no parameter.
@@ -154,7 +167,17 @@ def round_up(value: int, multiple: int) -> int:
 
 
 def padded(n: int, most: int) -> int:
-    """Round up to five significant bits (at most 6% waste), and never past `most`."""
+    """Return the size that a training set is padded to, so that few programs do.
+
+    That of a small pool is the whole pool. Elsewhere it is rounded up to five
+    significant bits (at most 6% waste), and never past `most`.
+
+    Args:
+        n: training examples.
+        most: examples that exist.
+    """
+    if most <= SMALL_POOL:
+        return most
     # From 16 on, `n` is 16 to 32 of these steps: rounding adds less than 1/16.
     step = 1 << max(n.bit_length() - 5, 0)
     return min(round_up(n, step), most)
@@ -166,12 +189,6 @@ def _setup(program: Program, size: int, l1: bool, dropout: bool) -> Setup:
         raise ValueError(
             f"batch_size={values['batch_size']} must be at least 1 where regime is "
             "online"
-        )
-    # Without this mode JAX would compute in float32, with a warning at most.
-    if values["dtype"] == "float64" and not jax.config.read("jax_enable_x64"):
-        raise ValueError(
-            "dtype='float64' needs JAX's 64-bit mode; set JAX_ENABLE_X64=1, or take "
-            "dtype='float32'"
         )
     return Setup(
         task=program.task,

@@ -7,9 +7,10 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST_STEPS, field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Schedule:
         100,
         name="snapshot_every",
         low=1,
+        high=MOST_STEPS,
         shared=True,
         decides=False,
         unit="steps",
@@ -32,6 +34,7 @@ class Schedule:
         20,
         name="snapshot_early_every",
         low=1,
+        high=MOST_STEPS,
         shared=True,
         decides=False,
         unit="steps",
@@ -41,6 +44,7 @@ class Schedule:
         400,
         name="snapshot_early_until",
         low=0,
+        high=MOST_STEPS,
         shared=True,
         decides=False,
         unit="steps",
@@ -59,6 +63,13 @@ class Schedule:
     def keeps(self, step: int) -> bool:
         """Tell whether a step is kept."""
         return step == 0 or self.after(step - 1) == step
+
+    def steps(self, until: int) -> Iterator[int]:
+        """Yield the steps that are kept, from 0 to a step that may be among them."""
+        step = 0
+        while step <= until:
+            yield step
+            step = self.after(step)
 
     def count(self, steps: int) -> int:
         """Count the snapshots of a cell that makes so many steps."""

@@ -11,7 +11,12 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from jaxgrok.fields.field import MOST
+from jaxgrok.fields.values import shown
 from jaxgrok.tasks import Task, is_pool
+
+MOST_SIZES = 10_000
+"""Most sizes to choose from: each of them is a cell for every seed and setting."""
 
 
 def sizes(low: int, high: int, count: int = 24) -> tuple[int, ...]:
@@ -22,13 +27,13 @@ def sizes(low: int, high: int, count: int = 24) -> tuple[int, ...]:
     Raises:
         ValueError: the range holds no two sizes.
     """
-    if not 1 <= low < high:
+    if not 1 <= low < high <= MOST:
         raise ValueError(
-            f"sizes={low}:{high} must be a range: the first at least 1, and the last "
-            "above it"
+            f"sizes={shown(low)}:{shown(high)} must be a range: the first at least 1, "
+            f"and the last above it, at most {MOST}"
         )
-    if count < 2:
-        raise ValueError(f"count={count} must be at least 2")
+    if not 2 <= count <= MOST_SIZES:
+        raise ValueError(f"count={shown(count)} must be 2 … {MOST_SIZES}")
     ratio = (high / low) ** (1 / (count - 1))
     # A set: at the low end neighbours may round to the same size.
     return tuple(sorted({round(low * ratio**i) for i in range(count)}))
@@ -55,6 +60,11 @@ def n_train(traced: Mapping[str, Any], task: Task) -> int:
             "those of this one are drawn: take train_fraction=() and n_train=(1000,)"
         )
     # Through its decimal digits: the float 0.29 times 100 is 28.999999999999996.
+    if task.universe > MOST:
+        raise ValueError(
+            f"train_fraction={fraction} needs at most {MOST:,} examples; this task "
+            f"has {shown(task.universe)}"
+        )
     count = math.floor(Fraction(str(fraction)) * task.universe)
     if count < 1:
         raise ValueError(
@@ -65,13 +75,9 @@ def n_train(traced: Mapping[str, Any], task: Task) -> int:
 
 
 def _counted(count: int, task: Task) -> int:
-    most = task.universe
-    # A lane holds its count as an int32.
-    if not 1 <= count <= min(most, 2**31 - 1):
+    # The field itself is at most what can be counted.
+    most = min(task.universe, MOST)
+    if not 1 <= count <= most:
         what = "training pairs" if is_pool(task) else "different examples"
-        words = f"{most}" if most < 10**12 else f"{most:.3g}"
-        raise ValueError(
-            f"n_train={count} must be 1 … {min(most, 2**31 - 1)}: there are {words} "
-            f"{what}"
-        )
+        raise ValueError(f"n_train={count} must be 1 … {most}: there are {most} {what}")
     return count

@@ -4,20 +4,21 @@
 >>> write_table(Path("cells.csv"), ["cell", "phase"], rows)
 """
 
+import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, fsync it, and rename it.
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file under a temporary name; fsync and rename it once it is written.
 
     Args:
         path: the file; an old one is replaced.
-        data: its whole content.
 
     Raises:
         OSError: if the disk refuses; the temporary file is removed.
@@ -26,14 +27,17 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    # The rename itself is only durable once the folder's entry is on disk.
+    # The rename itself is only durable once the folder's entry is on disk. Windows
+    # opens no folders.
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
@@ -49,6 +53,12 @@ def check_writable(folder: Path) -> None:
         if not os.access(path, os.W_OK | os.X_OK):
             raise ValueError(f"{folder} cannot be written: {path} does not permit it")
         return
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file of these bytes; see `atomic_file`."""
+    with atomic_file(path) as file:
+        file.write(data)
 
 
 def write_table(

@@ -4,51 +4,64 @@
 ...     return command_line.run(argv, __doc__, body)
 """
 
-import contextlib
 import difflib
-import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import TextIO, cast
+from collections.abc import Callable, Iterable
 
 from absl import flags
 
 from jaxgrok.host import machine
+from jaxgrok.host.paths import expanded
+from jaxgrok.host.signals import INTERRUPTED
+from jaxgrok.host.streams import lenient_output
 
 USAGE = 2
 """Exit code for bad input."""
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells count it: 128 + SIGINT."""
 HELP = frozenset({"-h", "--help", "-help"})
 
 
-def run(argv: list[str], usage: str | None, body: Callable[[list[str]], int]) -> int:
+def run(
+    argv: list[str],
+    usage: str | None,
+    body: Callable[[list[str]], int],
+    *,
+    bare: bool = False,
+) -> int:
     """Run the body of a command and return its exit code.
 
-    A ValueError or OSError of the body becomes one line on stderr. Output that nobody
-    reads any more (`| head`) is dropped, and changes no exit code.
+    A ValueError or OSError of the body becomes one line on stderr. Output that cannot
+    be written (`| head`, a closed terminal) is dropped, and changes no exit code.
 
     Args:
         argv: the command line, program name first.
         usage: what --help prints.
         body: maps `argv` to an exit code; it may import jax.
+        bare: whether the command means something without arguments.
 
     Returns:
         The body's code, 0 for --help, 2 for bad input, 130 after Ctrl-C.
     """
-    with quiet_pipes():
-        if not argv[1:] or HELP & set(argv[1:]):
+    with lenient_output():
+        is_bare = not argv[1:]
+        if HELP & set(argv[1:]) or (is_bare and not bare):
             print((usage or "").strip())
-            return 0 if argv[1:] else USAGE
-        # The body imports jax, which reads these variables once.
-        machine.prepare()
+            return USAGE if is_bare else 0
         try:
+            # The body imports jax, which reads these variables once.
+            machine.prepare()
             return body(argv)
         except (ValueError, OSError) as error:
             return report(error)
         except KeyboardInterrupt:
             return INTERRUPTED
+        except Exception:
+            # What came may be of JAX, which says little where it has no device.
+            try:
+                machine.platform_of_jax()
+            except ValueError as error:
+                return report(error)
+            raise
 
 
 def report(error: Exception) -> int:
@@ -89,6 +102,7 @@ def parse_known(values: flags.FlagValues, argv: list[str]) -> list[str]:
         ValueError: for a flag with a bad value.
     """
     values.set_gnu_getopt(True)
+    argv = [*argv[:1], *map(expanded, argv[1:])]
     try:
         return values(argv, known_only=True)
     except flags.Error as error:
@@ -128,46 +142,3 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """
     matches = difflib.get_close_matches(word, list(choices), n=1)
     return f"did you mean {matches[0]}?" if matches else "see --help"
-
-
-@contextlib.contextmanager
-def quiet_pipes() -> Iterator[None]:
-    """Ignore a reader of stdout or stderr that has left, as `| head -1` does."""
-    streams = sys.stdout, sys.stderr
-    output, errors = (cast(TextIO, _Pipe(stream)) for stream in streams)
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-        try:
-            yield
-        finally:
-            # Left to the interpreter's exit, a broken pipe would print a traceback.
-            output.flush()
-            errors.flush()
-
-
-class _Pipe:
-    """A text stream that goes silent once its reader has left."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except BrokenPipeError:
-            self._discard()
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except BrokenPipeError:
-            self._discard()
-
-    def _discard(self) -> None:
-        """Point the file descriptor at /dev/null, for what is still buffered too."""
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, self._stream.fileno())
-        os.close(null)

@@ -1,47 +1,122 @@
 """The machine and its versions: memory, cores, and what a result's last bits depend on.
 
->>> prepare()          # before jax is imported
+>>> prepare()          # before jax is used
 >>> bits()["device"]
 """
 
+import contextlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from jaxgrok.host import paths
+
+CPU_DEVICES = "JAX_NUM_CPU_DEVICES"
 MOST_CPU_DEVICES = 16
-ARITHMETIC = 4
+UNKNOWN_MEMORY = 8 * 2**30
+"""Bytes of a machine that does not tell."""
+ARITHMETIC = 5
 """Counts the changes of the programs that change a result's last bits.
 
 2: fusions and folded products. 3: only the record of step 0. 4: sums of looked-up rows,
-in wide networks on CPUs.
+in wide networks on CPUs. 5: training sets of pools of at most 512 examples are padded
+to the whole pool; evaluations beyond p = 113 are computed in slices.
 """
 
 
 def prepare() -> None:
-    """Set JAX's defaults for a command line or a notebook; call before importing jax.
+    """Set JAX's defaults; without effect once JAX has computed something.
 
     A CPU is presented as one device per core: small models gain little from threads
     inside an operation, and nearly a factor per core from blocks side by side. Compiled
     programs are cached in ~/.cache/jaxgrok. Environment variables that the user has set
     are left alone.
     """
-    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        os.environ.setdefault(
-            "JAX_NUM_CPU_DEVICES", str(min(cores(), MOST_CPU_DEVICES))
-        )
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxgrok"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     # JAX caches nothing that compiles within a second by default; most of this does.
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    settings: dict[str, str | int] = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": 0}
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        # With NPROC=1, as for results that one core has computed, one device.
+        settings[CPU_DEVICES] = min(cores(), _threads(), MOST_CPU_DEVICES)
+    cache = _cache()
+    if cache is not None:
+        settings["JAX_COMPILATION_CACHE_DIR"] = str(cache)
+    for name, value in settings.items():
+        if name not in os.environ:
+            os.environ[name] = str(value)
+            _tell_jax(name.lower(), value)
+
+
+def _tell_jax(name: str, value: str | int) -> None:
+    """Set an option of JAX, which reads variables only as it is imported."""
+    if "jax" not in sys.modules:
+        return
+    import jax
+
+    # The number of devices is fixed once one of them was used.
+    with contextlib.suppress(RuntimeError):
+        jax.config.update(name, value)
+
+
+def idle_cores() -> str:
+    """Return a line that says how to use all cores, "" where they are used."""
+    import jax
+
+    devices, wanted = jax.local_device_count(), int(os.environ.get(CPU_DEVICES, 0))
+    if jax.default_backend() != "cpu" or devices >= wanted:
+        return ""
+    return (
+        f"training on {devices} of {wanted} cores, because JAX was in use before; "
+        "restart Python and call jaxgrok.prepare() first"
+    )
+
+
+def _cache() -> Path | None:
+    """Return the folder of compiled programs; None where none can be made."""
+    folder = os.environ.get("XDG_CACHE_HOME") or ""
+    home = paths.home()
+    # An XDG_CACHE_HOME that is relative does not count.
+    if not Path(folder).is_absolute():
+        if home is None:
+            return None
+        folder = str(home / ".cache")
+    cache = Path(folder) / "jaxgrok"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a home that does not exist, or cannot be written
+        return None
+    return cache
+
+
+def platform_of_jax() -> str:
+    """Return what JAX computes on: cpu, gpu or tpu.
+
+    Raises:
+        ValueError: JAX finds no device of the kind that JAX_PLATFORMS asks for.
+    """
+    import jax
+
+    try:
+        return str(jax.default_backend())
+    # An AssertionError of some versions, a RuntimeError of others.
+    except Exception as error:
+        wanted = os.environ.get("JAX_PLATFORMS", "")
+        reason = f" ({' '.join(str(error).split())[:100]})" if str(error) else ""
+        raise ValueError(
+            f"JAX_PLATFORMS={wanted!r}: JAX finds no such device here{reason}; unset "
+            "it, or set JAX_PLATFORMS=cpu"
+        ) from None
 
 
 def cores() -> int:
     """Return the number of CPU cores that this process may use."""
-    # Not os.cpu_count(): batch systems bind a job to some of the cores.
-    return len(os.sched_getaffinity(0))
+    # Batch systems bind a job to some of the cores. Only Linux can tell which.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def memory(root: Path = Path("/")) -> int:
@@ -52,9 +127,13 @@ def memory(root: Path = Path("/")) -> int:
 
     Returns:
         The machine's memory, or the limit of the process's control group where that is
-        lower: batch systems and containers set one.
+        lower: batch systems and containers set one. UNKNOWN_MEMORY where neither can
+        be told, as on Windows.
     """
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        machine = UNKNOWN_MEMORY
     return min([machine, *_group_limits(root)])
 
 
@@ -72,10 +151,24 @@ def bits() -> dict[str, str | int]:
     }
     if device.platform == "cpu":
         # XLA's thread pool: it divides the sums of a matmul by its number of threads.
-        threads = int(os.environ.get("NPROC", 0)) or cores()
         record["device"] = _cpu_name()
-        record["cpu_threads"] = max(threads, jax.local_device_count())
+        record["cpu_threads"] = max(_threads(), jax.local_device_count())
     return record
+
+
+def ways_to_equal(bits: Mapping[str, object]) -> list[str]:
+    """Return what a user can set to compute with some of another run's `bits`.
+
+    There is nothing for another processor, and for a run directory's `block_width` the
+    flag of that field.
+    """
+    settings = {
+        "jax": "pip install jax=={}",
+        "jaxlib": "pip install jaxlib=={}",
+        "cpu_threads": "NPROC={}",
+        "block_width": "--grid.block_width={}",
+    }
+    return [settings[name].format(bits[name]) for name in bits if name in settings]
 
 
 def versions() -> dict[str, str]:
@@ -91,24 +184,55 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Return the git commit of the package's checkout, "" for an installed package.
+    """Return the git commit of the package's own checkout, "" for an installed package.
 
     A "+" at its end says that the package's files differ from that commit.
     """
+    package = Path(__file__).resolve().parents[1]
+    # An installed copy may lie in somebody else's repository, even as part of it.
     try:
-        # An installed copy may lie in somebody else's repository, untracked.
-        _git("ls-files", "--error-unmatch", Path(__file__).name)
-        name, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "..")
+        is_ours = "name = jaxgrok\n" in (package.parent / "setup.cfg").read_text(
+            encoding="utf-8"
+        )
+        top = _git(package, "rev-parse", "--show-toplevel")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    is_ours = is_ours and Path(top).resolve() == package.parent
+    return commit_of(package) if is_ours else ""
+
+
+def commit_of(folder: Path) -> str:
+    """Return the git commit of the repository that a folder lies in, "" if in none.
+
+    A "+" at its end says that files of the folder differ from that commit.
+    """
+    try:
+        name = _git(folder, "rev-parse", "HEAD")
+        changes = _git(folder, "status", "--porcelain", ".")
     except (OSError, subprocess.SubprocessError):
         return ""
     return f"{name}+" if changes else name
 
 
-def _git(*words: str) -> str:
-    """Return what a git command prints, run in this file's folder."""
-    command = ["git", "-C", str(Path(__file__).parent), *words]
+def _threads() -> int:
+    """Return the number of threads that XLA uses on a CPU."""
+    nproc = os.environ.get("NPROC") or "0"
+    if not nproc.isdecimal():
+        raise ValueError(f"NPROC={nproc!r} must be a whole number, or unset")
+    return int(nproc) or cores()
+
+
+def _git(folder: Path, *words: str) -> str:
+    """Return what a git command prints, run in a folder."""
+    # These would name another repository, as they do inside of git's own hooks.
+    hooks = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
     return subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=10
+        ["git", "-C", str(folder), *words],
+        env={name: v for name, v in os.environ.items() if name not in hooks},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
     ).stdout.strip()
 
 
@@ -117,7 +241,7 @@ def _group_limits(root: Path) -> Iterator[int]:
     groups = root / "proc/self/cgroup"
     if not groups.exists():
         return
-    for line in groups.read_text().splitlines():
+    for line in groups.read_bytes().decode().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers not in ("", "memory"):
             continue
@@ -128,7 +252,7 @@ def _group_limits(root: Path) -> Iterator[int]:
         for group in (folder, *folder.parents):
             limit = group / name
             # Version 2 writes "max" where there is no limit.
-            if limit.exists() and (text := limit.read_text().strip()).isdigit():
+            if limit.exists() and (text := limit.read_bytes().strip()).isdigit():
                 yield int(text)
             if group == top:
                 break
@@ -137,14 +261,27 @@ def _group_limits(root: Path) -> Iterator[int]:
 def _cpu_name() -> str:
     """Return the CPU's name, family and model: what decides its instruction set."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_bytes().decode(errors="replace").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
+        return _cpu_name_elsewhere()
     entries: dict[str, str] = {}
     for line in lines:
         key, colon, value = line.partition(":")
         if colon:
             entries[key.strip()] = value.strip()
+    if "CPU part" in entries:  # ARM, whose entries have other names
+        maker, part = entries.get("CPU implementer", "?"), entries["CPU part"]
+        return f"{platform.machine()} (implementer {maker} part {part})"
     name = entries.get("model name", "?")
     family, model = entries.get("cpu family", "?"), entries.get("model", "?")
     return f"{name} (family {family} model {model})"
+
+
+def _cpu_name_elsewhere() -> str:
+    """Return the CPU's name where there is no /proc: macOS and Windows."""
+    command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        name = subprocess.run(command, capture_output=True, text=True, check=True)
+        return name.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return platform.processor() or platform.machine()

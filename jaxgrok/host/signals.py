@@ -2,6 +2,7 @@
 
 >>> with asked_to_stop() as stop:
 ...     while not stop.is_set(): ...
+>>> sys.exit(stop.exit_code)
 """
 
 import signal
@@ -9,29 +10,58 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit code after Ctrl-C."""
+_SIGNALS = [
+    getattr(signal, name)
+    # Windows has no SIGHUP; its SIGBREAK is Ctrl-Break.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+]
+
+
+class Stop(threading.Event):
+    """Set once a signal has asked to stop.
+
+    Attributes:
+        exit_code: what the process is to end with, as shells count it: 128 + signal.
+    """
+
+    exit_code: int = INTERRUPTED
+
 
 @contextmanager
-def asked_to_stop() -> Iterator[threading.Event]:
-    """Yield an event that SIGINT or SIGTERM sets; a second signal acts as usual."""
-    event = threading.Event()
+def asked_to_stop() -> Iterator[Stop]:
+    """Yield an event that SIGINT, SIGTERM or SIGHUP sets.
+
+    A second signal acts as usual. One that is ignored when this begins stays ignored:
+    SIGHUP under nohup, SIGINT in the background of a script.
+    """
+    stop = Stop()
     # Python runs signal handlers in the main thread, and sets them from there alone.
     if threading.current_thread() is not threading.main_thread():
-        yield event
+        yield stop
         return
-    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {}
+    for number in _SIGNALS:
+        handler = signal.getsignal(number)
+        # None is a handler that is not Python's, and could not be put back.
+        if handler not in (signal.SIG_IGN, None):
+            handlers[number] = handler
 
     def restore() -> None:
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
-    def set_event(*_: object) -> None:
+    def set_event(number: int, _: object) -> None:
         # No work here: a handler may interrupt a write half done.
-        event.set()
+        stop.exit_code = 128 + number
+        stop.set()
         restore()
 
     for number in handlers:
         signal.signal(number, set_event)
     try:
-        yield event
+        yield stop
     finally:
         restore()

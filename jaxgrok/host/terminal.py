@@ -1,15 +1,21 @@
-"""Progress of a sweep: a bar on a terminal, elsewhere one line per finished cell.
+"""Progress of a sweep: a bar on a terminal or in a notebook, elsewhere a line per cell.
 
 >>> with Console(total=72) as console:
 ...     console.finished(row, left=80)
 """
 
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TextColumn
+
+from jaxgrok.host.streams import lenient
+
+NOTEBOOK_SECONDS = 0.2
+"""Least time between two pictures of a bar in a notebook: each is a message."""
 
 
 def duration(seconds: float) -> str:
@@ -45,7 +51,7 @@ class Console:
     Args:
         total: cells of the sweep; None if the number is not known in advance.
         done: cells that earlier runs finished.
-        stream: where to write; stderr by default.
+        stream: where to write; by default the cell of a notebook, or stderr.
         quiet: write nothing.
     """
 
@@ -57,29 +63,37 @@ class Console:
         stream: TextIO | None = None,
         quiet: bool = False,
     ) -> None:
-        self._stream = stream or sys.stderr
+        self._stream = lenient(stream or sys.stderr)
         self._total = "" if total is None else f"/{total}"
         self._done, self._quiet = done, quiet
-        self._live = self._stream.isatty() and not quiet
+        console = RichConsole(file=self._stream)
+        self._in_notebook = console.is_jupyter and stream is None and not quiet
+        is_terminal = self._stream.isatty() and not quiet
+        self._has_bar = is_terminal or self._in_notebook
         self._bar = Progress(
             TextColumn(f"{{task.completed}}{self._total} cells"),
             BarColumn(bar_width=None),
             TextColumn("{task.description}"),
-            console=RichConsole(file=self._stream),
-            disable=not self._live,
+            console=console,
+            disable=not is_terminal,
         )
         self._task = self._bar.add_task("starting", total=total, completed=done)
+        self._picture: Any = None
+        """IPython's handle of the bar in a notebook."""
+        self._pictured = 0.0
 
     def __enter__(self) -> "Console":
         self._bar.start()
+        self._draw()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+        self._draw()
 
     def say(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
-        if self._live:
+        if self._has_bar:
             self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
         elif not self._quiet:
             print(text, file=self._stream, flush=True)
@@ -99,6 +113,7 @@ class Console:
                 f"{busy}/{lanes} lanes busy · {rate:,.0f} lane-steps/s{_left(left)}"
             ),
         )
+        self._draw(at_most_every=NOTEBOOK_SECONDS)
 
     def finished(self, row: Mapping[str, Any], *, left: float | None) -> None:
         """Count a finished cell; where there is no bar, print its line.
@@ -109,8 +124,23 @@ class Console:
         """
         self._done += 1
         self._bar.update(self._task, completed=self._done)
-        if not self._live:
+        self._draw(at_most_every=NOTEBOOK_SECONDS)
+        if not self._has_bar:
             self.say(f"{self._done}{self._total} {_line(row)}{_left(left)}")
+
+    def _draw(self, at_most_every: float = 0.0) -> None:
+        """Draw the bar in a notebook's cell, in place of its last picture."""
+        now = time.monotonic()
+        if not self._in_notebook or now < self._pictured + at_most_every:
+            return
+        self._pictured = now
+        # Rich's own live display needs ipywidgets, and a front end that has them.
+        from IPython.display import display
+
+        if self._picture is None:
+            self._picture = display(self._bar, display_id=True)
+        else:
+            self._picture.update(self._bar)
 
 
 def _left(seconds: float | None) -> str:

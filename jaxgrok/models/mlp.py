@@ -17,7 +17,7 @@ import numpy as np
 from flax import linen as nn
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST_WIDE, field
 from jaxgrok.models.transformer import ACTIVATIONS
 from jaxgrok.tasks import Task
 
@@ -26,7 +26,13 @@ from jaxgrok.tasks import Task
 class MLPBuilder:
     """The fields of an MLP, and how to build one for a task."""
 
-    d_mlp: int = field(256, low=1, unit="neurons", help="width of the hidden layer")
+    d_mlp: int = field(
+        256,
+        low=1,
+        high=MOST_WIDE,
+        unit="neurons",
+        help="width of the hidden layer",
+    )
     activation: str = field("relu", choices=ACTIVATIONS, help="activation function")
     attention_only: bool = field(False, help="only False: an MLP has no attention")
     biases: str = field(

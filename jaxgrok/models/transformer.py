@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST_WIDE, field
 from jaxgrok.models.transformer_parameters import BIASES, declare
 from jaxgrok.tasks import Task
 
@@ -26,6 +26,8 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": nn.relu,
     "gelu": nn.gelu,
 }
+MOST_LAYERS = 128
+"""Each layer is traced and compiled by itself: more would take hours."""
 Arrays = dict[str, jax.Array]
 """Weights or activations, by their TransformerLens names."""
 
@@ -34,11 +36,15 @@ Arrays = dict[str, jax.Array]
 class TransformerBuilder:
     """The fields of a transformer, and how to build one for a task."""
 
-    layers: int = field(1, low=1, help="number of layers")
-    d_model: int = field(128, low=1, help="width of the residual stream")
-    heads: int = field(4, low=1, help="attention heads of a layer")
-    d_head: int = field(32, low=1, help="width of an attention head")
-    d_mlp: int = field(512, low=1, unit="neurons", help="hidden neurons of a layer")
+    layers: int = field(1, low=1, high=MOST_LAYERS, help="number of layers")
+    d_model: int = field(
+        128, low=1, high=MOST_WIDE, help="width of the residual stream"
+    )
+    heads: int = field(4, low=1, high=MOST_WIDE, help="attention heads of a layer")
+    d_head: int = field(32, low=1, high=MOST_WIDE, help="width of an attention head")
+    d_mlp: int = field(
+        512, low=1, high=MOST_WIDE, unit="neurons", help="hidden neurons of a layer"
+    )
     activation: str = field("relu", choices=ACTIVATIONS, help="activation function")
     attention_only: bool = field(False, help="layers of attention without MLPs")
     layer_norm: bool = field(False, help="layer norm before each part and at the end")

@@ -2,7 +2,7 @@
 
 A step that was not reached within the budget is None (censored), never a number.
 
->>> outcome(curves, has_test=True, diverged=False, eval_every=100).phase
+>>> outcome(curves, diverged=False, eval_every=100).phase
 'grokking'
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST_STEPS, field
 from jaxgrok.outcomes.grok_rule import first_held
 
 PHASES = (
@@ -23,7 +23,10 @@ PHASES = (
     "confusion",
     "diverged",
     "untested",
+    "ended",
 )
+UNDECIDED = ("untested", "ended")
+"""Phases of cells of which nobody can tell whether they grok within their budget."""
 
 SPIKE_ARMED_BELOW = 1e-6
 """A spike starts from a train loss below this, in nats."""
@@ -46,6 +49,7 @@ class Thresholds:
     hold: int = field(
         3,
         low=1,
+        high=MOST_STEPS,
         shared=True,
         unit="evaluations",
         help="how many in a row have to be right",
@@ -60,6 +64,10 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         check_all(self)
+
+    def __str__(self) -> str:
+        ratio = "" if self.grok_ratio == 2 else f",grok_ratio={self.grok_ratio}"
+        return f"accuracy_threshold={self.accuracy},hold={self.hold}{ratio}"
 
 
 @dataclass(frozen=True)
@@ -81,30 +89,33 @@ class Outcome:
 def outcome(
     curves: Mapping[str, ArrayLike],
     *,
-    has_test: bool,
     diverged: bool,
+    ended_early: bool = False,
     eval_every: int,
     thresholds: Thresholds = Thresholds(),
 ) -> Outcome:
     """Return the phase of one cell, after Liu et al. 2022, and its two steps.
 
     Args:
-        curves: `step`, `train_accuracy` and `test_accuracy`, each [evals].
-        has_test: whether there are test examples; `test_accuracy` is not read without.
+        curves: `step`, `train_accuracy` and `test_accuracy`, each [evals]. A test
+            accuracy that is NaN throughout says that there are no test examples.
         diverged: whether the loss stopped being finite. A diverged cell keeps the
             steps that it reached before.
+        ended_early: whether the training met the rule that it was trained with, and
+            ended before its budget. If it does not meet these thresholds, nobody knows
+            whether it would have.
         eval_every: steps between two evaluations.
         thresholds: what counts as fitted, and as late.
     """
     steps, rule = curves["step"], (thresholds.accuracy, thresholds.hold)
     memorise_step = first_held(steps, curves["train_accuracy"], *rule)
-    grok_step = None
-    if has_test:
-        grok_step = first_held(steps, curves["test_accuracy"], *rule)
+    grok_step = first_held(steps, curves["test_accuracy"], *rule)
     if diverged:
         phase = "diverged"
-    elif not has_test:
+    elif np.isnan(curves["test_accuracy"]).all():
         phase = "untested"
+    elif ended_early and grok_step is None:
+        phase = "ended"
     else:
         phase = _phase(memorise_step, grok_step, eval_every, thresholds.grok_ratio)
     return Outcome(phase, memorise_step, grok_step)

@@ -6,15 +6,15 @@ draw_values(axes, grid, values, scale, text=lambda row, column: "…")
 colour_bar(axes, grid, scale, "median grok step")
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
 from matplotlib.colorbar import Colorbar
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from jaxgrok.plots import style
@@ -77,6 +77,26 @@ class SquareGrid:
         return width, max(2.4, rows * self.side + 1.9)
 
 
+class Strip(NamedTuple):
+    """A square, or an upright strip of it: `start` and `width` are shares of its side.
+
+    Square (row, column) is centred at y = row, x = column.
+    """
+
+    row: int
+    column: int
+    fill: style.Fill
+    start: float = 0.0
+    width: float = 1.0
+
+    def corners(self) -> list[tuple[float, float]]:
+        """Return its four corners, anticlockwise from the lower left."""
+        left = self.column - HALF + 2 * HALF * self.start
+        right = left + 2 * HALF * self.width
+        low, high = self.row - HALF, self.row + HALF
+        return [(left, low), (right, low), (right, high), (left, high)]
+
+
 def frame(axes: Axes, grid: SquareGrid) -> None:
     """Set the limits of the axes and label the squares, as many as have room."""
     rows, columns = grid.shape
@@ -97,20 +117,22 @@ def frame(axes: Axes, grid: SquareGrid) -> None:
     axes.tick_params(length=0, labelsize=style.LABEL)
 
 
-def draw_square(
-    axes: Axes,
-    row: int,
-    column: int,
-    fill: style.Fill,
-    *,
-    start: float = 0.0,
-    width: float = 1.0,
-) -> None:
-    """Draw a square, or an upright strip of it: both as shares of its side."""
-    side = 2 * HALF
-    # Square (row, column) is centred at y = row, x = column.
-    corner = column - HALF + start * side, row - HALF
-    axes.add_patch(Rectangle(corner, width * side, side, **fill.patch()))
+def draw_strips(axes: Axes, strips: Iterable[Strip]) -> None:
+    """Draw squares, and strips of squares, as one artist for each kind of hatch."""
+    # With an artist each, 10,000 squares take matplotlib most of a minute.
+    kinds: dict[tuple[Any, ...], list[Strip]] = {}
+    for strip in strips:
+        kinds.setdefault((strip.fill.hatch, strip.fill.hatch_colour), []).append(strip)
+    for (hatch, hatch_colour), members in kinds.items():
+        polygons = PolyCollection(
+            [strip.corners() for strip in members],
+            facecolors=[strip.fill.colour for strip in members],
+            hatch=hatch,
+            edgecolors=hatch_colour or "none",
+            linewidths=0.0,
+        )
+        # The limits of the axes are those of the squares, set by `frame`.
+        axes.add_collection(polygons, autolim=False)
 
 
 def draw_values(
@@ -132,14 +154,19 @@ def draw_values(
         text: what the square at (row, column) says; "" for nothing.
         blank: fill of the square at (row, column) if it has no value.
     """
+    colours = scale.to_rgba(np.ma.masked_invalid(values))
+    strips = []
     for (row, column), value in np.ndenumerate(values):
         fill = blank(row, column)
         if np.isfinite(value):
-            red, green, blue, _ = scale.to_rgba(np.array(value))
+            red, green, blue, _ = colours[row, column].tolist()
             fill = style.Fill((red, green, blue))
-        draw_square(axes, row, column, fill)
-        words = text(row, column) if grid.side >= style.SQUARE_WITH_TEXT else ""
-        if words:
+        strips.append(Strip(row, column, fill))
+    draw_strips(axes, strips)
+    if grid.side < style.SQUARE_WITH_TEXT:
+        return
+    for row, column, fill, *_ in strips:
+        if words := text(row, column):
             axes.text(
                 column,
                 row,

@@ -67,12 +67,17 @@ def short(step: float) -> str:
     return f"{step:g}"
 
 
-def grok_text(*, median: float, budget: float, grokked: int, tested: int) -> str:
-    """Return what a square says: '1.6k', '1.6k' over '1/2', '>5k' (censored), '–'.
+def grok_text(
+    *, median: float, budget: float, end_step: float, grokked: int, tested: int
+) -> str:
+    """Return what a square says.
+
+    '1.6k', '1.6k' over '1/2', '>5k' (censored), 'end' over '1.2k' (ended early), '–'.
 
     Args:
         median: median grok step, NaN where it is censored or there is none.
         budget: step up to which the censored cells were followed, NaN without any.
+        end_step: step up to which those that ended early were followed, or NaN.
         grokked: cells that grokked …
         tested: … of so many. Both are written where they differ and some grokked.
     """
@@ -81,6 +86,8 @@ def grok_text(*, median: float, budget: float, grokked: int, tested: int) -> str
         text = short(median)
     elif np.isfinite(budget):
         text = f">{short(budget)}"
+    elif np.isfinite(end_step) and not grokked:
+        text = f"end\n{short(end_step)}"
     # Where none or all grokked, the first line says as much.
     return text if grokked in (0, tested) else f"{text}\n{grokked}/{tested}"
 

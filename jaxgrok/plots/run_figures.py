@@ -25,7 +25,7 @@ class RunResults:
 
     Attributes:
         dataset: of its cells.
-        folder: with its tables; None where only the dataset is to be drawn.
+        folder: with its tables; None where there are none that agree with it.
     """
 
     dataset: xr.Dataset
@@ -88,7 +88,7 @@ def figures(
             the run lacks something for.
     """
     run = open_run(run)
-    return FIGURES.draw(RunResults(run.dataset(), run.path), names)
+    return FIGURES.draw(RunResults(run.dataset(), run.tables), names)
 
 
 def sweep_figures(dataset: xr.Dataset) -> Iterator[tuple[str, Figure]]:

@@ -99,6 +99,7 @@ PHASE_FILLS = {
     "confusion": Fill("#4b1d6b"),
     "diverged": Fill("#111111", "xxx", "#ffffff"),
     "untested": Fill("#ffffff", "...", GREY),
+    "ended": Fill("#dff2ea", "\\\\\\", "#9ad3bb"),
     "failed": Fill("#ffffff", "xx", "#d01010"),
     "pending": Fill("#f4f4f4", "///", "#c4c4c4"),
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 def read_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Return the rows of a table, their values as numbers, truth values or None."""
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return [_parse_row(row) for row in csv.DictReader(file)]
 
 

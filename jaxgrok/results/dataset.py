@@ -6,7 +6,8 @@
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import xarray as xr
 
 from jaxgrok.grid.cells import Cell
 from jaxgrok.outcomes.outcomes import PHASES
+from jaxgrok.results.labels import label
 from jaxgrok.results.manifest import Manifest
 from jaxgrok.results.rows import (
     CELL_COLUMNS,
@@ -22,7 +24,7 @@ from jaxgrok.results.rows import (
     component_table,
     table,
 )
-from jaxgrok.results.shards import Result
+from jaxgrok.results.shards import Bits, Result
 from jaxgrok.training.records import CURVES, Curve
 
 LABELS = (*PHASES, "failed", "pending")
@@ -80,12 +82,24 @@ def assemble(
         attrs = {"units": curve.unit} if curve.unit else {}
         variables[name] = (curve_dims, array.reshape(*shape, *array.shape[1:]), attrs)
     attrs = {
-        "title": manifest.title,
+        "title": _title(manifest, results),
         "steps": max(cell.lane["steps"] for cell in cells),
         "config": json.dumps(manifest.config),
         "thresholds": json.dumps(vars(manifest.thresholds)),
     }
-    return xr.Dataset(variables, coords | curve_coords, attrs)
+    dataset = xr.Dataset(variables, coords | curve_coords, attrs)
+    label(dataset)
+    return dataset
+
+
+def origin_words(computed_with: Iterable[Bits]) -> str:
+    """Word what computed a cell: versions, device, threads and block width."""
+    places = []
+    for bits in computed_with:
+        # The device is a name of its own; the others are numbers that need theirs.
+        words = [f"{name} {value}" for name, value in bits.items() if name != "device"]
+        places.append(", ".join([str(bits.get("device", "")), *words]))
+    return ", then ".join(places)
 
 
 def axis_names(dataset: xr.Dataset) -> list[str]:
@@ -134,6 +148,24 @@ def labels_of(dataset: xr.Dataset) -> np.ndarray:
     return labels
 
 
+def label_counts(dataset: xr.Dataset) -> str:
+    """Write how many cells have each label, the most first: 2 grokking, 1 failed."""
+    counts = Counter(labels_of(dataset).tolist()).most_common()
+    return ", ".join(f"{count} {label}" for label, count in counts)
+
+
+def _title(manifest: Manifest, results: Mapping[str, Result]) -> str:
+    """Return the heading of all figures, which says whether bits are mixed."""
+    places = set()
+    for cell in manifest.cells:
+        if cell.id in results:
+            for bits in results[cell.id].computed_with:
+                places.add(origin_words([bits]))
+    if len(places) < 2:
+        return manifest.title
+    return f"{manifest.title} · mixed bits: {len(places)} machines or versions"
+
+
 def _dimensions(manifest: Manifest) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Return the dimensions that the cells lie along, and the coordinates of all axes.
 
@@ -158,6 +190,11 @@ def _cell_columns(
     # The ledger may have rows of results that no shard holds yet.
     by_id: dict[str, Any] = {row["id"]: row for row in rows if row["id"] in results}
     columns = {"id": _array([cell.id for cell in manifest.cells])}
+    origins = []
+    for cell in manifest.cells:
+        result = results.get(cell.id)
+        origins.append(origin_words(result.computed_with) if result else "")
+    columns["computed_with"] = _array(origins)
     for name in CELL_COLUMNS:
         missing = {name: "" if name in TEXT else np.nan}
         values = [by_id.get(cell.id, missing)[name] for cell in manifest.cells]

@@ -19,6 +19,9 @@ from jaxgrok.host import machine
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import Task
 
+FORMAT = 1
+"""What this version writes; a change that older versions could not read adds one."""
+
 
 @dataclasses.dataclass(frozen=True)
 class GroupInfo:
@@ -56,6 +59,7 @@ class Manifest:
         usage: lane-steps made so far.
         grid_file: the grid file that the config comes from, as it was then; None for a
             config made in Python. Nothing ever runs it.
+        format: of the run directory.
     """
 
     title: str
@@ -71,17 +75,22 @@ class Manifest:
     cells: tuple[Cell, ...]
     usage: Usage = Usage()
     grid_file: GridFile | None = None
+    format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:
-        """Return the contents of manifest.json."""
+        """Return the contents of manifest.json, the format first."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return fields | {
-            "thresholds": vars(self.thresholds),
-            "groups": [vars(group) for group in self.groups],
-            "cells": [vars(cell) for cell in self.cells],
-            "usage": vars(self.usage),
-            "grid_file": vars(self.grid_file) if self.grid_file else None,
-        }
+        return (
+            {"format": self.format}
+            | fields
+            | {
+                "thresholds": vars(self.thresholds),
+                "groups": [vars(group) for group in self.groups],
+                "cells": [vars(cell) for cell in self.cells],
+                "usage": vars(self.usage),
+                "grid_file": vars(self.grid_file) if self.grid_file else None,
+            }
+        )
 
     @classmethod
     def from_json(cls, entries: dict[str, Any]) -> "Manifest":
@@ -151,14 +160,24 @@ def read_manifest(path: Path) -> Manifest:
             f"{path} is not a run directory: it has no manifest.json"
         )
     try:
-        entries = json.loads(file.read_text())
+        entries = json.loads(file.read_bytes())
     except ValueError as error:
         raise ValueError(
             f"{file} is not JSON ({error}); choose another folder"
         ) from None
     try:
+        _check_format(file, entries["format"], entries["versions"]["jaxgrok"])
         return Manifest.from_json(entries)
-    except (TypeError, KeyError):
+    except (TypeError, LookupError, AttributeError):
         raise ValueError(
             f"{file} is not that of a sweep; choose another folder"
         ) from None
+
+
+def _check_format(file: Path, number: object, version: str) -> None:
+    """Refuse a format that a later version has written."""
+    if number not in range(1, FORMAT + 1):
+        raise ValueError(
+            f"{file} has format {number}, written by jaxgrok {version}; this one reads "
+            f"formats up to {FORMAT}: install that version"
+        )

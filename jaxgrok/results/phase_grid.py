@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from jaxgrok.outcomes.outcomes import PHASES
+from jaxgrok.outcomes.outcomes import PHASES, UNDECIDED
 from jaxgrok.results.dataset import (
     LABELS,
     axis_names,
@@ -34,9 +34,11 @@ class PhaseGrid:
         median: [y, x] median grok step, a censored cell counting as later than any;
             NaN where the median cell is censored.
         grokked: [y, x] cells that grokked, of those `tested`.
-        tested: [y, x] cells that finished and have test examples.
+        tested: [y, x] cells that were tested up to their budget, or to their grok.
         budget: [y, x] step up to which the censored cells were followed; NaN where
             there is none.
+        end_step: [y, x] step up to which cells of the phase "ended" were followed; NaN
+            where there is none. They are neither tested nor censored.
     """
 
     x: str
@@ -50,6 +52,7 @@ class PhaseGrid:
     grokked: np.ndarray
     tested: np.ndarray
     budget: np.ndarray
+    end_step: np.ndarray
 
 
 def gather(
@@ -69,19 +72,18 @@ def gather(
     labels = labels_of(dataset)
     grok_step = column_of(dataset, "grok_step").astype(float)
     has_grokked = np.isfinite(grok_step)
-    is_tested = np.isin(labels, PHASES) & (labels != "untested")
+    is_tested = np.isin(labels, PHASES) & ~np.isin(labels, UNDECIDED)
     # A diverged cell says nothing on how far the censored ones were followed.
     is_censored = is_tested & np.isnan(grok_step) & (labels != "diverged")
+
+    followed = _followed(dataset)
 
     def count(members: np.ndarray) -> np.ndarray:
         return np.bincount(square[members], minlength=shape[0] * shape[1])
 
-    budget = np.full(shape[0] * shape[1], np.inf)
-    followed = _followed(dataset)
-    # `at`, since many cells share a square: a plain index would keep the last alone.
-    # The shortest budget is what can be said of all of them.
-    np.minimum.at(budget, square[is_censored], followed[is_censored])
-    budget[np.isinf(budget)] = np.nan
+    def earliest_end(members: np.ndarray) -> np.ndarray:
+        return _minima(square[members], followed[members], shape)
+
     return PhaseGrid(
         x=x,
         y=y,
@@ -93,13 +95,25 @@ def gather(
         median=_medians(square, grok_step, is_tested, shape),
         grokked=count(is_tested & has_grokked).reshape(shape),
         tested=count(is_tested).reshape(shape),
-        budget=budget.reshape(shape),
+        budget=earliest_end(is_censored),
+        end_step=earliest_end(labels == "ended"),
     )
 
 
 def medians(grid: PhaseGrid, values: np.ndarray) -> np.ndarray:
     """Return the median over each square [y, x] of values [cells], NaN left out."""
     return _medians(grid.square, values, np.isfinite(values), grid.median.shape)
+
+
+def _minima(
+    square: np.ndarray, values: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return the least value of each square [y, x], NaN where it has none."""
+    least = np.full(shape[0] * shape[1], np.inf)
+    # `at`, since many cells share a square: a plain index would keep the last alone.
+    np.minimum.at(least, square, values)
+    least[np.isinf(least)] = np.nan
+    return least.reshape(shape)
 
 
 def _medians(

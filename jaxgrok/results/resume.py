@@ -1,12 +1,11 @@
-"""The rolling resume state of a run: what is in memory alone while cells train.
+"""What is in memory alone while cells train, saved now and then to go on from.
 
->>> save(folder, *encode(Resumable(lanes, snapshots, shapes)))
->>> resumable = decode(*load(folder))            # goes on bitwise
+>>> save(folder, Resumable(lanes, snapshots, shapes))
+>>> resumable = load(folder)                     # goes on bitwise
 """
 
-import json
+import math
 import shutil
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,26 +13,37 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgrok.engine.engine import ResumeState
+from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.results.shards import Bits
 from jaxgrok.results.snapshots import Shapes
+
+FILE = "lanes.npz"
 
 
 class SavedLane(NamedTuple):
-    """A cell in flight.
+    """A cell that can go on.
 
     Attributes:
         state: its lane.
         records: its curves so far, [evals, columns].
+        computed_with: what computed it so far; see `Result`.
     """
 
     state: ResumeState
     records: np.ndarray
+    computed_with: tuple[Bits, ...] = ()
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of its arrays."""
+        return self.records.nbytes + sum(leaf.nbytes for leaf in self.state.leaves)
 
 
 class Resumable(NamedTuple):
     """All that is in memory alone while a run trains.
 
     Attributes:
-        lanes: cells in flight, by id; of one group.
+        lanes: cells in flight, by id.
         snapshots: those on no shard: parameter vectors by training and step.
         shapes: shape of each parameter of the snapshots.
     """
@@ -43,81 +53,37 @@ class Resumable(NamedTuple):
     shapes: Shapes
 
 
-def encode(resumable: Resumable) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return (meta, arrays): meta fits into JSON, arrays is a tree of them."""
-    lanes, snapshots, shapes = resumable
-    states = [lane.state for lane in lanes.values()]
-    meta = {
-        "cells": list(lanes),
-        "offsets": [state.offset for state in states],
-        "snapshots": {kin: list(vectors) for kin, vectors in snapshots.items()},
-        "shapes": {name: list(shape) for name, shape in shapes.items()},
-    }
-    # One array a leaf, not one a leaf and lane: thousands of small files are slow.
-    stacks = map(np.stack, zip(*(state.leaves for state in states), strict=True))
-    arrays = {
-        # Zero-padded: `decode` sorts the names to have the leaves in order again.
-        "leaves": {f"{i:04d}": stack for i, stack in enumerate(stacks)},
-        # Lanes differ in how many records they have: these cannot be stacked.
-        "records": {cell_id: lane.records for cell_id, lane in lanes.items()},
-        "snapshots": {
-            kin: np.stack(list(vectors.values())) for kin, vectors in snapshots.items()
-        },
-    }
-    return meta, arrays
-
-
-def decode(meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> Resumable:
-    """Return what was encoded."""
-    stacks = [arrays["leaves"][name] for name in sorted(arrays["leaves"])]
-    lanes = {}
-    for i, cell_id in enumerate(meta["cells"]):
-        leaves = [np.asarray(stack[i]) for stack in stacks]
-        state = ResumeState(meta["offsets"][i], leaves)
-        lanes[cell_id] = SavedLane(state, np.asarray(arrays["records"][cell_id]))
-    snapshots = {
-        kin: dict(zip(steps, arrays["snapshots"][kin], strict=True))
-        for kin, steps in meta["snapshots"].items()
-    }
-    shapes = {name: tuple(shape) for name, shape in meta["shapes"].items()}
-    return Resumable(lanes, snapshots, shapes)
-
-
-def save(folder: Path, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    """Replace the state that a folder holds.
-
-    The old state is removed once the new one is whole, so that a process that is
-    killed in between leaves one that can be read.
+def save(folder: Path, resumable: Resumable) -> None:
+    """Replace the state that a folder holds; one that is cut off leaves the old one.
 
     Args:
-        folder: holds nothing else; made if it is missing.
-        meta: what JSON can hold.
-        arrays: a tree of arrays, none of them empty.
+        folder: made if it is missing.
+        resumable: the state.
     """
-    from orbax.checkpoint import v1 as ocp
-
     folder.mkdir(exist_ok=True)
-    old = list(folder.iterdir())
-    # Names grow even where the clock goes back: the newest has the largest.
-    number = max([time.time_ns(), *(n + 1 for n in _numbers(folder))])
-    # A tree of orbax holds arrays alone, and both parts must be renamed as one.
-    head = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    ocp.save(folder / str(number), {"meta": head, "arrays": arrays})
-    for path in old:
-        shutil.rmtree(path, ignore_errors=True)
+    head, arrays = encode_lanes(resumable.lanes)
+    head["snapshots"] = {}
+    head["shapes"] = {name: list(shape) for name, shape in resumable.shapes.items()}
+    for kin, vectors in resumable.snapshots.items():
+        head["snapshots"][kin] = list(vectors)
+        arrays[f"snapshots-{kin}"] = np.stack(list(vectors.values()))
+    write_packed(folder / FILE, head, arrays)
 
 
-def load(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Return the newest state that can be read as (meta, arrays), or None."""
-    from orbax.checkpoint import v1 as ocp
-
-    for number in sorted(_numbers(folder), reverse=True):
-        try:
-            tree = ocp.load(folder / str(number))
-            return json.loads(bytes(np.asarray(tree["meta"]))), tree["arrays"]
-        except (OSError, ValueError, KeyError):
-            continue  # cut off while it was written; an older one may be whole
-    return None
+def load(folder: Path) -> Resumable | None:
+    """Return the state of a folder, None without one; ValueError if it is damaged."""
+    file = folder / FILE
+    if not file.exists():
+        return None
+    way_out = "remove it, and the same command starts the cells in flight anew"
+    with packed(file, way_out) as (head, arrays):
+        lanes = {name: decode_lane(head, arrays, name) for name in head["lanes"]}
+        snapshots = {}
+        for kin, steps in head["snapshots"].items():
+            vectors = arrays[f"snapshots-{kin}"]
+            snapshots[kin] = dict(zip(steps, vectors, strict=True))
+        shapes = {name: tuple(shape) for name, shape in head["shapes"].items()}
+        return Resumable(lanes, snapshots, shapes)
 
 
 def drop(folder: Path) -> None:
@@ -125,8 +91,35 @@ def drop(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _numbers(folder: Path) -> list[int]:
-    """Return the names of the states in a folder, unfinished ones left out."""
-    # Orbax writes to NAME.orbax-checkpoint-tmp, then renames: until then, no number.
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return [int(name) for name in names if name.isdigit()]
+def encode_lanes(
+    lanes: Mapping[str, SavedLane],
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return (head, arrays) of lanes by name, for a packed file."""
+    head: dict[str, Any] = {"lanes": {}}
+    arrays: dict[str, np.ndarray] = {}
+    for name, lane in lanes.items():
+        leaves = [np.asarray(leaf) for leaf in lane.state.leaves]
+        head["lanes"][name] = {
+            "offset": lane.state.offset,
+            "leaves": [[leaf.dtype.str, list(leaf.shape)] for leaf in leaves],
+            "computed_with": list(lane.computed_with),
+        }
+        # An entry costs as much as kilobytes, so that leaves lie end to end in one.
+        content = b"".join(leaf.tobytes() for leaf in leaves)
+        arrays[f"state-{name}"] = np.frombuffer(content, np.uint8)
+        arrays[f"records-{name}"] = lane.records
+    return head, arrays
+
+
+def decode_lane(
+    head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], name: str
+) -> SavedLane:
+    """Return one lane that was encoded; nothing else is read."""
+    entry, content = head["lanes"][name], arrays[f"state-{name}"]
+    leaves, start = [], 0
+    for dtype, shape in entry["leaves"]:
+        end = start + math.prod(shape) * np.dtype(dtype).itemsize
+        leaves.append(content[start:end].view(dtype).reshape(shape))
+        start = end
+    state = ResumeState(entry["offset"], leaves)
+    return SavedLane(state, arrays[f"records-{name}"], tuple(entry["computed_with"]))

@@ -6,11 +6,13 @@
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 
+from jaxgrok.host.atomic_files import write_table
 from jaxgrok.outcomes.outcomes import Outcome, outcome, spikes
 from jaxgrok.outcomes.phase_changes import phase_change
 from jaxgrok.results.manifest import Manifest
@@ -140,6 +142,8 @@ def cell_row(manifest: Manifest, index: int, result: Result) -> CellRow:
     row["train_accuracy"] = result.curve("train_accuracy")[-1]
     row["test_loss"] = result.curve("test_loss")[-1]
     row["test_accuracy"] = result.curve("test_accuracy")[-1]
+    if reached.phase == "ended":
+        row["cause"] = f"ended at step {row['steps']}"
     return row
 
 
@@ -159,7 +163,6 @@ def component_rows(
         }
         reached = outcome(
             curves | {"step": steps},
-            has_test=True,
             diverged=result.status == "diverged",
             eval_every=manifest.config["eval_every"],
             thresholds=manifest.thresholds,
@@ -182,6 +185,27 @@ def component_rows(
     return rows
 
 
+def write_tables(
+    folder: Path,
+    axes: Sequence[str],
+    rows: Iterable[CellRow],
+    component_rows: Sequence[ComponentRow] = (),
+) -> None:
+    """Write cells.csv and, where there are components, components.csv."""
+    # n_train can be an axis, and is then not repeated.
+    columns = [name for name in CELL_COLUMNS if name not in axes]
+    write_table(folder / "cells.csv", ["cell", *axes, *columns], map(_flat, rows))
+    if component_rows:
+        names = ["cell", *axes, *COMPONENT_COLUMNS]
+        write_table(folder / "components.csv", names, map(_flat, component_rows))
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with its axes among its columns."""
+    # An axis may have the name of a column, such as n_train: the column wins.
+    return {**row["axes"], **row}
+
+
 def _change(steps: np.ndarray, loss: np.ndarray) -> Change:
     """Return the columns about the phase change of a loss."""
     change = phase_change(steps, loss)
@@ -198,14 +222,15 @@ def _outcome(manifest: Manifest, index: int, result: Result) -> Outcome:
     """Return the outcome of a cell; its phase is "" where none can be told."""
     if result.status == "failed":
         return Outcome("", None, None)
+    steps, budget = result.curve("step"), manifest.cells[index].lane["steps"]
     reached = outcome(
         {
-            "step": result.curve("step"),
+            "step": steps,
             "train_accuracy": result.curve("train_accuracy"),
             "test_accuracy": result.curve("test_accuracy"),
         },
-        has_test=manifest.cells[index].tested,
         diverged=result.status == "diverged",
+        ended_early=result.status == "done" and int(steps[-1]) < budget,
         eval_every=manifest.config["eval_every"],
         thresholds=manifest.thresholds,
     )

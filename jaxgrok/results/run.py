@@ -6,6 +6,8 @@
 (14, 35, 41)
 """
 
+import copy
+import dataclasses
 import functools
 import os
 from pathlib import Path
@@ -17,9 +19,11 @@ import xarray as xr
 
 from jaxgrok.grid import selector as selectors
 from jaxgrok.grid.selector import Selector
-from jaxgrok.results import dataset, frames, rows
-from jaxgrok.results.manifest import read_manifest
-from jaxgrok.results.rows import CellRow
+from jaxgrok.host.paths import as_path
+from jaxgrok.outcomes.outcomes import Thresholds
+from jaxgrok.results import dataset, frames, rows, snapshots
+from jaxgrok.results.manifest import Manifest, read_manifest
+from jaxgrok.results.rows import CellRow, ComponentRow
 from jaxgrok.results.run_cell import RunCell
 from jaxgrok.results.shards import Result, read_results
 from jaxgrok.results.snapshots import SnapshotIndex
@@ -36,8 +40,10 @@ class Run:
         manifest: its resolved grid, and the circumstances of the training.
     """
 
+    _has_own_thresholds = True
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = as_path(path)
         self.manifest = read_manifest(self.path)
 
     def __repr__(self) -> str:
@@ -45,6 +51,11 @@ class Run:
 
     def __len__(self) -> int:
         return len(self.manifest.cells)
+
+    @property
+    def tables(self) -> Path | None:
+        """The folder of the tables that agree with its outcomes, None without any."""
+        return self.path if self._has_own_thresholds else None
 
     @functools.cached_property
     def results(self) -> dict[str, Result]:
@@ -84,6 +95,47 @@ class Run:
         """Return the rows of cells.csv, in cell order, one a finished cell."""
         return rows.table(self.manifest, self.results)
 
+    def component_rows(self) -> list[ComponentRow]:
+        """Return the rows of components.csv; [] for a task without components."""
+        return rows.component_table(self.manifest, self.results)
+
+    def with_thresholds(
+        self,
+        *,
+        accuracy_threshold: float | None = None,
+        hold: int | None = None,
+        grok_ratio: float | None = None,
+    ) -> "Run":
+        """Return this run with outcomes by other thresholds, read from its curves.
+
+        Nothing is written. A training that ended early, by the thresholds it was
+        trained with, and does not meet these has the phase "ended".
+
+        Args:
+            accuracy_threshold: as the field of a grid; None for the run's own.
+            hold: likewise.
+            grok_ratio: likewise.
+
+        Raises:
+            ValueError: a threshold is not allowed, or can never be met.
+        """
+        own = self.manifest.thresholds
+        thresholds = Thresholds(
+            own.accuracy if accuracy_threshold is None else accuracy_threshold,
+            own.hold if hold is None else hold,
+            own.grok_ratio if grok_ratio is None else grok_ratio,
+        )
+        run = copy.copy(self)
+        if thresholds == own:
+            return run
+        _check_hold(self.manifest, thresholds.hold)
+        title = f"{self.manifest.title} · {thresholds}"
+        run.manifest = dataclasses.replace(
+            self.manifest, title=title, thresholds=thresholds
+        )
+        run._has_own_thresholds = False
+        return run
+
     def cell(self, selector: Selector) -> RunCell:
         """Return one cell.
 
@@ -101,8 +153,7 @@ class Run:
         indices = self.indices_with_snapshots()
         if not indices:
             raise ValueError(
-                f"{self.path}: no cell has snapshots; train with "
-                "--grid.snapshots=all to keep them"
+                f"{self.path}: no cell has snapshots; {snapshots.WAY_TO_HAVE}"
             )
         return [RunCell(self, index) for index in indices]
 
@@ -110,6 +161,18 @@ class Run:
         """Return the rows of cells.csv of the cells that have snapshots."""
         cells = enumerate(self.manifest.cells)
         return [index for index, cell in cells if cell.kin in self.snapshots]
+
+
+def _check_hold(manifest: Manifest, hold: int) -> None:
+    """Refuse a hold that the shortest of the budgets has no room for."""
+    budget = min(cell.lane["steps"] for cell in manifest.cells)
+    # The first evaluation is that of step 0.
+    evaluations = budget // manifest.config["eval_every"] + 1
+    if hold > evaluations:
+        raise ValueError(
+            f"hold={hold} can never be met: a training of {budget} steps has "
+            f"{evaluations} evaluations; take at most so many"
+        )
 
 
 RunOrPath = Run | str | os.PathLike[str]

@@ -13,7 +13,9 @@ from flax import linen as nn
 
 from jaxgrok.grid.cells import Cell
 from jaxgrok.grid.grid_file import GridFile
+from jaxgrok.host.paths import file_name
 from jaxgrok.models import MODELS
+from jaxgrok.results import snapshots
 from jaxgrok.tasks import TASKS, Task, is_pool
 from jaxgrok.training import examples
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from jaxgrok.circuits.circuit import Circuit
     from jaxgrok.circuits.network import Network
     from jaxgrok.results.run import Run
+
+LONGEST_LABEL = 200
+"""Bytes of a cell's name; file systems take 255, and an ending comes to it."""
 
 
 class RunCell:
@@ -48,7 +53,9 @@ class RunCell:
     @property
     def label(self) -> str:
         """Its axis values as a file name: weight_decay=1.0,seed=0."""
-        return ",".join(f"{axis}={value}" for axis, value in self.axes.items())
+        words = ",".join(f"{axis}={value}" for axis, value in self.axes.items())
+        name = file_name(words)
+        return name if len(name.encode()) <= LONGEST_LABEL else f"cell={self.index}"
 
     @property
     def task(self) -> Task:
@@ -88,7 +95,7 @@ class RunCell:
         indices = self.run.indices_with_snapshots()
         text = f"cell {self.index} has no snapshots; "
         if not indices:
-            return text + "train with --grid.snapshots=all to keep them"
+            return text + snapshots.WAY_TO_HAVE
         first = ", ".join(map(str, indices[:8]))
         return f"{text}cells {first}{' …' if indices[8:] else ''} have"
 

@@ -5,23 +5,24 @@
 """
 
 import dataclasses
-import io
 import itertools
 import json
 import os
 import time
-import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.packed_files import packed, write_packed
 from jaxgrok.training.records import COMPONENT_CURVES, Curve, Schema
 
 OVER = ("done", "diverged")
 """Statuses of a cell that is not trained again."""
+
+Bits = Mapping[str, str | int]
+"""What decides a result's last bits: versions, device, threads, block width."""
 
 _numbers = itertools.count()
 # Shards of this process, for names that differ when the clock does not.
@@ -38,6 +39,8 @@ class Result:
         records: [evals, columns], one row an evaluation.
         block_width: lanes of a block, which is part of what decides the bits.
         cause: why the cell was stopped, diverged or failed; "" if it is done.
+        computed_with: what computed it and decides its last bits, as
+            `jaxgrok.host.machine.bits` says it; several where it went on elsewhere.
     """
 
     cell_id: str
@@ -46,6 +49,7 @@ class Result:
     records: np.ndarray
     block_width: int
     cause: str = ""
+    computed_with: tuple[Bits, ...] = ()
 
     def curve(self, name: str) -> np.ndarray:
         """Return one curve: [evals], or [evals, entries] if it has a dimension."""
@@ -67,26 +71,27 @@ def write_results(path: Path, results: Iterable[Result]) -> None:
     its columns hold, and the cells whose rows follow each other in it.
     """
     # One array a kind: joining unlike types would convert, and lose the bits.
-    kinds: dict[tuple[Schema, np.dtype[Any]], list[Result]] = {}
+    kinds: dict[tuple[Schema, np.dtype[Any], str], list[Result]] = {}
     for result in results:
-        kinds.setdefault((result.schema, result.records.dtype), []).append(result)
+        origin = json.dumps([dict(bits) for bits in result.computed_with])
+        kind = result.schema, result.records.dtype, origin
+        kinds.setdefault(kind, []).append(result)
     head: list[dict[str, Any]] = []
     arrays: dict[str, Any] = {}
-    for (schema, _), members in kinds.items():
+    for (schema, _, origin), members in kinds.items():
         records = [result.records for result in members]
         arrays[f"records-{len(head)}"] = np.concatenate(records)
         head.append(
             {
                 "curves": [vars(curve) for curve in schema.curves],
+                "computed_with": json.loads(origin),
                 "cells": [_described(result) for result in members],
             }
         )
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, head=np.array(json.dumps(head)), **arrays)
     # Names sort in the order of writing: of two results of a cell, the later one wins.
     name = f"{time.time_ns():020d}-{os.getpid()}-{next(_numbers)}.npz"
     (path / "curves").mkdir(exist_ok=True)
-    write_atomically(path / "curves" / name, buffer.getvalue())
+    write_packed(path / "curves" / name, head, arrays, compress=True)
 
 
 def _described(result: Result) -> dict[str, Any]:
@@ -107,30 +112,28 @@ def read_results(path: Path) -> dict[str, Result]:
         ValueError: a shard is damaged.
     """
     results: dict[str, Result] = {}
-    for file in sorted((path / "curves").glob("*.npz")):
-        try:
-            # A cell that was trained again is in two shards: the later one wins.
-            results |= _read_shard(file)
-        # Where the file was cut decides which of these it raises.
-        except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError):
-            raise ValueError(
-                f"{file} is damaged; remove it, and the same command trains its cells "
-                "again"
-            ) from None
+    # A name that starts with a dot is the system's: macOS leaves ._NAME beside NAME.
+    for file in sorted((path / "curves").glob("[!.]*.npz")):
+        # A cell that was trained again is in two shards: the later one wins.
+        results |= _read_shard(file)
     return results
 
 
 def _read_shard(file: Path) -> dict[str, Result]:
     """Return the results of one shard, by cell id."""
     results = {}
-    # Given a path, np.load would leave a damaged file open.
-    with open(file, "rb") as stream, np.load(stream) as shard:
-        for number, kind in enumerate(json.loads(str(shard["head"]))):
+    way_out = "remove it, and the same command trains its cells again"
+    with packed(file, way_out) as (head, arrays):
+        for number, kind in enumerate(head):
             schema = Schema(tuple(_curve(**entry) for entry in kind["curves"]))
-            records, start = shard[f"records-{number}"], 0
+            records, start = arrays[f"records-{number}"], 0
+            origin = tuple(kind["computed_with"])
             for cell in kind["cells"]:
                 end = start + cell.pop("evals")
-                result = Result(schema=schema, records=records[start:end], **cell)
+                rows = records[start:end]
+                result = Result(
+                    schema=schema, records=rows, computed_with=origin, **cell
+                )
                 results[result.cell_id], start = result, end
     return results
 

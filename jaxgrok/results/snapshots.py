@@ -15,16 +15,23 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.trees import read_tree, write_tree
 
 SHARD_BYTES = 128_000_000
 """Bytes of pending snapshots that start a new shard: few large ones are read faster."""
+WAY_TO_HAVE = (
+    "run its command again with --grid.snapshots=all: it trains the cells again, to "
+    "the same bits, and keeps them"
+)
+"""How a finished run comes by snapshots, for messages."""
 Shapes = Mapping[str, tuple[int, ...]]
 """Parameter → its shape, in the order in which a snapshot's vector holds them."""
 Pending = dict[str, dict[int, np.ndarray]]
@@ -37,29 +44,37 @@ class Shard:
 
     Attributes:
         folder: the orbax tree.
-        steps: training → steps of its rows, in order.
+        steps: training → steps of its rows, in order; None for one that was forgotten.
         shapes: shapes of the parameters; a shard holds networks of one form.
         dtype: of every array.
+        checksums: training → CRC-32 of its array.
     """
 
     folder: Path
-    steps: dict[str, list[int]]
+    steps: dict[str, list[int | None]]
     shapes: Shapes
     dtype: str
+    checksums: dict[str, int]
 
     def arrays(self, kins: Iterable[str]) -> dict[str, np.ndarray]:
-        """Read [snaps, parameters] of some trainings, and nothing else."""
-        from orbax.checkpoint import v1 as ocp
+        """Read [snaps, parameters] of some trainings, and nothing else.
 
+        Raises:
+            ValueError: the shard is damaged.
+        """
         width = sum(math.prod(shape) for shape in self.shapes.values())
-        # Orbax reads the entries of the tree that are asked for, and no others.
         empty = {
             kin: np.empty((len(self.steps[kin]), width), self.dtype) for kin in kins
         }
-        context = ocp.Context()
-        context.pytree.loading.partial_load = True
-        with context:
-            arrays: dict[str, np.ndarray] = ocp.load(self.folder.resolve(), empty)
+        try:
+            arrays: dict[str, np.ndarray] = dict(read_tree(self.folder, empty))
+        # Where a file was cut decides what it raises; messages fill pages.
+        except (OSError, LookupError, RuntimeError, TypeError, ValueError):
+            raise _damaged(self.folder) from None
+        for kin, array in arrays.items():
+            # Orbax notices what was cut, but not what belongs to another shard.
+            if _checksum(array) != self.checksums[kin]:
+                raise _damaged(self.folder)
         return arrays
 
     def unflatten(self, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -74,11 +89,27 @@ class Shard:
 
 
 def read_shards(run_dir: Path) -> list[Shard]:
-    """Return the complete shards of a run directory, the oldest first."""
+    """Return the complete shards of a run directory, the oldest first.
+
+    Raises:
+        ValueError: the .json of one is damaged.
+    """
     shards = []
-    for file in sorted((run_dir / "checkpoints").glob("*.json")):
-        shards.append(Shard(file.with_suffix(""), **json.loads(file.read_text())))
+    for file in sorted((run_dir / "checkpoints").glob("[!.]*.json")):
+        try:
+            shards.append(Shard(file.with_suffix(""), **json.loads(file.read_bytes())))
+        except (ValueError, TypeError):
+            raise _damaged(file) from None
     return shards
+
+
+def _damaged(path: Path) -> ValueError:
+    """Return the error of a shard that cannot be read."""
+    shard = path.with_suffix("")
+    return ValueError(
+        f"{path} is damaged; remove {shard} and {shard.name}.json, and the run's "
+        "command trains again the cells whose snapshots are lost"
+    )
 
 
 class SnapshotIndex:
@@ -88,9 +119,11 @@ class SnapshotIndex:
         self._rows: dict[str, dict[int, tuple[Shard, int]]] = {}
         for shard in read_shards(run_dir):
             for kin, steps in shard.steps.items():
-                rows = {step: (shard, row) for row, step in enumerate(steps)}
+                # A row that was forgotten has no step.
+                rows = {s: (shard, row) for row, s in enumerate(steps) if s is not None}
                 # A step that is in two shards (one was pruned) is the later one's.
-                self._rows.setdefault(kin, {}).update(rows)
+                if rows:
+                    self._rows.setdefault(kin, {}).update(rows)
 
     def __contains__(self, kin: str) -> bool:
         return kin in self._rows
@@ -98,6 +131,10 @@ class SnapshotIndex:
     def trainings(self) -> set[str]:
         """Return the trainings, by kin, that have snapshots."""
         return set(self._rows)
+
+    def every(self) -> dict[str, set[int]]:
+        """Return the steps of all snapshots, by training."""
+        return {kin: set(rows) for kin, rows in self._rows.items()}
 
     def steps(self, kin: str) -> list[int]:
         """Return the steps of a training's snapshots, ascending; [] without any."""
@@ -140,8 +177,7 @@ class Writer:
 
     def __init__(self, run_dir: Path) -> None:
         self._folder = run_dir / "checkpoints"
-        index = SnapshotIndex(run_dir)
-        self._written = {kin: set(index.steps(kin)) for kin in index.trainings()}
+        self._written = SnapshotIndex(run_dir).every()
         # The lock of the directory is ours: no other process can be writing one now.
         # A shard whose .json never came was cut off while it was written.
         for path in self._folder.glob("*"):
@@ -182,6 +218,14 @@ class Writer:
         if count * vector.nbytes >= SHARD_BYTES:
             self.flush()
 
+    def forget(self, kins: Set[str]) -> None:
+        """Drop all snapshots of some trainings."""
+        gone = {kin: self._written.pop(kin) for kin in kins & self._written.keys()}
+        for kin in kins:
+            self.pending.pop(kin, None)
+        if gone:
+            forget(self._folder.parent, gone)
+
     def flush(self) -> None:
         """Start to write what is pending, once the previous shard is written."""
         # One write at a time: memory holds two shards at most.
@@ -195,31 +239,62 @@ class Writer:
         self._write = self._pool.submit(_write, self._folder, rows, self._shapes)
 
     def wait(self) -> None:
-        """Wait for the shard being written; raises what went wrong with it."""
-        write, self._write = self._write, None
-        if write:
-            write.result()
+        """Wait for the shard being written; raise what went wrong with it.
+
+        What could not be written is lost, so a writer that has failed stays so.
+
+        Raises:
+            OSError: the disk is full, or refuses otherwise.
+        """
+        if self._write:
+            self._write.result()
+            self._write = None
 
 
 def _write(folder: Path, rows: Pending, shapes: Shapes) -> None:
     """Write one shard, its .json last."""
-    from orbax.checkpoint import v1 as ocp
-
     folder.mkdir(exist_ok=True)
     # Names sort in the order of writing, which decides between equal snapshots.
     shard = folder / f"{time.time_ns():020d}-{os.getpid()}"
     tree = {kin: np.stack(list(steps.values())) for kin, steps in rows.items()}
-    context = ocp.Context()
     # Compression saves a tenth of the bytes and doubles the time.
-    context.array.saving.use_compression = False
-    with context:
-        ocp.save(shard, tree)
-    head = {
-        "steps": {kin: list(steps) for kin, steps in rows.items()},
-        "shapes": dict(shapes),
-        "dtype": next(iter(tree.values())).dtype.name,
-    }
-    write_atomically(shard.with_suffix(".json"), json.dumps(head).encode())
+    write_tree(shard, tree, compress=False)
+    _describe(
+        Shard(
+            shard,
+            steps={kin: list(steps) for kin, steps in rows.items()},
+            shapes=dict(shapes),
+            dtype=next(iter(tree.values())).dtype.name,
+            checksums={kin: _checksum(array) for kin, array in tree.items()},
+        )
+    )
+
+
+def _checksum(array: np.ndarray) -> int:
+    """Return the CRC-32 of an array's bytes."""
+    return zlib.crc32(np.asarray(array).tobytes())
+
+
+def _describe(shard: Shard) -> None:
+    """Write the .json of a shard."""
+    entries = {f.name: getattr(shard, f.name) for f in dataclasses.fields(shard)}
+    del entries["folder"]
+    text = json.dumps(entries)
+    write_atomically(shard.folder.with_suffix(".json"), text.encode())
+
+
+def forget(run_dir: Path, steps: Mapping[str, Container[int]]) -> None:
+    """Drop snapshots: of each training, by kin, those of some steps.
+
+    Their rows stay in the shards without a step, so that no array is written again.
+    """
+    for shard in read_shards(run_dir):
+        remaining: dict[str, list[int | None]] = {}
+        for kin, kept_steps in shard.steps.items():
+            gone = steps.get(kin, ())
+            remaining[kin] = [None if s in gone else s for s in kept_steps]
+        if remaining != shard.steps:
+            _describe(dataclasses.replace(shard, steps=remaining))
 
 
 def prune(run_dir: Path, keep: Container[str]) -> None:
@@ -231,9 +306,10 @@ def prune(run_dir: Path, keep: Container[str]) -> None:
         if steps:
             # The new shard is complete before the old one goes.
             arrays = shard.arrays(steps)
-            rows = {
-                kin: dict(zip(steps[kin], arrays[kin], strict=True)) for kin in steps
-            }
+            rows: Pending = {}
+            for kin, array in arrays.items():
+                pairs = zip(steps[kin], array, strict=True)
+                rows[kin] = {step: row for step, row in pairs if step is not None}
             _write(run_dir / "checkpoints", rows, shard.shapes)
         # The .json first: after a kill in between, the next Writer removes the folder.
         shard.folder.with_suffix(".json").unlink()

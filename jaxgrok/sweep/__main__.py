@@ -5,10 +5,14 @@
 --out DIR             run directory; run again, it goes on where it was
 --dry_run             print the plan and stop
 --blocks N            blocks of lanes; by default one a device
+--mixed_bits          go on in a run directory whose results have other last bits
+
+Exit codes: 0, every cell has its result (that it diverged is one); 1, some failed or
+could not be written; 2, bad input; above 128, stopped by a signal. The same command
+then goes on.
 """
 
 import sys
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import ml_collections
@@ -24,7 +28,11 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> int:
-    """Parse, run, and return the exit code; bad input is one line and code 2."""
+    """Parse, run, and return the exit code.
+
+    It is 0 if every cell has its result, 1 if some failed, and 2, with one line, for
+    bad input.
+    """
     return command_line.run(argv, __doc__, lambda argv: _run(*_parse(argv)))
 
 
@@ -35,6 +43,7 @@ def _parse(
     values = flags.FlagValues()
     flags.DEFINE_string("out", None, "run directory", flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
+    flags.DEFINE_bool("mixed_bits", False, "go on elsewhere", flag_values=values)
     flags.DEFINE_integer(
         "blocks", None, "blocks of lanes", lower_bound=1, flag_values=values
     )
@@ -46,21 +55,27 @@ def _run(
 ) -> int:
     # Imported late: --help and a mistyped flag should not wait for jax.
     from jaxgrok.grid.resolver import resolve
-    from jaxgrok.sweep import estimate, run
+    from jaxgrok.sweep import estimate, failures, run
 
     if values.dry_run:
         print(estimate.describe(resolve(config), values.blocks))
         return 0
-    out = values.out or f"runs/{grid_file.name}-{config.scale}"
+    out = values.out or grid_file.run_directory(config.scale)
     try:
-        dataset = run.run(config, out, blocks=values.blocks, grid_file=grid_file)
+        dataset = run.run(
+            config,
+            out,
+            blocks=values.blocks,
+            mixed_bits=values.mixed_bits,
+            grid_file=grid_file,
+        )
     except run.Interrupted as stopped:
         print(f"{stopped}; the same command goes on", file=sys.stderr)
-        return command_line.INTERRUPTED
+        return stopped.exit_code
     print(summary(dataset, out))
     if config.snapshots != "none":
         _read_circuits(out)
-    return 0
+    return failures.report(dataset)
 
 
 def _read_circuits(out: str) -> None:
@@ -82,10 +97,10 @@ def _read_circuits(out: str) -> None:
 
 def summary(dataset: "xr.Dataset", out: str) -> str:
     """Say in a few lines what came out."""
-    phases = Counter(dataset.phase.values.ravel().tolist())
-    counts = ", ".join(f"{n} {phase or 'failed'}" for phase, n in phases.most_common())
+    from jaxgrok.results.dataset import label_counts
+
     return (
-        f"{number(dataset.phase.size, 'cell')}: {counts}\n"
+        f"{number(dataset.phase.size, 'cell')}: {label_counts(dataset)}\n"
         f"{out}/cells.csv, {out}/plots/phase_diagram.png"
     )
 

@@ -6,21 +6,25 @@
 """
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import xarray as xr
 
-from jaxgrok.grid.cells import Grid
+from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.results import resume, snapshots
+from jaxgrok.results.adoption import adopt
+from jaxgrok.results.final_states import FinalStates
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.manifest import Usage, describe
-from jaxgrok.results.resume import Resumable, SavedLane, decode, encode
+from jaxgrok.results.resume import Resumable, SavedLane
 from jaxgrok.results.rows import CellRow
-from jaxgrok.results.run_directory import RunDirectory, adopt
+from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.shards import OVER, Result
-from jaxgrok.sweep import figures
+from jaxgrok.results.wanted_snapshots import KeptSteps
+from jaxgrok.sweep import continuation, figures
 from jaxgrok.sweep.messages import Dispatch, Snapshot
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -35,24 +39,38 @@ class Archive:
         grid: all cells.
         directory: where they are kept.
         grid_file: where the grid comes from, for the manifest.
+        mixed_bits: go on with a directory that was computed where bits differ.
 
     Attributes:
         ledger: results so far.
+        again: cells with a result that are trained again, for their snapshots.
+        notes: lines that the user should read.
 
     Raises:
-        ValueError: for a directory that does not fit the grid.
+        ValueError: for a directory that does not fit the grid, or is damaged.
     """
 
     def __init__(
-        self, grid: Grid, directory: RunDirectory, grid_file: GridFile | None = None
+        self,
+        grid: Grid,
+        directory: RunDirectory,
+        grid_file: GridFile | None = None,
+        *,
+        mixed_bits: bool = False,
     ) -> None:
         self._grid, self._directory = grid, directory
         self._cells = {cell.id: cell for cell in grid.cells}
-        # First of all: a directory that does not fit the grid stays as it is.
-        self._manifest, results = adopt(directory, describe(grid, grid_file))
-        self.ledger = Ledger(directory, self._manifest, results)
-        self._snapshots = snapshots.Writer(directory.path)
         self._resume_folder = directory.path / "resume"
+        # First of all: a directory that does not fit the grid stays as it is.
+        manifest = describe(grid, grid_file)
+        kept = self._kept_steps()
+        adopted = adopt(directory, grid, manifest, kept, mixed_bits=mixed_bits)
+        self._manifest, self._adopted = adopted.manifest, adopted
+        self.again, self.notes = adopted.again, adopted.notes
+        self.ledger = Ledger(directory, self._manifest, adopted.results)
+        self._snapshots = snapshots.Writer(directory.path)
+        self._final_states = FinalStates(directory.path)
+        self._last_budgets = continuation.last_budgets(grid)
         self._shapes: Shapes = {}
         """Shape of each parameter of the snapshots that are on no shard."""
 
@@ -62,6 +80,11 @@ class Archive:
 
     def __exit__(self, *error: object) -> None:
         self._snapshots.__exit__(*error)
+
+    @functools.cached_property
+    def keeps_final(self) -> bool:
+        """Whether the last lanes of cells are kept, for a longer budget."""
+        return continuation.keeps(self._grid)
 
     def count(self, dispatch: Dispatch) -> None:
         """Count lane-steps, to be written with the manifest."""
@@ -83,14 +106,53 @@ class Archive:
         kin = self._cells[snapshot.cell_id].kin
         self._keep(kin, snapshot.step, snapshot.vector, shapes)
 
+    def keep_final(self, cell_id: str, lane: SavedLane) -> None:
+        """Keep the lane of a cell that spent its budget, the longest of its kin."""
+        cell = self._cells[cell_id]
+        budget = int(cell.lane["steps"])
+        if self._last_budgets[cell.kin] == budget:
+            self._final_states.add(cell.kin, budget, lane)
+
+    def starting_step(self, cell_id: str) -> int:
+        """Return the step from which a cell goes on that has not started: 0 is anew."""
+        cell = self._cells[cell_id]
+        step = self._final_states.step(cell.kin, below=cell.lane["steps"])
+        return step if step and self._goes_on(cell, step) else 0
+
+    def starting_lane(self, cell_id: str) -> SavedLane | None:
+        """Return the lane from which such a cell goes on, None for anew."""
+        step = self.starting_step(cell_id)
+        return self._final_states.lane(self._cells[cell_id].kin, step) if step else None
+
     def flush(self) -> None:
-        """Write finished cells, their snapshots before them."""
-        # A kill may come between the two: a cell that counts as finished is never
-        # trained again, so its snapshots have to be on disk by then.
-        if self.ledger.unwritten:
-            self._snapshots.flush()
-            self._snapshots.wait()
+        """Write finished cells, their snapshots before them.
+
+        Raises:
+            OSError: the disk refuses something; it has the finished cells if it has
+                room for them.
+        """
+        # A kill may come between the two: a cell that counts as finished would be
+        # trained again for its snapshots, so they have to be on disk by then.
+        try:
+            if self.ledger.unwritten:
+                self._snapshots.flush()
+                self._snapshots.wait()
+        finally:
+            self.ledger.flush()
+        self._final_states.flush()
+
+    def leave(self, lanes: Mapping[str, SavedLane]) -> None:
+        """Write all that is in memory alone: results, snapshots, then states.
+
+        Raises:
+            OSError: the disk refuses something; what comes before it is written.
+        """
         self.ledger.flush()
+        self._snapshots.flush()
+        self._snapshots.wait()
+        self._final_states.flush()
+        self.save(lanes)
+        self.write_manifest()
 
     def save(self, lanes: Mapping[str, SavedLane]) -> None:
         """Save the cells in flight, and snapshots that are on no shard."""
@@ -100,23 +162,24 @@ class Archive:
         # A shard being written is neither pending nor on disk yet.
         self._snapshots.wait()
         resumable = Resumable(lanes, self._snapshots.pending, self._shapes)
-        resume.save(self._resume_folder, *encode(resumable))
+        resume.save(self._resume_folder, resumable)
 
     def resume(self) -> dict[str, SavedLane]:
         """Return the cells that were in flight when the directory was left."""
-        saved = resume.load(self._resume_folder)
-        if saved is None:
-            return {}
-        resumable = decode(*saved)
-        for kin, vectors in resumable.snapshots.items():
+        saved = resume.load(self._resume_folder) or Resumable({}, {}, {})
+        for kin, vectors in saved.snapshots.items():
             for step, vector in vectors.items():
-                self._keep(kin, step, vector, resumable.shapes)
+                self._keep(kin, step, vector, saved.shapes)
         over = {row["id"] for row in self.ledger.rows() if row["status"] in OVER}
         lanes = {}
-        for cell_id, lane in resumable.lanes.items():
+        for cell, lane in self._heirs(saved.lanes):
             # The grid may have changed, and results may be newer than the save.
-            if cell_id in self._cells and cell_id not in over:
-                lanes[cell_id] = lane
+            is_open = cell.id not in over or cell.id in self.again
+            step = (len(lane.records) - 1) * self._grid.config["eval_every"]
+            if is_open and self._goes_on(cell, step + lane.state.offset):
+                lanes[cell.id] = lane
+        if self._adopted.elsewhere:
+            self._forget_others(lanes)
         return lanes
 
     def finish(self) -> xr.Dataset:
@@ -125,6 +188,8 @@ class Archive:
         if self._grid.config["snapshots"] == "phases":
             # Phases are known at the end only; until here every cell kept snapshots.
             snapshots.prune(self._directory.path, self._one_per_phase())
+        # A cell of a longer budget than a state's has ended since.
+        self._final_states.prune(set(self._last_budgets.items()))
         return self.redraw()
 
     def redraw(self) -> xr.Dataset:
@@ -137,6 +202,41 @@ class Archive:
         if not self._snapshots.has(kin, step):
             self._snapshots.add(kin, step, vector, shapes)
             self._shapes = shapes
+
+    def _heirs(
+        self, lanes: Mapping[str, SavedLane]
+    ) -> Iterator[tuple[Cell, SavedLane]]:
+        """Yield the cells of this grid that go on from saved lanes."""
+        for cell_id, lane in lanes.items():
+            if cell_id in self._cells:
+                yield self._cells[cell_id], lane
+            for heir in self._adopted.heirs.get(cell_id, ()):
+                yield heir, lane
+
+    def _goes_on(self, cell: Cell, step: int) -> bool:
+        """Tell whether a cell may go on from a step: it left all snapshots before."""
+        if cell.kin not in self._grid.kept:
+            return True
+        due = self._grid.schedule.steps(step)
+        return all(self._snapshots.has(cell.kin, step) for step in due)
+
+    def _kept_steps(self) -> KeptSteps:
+        """Return the snapshots that there are, in shards and in the resume state."""
+        kept = snapshots.SnapshotIndex(self._directory.path).every()
+        if saved := resume.load(self._resume_folder):
+            for kin, vectors in saved.snapshots.items():
+                kept.setdefault(kin, set()).update(vectors)
+        return kept
+
+    def _forget_others(self, lanes: Mapping[str, SavedLane]) -> None:
+        """Forget snapshots from elsewhere of cells that start anew here."""
+        over = {row["id"] for row in self.ledger.rows() if row["status"] in OVER}
+        anew = set()
+        for cell_id, cell in self._cells.items():
+            ended = cell_id in over and cell_id not in self.again
+            if not ended and cell_id not in lanes and not self.starting_step(cell_id):
+                anew.add(cell.kin)
+        self._snapshots.forget(anew)
 
     def _one_per_phase(self) -> set[str]:
         """Choose the first training of each phase that has snapshots."""

@@ -7,13 +7,15 @@
 
 from collections.abc import Iterable, Mapping
 
+import jax
 import numpy as np
 
-from jaxgrok.engine.engine import Engine
+from jaxgrok.engine.engine import Engine, ResumeState
 from jaxgrok.grid.cells import Grid
 from jaxgrok.outcomes.grok_rule import evaluations_to_hold
+from jaxgrok.results.adoption import ends_by_rule
 from jaxgrok.results.resume import SavedLane
-from jaxgrok.results.shards import Result
+from jaxgrok.results.shards import Bits, Result
 from jaxgrok.sweep.messages import Snapshot
 from jaxgrok.training.setup import lane_of
 
@@ -24,17 +26,24 @@ class BusyCells:
     Args:
         grid: where they are from.
         engine: whose lanes they hold.
+        bits: what decides the last bits of results here.
 
     Attributes:
         results: of cells that ended, in that order.
         snapshots: parameters that were due.
+        final: lanes of cells that spent their budget, by id; kept if `keeps_final`.
+        keeps_final: whether `final` is wanted.
     """
 
-    def __init__(self, grid: Grid, engine: Engine) -> None:
+    def __init__(self, grid: Grid, engine: Engine, bits: Bits) -> None:
         self._grid, self._engine = grid, engine
+        self._bits = dict(bits) | {"block_width": engine.width}
         self._cells = {cell.id: cell for cell in grid.cells}
         self._records: dict[str, list[np.ndarray]] = {}
         """One an evaluation, without the flags."""
+        self._computed_with: dict[str, tuple[Bits, ...]] = {}
+        self.keeps_final = False
+        self.final: dict[str, SavedLane] = {}
         self.results: list[Result] = []
         self.snapshots: list[Snapshot] = []
 
@@ -50,16 +59,26 @@ class BusyCells:
         for cell_id in cell_ids:
             lanes[cell_id] = lane_of(setup, **self._cells[cell_id].lane)
             self._records[cell_id] = []
+            self._computed_with[cell_id] = (self._bits,)
         if lanes:
             self.note(self._engine.admit(lanes))
             # Those that ended at step 0 hold no lane any more.
             self.keep_due(cell_id for cell_id in lanes if cell_id in self._records)
 
     def adopt(self, lanes: Mapping[str, SavedLane]) -> None:
-        """Go on with saved cells."""
-        self._engine.adopt({cell_id: lane.state for cell_id, lane in lanes.items()})
+        """Go on with saved cells, each with the budget that it has in this grid."""
+        setup = self._engine.setup
+        states = {}
         for cell_id, lane in lanes.items():
+            # The leaves of a `Lane` come first. A longer budget has other `steps`.
+            numbers = jax.tree.leaves(lane_of(setup, **self._cells[cell_id].lane))
+            leaves = [*numbers, *lane.state.leaves[len(numbers) :]]
+            states[cell_id] = lane.state._replace(leaves=leaves)
             self._records[cell_id] = list(lane.records)
+            origin = lane.computed_with
+            is_new = not origin or origin[-1] != self._bits
+            self._computed_with[cell_id] = (*origin, self._bits) if is_new else origin
+        self._engine.adopt(states)
 
     def stop(self, cell_id: str, cause: str) -> None:
         """End a cell that is not needed any more."""
@@ -78,6 +97,7 @@ class BusyCells:
             # The last parameters of a diverged cell say nothing; they are not kept.
             if record.diverged_step is None:
                 self._keep([cell_id])
+                self._keep_final(cell_id)
                 self._end(cell_id, "done")
             else:
                 cause = f"training loss not finite at step {record.diverged_step}"
@@ -118,9 +138,14 @@ class BusyCells:
     def save(self) -> dict[str, SavedLane]:
         """Copy all cells, to go on with them later or elsewhere."""
         return {
-            cell_id: SavedLane(state, np.stack(self._records[cell_id]))
+            cell_id: self._saved(cell_id, state)
             for cell_id, state in self._engine.save().items()
         }
+
+    def _saved(self, cell_id: str, state: ResumeState) -> SavedLane:
+        """Return a cell with its curves so far."""
+        records = np.stack(self._records[cell_id])
+        return SavedLane(state, records, self._computed_with[cell_id])
 
     def _step(self, cell_id: str) -> int:
         """Return the steps that a cell has made, counted by its records."""
@@ -137,7 +162,20 @@ class BusyCells:
         due = list(filter(self._is_kept, cell_ids))
         vectors = self._engine.vectors(due)
         for cell_id, vector in zip(due, vectors, strict=True):
-            self.snapshots.append(Snapshot(cell_id, self._step(cell_id), vector))
+            # A cell that is diverging is noticed at its next evaluation only.
+            if np.isfinite(vector).all():
+                self.snapshots.append(Snapshot(cell_id, self._step(cell_id), vector))
+
+    def _keep_final(self, cell_id: str) -> None:
+        """Copy the lane of a cell that only its budget ends, if that is wanted."""
+        if not self.keeps_final:
+            return
+        record = self._records[cell_id]
+        column = self._engine.schema.columns("test_accuracy")
+        accuracies = [values[column] for values in record]
+        if not ends_by_rule(accuracies, self._step(cell_id), self._grid.config):
+            (state,) = self._engine.save([cell_id]).values()
+            self.final[cell_id] = self._saved(cell_id, state)
 
     def _end(self, cell_id: str, status: str, cause: str = "") -> None:
         """Free the lane of a cell and make its result."""
@@ -151,5 +189,13 @@ class BusyCells:
         curves = np.concatenate([steps[:, None], records], axis=1)
         schema = engine.schema.with_steps()
         self.results.append(
-            Result(cell_id, status, schema, curves, engine.width, cause)
+            Result(
+                cell_id,
+                status,
+                schema,
+                curves,
+                engine.width,
+                cause,
+                self._computed_with.pop(cell_id),
+            )
         )

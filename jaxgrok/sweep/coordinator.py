@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok.engine.pace import Pace
-from jaxgrok.grid.cells import Grid, Group
+from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.host.terminal import Console
 from jaxgrok.results.resume import SavedLane
 from jaxgrok.results.shards import Result
@@ -56,7 +56,11 @@ class Coordinator:
         self.pace = Pace()
         self.queue = queue(grid, self.pace)
         # A failed cell is tried again; whether a stopped one is depends on the queue.
-        rows = [row for row in self.ledger.rows() if row["status"] != "failed"]
+        rows = [
+            row
+            for row in self.ledger.rows()
+            if row["status"] != "failed" and row["id"] not in archive.again
+        ]
         self.ledger.stand(self.queue.known(rows))
         done = len(self.ledger)
         self.console = Console(self.queue.total, done=done, quiet=quiet)
@@ -66,6 +70,8 @@ class Coordinator:
         """Steps made by each cell that was started and has not ended."""
         self.paused: dict[str, SavedLane] = {}
         """Those of them that no worker holds: saved when the run was last left."""
+        self.continued: dict[str, int] = {}
+        """Steps from which cells go on that wait, and had a shorter budget before."""
         self.groups: Iterator[int] = iter(())
         """Groups that no worker has begun."""
 
@@ -74,22 +80,30 @@ class Coordinator:
 
         Returns:
             Whether every cell has its result.
+
+        Raises:
+            OSError: the run directory cannot be written; what fits is saved.
         """
         # Before the first shard: results without a manifest could not be read.
         self.archive.write_manifest()
         self._resume()
         self.groups = iter(self._order())
         with self.console, self.archive:
+            for line in (*self.archive.notes, *self.grid.warnings()):
+                self.console.say(line)
             while progress := self.fleet.next():
-                # The pace first: `_collect` shows the time left, which needs it.
-                self._learn(progress)
-                self._collect(progress)
-                # After `_collect`: nobody else has what the worker handed over.
-                if stop.is_set():
+                try:
+                    self._take_in(progress)
+                    if stop.is_set():
+                        self._pause(progress)
+                        return False
+                    self._run_chores(progress)
+                    assignment = self._assign(progress)
+                except OSError:
+                    # A full disk may still have room for the results.
                     self._pause(progress)
-                    return False
-                self._run_chores(progress)
-                if assignment := self._assign(progress):
+                    raise
+                if assignment:
                     self.fleet.send(progress.worker, assignment)
             self.archive.flush()
         return True
@@ -136,6 +150,7 @@ class Coordinator:
             seconds=ANSWER_SECONDS,
             every_evaluation=self.queue.stops_cells,
             save=self.chores.is_due("save"),
+            keep_final=self.archive.keeps_final,
         )
 
     def _starts(
@@ -151,8 +166,8 @@ class Coordinator:
                 start[cell_id] = self.paused.pop(cell_id)
         if not offset:
             for cell in self.queue.take(group, free - len(start)):
-                start[cell.id] = None
-                self.steps[cell.id] = 0
+                start[cell.id] = self.archive.starting_lane(cell.id)
+                self.steps[cell.id] = self.archive.starting_step(cell.id)
         return start
 
     def _paused_in(self, group: Group) -> list[str]:
@@ -176,11 +191,20 @@ class Coordinator:
         self.archive.count(dispatch)
         self._announce(progress)
 
+    def _take_in(self, progress: Progress) -> None:
+        """Learn from a worker's progress, and keep what it hands over."""
+        # The pace first: `_collect` shows the time left, which needs it.
+        self._learn(progress)
+        self._collect(progress)
+
     def _collect(self, progress: Progress) -> None:
         """Keep what a worker hands over."""
+        # Results first: a full disk can refuse a snapshot.
+        self._add(progress.results)
         for snapshot in progress.snapshots:
             self.archive.keep(snapshot, progress.shapes)
-        self._add(progress.results)
+        for cell_id, lane in progress.final.items():
+            self.archive.keep_final(cell_id, lane)
         for cell_id, steps in progress.busy.items():
             self.steps[cell_id] = steps
             # A cell that was stopped may be wanted again: its old result is void.
@@ -193,6 +217,7 @@ class Coordinator:
         rows = []
         for result in results:
             self.steps.pop(result.cell_id, None)
+            self.continued.pop(result.cell_id, None)
             rows.append(self.archive.add(result))
             if result.status != "stopped":
                 self.queue.ended(self.cells[result.cell_id], rows[-1])
@@ -205,17 +230,22 @@ class Coordinator:
         """Give up on a group's open cells; a later run tries again."""
         schema = Schema(PLAIN).with_steps()
         records = np.empty((0, schema.width), group.setup.dtype)
-        for cell in group.cells:
-            # A search may never come to most of a group's cells: only those in
-            # flight have failed. A plain sweep needs every one.
-            needed = not self.queue.stops_cells and cell.id not in self.ledger
-            if needed or cell.id in self.steps:
-                self.steps.pop(cell.id, None)
-                self.paused.pop(cell.id, None)
-                width = group.block_width
-                result = Result(cell.id, "failed", schema, records, width, cause)
-                self.queue.ended(cell, self.archive.add(result))
+        for cell in self._unfinished(group):
+            self.steps.pop(cell.id, None)
+            self.paused.pop(cell.id, None)
+            width = group.block_width
+            result = Result(cell.id, "failed", schema, records, width, cause)
+            self.queue.ended(cell, self.archive.add(result))
         self.console.say(f"failed: {cause}")
+
+    def _unfinished(self, group: Group) -> list[Cell]:
+        """Return the cells of a group that fail with it."""
+        if not self.queue.stops_cells:
+            return [c for c in group.cells if c.id not in self.ledger]
+        # A search may never come to most of a group's cells: those in flight fail or,
+        # if the engine could not even be built, those that would have been the first.
+        busy = [cell for cell in group.cells if cell.id in self.steps]
+        return busy or self.queue.take(group, group.block_width)
 
     def _pause(self, progress: Progress) -> None:
         """Write all that is in memory alone."""
@@ -224,9 +254,7 @@ class Coordinator:
             assert progress.group is not None
             self.fleet.send(progress.worker, Assignment(progress.group, save=True))
             progress = self.fleet.next() or progress
-        self.archive.flush()
-        self._save(progress.saved)
-        self.archive.write_manifest()
+        self.archive.leave(self._in_flight(progress))
 
     def _run_chores(self, progress: Progress) -> None:
         """Show progress; flush, save and redraw when their time has come."""
@@ -239,14 +267,15 @@ class Coordinator:
             self.chores.run_if_due("flush", self.archive.flush)
         if progress.saved:
             # `_go_on` asked for the lanes when the save was due.
-            self.chores.run("save", lambda: self._save(progress.saved))
+            lanes = self._in_flight(progress)
+            self.chores.run("save", lambda: self.archive.save(lanes))
         if len(self.ledger):
             self.chores.run_if_due("redraw", self.archive.redraw)
 
-    def _save(self, lanes: Mapping[str, SavedLane]) -> None:
-        """Save all cells in flight, those that no worker holds included."""
+    def _in_flight(self, progress: Progress) -> dict[str, SavedLane]:
+        """Return all cells in flight, those that no worker holds included."""
         # A save replaces the one before, so paused cells go in again.
-        self.archive.save({**self.paused, **lanes})
+        return self.paused | dict(progress.saved)
 
     def _resume(self) -> None:
         """Take over the cells that were in flight when the run was last left."""
@@ -256,10 +285,14 @@ class Coordinator:
             steps = (len(lane.records) - 1) * every + lane.state.offset
             self.steps[cell_id] = steps
             self.queue.resumed(self.cells[cell_id])
+        for cell_id in self.cells.keys() - self.paused.keys():
+            step = self.archive.starting_step(cell_id)
+            if step and cell_id not in self.ledger:
+                self.continued[cell_id] = step
 
     def _left(self) -> float | None:
         """Return the seconds to go, None if they are not known."""
-        return self.queue.left(self.steps)
+        return self.queue.left(self.continued | self.steps)
 
     def _announce(self, progress: Progress) -> None:
         """Say once, after the first dispatches, what is planned and its time."""
@@ -272,8 +305,9 @@ class Coordinator:
         n_parameters = sum(map(math.prod, progress.shapes.values()))
         size = estimate.snapshot_bytes(self.grid, n_parameters)
         lanes, done = progress.lanes, len(self.ledger)
+        states = estimate.state_bytes(self.grid)
         self.console.say(
-            estimate.headline(self.grid, platform, left, lanes, done, size)
+            estimate.headline(self.grid, platform, left, lanes, done, size, states)
         )
         for warning in estimate.warnings(self.grid, platform, left, size):
             self.console.say(warning)

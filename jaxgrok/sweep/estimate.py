@@ -14,6 +14,7 @@ from jaxgrok.engine.platform import Platform
 from jaxgrok.engine.sizing import build
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.host.terminal import duration, number, size
+from jaxgrok.sweep import continuation
 from jaxgrok.training.setup import lane_of
 
 CALIBRATION_SECONDS = 2.0
@@ -31,6 +32,7 @@ def headline(
     lanes: int,
     done: int,
     snapshots: int = 0,
+    states: int = 0,
 ) -> str:
     """Say in one line what will be trained, where and how long.
 
@@ -41,13 +43,16 @@ def headline(
         lanes: cells trained side by side.
         done: cells that have a result.
         snapshots: bytes of snapshots, at most.
+        states: bytes of final states that are kept, at most.
     """
     config = grid.config
     steps = max(cell.lane["steps"] for cell in grid.cells)
     count = f"{platform.devices} × " if platform.devices > 1 else ""
     finished = f" ({done} done)" if done else ""
     early = ", less where cells grok early" if config["stop"] == "grokked" else ""
-    disk = f"; up to {size(snapshots)} of snapshots" if snapshots else ""
+    kept = {"snapshots": snapshots, "final states": states}
+    sizes = [f"{size(n_bytes)} of {noun}" for noun, n_bytes in kept.items() if n_bytes]
+    disk = f"; up to {' and '.join(sizes)}" if sizes else ""
     cells, groups = number(len(grid.cells), "cell"), number(len(grid.groups), "group")
     return (
         f"{config['scale']} scale on {count}{platform.device_kind}: "
@@ -81,7 +86,18 @@ def warnings(
             f"warning: up to {size(snapshots)} of snapshots; a larger snapshot_every, "
             "or snapshots='seed=0', keeps fewer"
         )
+    if grid.config["final_states"] == "small" and not continuation.keeps(grid):
+        states = size(continuation.size_of(grid))
+        lines.append(
+            f"final states would take up to {states} and are not kept: a longer budget "
+            "starts censored cells anew; final_states='all' keeps them"
+        )
     return lines
+
+
+def state_bytes(grid: Grid) -> int:
+    """Return the bytes of the final states that are kept, at most."""
+    return continuation.size_of(grid) if continuation.keeps(grid) else 0
 
 
 def snapshot_bytes(grid: Grid, n_parameters: int) -> int:
@@ -102,15 +118,17 @@ def describe(grid: Grid, blocks: int | None) -> str:
         grid: all cells, none of them trained yet.
         blocks: blocks of lanes; None for one a device.
     """
-    pace, lanes = Pace(), 0
+    pace, lanes, compiling = Pace(), 0, 0.0
     lines: list[str] = []
     for position, group in enumerate(grid.groups, 1):
+        start = time.perf_counter()
         engine = build(
             group.setup,
             block_width=group.block_width,
             cells=len(group.cells),
             blocks=blocks,
         )
+        compiling += time.perf_counter() - start
         calibrate(engine, group, pace)
         lanes = max(lanes, engine.lanes)
         lines.append(f"  group {position}: {_plan(group, engine, pace)}")
@@ -120,10 +138,13 @@ def describe(grid: Grid, blocks: int | None) -> str:
     snapshots = snapshot_bytes(grid, engine.n_parameters)
     disk = f", {size(snapshots)} of snapshots" if snapshots else ""
     lines = [
-        headline(grid, platform, seconds, lanes, 0),
+        headline(grid, platform, seconds, lanes, 0, states=state_bytes(grid)),
         *lines,
         f"  {engine.n_parameters:,} parameters a model; at most "
         f"{size(_curve_bytes(grid, engine))} of curves on disk{disk}",
+        f"  compiled in {duration(compiling)}, beside the time above; a sweep on this "
+        "machine takes the programs from the cache",
+        *grid.warnings(),
         *warnings(grid, platform, seconds, snapshots),
     ]
     return "\n".join(lines)

@@ -135,7 +135,11 @@ class Everything:
         """Return the seconds to go."""
         totals = dict(self._steps_ahead)
         for cell_id, done in steps.items():
-            family, _ = self._families[cell_id]
+            family, position = self._families[cell_id]
+            if position in family.waiting:
+                # It goes on from a shorter budget, and has been counted as a whole.
+                totals[family.train_size] -= min(done, family.expected)
+                continue
             # A cell past its siblings' mean has shown that it takes longer.
             total = min(max(family.expected, OVERRUN * done), family.budget)
             # Every family was queued once, so its train size has an entry.

@@ -28,6 +28,7 @@ class Assignment(NamedTuple):
         seconds: how long to train, about; None: not at all.
         every_evaluation: whether to answer at each evaluation, however soon.
         save: whether to answer with the busy lanes as they are at the end.
+        keep_final: whether to answer with the lanes of cells that spend their budget.
     """
 
     group: int
@@ -38,6 +39,7 @@ class Assignment(NamedTuple):
     seconds: float | None = None
     every_evaluation: bool = False
     save: bool = False
+    keep_final: bool = False
 
 
 class Snapshot(NamedTuple):
@@ -79,6 +81,7 @@ class Progress(NamedTuple):
         snapshots: parameters that were due.
         shapes: shape of each parameter of the snapshots.
         saved: busy lanes, where the assignment asked for them.
+        final: likewise, lanes of cells that spent their budget.
         dispatch: what was computed.
         failure: why the group cannot be trained; its busy cells are lost.
     """
@@ -94,5 +97,6 @@ class Progress(NamedTuple):
     snapshots: Sequence[Snapshot] = ()
     shapes: Mapping[str, tuple[int, ...]] = {}
     saved: Mapping[str, SavedLane] = {}
+    final: Mapping[str, SavedLane] = {}
     dispatch: Dispatch = Dispatch()
     failure: str = ""

@@ -17,7 +17,11 @@ from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
-from jaxgrok.host.signals import asked_to_stop
+from jaxgrok.host import machine
+from jaxgrok.host.paths import file_name
+from jaxgrok.host.signals import INTERRUPTED, asked_to_stop
+from jaxgrok.host.terminal import number
+from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
@@ -26,9 +30,20 @@ from jaxgrok.sweep.longest_first import Everything
 from jaxgrok.sweep.queue import Queue
 from jaxgrok.sweep.worker import Worker
 
+UNWRITABLE = 1
+"""Exit code where the disk is full, or refuses otherwise: cells have no result."""
+
 
 class Interrupted(Exception):
-    """The sweep was asked to stop; its state is saved and it can go on."""
+    """The sweep stopped before its end, by a signal or a full disk; it can go on.
+
+    Attributes:
+        exit_code: 128 + the signal's number, or UNWRITABLE.
+    """
+
+    def __init__(self, message: str, exit_code: int = INTERRUPTED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def run(
@@ -37,6 +52,7 @@ def run(
     *,
     blocks: int | None = None,
     quiet: bool = False,
+    mixed_bits: bool = False,
     queue: Callable[[Grid, Pace], Queue] = Everything,
     grid_file: GridFile | None = None,
 ) -> xr.Dataset:
@@ -48,6 +64,8 @@ def run(
             An existing one goes on, or is extended by the cells it lacks.
         blocks: blocks of lanes; by default one a device. Changes no result.
         quiet: print nothing.
+        mixed_bits: go on with a directory that was computed where results differ in
+            their last bits. Each cell says what it was computed with.
         queue: what makes the queue of cells; by default it holds every one of them.
         grid_file: where the config comes from, for the manifest.
 
@@ -55,22 +73,44 @@ def run(
         ValueError: for a config that makes no sense, and for a directory that holds
             another sweep, is in use, or was computed where results would differ in
             bits.
-        Interrupted: after SIGINT or SIGTERM, once everything is saved.
+        Interrupted: after SIGINT, SIGTERM or SIGHUP, once everything is saved; where
+            the directory cannot be written, once everything that fits is.
     """
     grid = resolve(config)
     if out is None:
-        out = Path("runs") / f"{grid.config['task']}-{grid.config['scale']}"
+        name = file_name(f"{grid.config['task']}-{grid.config['scale']}")
+        out = Path("runs") / name
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks={blocks} must be at least 1")
     fleet = LocalFleet(Worker(grid, functools.partial(_engine, blocks)))
     # The lock comes first: two sweeps in one directory would mix their results.
     with RunDirectory(out) as directory, closing(fleet), asked_to_stop() as stop:
-        archive = Archive(grid, directory, grid_file)
+        archive = Archive(grid, directory, grid_file, mixed_bits=mixed_bits)
         coordinator = Coordinator(grid, archive, fleet, queue, quiet=quiet)
-        if not coordinator.train(stop):
-            done = len(coordinator.ledger)
-            raise Interrupted(f"stopped; {done} cells are finished")
-        return coordinator.finish()
+        if note := machine.idle_cores():
+            coordinator.console.say(note)
+        try:
+            dataset = coordinator.finish() if coordinator.train(stop) else None
+        except OSError as error:
+            raise _unwritable(error, directory.path, coordinator.ledger) from error
+        if dataset is None or stop.is_set():
+            words = f"stopped; {_finished(coordinator.ledger)}"
+            raise Interrupted(words, stop.exit_code)
+        return dataset
+
+
+def _unwritable(error: OSError, path: Path, ledger: Ledger) -> Interrupted:
+    """Return what to raise where a run directory cannot be written."""
+    return Interrupted(
+        f"out={path} cannot be written ({error.strerror or error}); "
+        f"{_finished(ledger)}; free space there",
+        UNWRITABLE,
+    )
+
+
+def _finished(ledger: Ledger) -> str:
+    """Say how many cells are finished."""
+    return f"{number(len(ledger), 'cell')} finished"
 
 
 def _engine(blocks: int | None, group: Group, n_cells: int) -> Engine:

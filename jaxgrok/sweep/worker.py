@@ -14,6 +14,7 @@ from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
 from jaxgrok.engine.platform import Platform
 from jaxgrok.grid.cells import Grid, Group
+from jaxgrok.host import machine
 from jaxgrok.sweep.busy_cells import BusyCells
 from jaxgrok.sweep.messages import Assignment, Dispatch, Progress
 
@@ -35,6 +36,7 @@ class Worker:
     def __init__(self, grid: Grid, engines: Engines, name: str = "local") -> None:
         self._grid, self._engines, self._name = grid, engines, name
         self._platform = Platform.of(jax.local_devices())
+        self._bits = machine.bits()
         self._pace = Pace()
         self._open: _Open | None = None
 
@@ -57,6 +59,7 @@ class Worker:
 
     def _do(self, assignment: Assignment) -> Progress:
         work = self._work(assignment)
+        work.cells.keeps_final = assignment.keep_final
         for cell_id, cause in assignment.stop.items():
             work.cells.stop(cell_id, cause)
         n_stopped = len(work.cells.results)
@@ -73,7 +76,7 @@ class Worker:
             self._open = None  # Frees the lanes before others take their place.
             group = self._grid.groups[assignment.group]
             engine = self._engines(group, assignment.n_cells)
-            cells = BusyCells(self._grid, engine)
+            cells = BusyCells(self._grid, engine, self._bits)
             self._open = _Open(assignment.group, engine, cells)
         return self._open
 
@@ -131,6 +134,7 @@ class Worker:
         engine, cells = work.engine, work.cells
         results, cells.results = cells.results, []
         snapshots, cells.snapshots = cells.snapshots, []
+        final, cells.final = cells.final, {}
         return Progress(
             worker=self._name,
             platform=self._platform,
@@ -143,6 +147,7 @@ class Worker:
             snapshots=snapshots,
             shapes=engine.shapes,
             saved=cells.save() if save else {},
+            final=final,
             dispatch=dispatch,
         )
 

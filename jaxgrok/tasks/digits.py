@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST_WIDE, field
 from jaxgrok.tasks.task import Example, Presets, Sampled
 
 PLUS, EQUALS = 10, 11
@@ -29,7 +29,9 @@ class Digits(Sampled):
     (0 or 1), the last the units.
     """
 
-    digits: int = field(5, low=1, help="digits of a summand; 3n + 3 tokens")
+    digits: int = field(
+        5, low=1, high=MOST_WIDE, help="digits of a summand; 3n + 3 tokens"
+    )
 
     # One saved run of the authors is d_model 128; the post's figure has 512 and a rate
     # of 1e-4. The finite run's rate and decay are not recorded.

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST, field
 from jaxgrok.tasks.task import LAPTOP, Pool, Presets, Reading
 
 Operation = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
@@ -39,6 +39,8 @@ OPERATIONS: dict[str, Operation] = {
     "x^3+xy^2+y": lambda x, y, p: x**3 + x * y**2 + y,
 }
 RANDOM = "random"
+MOST_MODULUS = 46_340
+"""The largest modulus all of whose pairs have a number that an int32 holds."""
 READABLE = ("x+y", "x-y", "x*y with a prime modulus", "x/y")
 """The operations that have a Fourier reading (see `Reading`)."""
 
@@ -54,11 +56,13 @@ class Modular(Pool):
     operation: str = field(
         "x+y", choices=(*OPERATIONS, RANDOM), help="operation, or a random table"
     )
-    modulus: int = field(113, low=2, help="p, composite and even numbers included")
+    modulus: int = field(
+        113, low=2, high=MOST_MODULUS, help="p, composite and even numbers included"
+    )
     equals_logit: bool = field(
         True, help="a column of the unembedding for `=`, as in the post's runs"
     )
-    table_seed: int = field(0, low=0, help="seed of the random table")
+    table_seed: int = field(0, low=0, high=MOST, help="seed of the random table")
 
     presets: ClassVar[Presets] = {"laptop": {**LAPTOP, "modulus": 47}}
 

@@ -10,13 +10,15 @@ component with an unembedding of its own.
 """
 
 import dataclasses
+import math
 from typing import ClassVar
 
 import numpy as np
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
-from jaxgrok.tasks.modular import Modular
+from jaxgrok.fields.field import MOST, field
+from jaxgrok.fields.values import shown
+from jaxgrok.tasks.modular import MOST_MODULUS, Modular
 from jaxgrok.tasks.task import LAPTOP, Pool, Presets
 
 
@@ -30,8 +32,10 @@ class Multitask(Pool):
     operations: str = field(
         "x+y,x-y,x*y", help="two or more operations of modular, separated by commas"
     )
-    modulus: int = field(113, low=2, help="p, composite and even numbers included")
-    table_seed: int = field(0, low=0, help="seed of the random table")
+    modulus: int = field(
+        113, low=2, high=MOST_MODULUS, help="p, composite and even numbers included"
+    )
+    table_seed: int = field(0, low=0, high=MOST, help="seed of the random table")
 
     presets: ClassVar[Presets] = {
         "laptop": {**LAPTOP, "modulus": 47, "d_model": 64, "d_head": 16, "d_mlp": 256}
@@ -42,11 +46,16 @@ class Multitask(Pool):
         names = self.components
         if len(names) < 2 or len(set(names)) < len(names):
             raise ValueError(
-                f"operations={self.operations!r} must name at least two operations, "
-                "each once, separated by commas"
+                f"operations={shown(self.operations)} must name at least two "
+                "operations, each once, separated by commas"
             )
         # Each part checks its operation and the modulus as it is built.
-        self._parts  # noqa: B018
+        if self.pool_size > MOST:
+            most = math.isqrt(MOST // len(names))
+            raise ValueError(
+                f"modulus={self.modulus} makes {self.pool_size:,} examples of "
+                f"{len(names)} operations; take at most {most}"
+            )
 
     @property
     def _parts(self) -> list[Modular]:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST, MOST_WIDE, field
 from jaxgrok.tasks.task import Example, Presets, Sampled
 
 
@@ -27,9 +27,13 @@ class Parity(Sampled):
     Which bits decide belongs to the task, not to a cell.
     """
 
-    bits: int = field(40, low=1, help="n, bits of an input")
-    secret: int = field(3, low=1, help="k, bits that decide the answer; at most n")
-    secret_seed: int = field(0, low=0, help="seed that chooses the deciding bits")
+    bits: int = field(40, low=1, high=MOST_WIDE, help="n, bits of an input")
+    secret: int = field(
+        3, low=1, high=MOST_WIDE, help="k, bits that decide the answer; at most n"
+    )
+    secret_seed: int = field(
+        0, low=0, high=MOST, help="seed that chooses the deciding bits"
+    )
 
     # Barak et al. train MLPs of widths 10 to 1000 by SGD; AdamW is ours.
     presets: ClassVar[Presets] = {

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST_WIDE, field
 from jaxgrok.tasks.task import Example, Presets, Sampled
 
 
@@ -28,10 +28,16 @@ class Repeats(Sampled):
     read positions of its own. Components are the occurrences: "occurrence 2", ….
     """
 
-    symbols: int = field(127, low=2, help="number of different random tokens")
-    length: int = field(84, low=1, help="random tokens of a sequence")
-    repeat_length: int = field(16, low=2, help="tokens of the repeated subsequence")
-    occurrences: int = field(3, low=2, help="how often the subsequence occurs")
+    symbols: int = field(
+        127, low=2, high=MOST_WIDE, help="number of different random tokens"
+    )
+    length: int = field(84, low=1, high=MOST_WIDE, help="random tokens of a sequence")
+    repeat_length: int = field(
+        16, low=2, high=MOST_WIDE, help="tokens of the repeated subsequence"
+    )
+    occurrences: int = field(
+        3, low=2, high=MOST_WIDE, help="how often the subsequence occurs"
+    )
     begin: bool = field(
         True, help="whether a sequence starts with BEGIN, as in the published runs"
     )

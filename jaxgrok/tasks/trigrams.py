@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field
+from jaxgrok.fields.field import MOST_WIDE, field
 from jaxgrok.tasks.task import Example, Presets, Sampled
 
 # The post's own sizes are small enough for a laptop.
@@ -38,9 +38,11 @@ class Trigrams(Sampled):
     Class c of the answer is the large token small + c.
     """
 
-    small: int = field(10, low=1, help="number of small tokens")
-    large: int = field(10, low=2, help="number of large tokens, the classes")
-    entries: int = field(40, low=1, help="tokens between START and END")
+    small: int = field(10, low=1, high=MOST_WIDE, help="number of small tokens")
+    large: int = field(
+        10, low=2, high=MOST_WIDE, help="number of large tokens, the classes"
+    )
+    entries: int = field(40, low=1, high=MOST_WIDE, help="tokens between START and END")
 
     presets: ClassVar[Presets] = {"post": _PRESET, "laptop": _PRESET}
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ import optax
 
 from jaxgrok.fields.field import Field
 from jaxgrok.fields.registry import Registry
+from jaxgrok.fields.values import listed, shown
 
 if TYPE_CHECKING:
     from jaxgrok.training.setup import Lane, Setup
@@ -59,7 +60,8 @@ def build(setup: Setup, lane: Lane, step: jax.Array) -> Transformation:
     # With a warm-up the rate of step 0 is 0: the first update fills the moments only.
     rate = lane.learning_rate.astype(dtype) * (warmup if setup.warmup_steps else 1)
     mask = None if setup.decay_on == "all" else _masked(setup.decay_on)
-    optimiser = OPTIMISERS[setup.optimiser].rule(setup, lane, rate, mask)
+    visible = cast("Lane", _WithoutBudget(lane))
+    optimiser = OPTIMISERS[setup.optimiser].rule(setup, visible, rate, mask)
     # Static, so that a program none of whose lanes has a penalty does not pay for it.
     if not setup.l1:
         return optimiser
@@ -75,6 +77,25 @@ def build(setup: Setup, lane: Lane, step: jax.Array) -> Transformation:
     if mask is not None:
         penalty = optax.masked(penalty, mask)
     return optax.chain(penalty, optimiser)
+
+
+class _WithoutBudget:
+    """A lane as an optimiser sees it: a longer budget must not change its first steps.
+
+    Else no training could go on where a shorter budget ended.
+    """
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "steps":
+            raise ValueError(
+                "an optimiser does not see lane.steps: a longer budget goes on where a "
+                "shorter one ended; give its schedule a length of its own, as "
+                "register(..., Field(...)) and lane.own"
+            )
+        return getattr(self._lane, name)
 
 
 def _adamw(
@@ -177,9 +198,10 @@ def decayed(decay_on: str, names: Iterable[str]) -> dict[str, bool]:
     for pattern in (part.strip() for part in decay_on.split(",")):
         fits = [name for name in names if _fits(name, pattern)]
         if not fits:
+            last_parts = dict.fromkeys(name.rpartition(".")[2] for name in names)
             raise ValueError(
-                f"decay_on={decay_on!r}: {pattern!r} fits no parameter; there are "
-                + ", ".join(names)
+                f"decay_on={shown(decay_on)}: {shown(pattern)} fits no parameter; "
+                f"there are {listed(last_parts)}"
             )
         decays |= dict.fromkeys(fits, True)
     return decays

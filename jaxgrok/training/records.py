@@ -62,6 +62,13 @@ PLAIN = (
 CURVES = tuple(curve.name for curve in PLAIN)
 COMPONENT_CURVES = {f"component_{name}": name for name in CURVES[:4]}
 """Curves of each component → the plain curve they split up."""
+JUDGEMENTS = {
+    "train_loss": "train_accuracy",
+    "test_loss": "test_accuracy",
+    "component_train_loss": "component_train_accuracy",
+    "component_test_loss": "component_test_accuracy",
+}
+"""Each loss → the accuracy of the same predictions."""
 
 
 class Record(NamedTuple):
@@ -147,15 +154,39 @@ class Schema:
         return jnp.concatenate(parts)
 
     def unpack(self, array: np.ndarray) -> Record:
-        """Unpack what `pack` made; `values` is a copy."""
+        """Unpack what `pack` made; `values` is a copy.
+
+        An accuracy is NaN where its loss is, and both are once a lane has diverged.
+        """
         # A view would keep the records of all lanes in memory.
         values, flags = array[: self.width].copy(), array[self.width :]
         diverged_step = int(flags[FLAGS.index("diverged_step")])
+        self._void(values, diverged=diverged_step != NEVER)
         return Record(
             finished=bool(flags[FLAGS.index("finished")]),
             diverged_step=None if diverged_step == NEVER else diverged_step,
             values=values,
         )
+
+    @functools.cached_property
+    def _judgements(self) -> tuple[list[int], list[int]]:
+        """Columns of losses, and of the accuracies of the same predictions."""
+        columns = np.arange(self.width)
+        losses: list[int] = []
+        accuracies: list[int] = []
+        for loss, accuracy in JUDGEMENTS.items():
+            if loss in self:
+                losses += columns[self.columns(loss)].ravel().tolist()
+                accuracies += columns[self.columns(accuracy)].ravel().tolist()
+        return losses, accuracies
+
+    def _void(self, values: np.ndarray, *, diverged: bool) -> None:
+        """Put NaN for accuracies of logits that are NaN, whose argmax says nothing."""
+        losses, accuracies = self._judgements
+        if diverged:
+            values[losses] = np.nan
+        is_void = np.isnan(values[losses])
+        values[accuracies] = np.where(is_void, np.nan, values[accuracies])
 
     def with_steps(self) -> "Schema":
         """Return the schema of a whole curve's rows: the step, then a record."""

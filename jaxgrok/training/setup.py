@@ -13,14 +13,16 @@ import jax
 import numpy as np
 from flax import linen as nn
 
-from jaxgrok.fields.checks import check_all
-from jaxgrok.fields.field import field, rows
+from jaxgrok.fields.checks import check_all, check_rounded
+from jaxgrok.fields.field import MOST, MOST_STEPS, field, rows
 from jaxgrok.outcomes.outcomes import Thresholds
-from jaxgrok.tasks import Task
+from jaxgrok.tasks import Task, is_pool
 from jaxgrok.training import measures
 from jaxgrok.training.losses import LOSSES
 from jaxgrok.training.optimisers import OPTIMISERS
 
+SLICE_PAIRS, SLICE_CLASSES = 113**2, 114
+"""An evaluation's slice: all pairs of the post's modulus, each with so many logits."""
 PRECISIONS = ("highest", "high", "default", "tensorfloat32", "BF16_BF16_F32_X3")
 
 
@@ -41,8 +43,7 @@ class Lane:
         0,
         traced=True,
         low=0,
-        # Traced as int32.
-        high=2**31 - 1,
+        high=MOST,
         axis_order=120,
         help="seeds initial weights, split, batches and draws, by named streams",
     )
@@ -50,6 +51,7 @@ class Lane:
         kind=int,
         traced=True,
         low=1,
+        high=MOST,
         axis_order=100,
         unit="examples",
         help="training examples, the first of the seed's order; none online",
@@ -58,8 +60,7 @@ class Lane:
         50_000,
         traced=True,
         low=1,
-        # Records hold steps in float32, which is exact up to here.
-        high=2**24,
+        high=MOST_STEPS,
         axis_order=80,
         unit="steps",
         help="budget of optimiser steps, a multiple of eval_every",
@@ -145,13 +146,19 @@ class Setup:
     model: nn.Module
     train_size: int
     eval_every: int = field(
-        100, low=1, shared=True, unit="steps", help="steps between evaluations"
+        100,
+        low=1,
+        high=MOST_STEPS,
+        shared=True,
+        unit="steps",
+        help="steps between evaluations",
     )
     # Choices are a function where names can be registered after the import.
     loss: str = field("exact", choices=lambda: LOSSES, help="arithmetic of the loss")
     warmup_steps: int = field(
         10,
         low=0,
+        high=MOST_STEPS,
         unit="steps",
         help="the learning rate grows linearly from 0 over these; 0 for none",
     )
@@ -175,6 +182,7 @@ class Setup:
     steps_past_grok: int = field(
         0,
         low=0,
+        high=MOST_STEPS,
         shared=True,
         unit="steps",
         help="steps to train on after a grok, a multiple of eval_every",
@@ -195,11 +203,16 @@ class Setup:
     batch_size: int = field(
         0,
         low=0,
+        high=MOST,
         unit="examples",
         help="examples of a step; 0 for the whole training set",
     )
     test_size: int = field(
-        1024, low=1, unit="examples", help="test examples of a task that is drawn"
+        1024,
+        low=1,
+        high=MOST,
+        unit="examples",
+        help="test examples of a task that is drawn",
     )
     optimiser: str = field("adamw", choices=lambda: OPTIMISERS, help="optimiser")
     decay_on: str = field(
@@ -213,6 +226,8 @@ class Setup:
 
     def __post_init__(self) -> None:
         check_all(self)
+        for row in rows(Setup).values():
+            check_rounded(row, getattr(self, row.attribute), self.dtype)
         if self.train_size < 1:
             raise ValueError(f"train_size={self.train_size} must be at least 1")
         measures.check(self.measures, self.task)
@@ -222,6 +237,21 @@ class Setup:
                 f"steps_past_grok={self.steps_past_grok} must be a multiple of "
                 f"eval_every={self.eval_every}"
             )
+
+    @property
+    def slice_rows(self) -> int | None:
+        """Examples of a pool that an evaluation computes at a time; None: all of them.
+
+        They decide last bits, so they depend on the task alone: up to p = 113 all
+        pairs, beyond it as many as give no more logits than that, in equal slices.
+        """
+        if not is_pool(self.task):
+            return None
+        size, parts = self.task.pool_size, max(len(self.task.components), 1)
+        per_slice = parts * SLICE_PAIRS * SLICE_CLASSES
+        per_slice //= max(self.task.vocab_out, SLICE_CLASSES)
+        slices = -(-size // per_slice)
+        return None if slices == 1 else -(-size // slices)
 
 
 def lane_of(setup: Setup, **numbers: Any) -> Lane:

@@ -17,7 +17,7 @@ from jaxgrok.tasks import Example, blank, component_names, is_pool
 from jaxgrok.training import examples as data
 from jaxgrok.training import optimisers
 from jaxgrok.training.losses import cross_entropy
-from jaxgrok.training.measures import MEASURES, NOTHING, Evaluation
+from jaxgrok.training.measures import MEASURES, NOTHING, Evaluation, Measure
 from jaxgrok.training.records import COMPONENT_CURVES, NEVER, schema
 from jaxgrok.training.setup import Lane, Setup
 
@@ -139,8 +139,7 @@ def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax
         where every example trains.
     """
     examples, is_train, is_test = data.evaluation(setup, lane, state.order, state.step)
-    losses, logits = _losses(setup, state.params, examples)
-    matches = (jnp.argmax(logits, axis=-1) == examples.labels).astype(setup.dtype)
+    losses, matches, logits = _predictions(setup, state.params, examples)
     # One value for each prediction of each example: [examples, read].
     metrics = {
         "train_loss": (losses, is_train),
@@ -161,7 +160,7 @@ def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax
     if component_names(setup.task):
         for name, whole in COMPONENT_CURVES.items():
             curves[name] = _component_means(setup, examples, *metrics[whole])
-    measure = MEASURES.get(setup.measures, NOTHING)
+    measure = _measure(setup)
     evaluation = Evaluation(
         setup.task, state.params, examples, logits, is_train, is_test
     )
@@ -173,6 +172,39 @@ def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax
     )
     state = state._replace(max_train_loss=jnp.array(-jnp.inf, setup.dtype))
     return state, record
+
+
+def _predictions(
+    setup: Setup, params: Params, examples: Example
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return loss and match of each prediction [examples, read], and the logits.
+
+    A large pool is computed slice by slice, and has logits only where a measure asks
+    for them: p³ of them are 4 GB at p = 997.
+    """
+
+    def predict(part: Example) -> tuple[jax.Array, jax.Array, jax.Array]:
+        losses, logits = _losses(setup, params, part)
+        matches = (jnp.argmax(logits, axis=-1) == part.labels).astype(setup.dtype)
+        return losses, matches, logits if whole or measured else logits[:0]
+
+    rows, measured = setup.slice_rows, _measure(setup) is not NOTHING
+    whole = rows is None
+    if rows is None:
+        return predict(examples)
+    size = len(examples.labels)
+    # The last slice is filled up with the first examples.
+    slices = -(-size // rows)
+    index = jnp.resize(jnp.arange(size), (slices, rows))
+    parts = jax.tree.map(lambda x: x[index], examples)
+    losses, matches, logits = (
+        x.reshape(-1, *x.shape[2:])[:size] for x in jax.lax.map(predict, parts)
+    )
+    return losses, matches, logits
+
+
+def _measure(setup: Setup) -> Measure:
+    return MEASURES.get(setup.measures, NOTHING)
 
 
 def _is_finished(lane: Lane, state: LaneState) -> jax.Array:

@@ -168,41 +168,13 @@ def test_snapshots_that_are_not_finite_are_left_out_and_counted(run_dir, monkeyp
     assert "1 snapshot not finite, left out" in analyse.describe(found)
 
 
-def test_command_of_weights(run_dir, tmp_path, capsys):
-    task, model = setups.build(dict(read_manifest(run_dir).config))
-    params = jaxgrok.load_params(run_dir, 0)
-    transformerlens.save_npz(
-        tmp_path / "m.npz", params, transformerlens.config_of(task, model)
-    )
-    code, out, err = _main(
-        capsys, "--weights", tmp_path / "m.npz", "--out", tmp_path / "o"
-    )
-    assert (code, err) == (0, "")
-    facts = json.loads((tmp_path / "o" / "circuit.json").read_text())
-    assert facts["stages"] is None and facts["test_loss"] is None
-    assert "it was misread; assumed: x+y, p = 7, 7 outputs, relu, no layer norm" in out
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "--cell is missing"),
         (["--cell", "seed=5"], "no cell has seed=5.0; there are 0, 1"),
         (["--cell", "weight_decay=1.0"], "fits 2 cells; say more: seed"),
         (["--cell", "0", "--step", "7"], "step=7 of cell 0 was not kept"),
-        (["--cell", "0", "--key_rule", "best"], "choose one of W_L, W_E"),
-        (["--cell", "0", "--key_frequencies", "1,x"], "must be whole numbers: 14,35"),
         (["--cell", "0", "--key_frequencies", "4"], "whole numbers from 1 to 3"),
-        (
-            ["--cell", "0", "--key_frequencies", "1", "--key_rule", "W_E"],
-            "--key_frequencies goes without --key_rule",
-        ),
-        (["--cell", "all", "--out", __file__ + "/new"], "test_circuits.py is not a fo"),
-        (["--cell", "0", "--step", "x"], "--help"),
-        (["--cell", "0", "--train_index", "x"], "--train_index goes with --weights"),
-        (["--cell", "0", "--weights", "x"], "--weights takes no run directory"),
-        (["--cell", "0", "--colour"], "is unknown"),
-        (["more", "--cell", "0"], "name one run directory"),
     ],
 )
 def test_bad_input_is_one_line(run_dir, capsys, arguments, words):

@@ -93,13 +93,13 @@ def test_a_search_leaves_a_run_directory(whole):
 
 def test_all_sizes_share_one_padded_program(whole):
     groups = read_manifest(whole[0]).groups
-    assert [group.train_size for group in groups] == [max(SIZES) + 1]
+    assert [group.train_size for group in groups] == [7**2]
 
 
 def test_a_training_is_the_sweeps_own_at_that_padding(whole, tmp_path):
     wanted = next(r for r in open_run(whole[0]).rows() if r["status"] == "done")
     axes = {name: (wanted["axes"][name],) for name in ("weight_decay", "seed")}
-    alone = config(n_train=(wanted["n_train"],), train_size=max(SIZES) + 1, **axes)
+    alone = config(n_train=(wanted["n_train"],), train_size=7**2, **axes)
     jaxgrok.run(alone, tmp_path / "a", quiet=True)
     result = run_directory.read_results(whole[0])[wanted["id"]]
     [other] = run_directory.read_results(tmp_path / "a").values()
@@ -210,7 +210,7 @@ def test_a_stopped_cell_has_no_phase_and_a_sweep_trains_it_in_full(
     for row in stopped:
         assert (row["phase"], row["grok_step"], row["steps"]) == ("", None, 50)
         assert row["cause"] == "the budget is spent"
-    full = config(**small, train_size=46)
+    full = config(**small, train_size=49)
     dataset = jaxgrok.run(full, out, quiet=True)
     assert (dataset.status == "done").all()
     jaxgrok.run(full, tmp_path / "b", quiet=True)
@@ -221,7 +221,7 @@ def test_a_longer_budget_does_not_take_a_stopped_cell_for_a_finished_one(tmp_pat
     small = {"weight_decay": (1.0,), "n_train": (6, 45), "seed": (0, 1)}
     find(config(**small), tmp_path / "a", budget=100, quiet=True)
     assert "stopped" in {row["status"] for row in open_run(tmp_path / "a").rows()}
-    longer = config(**small, train_size=46, steps=(160,))
+    longer = config(**small, train_size=49, steps=(160,))
     dataset = jaxgrok.run(longer, tmp_path / "a", quiet=True)
     censored = dataset.grok_step.isnull()
     assert (dataset.steps.where(censored, 160) == 160).all()
@@ -229,7 +229,7 @@ def test_a_longer_budget_does_not_take_a_stopped_cell_for_a_finished_one(tmp_pat
 
 def test_a_search_leaves_the_config_as_it_was():
     original = config()
-    assert padded_to_largest(original).train_size == 46
+    assert padded_to_largest(original).train_size == 49
     assert original.train_size == 0
 
 

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import jax
 import pytest
 
 from jaxgrok.crossover import find, report
 from jaxgrok.crossover.__main__ import main
+from jaxgrok.engine import sizing
 from searches import TINY, WIDTH
 
 GRID = f"""
@@ -47,6 +49,19 @@ def test_the_command_searches_and_reads_again(capsys):
     assert Path("a/crossover.csv").read_bytes() == before
 
 
+def test_a_search_in_which_trainings_failed_ends_with_code_1(capsys, monkeypatch):
+    def broken(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    monkeypatch.setattr(sizing, "Engine", broken)
+    assert run("--grid", "mine.py", "--out", "a") == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert " cells failed: " in last and "(weight_decay=0.1, n_train=" in last
+    assert last.endswith(
+        "RESOURCE_EXHAUSTED: out of memory; the same command tries again"
+    )
+
+
 def test_a_dry_run_trains_nothing(capsys):
     assert run("--grid", "mine.py", "--dry_run", "--sizes", "8:40:5") == 0
     assert "5 sizes from 8 to 40" in capsys.readouterr().err
@@ -59,7 +74,10 @@ def test_a_dry_run_trains_nothing(capsys):
         (["--sizes", "40:8"], "sizes=40:8 must be a range"),
         (["--sizes", "8:8"], "sizes=8:8 must be a range"),
         (["--sizes", "0:8"], "at least 1"),
-        (["--sizes", "8:40:1"], "count=1 must be at least 2"),
+        (["--sizes", "8:40:1"], "count=1 must be 2 … 10000"),
+        (["--sizes", "8:40:9999999"], "count=9999999 must be 2 … 10000"),
+        (["--sizes", f"1:{10**400}"], "sizes=1:10^400 must be a range"),
+        (["--sizes", f"1:{'9' * 5000}"], "write --sizes 300:2000"),
         (["--sizes", "8-40"], "write --sizes 300:2000"),
         (["--sizes", ""], "write --sizes 300:2000"),
         (["--sizes", "40:400:2"], "n_train=400 must be 1 … 49: there are 49"),
@@ -71,6 +89,7 @@ def test_a_dry_run_trains_nothing(capsys):
         (["--grid.train_size=9"], "train_size=9 is less than n_train=12"),
         (["--width", "1"], "width=1.0 must be above 1"),
         (["--width", "wide"], "width"),
+        (["--width", "nan"], "width=nan must be above 1"),
         (["--budget", "0"], "budget"),
         (["--known", "nowhere"], "nowhere is not a run directory"),
         (["--nonsense"], "flag --nonsense is unknown; allowed: --grid"),

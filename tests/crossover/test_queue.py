@@ -34,8 +34,9 @@ def queue(fresh):
 
 
 def row(cell, status="done", grok_step=None):
-    steps = cell.lane["steps"]
-    return {"id": cell.id, "status": status, "grok_step": grok_step, "steps": steps}
+    steps, phase = cell.lane["steps"], "grokking" if grok_step else "memorisation"
+    made = {"id": cell.id, "status": status, "phase": phase}
+    return made | {"grok_step": grok_step, "steps": steps}
 
 
 def finish(resolved, queue, threshold):

@@ -79,7 +79,10 @@ def test_a_line_says_the_outcome_and_its_cost(found, words):
 @pytest.mark.parametrize(
     ("advice", "words"),
     [
-        (Advice.SEE_FAILURES, "3 trainings failed, see cells.csv"),
+        (
+            Advice.SEE_FAILURES,
+            "3 trainings failed or had no test example, see cells.csv",
+        ),
         (Advice.SMALLER_SIZES, "take sizes below 100"),
         (Advice.LARGER_SIZES, "take sizes above 2000, or more than 8,000 steps"),
         (Advice.FINER_SIZES, "wider than 1.25: give it finer sizes"),

@@ -31,9 +31,9 @@ TRIALS = 100
     ("kind", "lanes", "widest"),
     [
         ("sharp", 4, 1.6),
-        ("sharp", 24, 1.6),
         ("noisy", 4, 4.5),
-        ("noisy", 24, 4.5),
+        pytest.param("sharp", 24, 1.6, marks=pytest.mark.long),
+        pytest.param("noisy", 24, 4.5, marks=pytest.mark.long),
         ("spread", 4, 9.0),
         ("odd", 4, 2.0),
         ("bottom", 4, 1.6),

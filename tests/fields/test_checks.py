@@ -2,11 +2,20 @@
 
 import dataclasses
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from jaxgrok.fields.checks import allowed, check, check_all, check_axis
+from jaxgrok.fields.checks import (
+    allowed,
+    check,
+    check_all,
+    check_axis,
+    check_rounded,
+    refuse_twice,
+    unknown_field,
+)
 from jaxgrok.fields.field import Field, field
 
 WHOLE = Field("heads", 4, low=1)
@@ -105,3 +114,75 @@ def test_a_dataclass_checks_its_own_fields_under_their_names():
     Thresholds()
     with pytest.raises(ValueError, match=r"accuracy_threshold=2\.0 must be at most 1"):
         Thresholds(2.0)
+
+
+@pytest.mark.parametrize(
+    "value", [10**400, Fraction(10**400, 3), np.longdouble("1e4000")]
+)
+def test_a_number_beyond_every_float_is_refused(value):
+    with pytest.raises(ValueError, match=r"share=.* must be a finite number"):
+        check(SHARE, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "message"),
+    [
+        (
+            0.99999999,
+            "float32",
+            r"share=0.99999999 is 1.0 in float32; it must be in \[0",
+        ),
+        (1e-46, "float32", "share=1e-46 must be 0, or at least 1.17549e-38 in float32"),
+        (
+            1e-320,
+            "float64",
+            "share=1e-320 must be 0, or at least 2.22507e-308 in float64",
+        ),
+        (1e39, "float32", "share=1e\\+39 must be at most 3.40282e\\+38 in float32"),
+    ],
+)
+def test_a_number_must_be_allowed_as_it_is_computed_with(value, dtype, message):
+    with pytest.raises(ValueError, match=message):
+        check_rounded(SHARE, value, dtype)
+    check_rounded(SHARE, 0.99999999, "float64")
+    check_rounded(SHARE, 0.0, "float32")
+
+
+def test_two_values_that_are_computed_as_one_are_refused():
+    axis = (0.1, 0.1000000001)
+    assert check_axis(SHARE, axis) == axis
+    with pytest.raises(ValueError, match=r"0.1 and 0.1000000001, which are one number"):
+        check_axis(SHARE, axis, dtype="float32")
+
+
+def test_minus_zero_is_zero():
+    assert str(check(SHARE, -0.0)) == "0.0"
+
+
+def test_half_of_a_surrogate_pair_is_no_string():
+    with pytest.raises(ValueError, match=r"name='\\udc80' must be a string"):
+        check(Field("name", "a"), "\udc80")
+
+
+@pytest.mark.parametrize("axis", [np.arange(1, 3), range(1, 3), (np.int8(1), 2)])
+def test_arrays_and_ranges_are_axes(axis):
+    values = check_axis(WHOLE, axis)
+    assert values == (1, 2) and {type(value) for value in values} == {int}
+
+
+@pytest.mark.parametrize("value", [[1], {}, {1}])
+def test_what_has_no_hash_is_no_value_of_an_axis(value):
+    with pytest.raises(ValueError, match="take numbers or words"):
+        refuse_twice("bits", (1, value))
+
+
+@pytest.mark.parametrize("value", [None, {1}, math.nan, 10**400, "0"])
+def test_the_way_to_write_an_axis_is_one_that_works(value):
+    with pytest.raises(ValueError, match=r"write \(0, 1\)$"):
+        check_axis(WHOLE, value)
+
+
+def test_an_unknown_field_among_many_is_told_in_short():
+    names = [f"field_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    assert unknown_field("zzz", names).endswith(", … (26 in all)")
+    assert unknown_field("fieldd_a", names).endswith("did you mean 'field_a'?")

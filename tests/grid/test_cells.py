@@ -1,7 +1,9 @@
-"""Identity of settings, and names of axes in tables."""
+"""Identity of settings, names of axes in tables, and warnings about a grid."""
 
 import pytest
 
+import tiny
+from jaxgrok import grid
 from jaxgrok.grid.cells import label, settings_hash
 
 SETTINGS = {"modulus": 113, "weight_decay": 1.0, "loss": "exact"}
@@ -27,3 +29,21 @@ def test_the_hash_is_that_of_older_run_directories():
 
 def test_the_budget_is_not_called_as_the_steps_made_are():
     assert (label("steps"), label("seed")) == ("budget", "seed")
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"steps": (30,)}, None),
+        ({"steps": (20,)}, "steps=20"),
+        ({"steps": (10, 20, 30)}, "steps=10, 20"),
+        ({"steps": (20,), "hold": 2}, None),
+        ({"steps": (20,), "eval_every": 5}, None),
+        ({"steps": (40,), "hold": 5}, "steps=40"),
+    ],
+)
+def test_a_budget_that_holds_no_evaluations_in_a_row_is_named(fields, names):
+    lines = grid.resolve(tiny.config(**fields)).warnings()
+    assert len(lines) == (names is not None)
+    for line in lines:
+        assert line.startswith(f"warning: {names} is fewer than hold=")

@@ -2,9 +2,6 @@
 
 import copy
 import dataclasses
-import subprocess
-import sys
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,8 +17,6 @@ from jaxgrok.grid import fields, setups
 from jaxgrok.models import training_form
 from jaxgrok.tasks import Pool
 from jaxgrok.training import optimisers
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +94,19 @@ def registered():
 
 def task_of(config):
     return grid.resolve(config).groups[0].setup.task
+
+
+def test_a_task_s_preset_sets_the_sizes_of_the_model_it_is_written_for_alone():
+    config = grid.base("laptop")
+    assert (config.d_model, config.d_mlp) == (32, 128)
+    config.model = "mlp"
+    # The MLP's own default; what is no size of the model stays the task's.
+    assert (config.d_mlp, config.learning_rate) == (256, (3e-3,))
+    # The preset of parity is written for an MLP.
+    config = grid.base("laptop", "parity")
+    assert (config.model, config.d_mlp, config.bits) == ("mlp", 128, 20)
+    config.model = "transformer"
+    assert (config.d_mlp, config.bits) == (512, 20)
 
 
 def test_a_grid_accepts_a_registered_task(registered):
@@ -268,14 +276,3 @@ def test_a_field_of_every_config_cannot_be_taken():
     tasks.register("greedy", Greedy)
     with pytest.raises(ValueError, match="task 'greedy': its field 'seed' has"):
         grid.base("laptop", "greedy")
-
-
-def test_the_page_of_fields_is_up_to_date():
-    page = subprocess.run(
-        [sys.executable, "-m", "jaxgrok.grid.fields_page"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert (ROOT / "docs" / "fields.md").read_text() == page

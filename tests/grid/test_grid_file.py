@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import subprocess
 import sys
 
 import pytest
@@ -73,6 +75,19 @@ def registries(monkeypatch):
         monkeypatch.setattr(registry, "_entries", dict(registry))
 
 
+@pytest.mark.process
+def test_the_commit_of_its_repository_is_kept_with_it(folder):
+    _, file = grid_file.load(str(folder / "mine.py"), None)
+    assert file.commit == ""
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init"], ["add", "mine.py"], ["commit", "-m", "one"]):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    _, file = grid_file.load(str(folder / "mine.py"), None)
+    # common.py, which it imports, is of no commit.
+    assert re.fullmatch(r"[0-9a-f]{40}\+", file.commit)
+    assert file.run_directory("a/b") == "runs/mine-a%2Fb"
+
+
 def test_a_grid_file_imports_its_neighbours(folder):
     config, _ = grid_file.load(str(folder / "mine.py"), "laptop")
     assert (config.modulus, config.train_fraction) == (5, (0.4,))
@@ -133,3 +148,85 @@ def test_the_manifest_records_the_grid_file(folder):
     (run / "manifest.json").write_text(json.dumps(manifest.to_json()))
     assert read_manifest(run).grid_file == file
     assert describe(resolve(config)).grid_file is None
+
+
+TINY = """from jaxgrok import grid
+
+
+def get_config(scale="laptop"):
+    config = grid.base(scale)
+    config.weight_decay = (0.1, 1.0)
+    return config
+"""
+BROKEN = [
+    ("def get_config(\n", ", line 1: '(' was never closed"),
+    ("x = 1\n\nif x\n", ", line 3: expected ':'"),
+    ("x = 1\n", " defines no get_config(scale); see jaxgrok "),
+    ("get_config = 3\n", " defines no get_config(scale); see jaxgrok "),
+    ("\ndef get_config():\n    1 / 0\n", ", line 3: ZeroDivisionError: division by"),
+    ("def get_config():\n    {}['a']\n", ", line 2: KeyError: 'a'"),
+    ("def get_config():\n    open('no')\n", ", line 2: FileNotFoundError: "),
+    ("import nosuch\n", ", line 1: ModuleNotFoundError: No module named 'nosuch'"),
+    ("def get_config(): pass\n", ": get_config returned None; return the config that"),
+    ("def get_config(): return dict(a=1)\n", ": get_config returned {'a': 1}; return"),
+    ("a\x00b", ": SyntaxError: source code string cannot contain null bytes"),
+    (
+        "from jaxgrok import grid\n\ndef get_config():\n    grid.base('laptop').nope\n",
+        ", line 4: AttributeError: \"'nope'\"",
+    ),
+    (
+        TINY.replace("(0.1, 1.0)", "[0.1, 1.0]"),
+        ", line 6: weight_decay=[0.1, 1.0] is a list; axes are tuples: write (0.1, 1",
+    ),
+    (
+        TINY.replace("(0.1, 1.0)", "1.0"),
+        ", line 6: weight_decay=1.0 is a float; axes are tuples: write (1.0,)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN, ids=range(len(BROKEN)))
+def test_a_broken_file_is_one_line_that_names_its_own(folder, text, message):
+    path = folder / "broken.py"
+    path.write_text(text)
+    with pytest.raises(ValueError) as error:
+        grid_file.load(str(path), None)
+    assert str(error.value).startswith(f"--grid {path}{message}")
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_scale_is_refused_where_the_file_uses_it(folder):
+    path = folder / "scaled.py"
+    path.write_text(TINY)
+    with pytest.raises(ValueError) as error:
+        grid_file.load(str(path), "huge")
+    assert str(error.value) == (
+        f"--grid {path}, line 5: scale='huge' is unknown; choose one of post, laptop, "
+        "auto"
+    )
+
+
+def test_a_scale_for_a_file_that_takes_none_is_refused(folder):
+    path = folder / "fixed.py"
+    path.write_text(
+        TINY.replace('(scale="laptop")', "()").replace("(scale)", "('laptop')")
+    )
+    grid_file.load(str(path), None)
+    words = r"get_config\(\) takes 0 positional arguments but 1 was given"
+    with pytest.raises(ValueError, match=words):
+        grid_file.load(str(path), "post")
+
+
+@pytest.mark.parametrize("name", ["nowhere.py", "."])
+def test_a_path_without_a_file_is_refused(folder, name):
+    with pytest.raises(ValueError, match="there is no such file"):
+        grid_file.load(str(folder / name), None)
+
+
+def test_a_long_error_of_a_grid_file_is_one_short_line(folder):
+    text = "def get_config(scale='laptop'):\n    raise TypeError('long\\n' * 999)\n"
+    (folder / "mine.py").write_text(text)
+    with pytest.raises(ValueError) as error:
+        grid_file.load(str(folder / "mine.py"), None)
+    line = str(error.value).removeprefix(f"--grid {folder}/mine.py, line 2: TypeError")
+    assert len(line) < 210 and "\n" not in line

@@ -55,7 +55,7 @@ def test_the_same_training_by_fraction_or_by_count_is_one_cell():
 
 def test_groups_share_a_padded_size_and_hold_every_cell_once():
     found = grid.resolve(
-        tiny.config(train_fraction=(), n_train=(33, 34, 35), seed=(0, 1))
+        tiny.config(modulus=23, train_fraction=(), n_train=(33, 34, 35), seed=(0, 1))
     )
     sizes = [group.setup.train_size for group in found.groups]
     assert sizes == [34, 36]
@@ -63,7 +63,7 @@ def test_groups_share_a_padded_size_and_hold_every_cell_once():
     assert sorted(held) == sorted(cell.id for cell in found.cells)
     for group in found.groups:
         for cell in group.cells:
-            assert cell.lane["n_train"] <= group.setup.train_size <= POOL
+            assert cell.lane["n_train"] <= group.setup.train_size <= 23**2
 
 
 def test_the_whole_pool_is_not_padded():
@@ -209,14 +209,14 @@ def test_title_names_task_and_scale():
 
 
 REFUSED = [
-    ({"weight_dekay": (1.0,)}, r"'weight_dekay'.*did you mean 'weight_decay'\?.*seed"),
+    ({"weight_dekay": (1.0,)}, r"'weight_dekay'.*did you mean 'weight_decay'"),
     ({"seed": [0, 1]}, r"seed=\[0, 1\] is a list; axes are tuples: write \(0, 1\)"),
     ({"seed": 3}, r"seed=3 is an int; axes are tuples: write \(3,\)"),
     ({"weight_decay": 0.5}, r"weight_decay=0.5 is a float.*write \(0.5,\)"),
     ({"seed": ()}, r"seed=\(\) is empty; give at least one value"),
     ({"train_fraction": ()}, r"train_fraction=\(\) is empty"),
     ({"seed": (0, 1, 0)}, r"seed=\(0, 1, 0\) holds 0 twice; drop one"),
-    ({"weight_decay": (1, 1.0)}, r"weight_decay=\(1, 1.0\) holds 1 twice"),
+    ({"weight_decay": (1, 1.0)}, r"weight_decay=\(1.0, 1.0\) holds 1.0 twice"),
     ({"seed": (0.5,)}, r"seed=0.5 must be a whole number"),
     ({"seed": (True,)}, "seed=True must be a whole number"),
     ({"beta1": ("a",)}, r"beta1='a' must be a finite number"),
@@ -232,11 +232,11 @@ REFUSED = [
     ),
     ({"train_fraction": (), "n_train": (0,)}, "n_train=0 must be at least 1"),
     ({"n_train": (5,)}, r"n_train and train_fraction are both given.*n_train=\(\)"),
-    ({"seed": (-1,)}, "seed=-1 must be 0 … 2147483647"),
-    ({"seed": (2**31,)}, f"seed={2**31} must be 0 … 2147483647"),
+    ({"seed": (-1,)}, "seed=-1 must be at least 0"),
+    ({"seed": (2**31,)}, f"seed={2**31} must be at most 2147483647"),
     ({"weight_decay": (-1,)}, "weight_decay=-1.0 must be at least 0"),
     ({"beta2": (1.0,)}, r"beta2=1.0 must be in \[0, 1\)"),
-    ({"steps": (0,)}, "steps=0 must be 1 … 16777216"),
+    ({"steps": (0,)}, "steps=0 must be at least 1"),
     (
         {"steps": (45,)},
         "steps=45.*multiple of eval_every=10; use 50 or change eval_eve",
@@ -249,7 +249,7 @@ REFUSED = [
     ({"modulus": 1}, "modulus=1 must be at least 2"),
     ({"task": "nope"}, "task='nope' is unknown; choose one of modular"),
     ({"model": "nope"}, "model='nope' is unknown; choose one of transformer"),
-    ({"task": ["modular"]}, r"task=\['modular'\] must be a string"),
+    ({"task": ["modular"]}, r"task=\['modular'\] is a list; axes are tuples"),
     ({"modulus": "x"}, "modulus='x' must be a whole number"),
     ({"modulus": True}, "modulus=True must be a whole number"),
     ({"d_model": 8.5}, "d_model=8.5 must be a whole number"),

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
 from jaxgrok.grid import selector
@@ -44,10 +45,17 @@ def test_axis_values(written, indices):
             "sed=0",
             "axis 'sed' is unknown; axes are weight_decay, loss, ",
         ),
-        ("seed=7", "no cell has seed=7.0; there are 0, 1"),
+        ("seed=7", "no cell has seed=7; there are 0, 1"),
         ("loss=exakt", "no cell has loss=exakt; there are exact, float32"),
         ("seed", "cell 'seed' is not understood; write an index, or axis values"),
         ("seed=", "is not understood"),
+        ("5,seed=0", "cell '5,seed=0' is not understood"),
+        ("²", "cell '²' is not understood"),
+        ("9" * 5000, "cell 9+ does not exist; take 0 … 15"),
+        (10**400, r"cell 10\^400 does not exist"),
+        (1.5, "cell 1.5 is not understood"),
+        (None, "cell None is not understood"),
+        ({"seed": 10**400}, r"no cell has seed=10\^400"),
     ],
 )
 def test_what_fits_no_cell_is_refused(written, message):
@@ -62,11 +70,45 @@ def test_only_values_that_go_with_the_axes_before_are_offered():
 
 
 def test_many_values_are_cut_short():
-    axes = [{"seed": seed} for seed in range(30)]
-    with pytest.raises(ValueError, match=r"there are 0, 1, .*, 11 …$"):
-        selector.matching(axes, "seed=99")
+    axes = [{"seed": seed} for seed in range(99)]
+    with pytest.raises(ValueError, match=r"there are 0, 1, .*, … \(99 in all\)$"):
+        selector.matching(axes, "seed=100")
 
 
 def test_one_names_the_axes_that_are_missing():
     with pytest.raises(ValueError, match="fits 4 cells; say more: layer_norm, seed"):
         selector.one(AXES, "weight_decay=1.0,loss=exact")
+
+
+@pytest.mark.parametrize("written", ["rate=0.3", {"rate": 0.3}])
+def test_floats_match_nearly(written):
+    axes = [{"rate": float(rate)} for rate in np.linspace(0, 1, 11)]
+    assert axes[3]["rate"] != 0.3
+    assert selector.matching(axes, written) == [3]
+
+
+def test_the_nearest_is_not_taken_for_a_value_that_is_there():
+    axes = [{"rate": 0.3 + 1e-12, "seed": 2**31 - 1}, {"rate": 0.3, "seed": 2**31 - 2}]
+    assert selector.matching(axes, "rate=0.3") == [1]
+    # Whole numbers are exact.
+    assert selector.matching(axes, f"seed={2**31 - 1}") == [0]
+    with pytest.raises(ValueError, match=f"no cell has seed={2**31 - 3}"):
+        selector.matching(axes, f"seed={2**31 - 3}")
+
+
+@pytest.mark.parametrize(
+    ("written", "indices"),
+    [
+        ("decay_on=W_E,b_*", [0]),
+        ("decay_on=W_E,b_*,operation=x/y", [0]),
+        ("operation=x/y,decay_on=all", [1]),
+        ("operations=x+y, x-y", [1]),
+        ("label=1", [0]),
+        ({"label": np.str_("1"), "operation": "x/y"}, [0]),
+    ],
+)
+def test_a_value_may_hold_commas_and_signs_and_look_like_a_number(written, indices):
+    first = {"operations": "x+y,x*y", "decay_on": "W_E,b_*", "label": "1"}
+    second = {"operations": "x+y, x-y", "decay_on": "all", "label": "2"}
+    axes = [values | {"operation": "x/y"} for values in (first, second)]
+    assert selector.matching(axes, written) == indices

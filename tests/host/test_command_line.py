@@ -1,6 +1,5 @@
 """What all command lines do alike."""
 
-import io
 import os
 
 import pytest
@@ -71,6 +70,28 @@ def test_bad_input_is_one_line_and_an_interruption_says_nothing(
     assert capsys.readouterr() == ("", line)
 
 
+@pytest.mark.parametrize("error", [AssertionError(), RuntimeError("no backend")])
+def test_what_comes_of_a_device_that_is_not_there_is_one_line(
+    monkeypatch, capsys, error
+):
+    def body(_):
+        raise error
+
+    with pytest.raises(type(error)):
+        command_line.run(["name", "x"], "usage", body)
+    monkeypatch.setattr("jax.default_backend", lambda: body(None))
+    assert command_line.run(["name", "x"], "usage", body) == 2
+    _, line = capsys.readouterr()
+    assert line.startswith("error: JAX_PLATFORMS=") and line.count("\n") == 1
+
+
+def test_a_tilde_behind_a_flag_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    defined = values()
+    assert command_line.parse(defined, ["~", "--grid=~/g.py"]) == []
+    assert defined.grid == "/home/ada/g.py"
+
+
 @pytest.mark.parametrize(("arguments", "code"), [(["x", "--help"], 0), ([], 2)])
 def test_help_is_printed_in_place_of_the_body(capsys, arguments, code):
     assert command_line.run(["name", *arguments], "\nusage\n", lambda _: 1) == code
@@ -96,12 +117,3 @@ def test_a_reader_that_left_changes_neither_the_work_nor_the_code(
         monkeypatch.setattr("sys.stdout", stream)
         assert command_line.run(["name", "x"], "usage", body) == 7
     assert steps == [0, 1, 2]
-
-
-def test_the_streams_are_the_process_s_own_again_afterwards(monkeypatch):
-    stream = io.StringIO()
-    monkeypatch.setattr("sys.stdout", stream)
-    with command_line.quiet_pipes():
-        print("inside")
-    print("outside")
-    assert stream.getvalue() == "inside\noutside\n"

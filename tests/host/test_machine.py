@@ -2,9 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from jaxgrok.host import machine
@@ -73,38 +73,149 @@ def test_memory_is_the_lowest_limit_of_the_control_groups(
 def test_bits_name_everything_that_rounds():
     record = machine.bits()
     assert {"jax", "jaxlib", "device", "arithmetic", "cpu_threads"} == set(record)
-    assert record["arithmetic"] == machine.ARITHMETIC == 4
+    assert record["arithmetic"] == machine.ARITHMETIC == 5
+
+
+@pytest.mark.parametrize("nproc", ["two", "-1"])
+def test_a_number_of_threads_that_is_none_is_named(monkeypatch, nproc):
+    monkeypatch.setenv("NPROC", nproc)
+    with pytest.raises(ValueError, match=f"NPROC='{nproc}' must be a whole number"):
+        machine.bits()
+    monkeypatch.setenv("NPROC", "")
+    assert machine.bits()["cpu_threads"] >= 1
 
 
 def copy_in_a_repository(folder):
-    """A git repository that has a copy of machine.py as pack/host/machine.py."""
+    """A git repository of the package, which has a module: pack/host/machine.py."""
     file = folder / "pack/host/machine.py"
     file.parent.mkdir(parents=True)
     file.write_text(Path(machine.__file__).read_text())
+    (folder / "setup.cfg").write_text("[metadata]\nname = jaxgrok\n")
     git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "one")
     return file
 
 
 def git(folder, *words):
     names = ["-c", "user.name=a", "-c", "user.email=a@b"]
     command = ["git", "-C", str(folder), *names, *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    variables = {name: v for name, v in os.environ.items() if name != "GIT_DIR"}
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, env=variables
+    ).stdout
 
 
-def commit_said_by(file):
-    program = "import runpy, sys; print(runpy.run_path(sys.argv[1])['commit']())"
-    command = [sys.executable, "-c", program, str(file)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """Such a repository, and its module for the one in use."""
+    file = copy_in_a_repository(tmp_path)
+    monkeypatch.setattr(machine, "__file__", str(file))
+    # As git sets it for its hooks.
+    monkeypatch.setenv("GIT_DIR", str(Path(__file__).parent))
+    return tmp_path
 
 
 @pytest.mark.process
-def test_the_commit_has_a_plus_where_any_file_of_the_package_differs(tmp_path):
-    file = copy_in_a_repository(tmp_path)
-    (tmp_path / "outside.txt").write_text("not of the package")
-    assert commit_said_by(file) == "\n"  # untracked: somebody else's repository
-    git(tmp_path, "add", "pack")
-    git(tmp_path, "commit", "--quiet", "-m", "one")
-    name = git(tmp_path, "rev-parse", "HEAD").strip()
-    assert commit_said_by(file) == f"{name}\n"
-    (tmp_path / "pack/other.py").write_text("")
-    assert commit_said_by(file) == f"{name}+\n"
+def test_the_commit_has_a_plus_where_any_file_of_the_package_differs(repository):
+    (repository / "outside.txt").write_text("not of the package")
+    name = git(repository, "rev-parse", "HEAD").strip()
+    assert machine.commit() == name
+    (repository / "pack/other.py").write_text("")
+    assert machine.commit() == f"{name}+"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("moves", "text"), [({}, "name = mine\n"), ({"setup.cfg": "pack"}, None)]
+)
+def test_a_commit_of_somebody_else_s_repository_is_not_ours(repository, moves, text):
+    # A copy that is part of it, or lies deeper in it, as in a virtual environment.
+    (repository / "setup.cfg").write_text(text or "")
+    for name, folder in moves.items():
+        (repository / name).rename(repository / folder / name)
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "-m", "two")
+    assert machine.commit() == ""
+
+
+@pytest.mark.process
+def test_a_folder_in_a_repository_has_its_commit_and_any_other_has_none(
+    repository, tmp_path_factory
+):
+    name = git(repository, "rev-parse", "HEAD").strip()
+    assert machine.commit_of(repository / "pack") == name
+    (repository / "pack/new.py").write_text("")
+    assert machine.commit_of(repository / "pack") == f"{name}+"
+    assert machine.commit_of(tmp_path_factory.mktemp("elsewhere")) == ""
+
+
+def test_a_machine_without_git_has_no_commits(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert machine.commit() == machine.commit_of(Path()) == ""
+
+
+def test_no_programs_are_kept_where_no_folder_can_be_made(variables, tmp_path):
+    variables.setenv("HOME", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("")
+    machine.prepare()
+    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
+
+
+def test_no_programs_are_kept_where_there_is_no_home(variables):
+    variables.setattr(machine.paths, "home", lambda: None)
+    machine.prepare()
+    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
+    # A relative folder does not count.
+    variables.setenv("XDG_CACHE_HOME", "cache")
+    machine.prepare()
+    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
+
+
+@pytest.mark.parametrize("error", [AssertionError(), RuntimeError("Unable to\nstart")])
+def test_a_device_that_is_not_there_is_one_line(monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    monkeypatch.setattr("jax.default_backend", fail)
+    with pytest.raises(ValueError, match=r"^JAX_PLATFORMS='cuda': JAX finds no such"):
+        machine.platform_of_jax()
+
+
+def test_all_cores_in_use_need_no_line(monkeypatch):
+    monkeypatch.setenv(machine.CPU_DEVICES, str(jax.local_device_count()))
+    assert machine.idle_cores() == ""
+    monkeypatch.delenv(machine.CPU_DEVICES)
+    assert machine.idle_cores() == ""
+
+
+def test_idle_cores_come_with_the_way_to_use_them(monkeypatch):
+    devices = jax.local_device_count()
+    monkeypatch.setenv(machine.CPU_DEVICES, str(devices + 4))
+    line = machine.idle_cores()
+    assert line.startswith(f"training on {devices} of {devices + 4} cores")
+    assert line.endswith("restart Python and call jaxgrok.prepare() first")
+    assert "\n" not in line
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert machine.idle_cores() == ""
+
+
+def test_jax_that_is_imported_but_not_used_is_told(variables):
+    told = {}
+    variables.setattr(jax.config, "update", told.__setitem__)
+    variables.setattr(machine, "_cache", lambda: Path("/programs"))
+    machine.prepare()
+    assert told == {
+        "jax_num_cpu_devices": min(machine.cores(), machine.MOST_CPU_DEVICES),
+        "jax_compilation_cache_dir": "/programs",
+        "jax_persistent_cache_min_compile_time_secs": 0,
+    }
+
+
+def test_jax_that_was_used_stays_as_it_is(variables):
+    def refuse(*_):
+        raise RuntimeError("must be updated before backends are initialized")
+
+    variables.setattr(jax.config, "update", refuse)
+    machine.prepare()

@@ -1,9 +1,12 @@
 """What a sweep says, and where."""
 
 import io
+import sys
+import types
 
 import pytest
 
+from jaxgrok.host import terminal
 from jaxgrok.host.terminal import Console, duration, number, size
 
 ROW = {
@@ -114,3 +117,63 @@ def test_quiet_says_nothing():
             console.moved(busy=1, lanes=1, rate=1.0, left=0)
             console.finished(ROW, left=0)
         assert stream.getvalue() == ""
+
+
+class Front:
+    """Stands for IPython and the front end: what a cell shows."""
+
+    def __init__(self):
+        self.pictures, self.lines = [], []
+
+    def display(self, *objects, display_id=None, **options):
+        if display_id:
+            self.update(*objects)
+            return self
+        self.lines += [str(one) for one in objects]
+        return None
+
+    def update(self, bar):
+        data = bar._repr_mimebundle_([], [])
+        self.pictures.append(data["text/plain"])
+
+
+@pytest.fixture
+def front(monkeypatch):
+    """A notebook, as rich recognises one."""
+    front = Front()
+    module = types.ModuleType("IPython.display")
+    module.display = front.display
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr(terminal, "NOTEBOOK_SECONDS", 0.0)
+    return front
+
+
+def test_the_bar_is_drawn_anew_in_its_place(front, capsys):
+    with Console(5, done=3) as console:
+        console.moved(busy=2, lanes=4, rate=1234.5, left=80)
+        console.finished(ROW, left=80)
+    assert len(front.pictures) == 4
+    assert "3/5 cells" in front.pictures[0]
+    assert "2/4 lanes busy" in front.pictures[1]
+    assert "4/5 cells" in front.pictures[-1]
+    assert capsys.readouterr() == ("", "")  # no red lines of stderr
+
+
+def test_pictures_come_no_faster_than_anybody_looks(front, monkeypatch):
+    monkeypatch.setattr(terminal, "NOTEBOOK_SECONDS", 1000.0)
+    with Console(5) as console:
+        for _ in range(5):
+            console.finished(ROW, left=80)
+    assert len(front.pictures) == 2
+    assert "5/5 cells" in front.pictures[-1]
+
+
+def test_quiet_shows_nothing(front, capsys):
+    with Console(5, quiet=True) as console:
+        console.say("the plan")
+        console.moved(busy=1, lanes=1, rate=1.0, left=0)
+        console.finished(ROW, left=0)
+    assert (front.pictures, front.lines) == ([], [])
+    assert capsys.readouterr() == ("", "")

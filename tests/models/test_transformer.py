@@ -99,25 +99,6 @@ def test_every_activation_is_named_and_exists_at_all_positions():
     np.testing.assert_allclose(acts["blocks.0.attn.hook_pattern"].sum(-1), 1, rtol=1e-6)
 
 
-def test_parameters_have_transformer_lens_names_and_layouts():
-    model = build(Modular(modulus=7))
-    tokens = jnp.zeros((1, 3), jnp.int32)
-    params = jax.eval_shape(model.init, jax.random.key(0), tokens)["params"]
-    assert {name: value.shape for name, value in params.items()} == {
-        "embed.W_E": (8, 8),
-        "pos_embed.W_pos": (3, 8),
-        "blocks.0.attn.W_Q": (2, 8, 3),
-        "blocks.0.attn.W_K": (2, 8, 3),
-        "blocks.0.attn.W_V": (2, 8, 3),
-        "blocks.0.attn.W_O": (2, 3, 8),
-        "blocks.0.mlp.W_in": (8, 12),
-        "blocks.0.mlp.b_in": (12,),
-        "blocks.0.mlp.W_out": (12, 8),
-        "blocks.0.mlp.b_out": (8,),
-        "unembed.W_U": (8, 8),
-    }
-
-
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

@@ -7,6 +7,7 @@ from jaxgrok.outcomes.outcomes import (
     PHASES,
     SPIKE_ABOVE,
     SPIKE_ARMED_BELOW,
+    UNDECIDED,
     Thresholds,
     outcome,
     spikes,
@@ -27,7 +28,7 @@ def _outcome(memorise, grok, **settings):
         "train_accuracy": _step_curve(memorise),
         "test_accuracy": _step_curve(grok),
     }
-    settings = {"has_test": True, "diverged": False, "eval_every": 100} | settings
+    settings = {"diverged": False, "eval_every": 100} | settings
     return outcome(curves, **settings)
 
 
@@ -61,17 +62,31 @@ def test_diverged_keeps_the_steps_reached_before():
         400,
         2000,
     )
-    assert _outcome(400, None, diverged=True, has_test=False).phase == "diverged"
+    assert _outcome(400, None, diverged=True, ended_early=True).phase == "diverged"
 
 
-def test_untested_does_not_read_the_test_curve():
-    curves = {"step": np.arange(40) * 100, "train_accuracy": _step_curve(400)}
-    found = outcome(curves, has_test=False, diverged=False, eval_every=100)
-    assert (found.phase, found.memorise_step, found.grok_step) == (
-        "untested",
-        400,
-        None,
-    )
+def test_a_cell_is_untested_where_no_test_accuracy_was_recorded():
+    curves = {
+        "step": np.arange(40) * 100,
+        "train_accuracy": _step_curve(400),
+        "test_accuracy": np.full(40, NAN),
+    }
+    for settings in ({"diverged": False}, {"diverged": False, "ended_early": True}):
+        found = outcome(curves, eval_every=100, **settings)
+        assert (found.phase, found.memorise_step, found.grok_step) == (
+            "untested",
+            400,
+            None,
+        )
+    assert outcome(curves, eval_every=100, diverged=True).phase == "diverged"
+
+
+def test_a_training_that_ended_early_without_a_grok_is_undecided():
+    for memorise in (None, 400):
+        found = _outcome(memorise, None, ended_early=True)
+        assert (found.phase, found.memorise_step) == ("ended", memorise)
+    assert _outcome(400, 1000, ended_early=True).phase == "grokking"
+    assert {"ended", "untested"} == set(UNDECIDED) < set(PHASES)
 
 
 def test_the_rule_follows_thresholds_and_cadence():

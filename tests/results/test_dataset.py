@@ -159,7 +159,7 @@ def test_curves_of_different_schemas_share_their_coordinates(tmp_path):
         expected = results[1].curve(name)
         np.testing.assert_array_equal(other[name].sel(matrix=["W_U", "W_in"]), expected)
     np.testing.assert_array_equal(other.margin, results[1].curve("margin"))
-    assert dataset.margin.attrs == {"units": "nats"}
+    assert dataset.margin.attrs == {"units": "nats", "long_name": "margin"}
 
 
 def test_a_measure_named_like_something_of_the_run_is_told_apart(tmp_path):
@@ -207,7 +207,7 @@ def test_a_measure_of_a_users_own_travels_from_grid_file_to_dataset(tmp_path):
     assert dataset.by_frequency.dims == ("seed", "step", "freq")
     assert dataset.freq.values.tolist() == [1, 2, 3]
     assert dataset.confidence.dims == ("seed", "step")
-    assert dataset.confidence.attrs == {"units": "nats"}
+    assert dataset.confidence.attrs["units"] == "nats"
     for k in (1, 2, 3):
         own = dataset.by_frequency.sel(freq=k)
         np.testing.assert_allclose(own, k * dataset.confidence, rtol=1e-6)

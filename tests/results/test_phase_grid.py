@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxgrok.outcomes.outcomes import PHASES
+from jaxgrok.outcomes.outcomes import PHASES, UNDECIDED
 from jaxgrok.results.dataset import LABELS
 from jaxgrok.results.phase_grid import gather, medians
 
@@ -54,13 +54,16 @@ def test_every_square_holds_its_own_cells(count):
             inside = inside.values
             for label in LABELS:
                 assert grid.counts[label][square] == (inside & (labels == label)).sum()
-            tested = inside & np.isin(labels, PHASES) & (labels != "untested")
+            tested = inside & np.isin(labels, PHASES) & ~np.isin(labels, UNDECIDED)
             assert grid.tested[square] == tested.sum()
             assert grid.grokked[square] == np.isfinite(grok_step[tested]).sum()
             np.testing.assert_equal(grid.median[square], median(grok_step[tested]))
             censored = tested & np.isnan(grok_step) & (labels != "diverged")
             budget = steps[censored].min() if censored.any() else np.nan
             np.testing.assert_equal(grid.budget[square], budget)
+            ended = steps[inside & (labels == "ended")].min(initial=10_000)
+            ended = np.nan if ended == 10_000 else ended
+            np.testing.assert_equal(grid.end_step[square], ended)
             own = values[inside & np.isfinite(values)]
             expected = np.median(own) if own.size else np.nan
             np.testing.assert_equal(found[square], expected)

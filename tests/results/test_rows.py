@@ -88,8 +88,6 @@ def test_their_figure_shows_each_of_them(run_dir):
     panel = figure.axes[0]
     labels = [line.get_label() for line in panel.get_lines()]
     assert {"digit 0", "digit 1", "all", "all, train"} <= set(labels)
-    with pytest.raises(ValueError, match="cells has 5 entries; it must have at most 4"):
-        sweep.components(jaxgrok.load(run_dir), cells=range(5))
 
 
 def test_trigrams_of_a_class_are_averaged_over_their_own_examples(tmp_path):
@@ -118,8 +116,10 @@ def test_modular_addition_has_no_components(tmp_path):
 
 
 def test_static_fields_can_be_axes(tmp_path):
+    # Of MLPs, which compile fastest.
+    fields = {"model": "mlp", "steps": (10,)}
     config = tiny.config(
-        loss=("exact", "float32"), operation=("x+y", "x/y"), seed=(0, 1), steps=(10,)
+        loss=("exact", "float32"), operation=("x+y", "x/y"), seed=(0, 1), **fields
     )
     found = grid.resolve(config)
     assert found.axes[:2] == ("loss", "operation")
@@ -132,7 +132,7 @@ def test_static_fields_can_be_axes(tmp_path):
     one = dataset.sel(loss="float32", operation="x/y", seed=1)
     assert one.n_train.item() == 21 and one.status.item() == "done"
     # What a setting is alone, it is in the crowd.
-    alone = grid.resolve(tiny.config(operation="x/y", seed=(1,), steps=(10,)))
+    alone = grid.resolve(tiny.config(operation="x/y", seed=(1,), **fields))
     assert alone.cells[0].id in {cell.id for cell in found.cells}
 
 

@@ -13,7 +13,6 @@ from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.circuits.network import read
 from jaxgrok.results import run as runs_module
 from jaxgrok.results.run import open_run
-from jaxgrok.results.run_cell import RunCell
 from jaxgrok.tasks import TASKS
 
 FIELDS = {"seed": (0, 1), "equals_logit": False, "snapshot_early_until": 0}
@@ -106,17 +105,6 @@ def test_only_cells_with_snapshots_are_listed(run):
         run.cell(0).steps()
 
 
-def test_a_cell_does_not_see_steps_past_its_own_budget(run, run_dir, tmp_path):
-    """A longer budget of the same training leaves its snapshots beside."""
-    text = (run_dir / "manifest.json").read_text()
-    entries = json.loads(text)
-    entries["cells"][1]["lane"]["steps"] = 20
-    (tmp_path / "manifest.json").write_text(json.dumps(entries))
-    (tmp_path / "checkpoints").symlink_to(run_dir / "checkpoints")
-    assert jaxgrok.open(tmp_path).cell(1).steps() == [0, 20]
-    assert run.cell(1).steps() == [0, 20, 40]
-
-
 def test_no_run_directory(tmp_path):
     with pytest.raises(FileNotFoundError, match="is not a run directory"):
         jaxgrok.open(tmp_path)
@@ -156,16 +144,6 @@ def test_an_unknown_task_names_the_way_out_and_runs_nothing(foreign, capsys):
     assert error.count("\n") == 1
     assert export.main(["export", str(folder), "--cell", "1", "--out", "m.npz"]) == 2
     assert "--grid FILE" in capsys.readouterr().err
-    assert not file.with_name("executed").exists()
-
-
-def test_an_unknown_task_names_the_recorded_grid_file(foreign, monkeypatch):
-    folder, file = foreign
-    run = jaxgrok.open(folder)
-    recorded = type("GridFile", (), {"path": str(file)})()
-    object.__setattr__(run.manifest, "grid_file", recorded)
-    with pytest.raises(ValueError, match=f"--grid {file}"):
-        RunCell(run, 1).circuit()
     assert not file.with_name("executed").exists()
 
 

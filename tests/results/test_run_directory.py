@@ -83,25 +83,6 @@ def test_cells_csv_does_not_depend_on_how_the_shards_are_cut(tmp_path):
     assert all(dataset.identical(datasets[0]) for dataset in datasets)
 
 
-def test_load_of_something_else_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"is not a run directory.*manifest"):
-        jaxgrok.load(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nowhere is not a run directory"):
-        jaxgrok.load(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("{", "manifest.json is not JSON"), ('{"name": "app"}', "not that of a sweep")],
-)
-def test_a_foreign_manifest_is_refused(tmp_path, text, message):
-    (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        jaxgrok.load(tmp_path)
-    with RunDirectory(tmp_path) as directory, pytest.raises(ValueError, match=message):
-        directory.manifest()
-
-
 def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("dear")
     with (
@@ -110,6 +91,19 @@ def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
     ):
         pass
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_that_holds_notes_of_macos_alone_is_empty(tmp_path):
+    for name in (".DS_Store", "._runs"):
+        (tmp_path / name).write_bytes(b"")
+    with RunDirectory(tmp_path):
+        pass
+
+
+def test_the_home_folder_may_be_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with RunDirectory("~/runs/mine") as directory:
+        assert directory.path == (tmp_path / "runs/mine").resolve()
 
 
 def test_a_file_as_folder_is_refused(tmp_path):
@@ -132,7 +126,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     with (
         pytest.raises(ValueError, match=r"cannot be written \(Permission denied\)"),
         RunDirectory(tmp_path / "new"),
@@ -218,7 +212,7 @@ def test_a_sweep_killed_before_its_first_manifest_can_start_again(tmp_path):
         check=False,
     )
     assert killed.returncode == 9
-    assert len(list(tmp_path.iterdir())) == 2  # the lock and what was cut off
+    assert len(list(tmp_path.iterdir())) == 3  # the lock's and what was cut off
     with pytest.raises(FileNotFoundError):
         jaxgrok.load(tmp_path)
     with RunDirectory(tmp_path) as directory:

@@ -66,6 +66,14 @@ def test_shards_of_two_processes_of_one_moment_do_not_collide(tmp_path, monkeypa
         assert len(directory.results()) == 6
 
 
+def test_what_macos_leaves_beside_a_shard_is_no_shard(tmp_path):
+    manifest = product()
+    path = write(tmp_path, manifest, all_results(manifest))
+    (shard,) = (path / "curves").iterdir()
+    shard.with_name(f"._{shard.name}").write_bytes(b"\x00\x05\x16\x07")
+    assert set(shards.read_results(path)) == {cell.id for cell in manifest.cells}
+
+
 def test_a_damaged_shard_is_named(tmp_path):
     manifest = product()
     path = write(tmp_path, manifest, all_results(manifest))

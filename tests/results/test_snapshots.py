@@ -95,6 +95,16 @@ def test_one_per_phase(tmp_path):
                 jaxgrok.load_params(tmp_path / "r", cell)
 
 
+def test_parameters_that_are_not_finite_are_not_kept(tmp_path):
+    config_ = config(seed=(0,), learning_rate=(1e-3, 1e30))
+    dataset = jaxgrok.run(config_, tmp_path / "r", quiet=True)
+    assert dataset.status.values.ravel().tolist() == ["done", "diverged"]
+    for cell in (0, 1):
+        steps, params = jaxgrok.load_trajectory(tmp_path / "r", cell)
+        assert (steps[0], len(steps) < 7) == (0, cell == 1)
+        assert all(np.isfinite(w).all() for w in params.values())
+
+
 def _stop_after(monkeypatch, dispatches):
     """Ask the sweep to stop after so many dispatches, as Ctrl-C does."""
 
@@ -203,7 +213,7 @@ def test_float64_snapshots_keep_their_precision(tmp_path):
         (0, 7, r"step=7 of cell 0 was not kept; the nearest is 6, the last 40"),
         (3, None, r"cell 3 does not exist; take 0 … 2"),
         ("weight_decay=1.0", None, r"fits 3 cells; say more: seed"),
-        ("seed=9", None, r"no cell has seed=9.0; there are 0, 1, 2"),
+        ("seed=9", None, r"no cell has seed=9; there are 0, 1, 2"),
         ("width=9", None, r"axis 'width' is unknown; axes are weight_decay"),
         ("seed", None, r"cell 'seed' is not understood; write an index"),
     ],
@@ -223,7 +233,7 @@ def test_a_directory_without_a_sweep(tmp_path):
     ("fields", "words"),
     [
         ({"snapshots": "some"}, "snapshots='some': .*take none, all, phases"),
-        ({"snapshots": "seed=7"}, "no cell has seed=7.0"),
+        ({"snapshots": "seed=7"}, "no cell has seed=7"),
         ({"snapshot_every": 0}, "snapshot_every=0 must be at least 1"),
         ({"snapshot_early_until": -1}, "snapshot_early_until=-1 must be at least 0"),
     ],

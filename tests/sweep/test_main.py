@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -65,7 +66,7 @@ def seen(monkeypatch):
 
     def note(config, out, **rest):
         calls.append((config, str(out), rest))
-        raise runner.Interrupted("stopped; 0 cells are finished")
+        raise runner.Interrupted("stopped; 0 cells finished")
 
     monkeypatch.setattr(runner, "run", note)
     return calls
@@ -153,29 +154,6 @@ def test_more_seeds_extend_a_directory_and_keep_its_rows(copy):
     assert after[0]["train_loss"] != after[1]["train_loss"]
 
 
-def test_another_sweep_s_directory_is_refused_with_the_difference(copy, capsys):
-    before = contents(copy)
-    for override, words in (
-        ("modulus=5", "modulus is 7 there and 5 here"),
-        ("weight_decay=(0.1,)", "weight_decay is"),
-        ("d_model=16", "d_model is 8 there and 16 here"),
-    ):
-        message = refusal(capsys, "tiny_grid.py", "--out", copy, f"--grid.{override}")
-        assert message.startswith("out=")
-        assert f"holds another sweep: {words}" in message
-        assert "use another --out" in message
-        assert "beta1" not in message
-        assert contents(copy) == before
-
-
-def test_another_machine_s_directory_is_refused_with_the_difference(copy, capsys):
-    manifest = json.loads((copy / "manifest.json").read_text())
-    manifest["bits"]["jaxlib"] = "0.0.1"
-    (copy / "manifest.json").write_text(json.dumps(manifest))
-    message = refusal(capsys, "tiny_grid.py", "--out", copy, "--grid.seed=(0,1)")
-    assert "was computed with jaxlib=0.0.1" in message
-
-
 def test_a_directory_in_use_or_of_something_else_is_refused(here, capsys):
     Path("thesis").mkdir()
     Path("thesis/one.tex").write_text("dear")
@@ -199,7 +177,8 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(here, capsys, monkeypatch):
     assert "laptop scale on" in shown
     for words in (
         "2 cells in 1 group,",
-        "n_train 24 padded to 24",
+        "n_train 24 padded to 49",
+        "compiled in ",
         "parameters a model",
     ):
         assert words in shown
@@ -228,17 +207,8 @@ def test_overrides_reach_the_config(here, seen, capsys):
     assert (config.layer_norm, config.operation) == (True, "x*y")
     assert (out, rest["blocks"]) == ("there", 3)
     assert capsys.readouterr().err == (
-        "stopped; 0 cells are finished; the same command goes on\n"
+        "stopped; 0 cells finished; the same command goes on\n"
     )
-
-
-def test_a_part_of_a_chain_can_be_overridden(here, seen):
-    text = GRID.replace(
-        "    return", "    config.chain.a = dict(seed=(5,))\n    return"
-    )
-    Path("tiny_grid.py").write_text(text)
-    run("tiny_grid.py", "--grid.chain.a.seed=(7, 8)")
-    assert seen[0][0].chain.a.seed == (7, 8)
 
 
 @pytest.mark.parametrize("spelling", [["--grid", "F:post"], ["--grid=F:post"]])
@@ -251,139 +221,27 @@ def test_a_scale_after_the_colon_and_the_folder_named_after_it(here, seen, spell
     ]
 
 
-BAD_ARGUMENTS = [
-    ("--grid.nope=1", r"field 'nope' is unknown; allowed: accuracy_threshold, "),
-    (
-        "--grid.weight_dekay=(1,)",
-        "field 'weight_dekay' is unknown; did you mean 'weight_decay'? allowed: ",
-    ),
-    ("--grid.seed.x=1", "field 'seed.x' is unknown; did you mean 'seed'?"),
-    ("--grid.chain.a=1", "field 'chain.a' is unknown; allowed: none"),
-    ("--grid.seed=[0, 1]", "seed=[0, 1] is a list; axes are tuples: write "),
-    ("--grid.seed=[3]", 'seed=[3] is a list; axes are tuples: write seed="(3,)"'),
-    ("--grid.seed=(0,", "seed=(0, is not understood; write a value like (0,)"),
-    ("--grid.seed=abc", "seed='abc' must be a whole number"),
-    ("--grid.seed=()", "seed=() is empty; give at least one value"),
-    ("--grid.modulus=x", "modulus=x is not understood; write a value like 7"),
-    ("--grid.d_model=2.5", "d_model=2.5 is not understood; write a value like 8"),
-    ("--grid.layer_norm=maybe", "layer_norm=maybe is not understood; write a value l"),
-    ("--grid.train_fraction=1.5", "train_fraction=1.5 must be in (0, 1]"),
-    ("--grid.n_train=50", "n_train=50 must be 1 … 49: there are 49 training pairs"),
-    ("--grid.steps=45", "steps=45 is not a multiple of eval_every=10; use 50"),
-    ("--grid.operation=x^y", "operation='x^y' must be one of x+y"),
-    ("--grid.task=none", "task='none' is unknown; choose one of modular"),
-    ("--grid.scale=post", "scale=post is not an override; write --grid FILE:post"),
-    ("--grid.weight_decay", "Missing value for flag --grid.weight_decay; see --help"),
-    ("--blocks=0", "--blocks=0: 0 is not a positive integer"),
-    ("--blocks=x", "--blocks=x: invalid literal for int()"),
-    ("--block=2", "flag --block is unknown; allowed: --grid, --grid.FIELD, --out"),
-    ("more", "argument 'more' is not understood; see --help"),
-]
-
-
 @pytest.mark.parametrize(
-    ("argument", "message"), BAD_ARGUMENTS, ids=[a for a, _ in BAD_ARGUMENTS]
+    ("argument", "message"),
+    [
+        ("--grid.seed=[3]", 'seed=[3] is a list; axes are tuples: write seed="(3,)"'),
+        ("--grid.steps=45", "steps=45 is not a multiple of eval_every=10; use 50"),
+        ("--grid.weight_decay", "Missing value for flag --grid.weight_decay; see --h"),
+        ("--blocks=0", "--blocks=0: 0 is not a positive integer"),
+        ("--blocks=x", "--blocks=x: invalid literal for int()"),
+        ("--block=2", "flag --block is unknown; allowed: --grid, --grid.FIELD, --out"),
+        ("more", "argument 'more' is not understood; see --help"),
+    ],
 )
 def test_a_bad_argument_is_one_line(here, capsys, argument, message):
     assert refusal(capsys, "tiny_grid.py", argument).startswith(message)
 
 
-def test_a_list_may_also_stand_after_a_space(here, capsys):
-    message = refusal(capsys, "tiny_grid.py", "--grid.seed", "[0, 1]")
-    assert message == 'seed=[0, 1] is a list; axes are tuples: write seed="(0, 1)"'
-
-
-def test_division_by_a_composite_modulus_is_one_line(here, capsys):
-    bad = ("--grid.operation=x/y", "--grid.modulus=10")
-    message = refusal(capsys, "tiny_grid.py", *bad)
-    assert message.startswith("operation='x/y' needs a prime modulus, got modulus=10")
-
-
-BAD_TASKS = [
-    (["--grid.task=digits", "--grid.digits=0"], "digits=0 must be at least 1"),
-    (
-        ["--grid.task=repeats", "--grid.repeat_length=60"],
-        "repeat_length=60 does not fit: length=16 is 2 parts of 8 tokens",
-    ),
-    (
-        ["--grid.task=trigrams", "--grid.large=1"],
-        "large=1 must be at least 2",
-    ),
-    (
-        ["--grid.task=digits", "--grid.digits=1", "--grid.n_train=(101,)"],
-        "n_train=101 must be 1 … 100: there are 100 different examples",
-    ),
-    (
-        ["--grid.n_train=(50,)"],
-        "n_train=50 must be 1 … 49: there are 49 training pairs",
-    ),
-    (
-        ["--grid.model=mlp", "--grid.attention_only=True"],
-        "attention_only=True: an MLP has no attention",
-    ),
-    (["--grid.task=digits", "--grid.model=mlp"], "model='mlp' cannot read this task"),
-    (["--grid.task=digits"], "train_fraction=0.5 needs a task whose examples can be"),
-    (
-        ["--grid.regime=online"],
-        "batch_size=0 must be at least 1 where regime is online",
-    ),
-    (["--grid.regime=both"], "regime='both' must be one of finite, online"),
-    (
-        ["--grid.optimiser=lion"],
-        "optimiser='lion' is unknown; choose one of adamw, adam, sgd",
-    ),
-    (["--grid.momentum=(1.0,)"], "momentum=1.0 must be in [0, 1)"),
-    (["--grid.dropout=(1.0,)"], "dropout=1.0 must be in [0, 1)"),
-    (["--grid.decay_on=W_X"], "decay_on='W_X': 'W_X' fits no parameter; there are"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "message"), BAD_TASKS, ids=lambda x: str(x)[:40])
-def test_what_a_task_cannot_do_is_one_line(here, capsys, arguments, message):
-    assert refusal(capsys, "tiny_grid.py", *arguments).startswith(message)
-
-
-def test_an_unknown_scale_is_one_line(here, capsys):
-    message = refusal(capsys, "tiny_grid.py:huge")
-    assert message.endswith("scale='huge' is unknown; choose one of post, laptop, auto")
-    assert message.startswith("--grid tiny_grid.py, line 6: ")
-
-
-BROKEN_FILES = [
-    ("def get_config(\n", ", line 1: '(' was never closed"),
-    ("x = 1\n\nif x\n", ", line 3: expected ':'"),
-    ("x = 1\n", " defines no get_config(scale); see sweeps/"),
-    ("get_config = 3\n", " defines no get_config(scale); see sweeps/"),
-    ("\ndef get_config():\n    1 / 0\n", ", line 3: ZeroDivisionError: division by"),
-    ("def get_config():\n    {}['a']\n", ", line 2: KeyError: 'a'"),
-    ("def get_config():\n    open('no')\n", ", line 2: FileNotFoundError: "),
-    ("import nosuch\n", ", line 1: ModuleNotFoundError: No module named 'nosuch'"),
-    ("def get_config(): pass\n", ": get_config returned None; return the config that"),
-    ("def get_config(): return dict(a=1)\n", ": get_config returned {'a': 1}; return"),
-    ("a\x00b", ": SyntaxError: source code string cannot contain null bytes"),
-    (
-        "from jaxgrok import grid\n\ndef get_config():\n    grid.base('laptop').nope\n",
-        ", line 4: AttributeError: \"'nope'\"",
-    ),
-    (
-        GRID.replace("(0.1, 1.0)", "[0.1, 1.0]"),
-        ", line 9: weight_decay=[0.1, 1.0] is a list; axes are tuples: write (0.1, 1",
-    ),
-    (
-        GRID.replace("(0.1, 1.0)", "1.0"),
-        ", line 9: weight_decay=1.0 is a float; axes are tuples: write (1.0,)",
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"), BROKEN_FILES, ids=range(len(BROKEN_FILES))
-)
 @pytest.mark.parametrize("override", [[], ["--grid.nope=1"]])
-def test_a_broken_grid_file_is_one_line(here, capsys, text, message, override):
-    Path("broken.py").write_text(text)
-    found = refusal(capsys, "broken.py", *override)
-    assert found.startswith(f"--grid broken.py{message}")
+def test_a_broken_grid_file_is_one_line(here, capsys, override):
+    Path("broken.py").write_text("def get_config():\n    {}['a']\n")
+    message = refusal(capsys, "broken.py", *override)
+    assert message == "--grid broken.py, line 2: KeyError: 'a'"
 
 
 def test_a_grid_file_s_own_mistakes_in_fields_are_one_line(here, capsys):
@@ -392,22 +250,21 @@ def test_a_grid_file_s_own_mistakes_in_fields_are_one_line(here, capsys):
     assert message.startswith("field 'weight_dekay' is unknown; did you mean 'weight_d")
     Path("tiny_grid.py").write_text(GRID.replace("steps=(40,)", "steps=(45,)"))
     assert refusal(capsys, "tiny_grid.py").startswith("steps=45 is not a multiple")
-    text = GRID.replace('(scale="laptop")', "()").replace("(scale)", "('laptop')")
-    Path("tiny_grid.py").write_text(text)
-    message = refusal(capsys, "tiny_grid.py:post")
-    assert "get_config() takes 0 positional arguments but 1 was given" in message
 
 
-@pytest.mark.parametrize("grid", ["nowhere.py", ".", "nowhere.py:post"])
-def test_a_missing_grid_file_is_one_line(here, capsys, grid):
-    file = grid.split(":")[0]
-    assert refusal(capsys, grid) == f"--grid {file}: there is no such file"
+def test_another_sweep_s_directory_is_refused_with_the_difference(copy, capsys):
+    before = contents(copy)
+    message = refusal(capsys, "tiny_grid.py", "--out", copy, "--grid.modulus=5")
+    assert message.startswith("out=")
+    assert "holds another sweep: modulus is 7 there and 5 here" in message
+    assert contents(copy) == before
 
 
 def test_no_grid_is_one_line(here, capsys):
     assert sweep.main(["sweep", "--dry_run"]) == 2
     assert capsys.readouterr().err == (
-        "error: --grid is missing: name a grid file, e.g. sweeps/wd_vs_frac.py\n"
+        "error: --grid is missing: name a grid file, or one that is shipped, e.g. "
+        "wd_vs_frac\n"
     )
 
 
@@ -453,10 +310,28 @@ def test_from_python_it_returns_the_dataset(copy, finished, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_sweep_in_which_cells_failed_ends_with_code_1(here, monkeypatch, capsys):
+    def broken(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    monkeypatch.setattr(sizing, "Engine", broken)
+    assert run("tiny_grid.py", "--out", "run") == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("2 cells: 2 failed\n")
+    assert said.err.splitlines()[-1] == (
+        "2 cells failed: 0 (weight_decay=0.1, train_fraction=0.5, seed=0), "
+        "1 (weight_decay=1.0, train_fraction=0.5, seed=0): RESOURCE_EXHAUSTED: out of "
+        "memory; the same command tries again"
+    )
+
+
 def test_the_summary_counts_phases():
-    phases = np.array([["grokking", "grokking"], ["confusion", ""]], object)
-    dataset = xr.Dataset({"phase": (("weight_decay", "seed"), phases)})
+    phases = np.array([["grokking", "grokking", "untested"], ["", "ended", ""]], object)
+    statuses = np.where(phases == "", "failed", "done").astype(object)
+    statuses[1, 2] = ""
+    axes = ("weight_decay", "seed")
+    dataset = xr.Dataset({"phase": (axes, phases), "status": (axes, statuses)})
     assert sweep.summary(dataset, "runs/x").splitlines() == [
-        "4 cells: 2 grokking, 1 confusion, 1 failed",
+        "6 cells: 2 grokking, 1 untested, 1 failed, 1 ended, 1 pending",
         "runs/x/cells.csv, runs/x/plots/phase_diagram.png",
     ]

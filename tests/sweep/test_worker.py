@@ -7,7 +7,6 @@ import pytest
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine import sizing
-from jaxgrok.sweep.fleet import LocalFleet
 from jaxgrok.sweep.messages import Assignment
 from jaxgrok.sweep.worker import Worker
 
@@ -97,14 +96,3 @@ def test_an_error_of_the_device_ends_the_group_and_not_the_worker(resolved):
     progress = worker.do(Assignment(0, n_cells=3))
     assert (progress.group, progress.failure) == (0, "RESOURCE_EXHAUSTED: no memory")
     assert worker.do(Assignment(0, n_cells=3)).failure == ""
-
-
-def test_a_local_fleet_greets_answers_and_then_has_nothing_to_do(resolved):
-    fleet = LocalFleet(Worker(resolved, build))
-    greeting = fleet.next()
-    fleet.send(greeting.worker, Assignment(0, n_cells=3))
-    assert fleet.next().group == 0
-    assert fleet.next() is None
-    fleet.send(greeting.worker, Assignment(0))
-    fleet.drop(greeting.worker)
-    assert fleet.next() is None

@@ -169,6 +169,17 @@ def test_a_registered_optimiser_reads_its_own_number_from_the_lane(forgotten):
     same(slowed, by_hand(lambda w, g, *_: w - 0.25 * RATE * g))
 
 
+def test_no_optimiser_sees_the_budget(forgotten):
+    def cosine(setup, lane, rate, mask):
+        return optax.sgd(optax.cosine_decay_schedule(0.1, lane.steps))
+
+    jaxgrok.optimisers.register("cosine", cosine)
+    group = tiny.group(optimiser="cosine")
+    lane = lane_of(group.setup, **group.cells[0].lane)
+    with pytest.raises(ValueError, match=r"does not see lane\.steps.*of its own"):
+        optimisers.build(group.setup, lane, jnp.int32(0))
+
+
 @pytest.mark.parametrize(
     ("rule", "row", "message"),
     [

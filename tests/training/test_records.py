@@ -46,6 +46,42 @@ def test_a_value_of_the_wrong_shape_is_refused_by_name():
         pack({"norm": jnp.ones(2), "loss": jnp.ones(1)})
 
 
+JUDGED = Schema(
+    (
+        *PLAIN,
+        Curve("component_test_loss", "component", ("units", "tens")),
+        Curve("component_test_accuracy", "component", ("units", "tens")),
+    )
+)
+
+
+def judged(*, diverged_step=-1, **replaced):
+    values = {name: 0.5 for name in CURVES}
+    values |= {name: [0.5, 0.5] for name in JUDGED.names[len(CURVES) :]}
+    values |= replaced
+    parts = [np.atleast_1d(values[name]) for name in JUDGED.names]
+    array = np.concatenate([*parts, [0, diverged_step]]).astype(np.float32)
+    record = JUDGED.unpack(array).values
+    return {name: record[JUDGED.columns(name)].tolist() for name in JUDGED.names}
+
+
+def test_an_accuracy_of_logits_that_are_nan_is_no_number():
+    found = judged(test_loss=np.nan, component_test_loss=[0.5, np.nan])
+    assert np.isnan(found["test_loss"]) and np.isnan(found["test_accuracy"])
+    np.testing.assert_array_equal(found["component_test_accuracy"], [0.5, np.nan])
+    assert found["train_accuracy"] == found["max_train_loss"] == 0.5
+    # An infinite loss has an argmax.
+    assert judged(test_loss=np.inf)["test_accuracy"] == 0.5
+    assert judged() == judged(train_loss=0.5)
+
+
+def test_a_diverged_network_has_neither_accuracies_nor_losses():
+    found = judged(diverged_step=70, train_loss=np.inf, max_train_loss=np.inf)
+    assert found.pop("max_train_loss") == np.inf
+    for name, values in found.items():
+        assert np.isnan(values).all(), name
+
+
 def test_steps_come_before_a_record():
     whole = SMALL.with_steps()
     assert whole.curves[0] == STEP and whole.width == SMALL.width + 1 == 4

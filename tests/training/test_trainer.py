@@ -242,3 +242,23 @@ def test_given_weights_are_used():
     given = {name: w + 1 for name, w in state.params.items()}
     state = jax.jit(trainer.init, static_argnums=0)(group.setup, one, given)
     np.testing.assert_array_equal(state.params["embed.W_E"], given["embed.W_E"])
+
+
+@pytest.mark.parametrize("measures", ["none", "fourier"])
+def test_evaluation_in_slices_is_that_of_the_whole_pool(measures, monkeypatch):
+    group = tiny.group(measures=measures)
+    setup = group.setup
+    one, state = start(group)
+    state = train(setup, one, state, 20)
+    _, want = jax.jit(functools.partial(trainer.evaluate, setup))(one, state)
+    # 49 pairs in slices of 9: the last one is filled up.
+    monkeypatch.setattr("jaxgrok.training.setup.SLICE_PAIRS", 9)
+    monkeypatch.setattr("jaxgrok.training.setup.SLICE_CLASSES", 8)
+    assert setup.slice_rows == 9
+    in_slices = jax.jit(functools.partial(trainer.evaluate, setup))
+    _, record = in_slices(one, state)
+    np.testing.assert_allclose(record, want, rtol=1e-5)
+    logits = "f32[49,1,8]"
+    assert (logits in str(jax.make_jaxpr(in_slices)(one, state))) == (
+        measures == "fourier"
+    )

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from jaxgrok.outcomes.outcomes import UNDECIDED
 from jaxgrok.plots import style
 from jaxgrok.plots.labels import name_steps
 
@@ -34,6 +35,7 @@ class CircuitRow:
         clusters: number of neurons by frequency.
         grok_step: NaN if the cell did not grok.
         judgement: what is written where there are no key frequencies.
+        missing: what is written where there is no grok step.
     """
 
     order: int
@@ -41,6 +43,7 @@ class CircuitRow:
     clusters: dict[int, int]
     grok_step: float
     judgement: str
+    missing: str
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "CircuitRow":
@@ -51,7 +54,11 @@ class CircuitRow:
         keys = [int(k) for k in row["key_frequencies"]]
         step = row.get("grok_step")
         grok_step = np.nan if step in (None, "") else float(step)
-        return cls(int(row["order"]), keys, clusters, grok_step, _judgement(row))
+        # A cell that was followed to its budget did not grok; of others nobody knows.
+        phase = str(row.get("phase") or "")
+        missing = phase if phase in (*UNDECIDED, "diverged") else "not grokked"
+        order, judgement = int(row["order"]), _judgement(row)
+        return cls(order, keys, clusters, grok_step, judgement, missing)
 
 
 def _judgement(row: Mapping[str, Any]) -> str:
@@ -74,8 +81,9 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     Args:
         table: one row a network, in the order drawn, with `order` (n),
             `key_frequencies`, `clusters` {frequency: its neurons or their number} and
-            `grok_step` (None or NaN: it did not grok); where it has them, also
-            `has_circuit` (None: it diverged) and `all_accuracy`.
+            `grok_step` (None or NaN: there is none, as `phase` says, if it is there);
+            where it has them, also `has_circuit` (None: it diverged) and
+            `all_accuracy`.
 
     Raises:
         ValueError: for an empty table.
@@ -203,7 +211,7 @@ def _grok_steps(axes: Axes, rows: Sequence[CircuitRow]) -> None:
         "va": "center",
     }
     for i in np.flatnonzero(np.isnan(steps)).tolist():
-        axes.text(0.02, i, "not grokked", transform=transform, **look)
+        axes.text(0.02, i, rows[i].missing, transform=transform, **look)
     axes.set(xlabel="step", title="grok step")
     axes.set_xlim(0, 1.08 * np.nanmax(steps) if np.isfinite(steps).any() else 1)
     axes.xaxis.set_major_locator(MaxNLocator(4))

@@ -15,13 +15,21 @@ from numpy.typing import NDArray
 
 from jaxgrok.plots import style
 from jaxgrok.plots.labels import axis_name, round_log_ticks, value_names
-from jaxgrok.results.dataset import axis_names, column_of, values_along
+from jaxgrok.results.dataset import axis_names, column_of, labels_of, values_along
 
 _EVENTS = {
     "memorise_step": ("memorises", style.VERMILION),
     "grok_step": ("groks", style.BLUE),
 }
 """Label and colour of each event, by its variable."""
+MISSES = {
+    "censored": ("^", "not within its budget"),
+    "diverged": ("X", "diverged before"),
+    "ended": ("D", "ended early, before it was met"),
+    "untested": ("s", "untested"),
+    "pending": ("o", "stopped before"),
+}
+"""Mark and words for a cell that did not reach an event, by what is known of it."""
 _TWINS = {"train_fraction", "n_train"}
 """Two axes that say the same."""
 _GAP = 0.55
@@ -53,8 +61,9 @@ def varied_axis(dataset: xr.Dataset) -> str | None:
 def steps(dataset: xr.Dataset) -> Figure:
     """Draw the step at which each seed memorises and groks, and the medians.
 
-    An open triangle is a seed that had not within its budget, at that budget: no step.
-    A median is drawn where most seeds have one. Values of the axis are evenly spaced.
+    An open mark is a seed that had not, at the step up to which it was followed: a
+    triangle within its budget, other marks before (see MISSES). A median is drawn where
+    most seeds have one. Values of the axis are evenly spaced.
 
     Args:
         dataset: what `jaxgrok.load` returns.
@@ -105,7 +114,7 @@ def _positions(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def _draw_seeds(
     axes: Axes, dataset: xr.Dataset, name: str, x: NDArray[Any], label: str, colour: str
 ) -> None:
-    """Draw a dot for every cell that reached an event, a triangle for one that did not.
+    """Draw a dot for every cell that reached an event, an open mark for the others.
 
     Args:
         axes: where to draw.
@@ -117,25 +126,45 @@ def _draw_seeds(
     """
     reached_at = column_of(dataset, name).astype(float)
     last = column_of(dataset, "steps").astype(float)
-    # A cell without `steps` has not finished: it is neither of the two.
-    reached = np.isfinite(reached_at) & np.isfinite(last)
-    censored = np.isnan(reached_at) & np.isfinite(last)
+    missed = _missed(dataset, name)
     # A step of 0 has no place on a log axis.
+    reached = missed == ""
     y = reached_at[reached].clip(min=1)
     axes.plot(x[reached], y, "o", color=colour, ms=5, label=label)
-    if censored.any():
-        triangle: dict[str, Any] = {"color": colour, "mfc": "none", "ms": 6}
-        text = f"{label}: not within its budget"
-        axes.plot(x[censored], last[censored], "^", label=text, **triangle)
+    open_mark: dict[str, Any] = {"color": colour, "mfc": "none", "ms": 6, "ls": ""}
+    for miss, (marker, words) in MISSES.items():
+        members = missed == miss
+        if members.any():
+            y, text = last[members].clip(min=1), f"{label}: {words}"
+            axes.plot(x[members], y, marker=marker, label=text, **open_mark)
+
+
+def _missed(dataset: xr.Dataset, name: str) -> NDArray[Any]:
+    """Return why each cell has no step of an event: [cells].
+
+    It is a key of MISSES, "" for a cell that has a step, and "unfinished" for one that
+    has not ended.
+    """
+    labels = labels_of(dataset)
+    # An untested cell has a train set like any other.
+    known = MISSES if name == "grok_step" else MISSES.keys() - {"untested"}
+    missed = np.where(np.isin(labels, list(known)), labels, "censored")
+    missed = missed.astype(object)
+    missed[np.isfinite(column_of(dataset, name).astype(float))] = ""
+    missed[np.isnan(column_of(dataset, "steps").astype(float))] = "unfinished"
+    return missed
 
 
 def _medians(
     dataset: xr.Dataset, name: str, positions: NDArray[Any], count: int
 ) -> list[float]:
     """Return the median step of an event at each of `count` positions."""
-    finished = np.isfinite(column_of(dataset, "steps").astype(float))
+    # Nobody knows when the others would have reached it.
+    is_decided = np.isin(
+        _missed(dataset, name).astype(str), ["", "censored", "diverged"]
+    )
     reached_at = column_of(dataset, name).astype(float)
-    return [_median(reached_at[finished & (positions == i)]) for i in range(count)]
+    return [_median(reached_at[is_decided & (positions == i)]) for i in range(count)]
 
 
 def _median(steps: NDArray[Any]) -> float:

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from jaxgrok.plots import heatmap, style
-from jaxgrok.plots.heatmap import SquareGrid
+from jaxgrok.plots.heatmap import SquareGrid, Strip
 from jaxgrok.plots.labels import (
     axis_name,
     grok_text,
@@ -77,6 +77,7 @@ def axis_labels(phases: PhaseGrid) -> tuple[heatmap.Labels, heatmap.Labels]:
 
 def _draw_phases(axes: Axes, phases: PhaseGrid) -> None:
     """Divide each square into upright strips by the share of each label in it."""
+    strips = []
     for row, column in np.ndindex(phases.median.shape):
         counts = {label: int(n[row, column]) for label, n in phases.counts.items()}
         total = sum(counts.values())
@@ -85,14 +86,14 @@ def _draw_phases(axes: Axes, phases: PhaseGrid) -> None:
             if not count:
                 continue
             fill, width = style.PHASE_FILLS[label], count / total
-            heatmap.draw_square(axes, row, column, fill, start=start, width=width)
-            # A white line between two strips of one square.
-            if start:
-                # From a share of the side to a coordinate.
-                edge = column + (2 * start - 1) * heatmap.HALF
-                half = heatmap.HALF
-                axes.vlines(edge, row - half, row + half, color="white", lw=1.2)
+            strips.append(Strip(row, column, fill, start, width))
             start += width
+    heatmap.draw_strips(axes, strips)
+    # A white line between two strips of one square.
+    edges = [strip.corners() for strip in strips if strip.start]
+    if edges:
+        (x, low), _, _, (_, high) = np.array(edges).transpose(1, 2, 0)
+        axes.vlines(x, low, high, color="white", lw=1.2)
 
 
 def _draw_grok_steps(axes: Axes, phases: PhaseGrid, grid: SquareGrid) -> None:
@@ -107,13 +108,16 @@ def _draw_grok_steps(axes: Axes, phases: PhaseGrid, grid: SquareGrid) -> None:
         return grok_text(
             median=phases.median[row, column],
             budget=phases.budget[row, column],
+            end_step=phases.end_step[row, column],
             grokked=phases.grokked[row, column],
             tested=phases.tested[row, column],
         )
 
     def blank(row: int, column: int) -> style.Fill:
-        censored = np.isfinite(phases.budget[row, column])
-        return style.CENSORED if censored else style.UNKNOWN
+        if np.isfinite(phases.budget[row, column]):
+            return style.CENSORED
+        has_ended = np.isfinite(phases.end_step[row, column])
+        return style.PHASE_FILLS["ended"] if has_ended else style.UNKNOWN
 
     heatmap.draw_values(axes, grid, medians, scale, text=text, blank=blank)
     if finite.size:
@@ -158,4 +162,6 @@ def _notes(phases: PhaseGrid) -> list[str]:
         notes.append(f"split square: {members} disagree")
     if ((phases.grokked > 0) & (phases.grokked < phases.tested)).any():
         notes.append(f"n/m: n of m {members} grokked")
+    if np.isfinite(phases.end_step).any():
+        notes.append("end N: ended at step N, before these thresholds were met")
     return notes

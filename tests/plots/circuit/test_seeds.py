@@ -38,6 +38,13 @@ def test_seeds_show_which_frequencies_how_many_how_large_and_when():
     assert overlaps(figure) == []
 
 
+def test_a_cell_that_was_never_tested_is_not_said_not_to_have_grokked():
+    phases = ("untested", "grokking", "memorisation")
+    rows = [row | {"phase": phase} for row, phase in zip(ROWS, phases, strict=True)]
+    texts = [text.get_text() for text in seeds(rows).axes[3].texts]
+    assert texts == ["untested", "not grokked"]
+
+
 def test_rows_with_the_same_seed_are_named_by_their_cells():
     rows = [row | {"seed": 0} for row in ROWS]
     raster = seeds(rows).axes[0]

@@ -29,15 +29,6 @@ def test_every_panel_of_a_trajectory_as_it_is_measured_has_lines(as_read):
     assert labels[4:] == [{"W_E", "W_L", "neurons"}, {"head 0", "head 1"}]
 
 
-def test_matrices_of_two_layers_are_told_apart():
-    _, found = planted()
-    names = "embed.W_E", "blocks.0.attn.W_Q", "blocks.1.attn.W_Q"
-    sums = {f"sum_of_squares/{name}": [1.0, 2.0] for name in names}
-    _, axes = progress(found, {"steps": [0, 10]} | sums, {}).axes
-    labels = [line.get_label() for line in axes.get_lines()]
-    assert labels == ["W_E", "0.attn.W_Q", "1.attn.W_Q"]
-
-
 def test_a_bias_is_dotted_in_the_colour_of_its_matrix():
     _, found = planted()
     names = "blocks.0.mlp.W_in", "blocks.0.mlp.b_in", "unembed.W_U", "total"

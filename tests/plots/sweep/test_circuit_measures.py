@@ -3,7 +3,7 @@
 import matplotlib
 import numpy as np
 import pytest
-from drawn import NAN, overlaps, ticks
+from drawn import NAN, overlaps, squares, ticks
 
 from jaxgrok.plots.heatmap import Labels
 from jaxgrok.plots.sweep.circuit_measures import phase_share
@@ -27,13 +27,13 @@ def test_shares_and_leads_are_squares_and_nan_is_none():
     assert words == {(0, 0): "0.25", (2, 0): "1.00", (0, 1): "0.50", (1, 1): "0.00"}
     assert [t.get_text() for t in right.texts] == ["1.6k", "12.5k", "0", "800"]
     for axes in (left, right):
-        hatched = [p.get_xy() for p in axes.patches if p.get_hatch()]
+        hatched = [(s.left, s.low) for s in squares(axes) if s.hatch]
         np.testing.assert_allclose(hatched, [(0.54, -0.46), (1.54, 0.54)])
         assert ticks(axes.xaxis) == ["0.1", "1", "3"]
         assert ticks(axes.yaxis) == ["0.3", "0.5"]
         assert axes.get_xlabel() == "weight decay"
         assert axes.get_ylabel() == "train fraction"
-    colours = [p.get_facecolor() for p in left.patches if not p.get_hatch()]
+    colours = [square.colour for square in squares(left) if not square.hatch]
     assert len(set(colours)) == 4
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
@@ -43,22 +43,19 @@ def test_shares_and_leads_are_squares_and_nan_is_none():
 
 
 def test_a_share_has_the_same_colour_whatever_the_others_are():
-    def colour(share):
-        return (
-            phase_share(share, share, x=Labels("x", ["1"]), y=Labels("y", ["1", "2"]))
-            .axes[0]
-            .patches
-        )
+    def colours(share):
+        labels = {"x": Labels("x", ["1"]), "y": Labels("y", ["1", "2"])}
+        left = phase_share(share, share, **labels).axes[0]
+        return [square.colour for square in squares(left)]
 
-    one, other = colour([[0.3], [0.4]]), colour([[0.3], [0.9]])
-    assert one[0].get_facecolor() == other[0].get_facecolor()
-    assert one[1].get_facecolor() != other[1].get_facecolor()
+    one, other = colours([[0.3], [0.4]]), colours([[0.3], [0.9]])
+    assert one[0] == other[0] and one[1] != other[1]
 
 
 def test_a_lead_below_zero_centres_the_colours_there():
     figure = phase_share(SHARE, np.negative(LEAD), **AXES)
     assert figure.axes[1].texts[0].get_text() == "−1.6k"
-    colours = [p.get_facecolor() for p in figure.axes[1].patches if not p.get_hatch()]
+    colours = [square.colour for square in squares(figure.axes[1]) if not square.hatch]
     middle = matplotlib.colormaps["PuOr"](0.5)
     np.testing.assert_allclose(colours[2], middle)
 
@@ -66,7 +63,7 @@ def test_a_lead_below_zero_centres_the_colours_there():
 def test_nothing_measured_at_all():
     nothing = np.full((2, 3), NAN)
     left = phase_share(nothing, nothing, **AXES).axes[0]
-    assert len(left.patches) == 6 and not left.texts
+    assert len(squares(left)) == 6 and not left.texts
 
 
 def test_a_table_of_another_shape_is_refused():

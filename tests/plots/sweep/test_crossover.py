@@ -39,9 +39,10 @@ def rows():
 def drawn(axes, place):
     """Marks around a setting: (size, hollow) of each."""
     return sorted(
-        (float(line.get_ydata()[0]), line.get_markerfacecolor() == "none")
+        (float(size), line.get_markerfacecolor() == "none")
         for line in axes.lines
         if line.get_marker() == "o" and abs(line.get_xdata()[0] - place) < 0.4
+        for size in line.get_ydata()
     )
 
 
@@ -79,6 +80,16 @@ def test_the_axes_are_named_and_the_legend_has_what_is_there():
     assert axes.get_title() == "x+y mod 7 · test"
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend[1:] == ["grokking", "memorisation", "stopped"]
+
+
+def test_a_training_that_says_nothing_has_a_mark_of_its_own():
+    found = dataset()
+    found["phase"][0, 1, 0], found["phase"][0, 1, 1] = "untested", "ended"
+    figure = crossover(found, rows())
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend[3:] == ["untested", "ended", "stopped"]
+    marks = {line.get_marker() for line in figure.axes[0].lines}
+    assert {"s", "D"} < marks and drawn(figure.axes[0], 0) == [(400, False)] * 2
 
 
 def test_settings_of_several_axes_and_parts_without_one():

@@ -22,6 +22,7 @@ def chain(parts, **axes):
     return xr.Dataset(
         {
             "phase": ("cell", np.full(n, "grokking", object)),
+            "status": ("cell", np.full(n, "done", object)),
             "memorise_step": ("cell", column),
             "grok_step": ("cell", column + 10),
             "steps": ("cell", column * 10),
@@ -54,6 +55,39 @@ def test_every_seed_has_a_point_and_a_censored_one_no_step():
     assert np.round(x).tolist() == [0, 0, 1]
     ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
     assert ticks == ["0.3", "0.5", "0.9"]
+
+
+def test_only_what_was_followed_to_its_budget_is_censored():
+    found = along(
+        "train_fraction",
+        (0.3, 0.5, 0.9),
+        memorise=[[NAN, 10], [10, 10], [10, 10]],
+        grok=[[NAN, NAN], [NAN, NAN], [NAN, 30]],
+    )
+    kinds = [["diverged", "ended"], ["untested", "memorisation"], ["ended", "grokking"]]
+    found["phase"].values = np.array(kinds, object).reshape(found["phase"].shape)
+    found["steps"].values = np.array([20, 40, 100, 100, 60, 80]).reshape(
+        found["steps"].shape
+    )
+    figure = steps(found)
+    misses = {
+        "memorises: diverged before": [20],
+        "groks: not within its budget": [100],
+        "groks: diverged before": [20],
+        "groks: ended early, before it was met": [40, 60],
+        "groks: untested": [100],
+    }
+    labels = [line.get_label() for line in figure.axes[0].get_lines()]
+    assert {label for label in labels if ":" in label} == set(misses)
+    for label, expected in misses.items():
+        assert points(figure, label)[1].tolist() == expected
+    medians = [
+        line.get_ydata()
+        for line in figure.axes[0].get_lines()
+        if len(line.get_xdata()) == 3
+    ]
+    # Of the last value, only one seed is known.
+    np.testing.assert_array_equal(medians, [[NAN, 10, 10], [NAN, NAN, 30]])
 
 
 def test_numbers_are_joined_and_words_are_not():

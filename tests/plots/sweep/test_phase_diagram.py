@@ -13,10 +13,11 @@ from drawn import (
     legend,
     note,
     phase_table,
+    squares,
     texts,
 )
-from matplotlib.patches import Rectangle
 
+from jaxgrok.plots import style
 from jaxgrok.plots.labels import grok_text
 from jaxgrok.plots.sweep import phase_diagram
 from jaxgrok.results.dataset import LABELS
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 def says(grid, row, column):
     """The text of a square."""
-    names = ("median", "budget", "grokked", "tested")
+    names = ("median", "budget", "end_step", "grokked", "tested")
     return grok_text(**{name: getattr(grid, name)[row, column] for name in names})
 
 
@@ -113,6 +114,30 @@ def test_untested_and_failed_cells_are_no_censored_ones():
     assert says(found, 0, 0) == says(found, 0, 1) == "–"
 
 
+def test_a_training_that_ended_early_is_neither_memorised_nor_censored():
+    dataset = phase_table()
+    dataset["phase"][0, 0] = "ended"
+    dataset["test_accuracy"][0, 0, 1, STEP > 2000] = np.nan
+    dataset["phase"][0, 1, 0] = "ended"
+    found = gather(dataset)
+    assert found.counts["ended"][:, 0].tolist() == [2, 1]
+    assert found.tested[:, 0].tolist() == [0, 1]
+    np.testing.assert_array_equal(found.end_step[:, 0], [2000, 5000])
+    assert np.isnan(found.budget[:, 0]).all()
+    assert says(found, 0, 0) == "end\n2k"
+    assert says(found, 1, 0) == "1.6k"  # of the seed that is known
+    figure = phase_diagram(dataset)
+    assert "ended" in legend(figure)
+    assert "end N: ended at step N" in note(figure)
+    left, right = figure.axes[:2]
+    hatch = style.PHASE_FILLS["ended"].hatch
+    assert [s.hatch for s in squares(left)[:2]] == [
+        hatch,
+        style.PHASE_FILLS["confusion"].hatch,
+    ]
+    assert squares(right)[0].hatch == hatch
+
+
 @pytest.mark.parametrize("order", [None, list(reversed(range(12)))])
 def test_the_cell_form_gathers_the_same(order):
     product, cells = gather(phase_table()), gather(as_cells(phase_table(), order))
@@ -124,6 +149,7 @@ def test_the_cell_form_gathers_the_same(order):
         "grokked",
         "tested",
         "budget",
+        "end_step",
     ):
         np.testing.assert_array_equal(getattr(cells, name), getattr(product, name))
     for label in LABELS:
@@ -195,12 +221,9 @@ def test_a_pending_seed_does_not_disagree():
 def test_a_mixed_square_is_divided_by_its_seeds():
     axes = phase_diagram(phase_table()).axes[0]
     strips = {}
-    for patch in axes.patches:
-        assert isinstance(patch, Rectangle)
-        column = round(patch.get_x() + patch.get_width() / 2)
-        row = round(patch.get_y() + patch.get_height() / 2)
-        strips.setdefault((row, column), []).append(
-            (round(patch.get_width() / 0.92, 6), patch.get_facecolor())
+    for square in squares(axes):
+        strips.setdefault((square.row, square.column), []).append(
+            (round(square.width / 0.92, 6), square.colour)
         )
     assert len(strips) == 6
     mixed = {at for at, parts in strips.items() if len(parts) > 1}
@@ -229,8 +252,8 @@ def test_the_diagram_writes_what_was_gathered():
 def test_a_number_contrasts_with_its_square():
     right = phase_diagram(phase_table()).axes[1]
     grey = (0.299, 0.587, 0.114)
-    for patch, text in zip(right.patches, right.texts, strict=True):
-        fill = np.dot(patch.get_facecolor()[:3], grey)
+    for square, text in zip(squares(right), right.texts, strict=True):
+        fill = np.dot(square.colour[:3], grey)
         ink = {"white": 1.0, "black": 0.0}[text.get_color()]
         assert abs(fill - ink) >= 0.5
 
@@ -246,4 +269,4 @@ def test_a_grok_step_of_zero_has_a_colour():
     right = phase_diagram(phase_table(grok_step=np.zeros(SHAPE))).axes[1]
     assert set(texts(right)) == {"0"}
     assert right.child_axes[0].get_ylim()[0] > 0
-    assert all(patch.get_facecolor()[3] == 1 for patch in right.patches)
+    assert all(square.colour[3] == 1 for square in squares(right))

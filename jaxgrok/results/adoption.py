@@ -1,0 +1,291 @@
+"""Which grids a run directory fits, and what they take over from it.
+
+>>> adopted = adopt(directory, grid, describe(grid), kept_steps(index))
+>>> directory.write_manifest(adopted.manifest)
+"""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxgrok.grid.cells import Cell, Grid
+from jaxgrok.host import machine
+from jaxgrok.outcomes.grok_rule import first_held
+from jaxgrok.results import snapshots
+from jaxgrok.results.manifest import FORMAT, Manifest
+from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.results.shards import Result
+from jaxgrok.results.wanted_snapshots import KeptSteps, lacking
+
+
+@dataclasses.dataclass(frozen=True)
+class Adopted:
+    """What a grid takes over from a run directory.
+
+    Attributes:
+        manifest: the one to write. Where nothing is left to train, it keeps the
+            versions that trained.
+        results: those that the directory has of these cells, by cell id. Failed ones
+            are among them, and count as none.
+        heirs: old cell → the cells that are the same training with a longer budget.
+        again: cells with a result whose snapshots are wanted but absent.
+        elsewhere: whether the directory was computed where bits differ.
+        notes: lines that the user should read.
+    """
+
+    manifest: Manifest
+    results: Mapping[str, Result] = dataclasses.field(default_factory=dict)
+    heirs: Mapping[str, Sequence[Cell]] = dataclasses.field(default_factory=dict)
+    again: frozenset[str] = frozenset()
+    elsewhere: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def adopt(
+    directory: RunDirectory,
+    grid: Grid,
+    manifest: Manifest,
+    kept: KeptSteps,
+    *,
+    mixed_bits: bool = False,
+) -> Adopted:
+    """Take over a run directory for a grid.
+
+    Args:
+        directory: locked; may be new.
+        grid: what to train.
+        manifest: its manifest.
+        kept: the snapshots that there are.
+        mixed_bits: go on where results differ in their last bits.
+
+    Raises:
+        ValueError: the directory does not fit the grid.
+    """
+    old = directory.manifest()
+    if old is None:
+        return Adopted(manifest)
+    _check_format(directory.path, old)
+    stored = directory.results()
+    manifest = dataclasses.replace(manifest, usage=old.usage)
+    heirs = _heirs(old, grid)
+    if all(stored[c.id].status == "failed" for c in old.cells if c.id in stored):
+        return _take_over(directory.path, old, manifest, heirs, mixed_bits=mixed_bits)
+    _check_cells(directory.path, old, manifest, heirs)
+    inherited = _inherited(old, heirs, stored)
+    results = {cell.id: stored[cell.id] for cell in grid.cells if cell.id in stored}
+    results |= {result.cell_id: result for result in inherited}
+    again = lacking(grid, manifest, results, kept)
+    finished = {cell_id for cell_id, r in results.items() if r.status != "failed"}
+    pending = {cell.id for cell in grid.cells} - finished | again
+    elsewhere = bool(pending and _differences(old, manifest))
+    # Where nothing is left to train, results of two machines cannot meet in one run.
+    if not pending:
+        manifest = dataclasses.replace(
+            manifest, bits=old.bits, versions=old.versions, commit=old.commit
+        )
+    elif elsewhere and not mixed_bits:
+        raise ValueError(_refusal(directory.path, old, manifest))
+    # Before the manifest that names these cells: a kill in between leaves a shard of
+    # cells that the old manifest does not know, and that no reader looks up.
+    if inherited:
+        directory.write_results(inherited)
+    _forget_ends(directory.path, old, grid, heirs, stored)
+    notes = [_mixture(old, manifest)] if elsewhere else []
+    if again:
+        notes.append(_repetition(grid, results, again))
+    return Adopted(manifest, results, heirs, again, elsewhere, tuple(notes))
+
+
+def ends_by_rule(accuracies: ArrayLike, step: int, config: Mapping[str, Any]) -> bool:
+    """Tell whether the grok rule has ended a cell: more steps would change nothing.
+
+    Args:
+        accuracies: its test accuracies, [evals].
+        step: its last one.
+        config: of the grid.
+    """
+    if config["stop"] != "grokked":
+        return False
+    accuracies = np.asarray(accuracies)
+    steps = np.arange(len(accuracies)) * config["eval_every"]
+    hold = config["hold"]
+    first = first_held(steps, accuracies, config["accuracy_threshold"], hold)
+    if first is None:
+        return False
+    # The rule knows it at the last of the evaluations that have to be high.
+    known = first + (hold - 1) * int(config["eval_every"])
+    return bool(step >= known + config["steps_past_grok"])
+
+
+def _check_format(path: Path, old: Manifest) -> None:
+    """Refuse to write into a directory of another format."""
+    if old.format != FORMAT:
+        raise ValueError(
+            f"out={path} has format {old.format}, of jaxgrok "
+            f"{old.versions.get('jaxgrok')}, and this one writes format {FORMAT}: go "
+            "on with that version, or use another --out"
+        )
+
+
+def _take_over(
+    path: Path,
+    old: Manifest,
+    manifest: Manifest,
+    heirs: Mapping[str, Sequence[Cell]],
+    *,
+    mixed_bits: bool,
+) -> Adopted:
+    """Take over a directory that has no result: it pins nothing."""
+    elsewhere = bool(_differences(old, manifest))
+    notes = []
+    if elsewhere and not mixed_bits:
+        # What the cells in flight left is of another arithmetic.
+        folders = [path / name for name in ("checkpoints", "resume", "final_states")]
+        if any(folder.exists() for folder in folders):
+            notes.append(f"{_words(old, manifest)}: its cells in flight start anew")
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+    return Adopted(manifest, {}, heirs, frozenset(), elsewhere, tuple(notes))
+
+
+def _heirs(old: Manifest, grid: Grid) -> dict[str, list[Cell]]:
+    """Return, for each old cell that is not in the grid, those of a longer budget."""
+    ids = {cell.id for cell in grid.cells}
+    # A grid with an axis of budgets has several cells of one kin.
+    by_kin: dict[str, list[Cell]] = {}
+    for cell in grid.cells:
+        by_kin.setdefault(cell.kin, []).append(cell)
+    heirs = {}
+    for cell in old.cells:
+        if cell.id not in ids:
+            budget = cell.lane["steps"]
+            kin = by_kin.get(cell.kin, [])
+            heirs[cell.id] = [c for c in kin if c.lane["steps"] > budget]
+    return heirs
+
+
+def _check_cells(
+    path: Path, old: Manifest, new: Manifest, heirs: Mapping[str, Sequence[Cell]]
+) -> None:
+    """Refuse a grid that drops an old cell, with any budget from its own on."""
+    for cell in old.cells:
+        if cell.id in heirs and not heirs[cell.id]:
+            raise ValueError(_difference(path, old, new, cell))
+
+
+def _inherited(
+    old: Manifest, heirs: Mapping[str, Sequence[Cell]], stored: Mapping[str, Result]
+) -> list[Result]:
+    """Return the old results that are also results of cells with a longer budget."""
+    inherited: list[Result] = []
+    for cell in old.cells:
+        result = stored.get(cell.id)
+        if cell.id in heirs and result is not None and _is_final(result, old.config):
+            for heir in heirs[cell.id]:
+                inherited.append(dataclasses.replace(result, cell_id=heir.id))
+    return inherited
+
+
+def _is_final(result: Result, config: Mapping[str, Any]) -> bool:
+    """Tell whether a cell ended by its own rule: a longer budget changes nothing."""
+    if result.status != "done":
+        return result.status == "diverged"
+    accuracies = result.curve("test_accuracy")
+    return ends_by_rule(accuracies, int(result.curve("step")[-1]), config)
+
+
+def _forget_ends(
+    path: Path,
+    old: Manifest,
+    grid: Grid,
+    heirs: Mapping[str, Sequence[Cell]],
+    stored: Mapping[str, Result],
+) -> None:
+    """Forget snapshots that were kept only because a budget ended there.
+
+    A training that was never interrupted has none of that step.
+    """
+    ends = {(cell.kin, cell.lane["steps"]) for cell in grid.cells}
+    steps: dict[str, set[int]] = {}
+    for cell in old.cells:
+        budget = int(cell.lane["steps"])
+        is_due = grid.schedule.keeps(budget) or (cell.kin, budget) in ends
+        result = stored.get(cell.id)
+        if cell.id not in heirs or is_due or result is None:
+            continue
+        # One that its own rule ended there would have ended there anyway.
+        if not _is_final(result, old.config):
+            steps.setdefault(cell.kin, set()).add(budget)
+    if steps:
+        snapshots.forget(path, steps)
+
+
+def _repetition(grid: Grid, results: Mapping[str, Result], again: Iterable[str]) -> str:
+    """Say which cells are trained again for their snapshots, and how long they are."""
+    lengths = [int(results[cell_id].curve("step")[-1]) for cell_id in again]
+    cells = (
+        "1 finished cell lacks"
+        if len(lengths) == 1
+        else (f"{len(lengths):,} finished cells lack")
+    )
+    return (
+        f"{cells} snapshots that snapshots={grid.config['snapshots']!r} asks for: "
+        f"trained again, to the same bits, {sum(lengths):,} steps in all"
+    )
+
+
+def _differences(old: Manifest, new: Manifest) -> dict[str, tuple[Any, Any]]:
+    """Return what decides last bits and differs: name → (there, here)."""
+    pairs = {}
+    for name in dict.fromkeys([*old.bits, *new.bits]):
+        pair = old.bits.get(name, "none"), new.bits.get(name, "none")
+        if pair[0] != pair[1]:
+            pairs[name] = pair
+    return pairs
+
+
+def _words(old: Manifest, new: Manifest) -> str:
+    """Word what differs."""
+    differences = _differences(old, new).items()
+    words = [
+        f"{name}={there}, here it is {here}" for name, (there, here) in differences
+    ]
+    return "computed with " + "; ".join(words)
+
+
+def _refusal(path: Path, old: Manifest, new: Manifest) -> str:
+    """Refuse to go on where results would differ in their last bits."""
+    names = _differences(old, new)
+    ways = machine.ways_to_equal({name: old.bits.get(name) for name in names})
+    equal = f"make it equal ({', '.join(ways)}), or " if len(ways) == len(names) else ""
+    return (
+        f"out={path} was {_words(old, new)}: results would differ in their last bits; "
+        f"{equal}go on with --mixed_bits (each cell says what computed it), or use "
+        "another --out"
+    )
+
+
+def _mixture(old: Manifest, new: Manifest) -> str:
+    """Say that a run now holds results of two kinds."""
+    return f"mixed_bits: the run so far was {_words(old, new)}"
+
+
+def _difference(path: Path, old: Manifest, new: Manifest, cell: Cell) -> str:
+    """Say why a directory's cell is not part of this grid."""
+    config = json.loads(json.dumps(new.config))  # tuples as lists, as `old` was read
+    changes = [
+        f"{name} is {value!r} there and {config.get(name)!r} here"
+        for name, value in old.config.items()
+        if config.get(name) != value and name != "scale"
+    ]
+    return (
+        f"out={path} holds another sweep: {'; '.join(changes[:3]) or 'other cells'} "
+        f"(its cell {cell.axes} is not in this grid); use another --out, or a grid "
+        "that contains all of its cells"
+    )

@@ -1,0 +1,89 @@
+"""The lanes of cells as they spent their budgets, for a longer budget to go on from.
+
+One is known by the cell's `kin` (its hash without the budget) and its last step.
+
+>>> states = FinalStates(run_dir)
+>>> states.add(cell.kin, 5_000, lane)
+>>> states.flush()
+>>> states.lane(cell.kin, states.step(cell.kin, below=20_000))
+"""
+
+import itertools
+import os
+import time
+from collections.abc import Container, Iterable
+from pathlib import Path
+
+from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.results.resume import SavedLane, decode_lane, encode_lanes
+
+SMALL = 1_000_000_000
+"""Bytes of all final states of a grid below which they are kept unasked."""
+SHARD_BYTES = 128_000_000
+"""Bytes in memory that start a new file."""
+
+_WAY_OUT = "remove it, and a longer budget starts its cells anew"
+_numbers = itertools.count()
+
+
+class FinalStates:
+    """The final states of a run directory.
+
+    Raises:
+        ValueError: a file is damaged.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self._folder = run_dir / "final_states"
+        self._files: dict[str, dict[int, Path]] = {}
+        """Training → last step → the file that holds it."""
+        for file in sorted(self._folder.glob("[!.]*.npz")):
+            with packed(file, _WAY_OUT) as (head, _):
+                self._note(head["lanes"], file)
+        self._pending: dict[str, SavedLane] = {}
+
+    def add(self, kin: str, step: int, lane: SavedLane) -> None:
+        """Take a cell's last lane; it is on disk after the next `flush`."""
+        self._pending[_name(kin, step)] = lane
+        if sum(lane.n_bytes for lane in self._pending.values()) >= SHARD_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is in memory, as one immutable file."""
+        if not self._pending:
+            return
+        self._folder.mkdir(exist_ok=True)
+        name = f"{time.time_ns():020d}-{os.getpid()}-{next(_numbers)}.npz"
+        write_packed(self._folder / name, *encode_lanes(self._pending))
+        self._note(self._pending, self._folder / name)
+        self._pending = {}
+
+    def step(self, kin: str, *, below: int) -> int | None:
+        """Return the last step below one at which a training can go on, or None."""
+        return max((s for s in self._files.get(kin, ()) if s < below), default=None)
+
+    def lane(self, kin: str, step: int) -> SavedLane:
+        """Read a lane that `step` named; ValueError if its file is damaged."""
+        with packed(self._files[kin][step], _WAY_OUT) as (head, arrays):
+            return decode_lane(head, arrays, _name(kin, step))
+
+    def prune(self, needed: Container[tuple[str, int]]) -> None:
+        """Remove the files that hold none of the needed (kin, last step)."""
+        files: dict[Path, bool] = {}
+        for kin, steps in self._files.items():
+            for step, file in steps.items():
+                files[file] = files.get(file, False) or (kin, step) in needed
+        for file, is_needed in files.items():
+            if not is_needed:
+                file.unlink(missing_ok=True)
+
+    def _note(self, names: Iterable[str], file: Path) -> None:
+        """Enter the lanes of a file."""
+        for name in names:
+            kin, _, step = name.partition("-")
+            self._files.setdefault(kin, {})[int(step)] = file
+
+
+def _name(kin: str, step: int) -> str:
+    """Return what a lane is called in its file."""
+    return f"{kin}-{step}"

@@ -1,0 +1,99 @@
+"""Blocks of one device: slots, and which of them a dispatch changes.
+
+The lanes' training is replaced by counting, which compiles in no time.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import tiny
+from jaxgrok.engine import programs
+from jaxgrok.engine.device import Blocks, suited
+from jaxgrok.training import trainer
+from jaxgrok.training.setup import blank_lane
+
+
+def train(_, lane, state, n_steps):
+    return state._replace(step=state.step + n_steps)
+
+
+def evaluate(_, lane, state):
+    return state._replace(held=state.held + 1), jnp.stack([state.step, state.held])
+
+
+@pytest.fixture(scope="module")
+def setup():
+    # An epsilon of its own, so that no other test finds the counting programs.
+    return dataclasses.replace(tiny.group().setup, eps=3e-7)
+
+
+@pytest.fixture
+def blocks(setup, monkeypatch):
+    monkeypatch.setattr(trainer, "train", train)
+    monkeypatch.setattr(trainer, "evaluate", evaluate)
+    return Blocks(jax.local_devices()[1], setup, count=2, width=2)
+
+
+def content(setup, number):
+    """A lane of zeros, and a state whose every number is `number`."""
+    _, state = programs.one_lane(setup)
+    filled = jax.tree.map(lambda x: np.full(x.shape, number, x.dtype), state)
+    return blank_lane(setup), filled
+
+
+def test_a_slot_keeps_what_was_inserted_and_the_device_holds_it(blocks, setup):
+    lane, state = content(setup, 3)
+    blocks.insert((1, 0), (lane, state))
+    extracted = blocks.extract((1, 0))
+    jax.tree.map(np.testing.assert_array_equal, extracted, (lane, state))
+    assert jax.tree.structure(extracted) == blocks.structure
+    assert extracted[1].step.devices() == {jax.local_devices()[1]}
+    assert not blocks.extract((1, 1))[1].step
+
+
+def test_parameters_are_one_vector_of_the_shapes(blocks, setup):
+    blocks.insert((0, 1), content(setup, 3))
+    assert list(blocks.shapes) == sorted(blocks.shapes)
+    assert blocks.shapes["embed.W_E"] == (8, 8)
+    size = sum(int(np.prod(shape)) for shape in blocks.shapes.values())
+    assert blocks.parameters((0, 1)).tolist() == [3.0] * size
+
+
+def test_a_dispatch_acts_on_busy_lanes(blocks):
+    blocks.busy[1, 0] = True
+    blocks.advance(5)
+    records = blocks.record()
+    blocks.wait()
+    steps, held = (
+        [int(getattr(blocks.extract(slot)[1], name)) for slot in np.ndindex(2, 2)]
+        for name in ("step", "held")
+    )
+    # Steps are of whole blocks, evaluations of lanes.
+    assert steps == [0, 0, 5, 5]
+    assert held == [0, 0, 1, 0]
+    assert records.shape == (2, 2, 2)
+    assert records[1, 0].tolist() == [5, 0]
+
+
+def test_marking_lanes_after_an_evaluation_began_does_not_change_it(blocks):
+    blocks.busy[0, 0] = True
+    blocks.record()
+    blocks.busy[:] = True
+    blocks.wait()
+    assert not blocks.extract((0, 1))[1].held
+
+
+def test_memory_holds_at_least_the_lanes(blocks, setup):
+    arrays = jax.tree.leaves(programs.empty(setup, 2, 2))
+    assert blocks.memory is None or blocks.memory >= sum(x.nbytes for x in arrays) / 2
+
+
+def test_a_model_takes_the_form_that_suits_the_device(setup):
+    (device, *_) = jax.local_devices()
+    training = suited(setup, device)
+    assert training.model.bags and training.model != setup.model
+    assert dataclasses.replace(training, model=setup.model) == setup

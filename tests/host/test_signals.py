@@ -1,0 +1,97 @@
+"""Which signals stop a run, and which do not."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from jaxgrok.host import signals
+from jaxgrok.host.signals import asked_to_stop
+
+CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
+
+
+def send(name):
+    os.kill(os.getpid(), getattr(signal, name))
+
+
+@pytest.mark.parametrize(("name", "code"), CODES.items())
+def test_a_signal_sets_the_event_and_the_exit_code(name, code):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    with asked_to_stop() as stop:
+        assert not stop.is_set()
+        send(name)
+        assert stop.is_set()
+        assert signal.getsignal(number) is before  # a second one acts as usual
+    assert stop.exit_code == code
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_a_signal_that_is_ignored_stays_ignored(name):
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with asked_to_stop() as stop:
+            send(name)
+            assert not stop.is_set()
+            assert signal.getsignal(number) is signal.SIG_IGN
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
+def test_outside_the_main_thread_no_signal_is_touched():
+    stops = []
+
+    def body():
+        with asked_to_stop() as stop:
+            stops.append((stop.is_set(), signal.getsignal(signal.SIGTERM)))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert stops == [(False, before)]
+
+
+def test_where_there_is_no_sighup_the_others_stop_a_run(monkeypatch):
+    others = [number for number in signals._SIGNALS if number != signal.SIGHUP]
+    monkeypatch.setattr(signals, "_SIGNALS", others)
+    with asked_to_stop() as stop:
+        send("SIGTERM")
+        assert stop.is_set()
+
+
+@pytest.fixture
+def handled():
+    """Signals that reach the handlers of before; the true ones are back afterwards."""
+    numbers = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: numbers.append(number))
+    yield numbers
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_the_first_signal_asks_and_the_second_acts_as_usual(handled):
+    with asked_to_stop() as stop:
+        send("SIGTERM")
+        assert stop.is_set() and handled == []
+        send("SIGTERM")
+    assert handled == [signal.SIGTERM]
+
+
+def test_after_an_error_signals_act_as_usual(handled):
+    with pytest.raises(RuntimeError), asked_to_stop() as stop:
+        raise RuntimeError
+    send("SIGTERM")
+    assert handled == [signal.SIGTERM] and not stop.is_set()
+
+
+def test_two_runs_one_after_the_other_are_asked_each(handled):
+    for _ in range(2):
+        with asked_to_stop() as stop:
+            send("SIGTERM")
+            assert stop.is_set()
+    assert handled == []

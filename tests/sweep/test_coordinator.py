@@ -1,0 +1,161 @@
+"""What a coordinator assigns: every cell once, and the same bytes however it goes."""
+
+import threading
+from contextlib import contextmanager
+
+import jax
+import numpy as np
+import pytest
+
+import jaxgrok
+import tiny
+from jaxgrok import grid
+from jaxgrok.engine import sizing
+from jaxgrok.engine.engine import Engine, ResumeState
+from jaxgrok.engine.platform import Platform
+from jaxgrok.results.resume import SavedLane
+from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.sweep import chores, coordinator, run
+from jaxgrok.sweep.archive import Archive
+from jaxgrok.sweep.chores import Period
+from jaxgrok.sweep.longest_first import Everything
+from jaxgrok.sweep.messages import Assignment, Progress
+from runs import FIELDS, StopAfter, same
+
+# Bits are compared, so the programs are those that users get.
+pytestmark = pytest.mark.usefixtures("shipped")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole")
+    jaxgrok.run(tiny.config(**FIELDS), path, blocks=2, quiet=True)
+    return path
+
+
+@pytest.mark.parametrize("answer", [0.0, 100.0])
+def test_running_ahead_changes_no_bit_and_overruns_no_lane(
+    tmp_path, monkeypatch, answer
+):
+    fields = {"seed": (0, 1, 2), "steps": (20, 60), "steps_past_grok": 10}
+    fields |= {"accuracy_threshold": 0.05, "init_scale": (1.0, 1e30)}
+    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)
+    jaxgrok.run(tiny.config(**fields), tmp_path / "a", blocks=1, quiet=True)
+    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", answer)
+    dataset = jaxgrok.run(tiny.config(**fields), tmp_path / "b", blocks=1, quiet=True)
+    same(tmp_path / "a", tmp_path / "b")
+    assert {"done", "diverged"} == set(dataset.status.values.ravel())
+    assert len(set(dataset.steps.values.ravel())) > 2
+
+
+@pytest.mark.parametrize("asked", [1, 2, 5, 9])
+def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
+    whole, tmp_path, monkeypatch, asked
+):
+    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)  # a step a dispatch
+    monkeypatch.setitem(chores.PERIODS, "flush", Period(0.0, spacing=10))
+
+    @contextmanager
+    def stopping():
+        yield StopAfter(7 * asked)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "asked_to_stop", stopping)
+        with pytest.raises(run.Interrupted):
+            jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
+    jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
+    same(tmp_path / "a", whole)
+    assert not (tmp_path / "a" / "resume").exists()
+
+
+@pytest.mark.parametrize("asked", [14, 21])
+def test_paused_cells_that_find_no_lane_go_on_later(
+    whole, tmp_path, monkeypatch, asked
+):
+    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)
+    adopted, adopt = [], Engine.adopt
+
+    @contextmanager
+    def stopping():
+        yield StopAfter(asked)
+
+    def noted(self, states):
+        adopted.append(len(states))
+        adopt(self, states)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "asked_to_stop", stopping)
+        with pytest.raises(run.Interrupted):
+            jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=2, quiet=True)
+    monkeypatch.setattr(Engine, "adopt", noted)
+    jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
+    same(tmp_path / "a", whole)
+    counts = [count for count in adopted if count]
+    assert (counts[0], sum(counts)) == (2, 4)
+
+
+def test_a_failing_program_is_reported_and_tried_again(tmp_path, monkeypatch, capsys):
+    def broken(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory\ndetails")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sizing, "Engine", lambda *_, **__: broken())
+        dataset = jaxgrok.run(tiny.config(seed=(0, 1)), tmp_path / "a")
+    assert (dataset.status == "failed").all()
+    assert set(dataset.cause.values.ravel()) == {"RESOURCE_EXHAUSTED: out of memory"}
+    assert "failed: RESOURCE_EXHAUSTED" in capsys.readouterr().err
+    dataset = jaxgrok.run(tiny.config(seed=(0, 1)), tmp_path / "a", quiet=True)
+    assert (dataset.status == "done").all()
+
+
+def test_the_longest_expected_cells_go_first(tmp_path, monkeypatch):
+    admitted = []
+    admit = Engine.admit
+
+    def noted(self, lanes):
+        admitted.extend((int(x.steps), float(x.weight_decay)) for x in lanes.values())
+        return admit(self, lanes)
+
+    monkeypatch.setattr(Engine, "admit", noted)
+    config = tiny.config(steps=(10, 30), weight_decay=(0.0, 1.0), seed=(0, 1, 2))
+    jaxgrok.run(config, tmp_path / "a", blocks=1, quiet=True)
+    assert admitted == sorted(admitted, key=lambda c: (-c[0], c[1]))
+    assert len(admitted) == 12
+
+
+class Script:
+    """A fleet whose worker answers as written, and that notes what it was sent."""
+
+    def __init__(self, *answers):
+        self.answers, self.sent = list(answers), []
+
+    def next(self):
+        return self.answers.pop(0) if self.answers else None
+
+    def send(self, worker, assignment):
+        self.sent.append(assignment)
+
+
+def test_nothing_new_starts_beside_a_lane_that_was_saved_inside_a_chunk(tmp_path):
+    resolved = grid.resolve(tiny.config(seed=(0, 1, 2, 3)))
+    ids = [cell.id for cell in resolved.cells]
+    greeting = Progress("a", Platform("cpu", "cpu", 1))
+    free = greeting._replace(group=0, lanes=4, free=4)
+    ahead = free._replace(free=3, busy={ids[1]: 20})
+    lanes = {
+        cell_id: SavedLane(ResumeState(offset, [np.zeros(1)]), np.zeros((2, 5)))
+        for cell_id, offset in ((ids[1], 4), (ids[2], 0))
+    }
+    fleet = Script(greeting, free, ahead)
+    with RunDirectory(tmp_path / "a") as directory:
+        archive = Archive(resolved, directory)
+        archive.save(lanes)
+        trained = coordinator.Coordinator(
+            resolved, archive, fleet, Everything, quiet=True
+        )
+        assert trained.train(threading.Event())
+    assert fleet.sent[0] == Assignment(0, n_cells=4)
+    assert [list(assignment.start) for assignment in fleet.sent[1:]] == [
+        [ids[1]],
+        [ids[2], ids[0], ids[3]],
+    ]
