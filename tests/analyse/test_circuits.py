@@ -171,7 +171,7 @@ def test_snapshots_that_are_not_finite_are_left_out_and_counted(run_dir, monkeyp
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--cell", "seed=5"], "no cell has seed=5.0; there are 0, 1"),
+        (["--cell", "seed=5"], "no cell has seed=5; there are 0, 1"),
         (["--cell", "weight_decay=1.0"], "fits 2 cells; say more: seed"),
         (["--cell", "0", "--step", "7"], "step=7 of cell 0 was not kept"),
         (["--cell", "0", "--key_frequencies", "4"], "whole numbers from 1 to 3"),
