@@ -82,12 +82,14 @@ def export_weights(
     """
     # Imported late: --help and a wrong flag need no JAX.
     from jaxgrok.circuits.transformerlens import config_of, save_npz
+    from jaxgrok.host.atomic_files import check_writable
     from jaxgrok.models.transformer import Transformer
     from jaxgrok.results.run import open_run
 
     path = Path(out)
     if path.suffix != ".npz":
         raise ValueError(f"--out {out} must end in .npz")
+    check_writable(path.parent)
     cell = open_run(run).cell(selector)
     params = cell.params(step)
     # A model of several tasks may unembed each by a matrix of its own.

@@ -11,6 +11,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
+from jaxgrok.circuits.assumptions import Assumptions
 from jaxgrok.circuits.circuit import circuit
 from jaxgrok.circuits.network import Network
 from jaxgrok.fourier import basis
@@ -165,7 +166,10 @@ def planted(n=13, keys=(2, 5), *, heads=4, width=6, model=64, mlp=True, sign=1):
         sign=sign,
         elements=tuple(range(n)),
         pool_loss=np.zeros(n * n),
+        pool_is_right=np.ones(n * n, bool),
         pool_is_train=None,
+        classes=n,
+        assumed=Assumptions(),
     )
     return network, circuit(network, key_frequencies=keys)
 

@@ -10,6 +10,7 @@ import dataclasses
 
 import numpy as np
 
+from jaxgrok.circuits.assumptions import Assumptions
 from jaxgrok.circuits.network import Network
 from jaxgrok.models import transformer
 
@@ -127,7 +128,10 @@ def arrays(n, amplitudes, *, sign=1, noise=0.0, seed=0):
         sign=sign,
         elements=tuple(range(n)),
         pool_loss=np.logaddexp.reduce(over, axis=2).ravel(),
+        pool_is_right=(logits.argmax(2) == labels).ravel(),
         pool_is_train=is_train.ravel(),
+        classes=n,
+        assumed=Assumptions(operation="x+y" if sign == 1 else "x-y", modulus=n),
     )
 
 

@@ -3,9 +3,11 @@
 RUN_DIR               a run directory whose sweep kept snapshots
 --cell CELL           an index of cells.csv, axis values, or all: a table of every cell
 --step N              a kept step; by default the last
---key_rule RULE       W_L (default), W_E, neurons or neurons_0.85
+--key_rule RULE       W_L, W_E, neurons, neurons_0.85 or logits, whatever the verdict;
+                      by default W_L where there is a circuit
+--key_frequencies K   14,35,41 in place of a rule
 --weights FILE.npz    a network from elsewhere, in place of RUN_DIR and --cell
---train_index F.npy   its training rows, x·p + y
+--train_index F.npy   its training pairs: rows x·p + y, a mask [p²] or pairs [n, 2]
 --operation OP        its task, where no cfg.json beside it tells: x+y
 --activation NAME     likewise: relu
 --figures NAMES       some figures only: attention,neurons_2d
@@ -26,7 +28,7 @@ of all cells again, by other thresholds: cells.csv, components.csv and the figur
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +57,9 @@ def _parse(argv: list[str]) -> tuple[flags.FlagValues, list[str]]:
     values = flags.FlagValues()
     texts = ("cell", "weights", "train_index", "operation", "activation", "out", "grid")
     # None, not a default: a flag that was left out can be told from any value.
-    for name in (*texts, "figures"):
+    for name in (*texts, "figures", "key_rule"):
         flags.DEFINE_string(name, None, name, flag_values=values)
-    flags.DEFINE_string("key_rule", "W_L", "key_rule", flag_values=values)
+    flags.DEFINE_list("key_frequencies", None, "key_frequencies", flag_values=values)
     for name in ("step", "hold"):
         flags.DEFINE_integer(name, None, name, flag_values=values)
     for name in ("accuracy_threshold", "grok_ratio"):
@@ -94,6 +96,20 @@ def _check(values: flags.FlagValues, arguments: list[str]) -> None:
         raise ValueError('--cell is missing: e.g. --cell "seed=0", or --cell all')
 
 
+def _frequencies(values: flags.FlagValues) -> list[int] | None:
+    """Return --key_frequencies as numbers; None without the flag."""
+    words = values.key_frequencies
+    if words is None:
+        return None
+    if values.key_rule is not None:
+        raise ValueError("--key_frequencies goes without --key_rule: leave one out")
+    if not words or not all(word.strip().isdecimal() for word in words):
+        raise ValueError(
+            f"--key_frequencies {','.join(words)} must be whole numbers: 14,35,41"
+        )
+    return [int(word) for word in words]
+
+
 def _thresholds(values: flags.FlagValues) -> dict[str, Any]:
     """Return the thresholds that were given, by name."""
     flagged = {name: values[name].value for name in THRESHOLDS}
@@ -105,13 +121,18 @@ def _run(values: flags.FlagValues, arguments: list[str]) -> int:
     # Imported late, here and below: --help and a wrong flag need no JAX.
     from jaxgrok.analyse import induction_heads
     from jaxgrok.fourier.key_frequencies import KEY_RULES
+    from jaxgrok.host.atomic_files import check_writable
     from jaxgrok.results.run import open_run
 
-    if values.key_rule not in KEY_RULES:
+    if values.key_rule not in (None, *KEY_RULES):
         raise ValueError(
             f"--key_rule {values.key_rule} is unknown; choose one of "
             + ", ".join(KEY_RULES)
         )
+    _frequencies(values)
+    if values.out:
+        # Reading takes minutes: what could not be written is refused before.
+        check_writable(Path(values.out))
     if values.weights:
         return _weights(values)
     # Before the run is opened: it may name a task or model of this file.
@@ -138,6 +159,7 @@ def _weights(values: flags.FlagValues) -> int:
         operation=values.operation,
         activation=values.activation,
         key_rule=values.key_rule,
+        key_frequencies=_frequencies(values),
     )
     return _write(report, values.out, values)
 
@@ -147,7 +169,11 @@ def _cell(run: "Run", values: flags.FlagValues) -> int:
     from jaxgrok.analyse import circuits
 
     report = circuits.read_circuit(
-        run, values.cell, values.step, key_rule=values.key_rule
+        run,
+        values.cell,
+        values.step,
+        key_rule=values.key_rule,
+        key_frequencies=_frequencies(values),
     )
     label = run.cell(values.cell).label
     return _write(report, values.out or str(run.path / "circuits" / label), values)
@@ -183,10 +209,13 @@ def _outcomes(run: "Run", values: flags.FlagValues) -> int:
 
 def _survey(run: "Run", values: flags.FlagValues) -> int:
     """Read every cell."""
-    from jaxgrok.analyse.survey import survey, write_survey
+    from jaxgrok.analyse.survey import count, survey, write_survey
 
-    rows = survey(run, values.key_rule)
+    rows = survey(run, values.key_rule, _frequencies(values))
     print(summary(rows))
+    if left_out := len(run.indices_with_snapshots()) - len(rows):
+        print(f"{left_out} left out: their operation has no Fourier reading")
+    print(count(rows))
     print(write_survey(rows, values.out or run.path))
     return 0
 
@@ -218,6 +247,11 @@ def describe(report: "Report") -> str:
     sizes = {k: len(neurons) for k, neurons in circuit.clusters.items()}
     clusters = ", ".join(f"{k}: {size}" for k, size in sizes.items())
     keys = ", ".join(map(str, circuit.key_frequencies))
+    accuracies = {
+        "train": circuit.train_accuracy,
+        "test": circuit.test_accuracy,
+        "all": circuit.all_accuracy,
+    }
     losses = {
         "train": circuit.train_loss,
         "test": circuit.test_loss,
@@ -226,29 +260,42 @@ def describe(report: "Report") -> str:
         "excluded": circuit.excluded_loss_2d_full,
         "cosines alone": circuit.cos_approximation_loss,
     }
-    numbers = []
-    for name, loss in losses.items():
-        # NaN is unknown: without a split, there is no train loss.
-        if math.isfinite(loss):
-            numbers.append(f"{name} {loss:.3g}")
     lines = [
         circuit.verdict,
+        *([report.warning] if report.warning else []),
         f"key frequencies ({circuit.key_rule}): {keys or 'none'}",
         f"neurons in clusters: {clusters or 'none'}",
-        f"losses: {', '.join(numbers)}",
+        f"right: {_listed(accuracies, '.1%')}",
+        f"losses: {_listed(losses, '.3g')}",
     ]
+    if report.skipped:
+        lines.append(f"{number(report.skipped, 'snapshot')} not finite, left out")
     for name, span in (report.stages or {}).items():
         if span:
             lines.append(f"{name.replace('_', '-')}: steps {span[0]:,} to {span[1]:,}")
     return "\n".join(lines)
 
 
+def _listed(numbers: Mapping[str, float], form: str) -> str:
+    """List numbers by name, without those that are unknown."""
+    # NaN is unknown: without a split, there is no train loss.
+    known = {name: value for name, value in numbers.items() if math.isfinite(value)}
+    return ", ".join(f"{name} {value:{form}}" for name, value in known.items())
+
+
 def summary(rows: Sequence["CircuitRow"]) -> str:
     """Describe every circuit in a line."""
     lines = []
     for row in rows:
-        keys = " ".join(map(str, row.key_frequencies)) or "no sparse spectrum"
-        lines.append(f"cell {row.cell}: {row.phase or 'unfinished'} · {keys}")
+        facts = [row.phase or "unfinished"]
+        if row.has_circuit is None:
+            facts.append("not finite: not read")
+        else:
+            facts.append("circuit" if row.has_circuit else "no circuit")
+            facts.append(f"{row.all_accuracy:.1%} right")
+        if row.key_frequencies:
+            facts.append(" ".join(map(str, row.key_frequencies)))
+        lines.append(f"cell {row.cell}: {' · '.join(facts)}")
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrok.circuits import transformerlens
+from jaxgrok.circuits import transformerlens, weight_files
 from jaxgrok.circuits.circuit import Circuit, circuit
-from jaxgrok.circuits.network import Network, read
+from jaxgrok.circuits.network import Diverged, Network, read
 from jaxgrok.circuits.stages import observations, stages
 from jaxgrok.fourier.group_order import reading_of
 from jaxgrok.grid.selector import Selector
@@ -25,6 +26,7 @@ from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.plots import circuit_figures
 from jaxgrok.plots.files import save
 from jaxgrok.results.run import RunOrPath, open_run
+from jaxgrok.results.run_cell import RunCell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,23 +63,43 @@ class Report:
         circuit: what it learned.
         measures: progress measures over its snapshots, as `trajectory` returns them;
             None if they were not asked for, or there are no snapshots.
+        skipped: snapshots that are not finite, which the measures leave out.
     """
 
     source: CellSource | FileSource
     network: Network
     circuit: Circuit
     measures: dict[str, np.ndarray] | None = None
+    skipped: int = 0
 
     @property
     def stages(self) -> dict[str, list[int] | None] | None:
         """First and last step of each stage of the training, or None."""
         return None if self.measures is None else stages(self.measures)
 
+    @property
+    def warning(self) -> str | None:
+        """One line where the network does not do what was assumed, or None."""
+        circuit = self.circuit
+        if circuit.solves_task:
+            return None
+        text = (
+            f"right on {circuit.all_accuracy:.1%} of all pairs, loss "
+            f"{circuit.all_loss:.3g} (a guess: {math.log(self.network.classes):.3g}): "
+        )
+        if isinstance(self.source, CellSource):
+            return f"{text}the network does not solve {circuit.assumed.operation}"
+        return (
+            f"{text}if the network is better than that, it was misread; assumed: "
+            f"{circuit.assumed} (--operation, --activation and cfg.json say otherwise)"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return the contents of circuit.json."""
         entries = dataclasses.asdict(self.source) | self.circuit.as_dict(self.stages)
         if self.measures is not None:
             entries["observations"] = observations(self.measures)
+            entries["skipped_snapshots"] = self.skipped
         return entries
 
 
@@ -86,7 +108,8 @@ def read_circuit(
     selector: Selector,
     step: int | None = None,
     *,
-    key_rule: str = "W_L",
+    key_rule: str | None = None,
+    key_frequencies: Sequence[int] | None = None,
     over_training: bool = True,
 ) -> Report:
     """Read the circuit of a cell.
@@ -96,29 +119,50 @@ def read_circuit(
         selector: the cell, as in `Run.cell`.
         step: of a snapshot; the last by default.
         key_rule: which frequencies are key; one of `KEY_RULES` of
-            `jaxgrok.fourier.key_frequencies`.
+            `jaxgrok.fourier.key_frequencies`. By default W_L where there is a circuit,
+            and none where there is none.
+        key_frequencies: key ones, in place of a rule.
         over_training: whether to measure all its snapshots too, by the key
             frequencies of the last.
 
     Raises:
         ValueError: the cell has no such snapshot, or its task no Fourier reading.
+        Diverged: the snapshot is not finite.
         FileNotFoundError: there is no run directory.
     """
     cell = open_run(run).cell(selector)
     # First: without a Fourier reading, other snapshots would be of no help.
     reading_of(cell.task)
     step = cell.checked_step(step)
-    network = cell.network(step)
+    learned = circuit(
+        _network(cell, step), key_rule=key_rule, key_frequencies=key_frequencies
+    )
+    measures = None
+    if over_training:
+        keys = learned.key_frequencies
+        if key_frequencies is None and step != cell.steps()[-1]:
+            # An earlier snapshot may have no key frequencies yet: follow the last's.
+            last = cell.last_finite_step()
+            keys = cell.circuit(last, key_rule=key_rule).key_frequencies
+        measures = cell.measures(keys)
     # The step is recorded as a number, even where it was left to be the last.
     source = CellSource(str(cell.run.path), cell.index, cell.axes, step)
-    report = Report(source, network, circuit(network, key_rule=key_rule))
-    if not over_training:
+    # Run once more: two large networks would not fit into memory together.
+    report = Report(source, _network(cell, step), learned, measures)
+    if measures is None:
         return report
-    keys = report.circuit.key_frequencies
-    if step != cell.steps()[-1]:
-        # An earlier snapshot may have no key frequencies yet: follow the last one's.
-        keys = cell.circuit(key_rule=key_rule).key_frequencies
-    return dataclasses.replace(report, measures=cell.measures(keys))
+    skipped = len(cell.steps()) - len(measures["steps"])
+    return dataclasses.replace(report, skipped=skipped)
+
+
+def _network(cell: RunCell, step: int) -> Network:
+    """Return the activations of a snapshot; if it diverged, say which one did not."""
+    try:
+        return cell.network(step)
+    except Diverged as error:
+        last = cell.last_finite_step()
+        way_out = "" if last is None else f"; the last finite snapshot is --step {last}"
+        raise Diverged(f"cell {cell.index}, step {step}: {error}{way_out}") from None
 
 
 def read_weights(
@@ -127,17 +171,19 @@ def read_weights(
     train_index: str | os.PathLike[str] | None = None,
     operation: str | None = None,
     activation: str | None = None,
-    key_rule: str = "W_L",
+    key_rule: str | None = None,
+    key_frequencies: Sequence[int] | None = None,
 ) -> Report:
     """Read the circuit of an .npz of TransformerLens-named arrays.
 
     Args:
         weights: the .npz.
-        train_index: an .npy of training rows x·p + y; without it, the losses are not
-            split into train and test.
+        train_index: an .npy of the training pairs: rows x·p + y, a mask [p²] or pairs
+            [n, 2]; without it, the losses are not split into train and test.
         operation: the task, if no cfg.json beside the file says; x+y by default.
         activation: likewise; relu by default.
         key_rule: as in `read_circuit`.
+        key_frequencies: likewise.
 
     Raises:
         ValueError: the arrays or cfg.json are not those of a network over `x y =`.
@@ -147,10 +193,13 @@ def read_weights(
     )
     is_train = None
     if train_index is not None:
-        is_train = transformerlens.train_index(train_index, task)
-    network = read(task, model, params, is_train)
-    source = FileSource(str(weights))
-    return Report(source, network, circuit(network, key_rule=key_rule))
+        is_train = weight_files.train_index(train_index, task)
+    try:
+        network = read(task, model, params, is_train)
+    except Diverged as error:
+        raise Diverged(f"{weights}: {error}") from None
+    learned = circuit(network, key_rule=key_rule, key_frequencies=key_frequencies)
+    return Report(FileSource(str(weights)), network, learned)
 
 
 def write(

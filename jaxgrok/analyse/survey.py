@@ -4,6 +4,7 @@
 >>> write_survey(rows, "runs/mainline-post")
 """
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from jaxgrok.analyse.circuits import read_circuit
+from jaxgrok.circuits.network import Diverged
+from jaxgrok.fourier.group_order import reading_of
 from jaxgrok.host.atomic_files import write_table
+from jaxgrok.host.terminal import number
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
 from jaxgrok.results.run import RunOrPath, open_run
@@ -32,7 +36,8 @@ class CircuitRow:
         clusters: frequency → number of its neurons.
 
     The other fields are those of `Circuit`, of all pairs of the task and with all key
-    frequencies excluded; None where a number is unknown.
+    frequencies excluded; None where a number is unknown, and all of them where the last
+    snapshot is not finite.
     """
 
     cell: int
@@ -41,19 +46,24 @@ class CircuitRow:
     step: int
     phase: str | None
     grok_step: int | None
-    sparse: bool
-    key_frequencies: tuple[int, ...]
-    clusters: dict[int, int]
-    neuron_share: float | None
-    W_E_share: float | None
-    W_L_share: float | None
-    logit_variance_explained: float | None
-    train_loss: float | None
-    test_loss: float | None
-    all_loss: float | None
-    trig_loss: float | None
-    excluded_loss: float | None
-    cos_approximation_loss: float | None
+    has_circuit: bool | None = None
+    sparse: bool | None = None
+    answer_share: float | None = None
+    key_frequencies: tuple[int, ...] = ()
+    clusters: dict[int, int] = dataclasses.field(default_factory=dict)
+    neuron_share: float | None = None
+    W_E_share: float | None = None
+    W_L_share: float | None = None
+    logit_variance_explained: float | None = None
+    train_loss: float | None = None
+    test_loss: float | None = None
+    all_loss: float | None = None
+    train_accuracy: float | None = None
+    test_accuracy: float | None = None
+    all_accuracy: float | None = None
+    trig_loss: float | None = None
+    excluded_loss: float | None = None
+    cos_approximation_loss: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return `cell`, the axes and every other field, by name."""
@@ -72,58 +82,111 @@ COLUMNS = tuple(
 """Columns of circuits.csv after `cell` and the axes."""
 
 
-def survey(run: RunOrPath, key_rule: str = "W_L") -> list[CircuitRow]:
+def survey(
+    run: RunOrPath,
+    key_rule: str | None = None,
+    key_frequencies: Sequence[int] | None = None,
+) -> list[CircuitRow]:
     """Read the last circuit of every cell that has snapshots.
+
+    Cells whose operation has no Fourier reading are left out, if others have one.
 
     Args:
         run: a run or its directory.
         key_rule: as in `read_circuit`.
+        key_frequencies: likewise.
 
     Raises:
-        ValueError: no cell has snapshots, or the task no Fourier reading.
+        ValueError: no cell has snapshots, or no task a Fourier reading.
     """
     opened = open_run(run)
     # A cell that is still training has snapshots, and no row of cells.csv yet.
     outcomes = {row["cell"]: row for row in opened.rows()}
+    cells = opened.cells_with_snapshots()
+    readable = [cell for cell in cells if cell.task.reading is not None]
+    if not readable:
+        reading_of(cells[0].task)
     rows = []
-    for cell in opened.cells_with_snapshots():
-        rows.append(_row(cell, key_rule, outcomes.get(cell.index, {})))
+    for cell in readable:
+        row = _blank_row(cell, outcomes.get(cell.index, {}))
+        # One cell that diverged keeps no other from being read.
+        with contextlib.suppress(Diverged):
+            row = dataclasses.replace(row, **_reading(cell, key_rule, key_frequencies))
+        rows.append(row)
     return rows
 
 
-def _row(cell: RunCell, key_rule: str, outcome: Mapping[str, Any]) -> CircuitRow:
-    """Read a cell's last circuit; `outcome` is its row of cells.csv, or empty."""
-    # The measures of all snapshots would take far longer than the last circuit.
-    report = read_circuit(cell.run, cell.index, key_rule=key_rule, over_training=False)
-    circuit = report.circuit
-    # As circuit.json has them: None where a number is unknown.
-    numbers = circuit.as_dict()
+def _blank_row(cell: RunCell, outcome: Mapping[str, Any]) -> CircuitRow:
+    """Return what is known of a cell before its circuit is read.
+
+    Args:
+        cell: one with snapshots.
+        outcome: its row of cells.csv, or empty.
+    """
     return CircuitRow(
         cell=cell.index,
         axes=cell.axes,
-        order=circuit.order,
+        order=reading_of(cell.task).order,
         step=cell.steps()[-1],
         phase=outcome.get("phase"),
         grok_step=outcome.get("grok_step"),
-        sparse=circuit.sparse,
-        key_frequencies=circuit.key_frequencies,
-        clusters={k: len(neurons) for k, neurons in circuit.clusters.items()},
-        neuron_share=numbers["neuron_share"],
-        W_E_share=numbers["W_E_share"],
-        W_L_share=numbers["W_L_share"],
-        logit_variance_explained=numbers["logit_variance_explained"]["overall"],
-        train_loss=numbers["train_loss"],
-        test_loss=numbers["test_loss"],
-        all_loss=numbers["all_loss"],
-        trig_loss=numbers["trig_loss"]["all"],
-        excluded_loss=numbers["excluded_loss_2d"]["full"],
-        cos_approximation_loss=numbers["cos_approximation_loss"],
     )
+
+
+def _reading(
+    cell: RunCell, key_rule: str | None, key_frequencies: Sequence[int] | None
+) -> dict[str, Any]:
+    """Read a cell's last circuit; the fields of its row."""
+    # The measures of all snapshots would take far longer than the last circuit.
+    report = read_circuit(
+        cell.run,
+        cell.index,
+        key_rule=key_rule,
+        key_frequencies=key_frequencies,
+        over_training=False,
+    )
+    circuit = report.circuit
+    # As circuit.json has them: None where a number is unknown.
+    numbers = circuit.as_dict()
+    return {name: numbers[name] for name in _PLAIN} | {
+        "key_frequencies": circuit.key_frequencies,
+        "clusters": {k: len(neurons) for k, neurons in circuit.clusters.items()},
+        "logit_variance_explained": numbers["logit_variance_explained"]["overall"],
+        "trig_loss": numbers["trig_loss"]["all"],
+        "excluded_loss": numbers["excluded_loss_2d"]["full"],
+    }
+
+
+_PLAIN = (
+    "has_circuit",
+    "sparse",
+    "answer_share",
+    "neuron_share",
+    "W_E_share",
+    "W_L_share",
+    "train_loss",
+    "test_loss",
+    "all_loss",
+    "train_accuracy",
+    "test_accuracy",
+    "all_accuracy",
+    "cos_approximation_loss",
+)
+"""Columns that circuit.json has under their own names."""
+
+
+def count(rows: Sequence[CircuitRow]) -> str:
+    """Say how many networks have a circuit, and how many could not be read."""
+    circuits = sum(row.has_circuit is True for row in rows)
+    diverged = sum(row.has_circuit is None for row in rows)
+    text = f"{circuits} of {number(len(rows), 'network')} have a circuit"
+    return f"{text}; {diverged} diverged" if diverged else text
 
 
 def write_survey(rows: Sequence[CircuitRow], run_dir: str | os.PathLike[str]) -> Path:
     """Write circuits.csv and plots/circuits.png into a folder; return the table."""
     path = Path(run_dir)
+    path.mkdir(parents=True, exist_ok=True)
     # Texts for the table only: the figure below draws the values.
     texts = []
     for row in rows:

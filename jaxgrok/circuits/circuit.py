@@ -16,16 +16,21 @@ from typing import Any
 import numpy as np
 
 from jaxgrok.circuits import sections
-from jaxgrok.circuits.logit_section import logit_section
+from jaxgrok.circuits.assumptions import Assumptions
+from jaxgrok.circuits.logit_section import LogitFields, logit_section, summarise
 from jaxgrok.circuits.network import Network
 from jaxgrok.circuits.neuron_section import neuron_section
+from jaxgrok.circuits.verdict import judge
 from jaxgrok.fourier.basis import component_norms
 from jaxgrok.fourier.key_frequencies import (
     THRESHOLD,
     check_frequencies,
+    frequencies_above,
     frequencies_by_rule,
-    is_sparse,
 )
+
+SOLVED = 0.9
+"""A network does what was assumed from this accuracy over all pairs on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +43,18 @@ class Circuit:
     Attributes:
         order: n.
         sign: +1 for a + b, -1 for a - b.
-        key_frequencies: ascending; () where there is no sparse spectrum.
+        assumed: what the network was read as.
+        solves_task: it does what was assumed: right on 90% of all pairs, and with a
+            lower loss than a guess.
+        key_frequencies: ascending; () where there is no circuit, unless they or the
+            rule were chosen by the caller. Without any, what they would explain is NaN.
         key_rule: the rule that chose them, in words where it had to fall back.
-        rule_frequencies: what the rule passes, sparse spectrum or not.
-        sparse: is there a sparse spectrum at all.
+        rule_frequencies: what the rule passes, circuit or not.
+        has_circuit: is there a circuit at all.
+        sparse: and is it made of few frequencies.
         verdict: one sentence on that.
+        answer_share: what the verdict is by: share of the logits' variance, centred per
+            class, that depends on a ± b alone.
         W_E_norms: [n] norm over model of each component of W_E.
         W_L_norms: [n] norm over mlp of each component of W_L, or None.
         W_E_frequencies: those with W_E norm > max/4.
@@ -60,6 +72,7 @@ class Circuit:
         cos_coefficients: [n//2] v_k for every k.
         logit_variance_explained: {"overall", "per_class"} share by the key v_k.
         train_loss, test_loss, all_loss: over all pairs of the task.
+        train_accuracy, test_accuracy, all_accuracy: likewise.
         trig_loss: {"all", "train", "test"}.
         excluded_loss_2d, excluded_loss_3d: [n//2] for every k.
         excluded_loss_2d_full, excluded_loss_3d_full: all key frequencies removed.
@@ -80,11 +93,15 @@ class Circuit:
 
     order: int
     sign: int
+    assumed: Assumptions
+    solves_task: bool
     key_frequencies: tuple[int, ...]
     key_rule: str
     rule_frequencies: tuple[int, ...]
+    has_circuit: bool
     sparse: bool
     verdict: str
+    answer_share: float
     W_E_norms: np.ndarray
     W_L_norms: np.ndarray | None
     W_E_frequencies: tuple[int, ...]
@@ -104,6 +121,9 @@ class Circuit:
     train_loss: float
     test_loss: float
     all_loss: float
+    train_accuracy: float
+    test_accuracy: float
+    all_accuracy: float
     trig_loss: dict[str, float]
     excluded_loss_2d: np.ndarray
     excluded_loss_2d_full: float
@@ -147,6 +167,7 @@ class Circuit:
                 "by_frequency": by_frequency(self.excluded_loss_3d),
             },
             "neuron_frequencies": sorted(self.clusters),
+            "assumed": dataclasses.asdict(self.assumed),
             "stages": stages,
         }
         return {name: _json(value) for name, value in entries.items()}
@@ -155,8 +176,11 @@ class Circuit:
 _PLAIN = (
     "order",
     "sign",
+    "solves_task",
     "verdict",
+    "has_circuit",
     "sparse",
+    "answer_share",
     "key_frequencies",
     "key_rule",
     "rule_frequencies",
@@ -169,6 +193,9 @@ _PLAIN = (
     "train_loss",
     "test_loss",
     "all_loss",
+    "train_accuracy",
+    "test_accuracy",
+    "all_accuracy",
     "trig_loss",
     "logit_variance_explained",
     "cos_approximation_loss",
@@ -204,7 +231,7 @@ def _json(value: Any) -> Any:
 def circuit(
     network: Network,
     *,
-    key_rule: str = "W_L",
+    key_rule: str | None = None,
     threshold: float = THRESHOLD,
     key_frequencies: Sequence[int] | None = None,
 ) -> Circuit:
@@ -214,9 +241,11 @@ def circuit(
         network: of `jaxgrok.circuits.network.read`.
         key_rule: which frequencies are key: W_L or W_E norm (cosine and sine together)
             above `threshold` times the largest, the best frequency of any neuron
-            ("neurons"), or of any neuron explained to 0.85 ("neurons_0.85"). Where the
-            spectrum of W_L (of W_E without MLP) is not sparse, none is.
-        threshold: share of the largest norm.
+            ("neurons"), or of any neuron explained to 0.85 ("neurons_0.85"), or |v_k|
+            above `threshold` times the largest ("logits"; in place of every rule but
+            W_E, where there is no MLP). By default W_L where there is a circuit, and
+            none where there is none.
+        threshold: share of the largest.
         key_frequencies: taken as they are, in place of the rule: to read an earlier
             snapshot by those of the last.
 
@@ -229,26 +258,37 @@ def circuit(
     # The axis of the group is the first of W_E [n, model], the last of W_L [mlp, n].
     W_L_norms = None if W_L is None else component_norms(W_L, axis=1)
     neurons, spectrum = neuron_section(network)
+    summary = summarise(network)
     rule_frequencies, rule = frequencies_by_rule(
-        key_rule, threshold, W_E_norms, W_L_norms, spectrum
+        key_rule or "W_L", threshold, W_E_norms, W_L_norms, spectrum, summary.values
     )
-    # Noise has a largest frequency too: without a sparse spectrum none is key.
-    keys: tuple[int, ...] = ()
-    if is_sparse(W_E_norms if W_L_norms is None else W_L_norms):
-        keys = rule_frequencies
+    strongest = frequencies_above(np.abs(summary.values), threshold)
+    verdict = judge(summary.answer_share, strongest, network.order // 2)
+    # Noise has a largest frequency too: unless it is asked for, it is no key frequency.
+    keys = rule_frequencies if key_rule or verdict["has_circuit"] else ()
     # `rule_frequencies` stays what the rule makes of this snapshot.
     if key_frequencies is not None:
         keys, rule = check_frequencies(key_frequencies, network.order), "given"
+    logits = logit_section(network, summary, keys)
     return Circuit(
         order=network.order,
         sign=network.sign,
+        assumed=network.assumed,
+        solves_task=_solves(logits, network.classes),
         key_frequencies=keys,
         key_rule=rule,
         rule_frequencies=rule_frequencies,
         sum_of_squares=sections.sum_of_squares(network.params),
+        **verdict,
         **sections.spectrum_section(W_E_norms, W_L_norms, keys, threshold),
         **neurons,
-        **logit_section(network, keys),
+        **logits,
         **sections.attention_section(network),
         **sections.embedding_section(network.W_E, keys),
     )
+
+
+def _solves(fields: LogitFields, classes: int) -> bool:
+    """Tell whether a network does what its task was assumed to be."""
+    guess = math.log(classes)
+    return fields["all_accuracy"] >= SOLVED and fields["all_loss"] <= guess

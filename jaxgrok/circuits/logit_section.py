@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
+from jaxgrok.circuits.blocks import blocks
 from jaxgrok.circuits.network import Network
 from jaxgrok.fourier.basis import transform_2d
 from jaxgrok.fourier.key_frequencies import frequency_mask
@@ -15,18 +16,29 @@ from jaxgrok.fourier.logit_projections import (
     by_answer,
     coefficients,
     cosine_terms,
-    excluded_losses,
     key_sum,
+    losses_without,
     projections,
     table_losses,
-    trig_table,
+    with_bias,
 )
 
 NAN = float("nan")
 
 
-class LogitFields(TypedDict):
-    """Fields of `Circuit` about logits and losses."""
+class PoolFields(TypedDict):
+    """Fields of `Circuit` about all pairs of the task."""
+
+    all_loss: float
+    train_loss: float
+    test_loss: float
+    all_accuracy: float
+    train_accuracy: float
+    test_accuracy: float
+
+
+class LogitFields(PoolFields):
+    """Fields of `Circuit` about logits, losses and accuracies."""
 
     cos_coefficients: np.ndarray
     logit_variance_explained: dict[str, float]
@@ -37,59 +49,135 @@ class LogitFields(TypedDict):
     excluded_loss_2d_full: float
     excluded_loss_3d: np.ndarray
     excluded_loss_3d_full: float
-    all_loss: float
-    train_loss: float
-    test_loss: float
 
 
-def logit_section(network: Network, keys: Sequence[int]) -> LogitFields:
-    """Describe the logits and the losses that the key frequencies explain."""
-    n, logits = network.order, network.logits
-    grouped = by_answer(logits, network.sign)
-    # [s, c]: all that the projections depend on.
-    table = grouped.mean(1)
-    values = coefficients(table)
-    is_key = frequency_mask(keys, n)
-    terms = cosine_terms(values, n)
-    # [s]: of every pair with answer s. Counts of pairs weight it below.
-    trig = table_losses(trig_table(table, is_key))
-    every, train, test = _weights(network)
+class Parts(NamedTuple):
+    """Parts of the logits: what the key ones add up to, and the losses without them.
+
+    Attributes:
+        kept: [s, c] sum of the key parts.
+        losses: [n//2 + 1] train loss without each part, then without all key ones.
+    """
+
+    kept: np.ndarray
+    losses: np.ndarray
+
+
+class Summary(NamedTuple):
+    """What the logits are summed up to before any frequency is key.
+
+    Attributes:
+        table: [s, c] means over the pairs of equal answer.
+        values: [n//2] cosine coefficients v_k of the table.
+        variances: {"overall", "per_class"} sums of squares of the centred logits.
+    """
+
+    table: np.ndarray
+    values: np.ndarray
+    variances: dict[str, float]
+
+    @property
+    def answer_share(self) -> float:
+        """Share of the per-class variance that depends on the answer alone."""
+        n = len(self.table)
+        # Each answer has n pairs, which all have its mean.
+        energy = n * ((self.table - self.table.mean(0)) ** 2).sum()
+        return _share(energy, self.variances["per_class"])
+
+
+def summarise(network: Network) -> Summary:
+    """Sum up the logits of a network."""
+    n = network.order
+    table = np.empty((n, n))
+    for answers in blocks(n, 8 * n * n):
+        table[answers] = by_answer(network.logits, network.sign, answers).mean(1)
+    return Summary(table, coefficients(table), _variances(network.logits))
+
+
+def logit_section(
+    network: Network, summary: Summary, keys: Sequence[int]
+) -> LogitFields:
+    """Describe the logits and the losses that the key frequencies explain.
+
+    Args:
+        network: of `jaxgrok.circuits.network.read`.
+        summary: of its logits.
+        keys: key frequencies; without any, what they would explain is NaN.
+    """
+    is_key = frequency_mask(keys, network.order)
     # 2-D removes cos and sin of a ± b from each class; 3-D only cos w(a ± b - c).
-    excluded_2d = _excluded(grouped, projections(table), is_key, train)
-    excluded_3d = _excluded(grouped, terms, is_key, train)
-    # The pool has pairs that are not in the group (x·0), so these are not means of it.
-    pool_loss, is_train = network.pool_loss, network.pool_is_train
+    waves, cubes = _parts(network, summary, is_key)
+    # [s]: of every pair with answer s. Counts of pairs weight it below.
+    trig = table_losses(with_bias(waves.kept, summary.table))
+    every, train, test = _weights(network)
+    approximation = float(table_losses(cubes.kept).mean())
+    if not keys:
+        trig, approximation = np.full_like(trig, NAN), NAN
     return {
-        "cos_coefficients": values,
-        "logit_variance_explained": _explained(logits, values[is_key]),
-        "cos_approximation_loss": float(table_losses(key_sum(terms, is_key)).mean()),
-        "logits_2d": np.linalg.norm(transform_2d(logits), axis=2),
+        "cos_coefficients": summary.values,
+        "logit_variance_explained": _explained(summary, is_key),
+        "cos_approximation_loss": approximation,
+        "logits_2d": _norms_2d(network.logits),
         "trig_loss": {
             "all": _mean(trig, every.sum(1)),
             "train": _mean(trig, train.sum(1)),
             "test": _mean(trig, test.sum(1)),
         },
-        "excluded_loss_2d": excluded_2d[:-1],
-        "excluded_loss_2d_full": float(excluded_2d[-1]),
-        "excluded_loss_3d": excluded_3d[:-1],
-        "excluded_loss_3d_full": float(excluded_3d[-1]),
-        "all_loss": float(pool_loss.mean()),
-        "train_loss": NAN if is_train is None else _mean(pool_loss, is_train),
-        "test_loss": NAN if is_train is None else _mean(pool_loss, ~is_train),
+        "excluded_loss_2d": waves.losses[:-1],
+        "excluded_loss_2d_full": float(waves.losses[-1]) if keys else NAN,
+        "excluded_loss_3d": cubes.losses[:-1],
+        "excluded_loss_3d_full": float(cubes.losses[-1]) if keys else NAN,
+        **_over_pool(network),
     }
 
 
-def _excluded(
-    grouped: np.ndarray, terms: np.ndarray, is_key: np.ndarray, train: np.ndarray
-) -> np.ndarray:
-    """Measure the loss without each frequency, then without all key ones: [n//2 + 1].
+def _over_pool(network: Network) -> PoolFields:
+    """Return loss and accuracy over the pool; NaN where the split is unknown."""
+    # The pool has pairs that are not in the group (x·0), so these are not means of it.
+    losses, hits = network.pool_loss, network.pool_is_right
+    every = np.ones(len(losses), bool)
+    train = test = ~every
+    if network.pool_is_train is not None:
+        train, test = network.pool_is_train, ~network.pool_is_train
+    return {
+        "all_loss": float(losses.mean()),
+        "train_loss": _mean(losses, train),
+        "test_loss": _mean(losses, test),
+        "all_accuracy": _mean(hits, every),
+        "train_accuracy": _mean(hits, train),
+        "test_accuracy": _mean(hits, test),
+    }
 
-    grouped [s, pairs of s, c], terms [s, c, n//2], train [s, pairs of s].
-    """
-    # Losses do not add up: all key parts together are a part of their own.
-    full = key_sum(terms, is_key)[..., None]
-    parts = np.concatenate([terms, full], axis=2)
-    return np.asarray(excluded_losses(grouped, parts, train))
+
+def _parts(
+    network: Network, summary: Summary, is_key: np.ndarray
+) -> tuple[Parts, Parts]:
+    """Take out the 2-D and the 3-D part of every frequency, and of all key ones."""
+    n, train = network.order, _weights(network)[1]
+    kept = np.empty((2, n, n))
+    sums = np.zeros((2, n // 2 + 1))
+    # Of each answer, about 4 arrays [pairs, c] and 5 of half that size.
+    for answers in blocks(n, 8 * 7 * n * n):
+        grouped = by_answer(network.logits, network.sign, answers)
+        waves = projections(summary.table, answers)
+        cubes = cosine_terms(summary.values, n, answers)
+        for i, part in enumerate((waves, cubes)):
+            kept[i, answers] = key_sum(part, is_key)
+            # Losses do not add up: all key parts together are a part of their own.
+            removed = np.concatenate([part, kept[i, answers, :, None]], axis=2)
+            losses = losses_without(grouped, removed, np.arange(n)[answers])
+            sums[i] += (losses * train[answers, :, None]).sum((0, 1))
+    means = sums / train.sum() if train.any() else np.full_like(sums, NAN)
+    return Parts(kept[0], means[0]), Parts(kept[1], means[1])
+
+
+def _norms_2d(logits: np.ndarray) -> np.ndarray:
+    """Return the norms over classes of the 2-D components: [n, n]."""
+    n = logits.shape[0]
+    squares = np.zeros((n, n))
+    for classes in blocks(n, 8 * 4 * n * n):
+        squares += (transform_2d(logits[..., classes]) ** 2).sum(2)
+    return np.sqrt(squares)
 
 
 def _weights(network: Network) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -107,13 +195,30 @@ def _mean(values: np.ndarray, weights: np.ndarray) -> float:
     return float((values * weights).sum() / total) if total else NAN
 
 
-def _explained(logits: np.ndarray, key_values: np.ndarray) -> dict[str, float]:
-    """Return the share of the logits' variance in the key v_k C_k, centred two ways."""
+def _explained(summary: Summary, is_key: np.ndarray) -> dict[str, float]:
+    """Return the share of the logits' variance in the key v_k C_k, centred two ways.
+
+    NaN without key frequencies, and for logits that do not vary.
+    """
     # The C_k are orthonormal over the cube of pairs and classes.
-    energy = (key_values**2).sum()
-    centres = {"overall": logits.mean(), "per_class": logits.mean((0, 1))}
+    energy = (summary.values[is_key] ** 2).sum() if is_key.any() else NAN
     shares = {}
-    for name, centre in centres.items():
-        variance = ((logits - centre) ** 2).sum()
-        shares[name] = float(energy / variance) if variance > 0 else NAN
+    for name, variance in summary.variances.items():
+        shares[name] = _share(energy, variance)
     return shares
+
+
+def _variances(logits: np.ndarray) -> dict[str, float]:
+    """Return the sums of squares of logits [n, n, n], centred two ways."""
+    n = logits.shape[0]
+    centres = {"overall": logits.mean(), "per_class": logits.mean((0, 1))}
+    sums = dict.fromkeys(centres, 0.0)
+    for rows in blocks(n, 8 * 2 * n * n):
+        for name, centre in centres.items():
+            sums[name] += float(((logits[rows] - centre) ** 2).sum())
+    return sums
+
+
+def _share(energy: float, variance: float) -> float:
+    """Return energy over variance; NaN where nothing varies."""
+    return float(energy / variance) if variance > 0 else NAN

@@ -4,20 +4,24 @@
 >>> fields["clusters"]
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypedDict
 
 import numpy as np
 
+from jaxgrok.circuits.blocks import blocks
 from jaxgrok.circuits.network import Network
-from jaxgrok.fourier.basis import transform
+from jaxgrok.fourier.basis import transform, transform_2d
 from jaxgrok.fourier.logit_projections import cross_entropy
 from jaxgrok.fourier.neuron_spectra import (
+    Energies,
     Spectrum,
     always_firing,
     find_clusters,
     neuron_components,
+    neuron_energies,
     neuron_spectrum,
+    own_terms,
     single_frequency,
 )
 
@@ -46,8 +50,8 @@ def neuron_section(
     neurons, W_L = network.neurons, network.W_L
     if neurons is None or W_L is None:
         return _no_neurons(), None
-    components = neuron_components(neurons)
-    spectrum = neuron_spectrum(components)
+    energies, norms = _energies(neurons)
+    spectrum = neuron_spectrum(energies)
     clusters = find_clusters(spectrum)
     # [mlp, n]: each neuron's effect on the logits, by component of the answer.
     W_L_hat = transform(W_L, 1)
@@ -59,7 +63,7 @@ def neuron_section(
         "neuron_share": sum(map(len, clusters.values())) / neurons.shape[2],
         "clusters": clusters,
         "always_firing": always_firing(neurons),
-        "neurons_2d": np.linalg.norm(components, axis=2),
+        "neurons_2d": norms,
         # Do the neurons of a cluster write at the frequency that they read?
         "W_L_clusters": {
             k: np.linalg.norm(W_L_hat[list(members)], axis=0)
@@ -86,6 +90,26 @@ def _no_neurons() -> NeuronFields:
     }
 
 
+def _energies(neurons: np.ndarray) -> tuple[Energies, np.ndarray]:
+    """Return the neurons' energies, and the norms [n, n] of their 2-D components."""
+    n, pieces = neurons.shape[0], []
+    squares = np.zeros((n, n))
+    for block in _neuron_blocks(neurons):
+        components = neuron_components(neurons[..., block])
+        squares += (components**2).sum(2)
+        pieces.append(neuron_energies(components))
+    linear, quadratic, total = zip(*pieces, strict=True)
+    energies = Energies(
+        np.concatenate(linear, 1), np.concatenate(quadratic, 1), np.concatenate(total)
+    )
+    return energies, np.sqrt(squares)
+
+
+def _neuron_blocks(neurons: np.ndarray) -> Iterator[slice]:
+    """Cut the neurons: a transform has about 6 copies of [n, n] a neuron."""
+    return blocks(neurons.shape[2], 6 * 8 * neurons.shape[0] ** 2)
+
+
 def _ablation(
     network: Network,
     spectrum: Spectrum,
@@ -97,20 +121,29 @@ def _ablation(
     """
     neurons, W_L = network.neurons, network.W_L
     assert neurons is not None and W_L is not None
-    before = cross_entropy(network.logits, network.labels).mean()
-    if not network.linear_read_out:
-        return {"before": float(before), "clusters": NAN, "all": NAN}
-    # The logits are linear in the neurons: only the difference goes through W_L.
-    change = single_frequency(neurons, spectrum.frequency) - neurons
+    n, frequency = network.order, spectrum.frequency
+    terms = np.concatenate(
+        [
+            own_terms(transform_2d(neurons[..., block]), frequency[block])
+            for block in _neuron_blocks(neurons)
+        ]
+    )
     # A neuron has one best frequency, so clusters do not overlap.
     clustered = sorted(i for members in clusters.values() for i in members)
-
-    def loss(which: list[int] | slice) -> float:
-        logits = network.logits + change[..., which] @ W_L[which]
-        return float(cross_entropy(logits, network.labels).mean())
-
-    return {
-        "before": float(before),
-        "clusters": loss(clustered),
-        "all": loss(slice(None)),
-    }
+    sums = dict.fromkeys(("before", "clusters", "all"), 0.0)
+    # Of each a, about 3 arrays [b, mlp] and 4 of [b, c].
+    for rows in blocks(n, 8 * n * (3 * len(W_L) + 4 * n)):
+        logits, labels = network.logits[rows], network.labels[rows]
+        # The logits are linear in the neurons: only the difference goes through W_L.
+        change = single_frequency(terms, frequency, n, rows) - neurons[rows]
+        by_name = {
+            "before": logits,
+            "clusters": logits + change[..., clustered] @ W_L[clustered],
+            "all": logits + change @ W_L,
+        }
+        for name, changed in by_name.items():
+            sums[name] += float(cross_entropy(changed, labels).sum())
+    losses = {name: total / n**2 for name, total in sums.items()}
+    if not network.linear_read_out:
+        losses |= {"clusters": NAN, "all": NAN}
+    return losses

@@ -15,9 +15,8 @@ from jaxgrok.circuits.network import Network
 from jaxgrok.fourier.basis import gini, transform, transform_2d
 from jaxgrok.fourier.key_frequencies import (
     energy_share,
-    frequencies_by_rule,
-    is_sparse,
-    spectrum_verdict,
+    frequencies_above,
+    frequency_norms,
 )
 
 NAN = float("nan")
@@ -28,8 +27,6 @@ MOST_PCA = 4
 class SpectrumFields(TypedDict):
     """Fields of `Circuit` about the spectra of W_E and W_L."""
 
-    sparse: bool
-    verdict: str
     W_E_norms: np.ndarray
     W_L_norms: np.ndarray | None
     W_E_frequencies: tuple[int, ...]
@@ -67,20 +64,16 @@ def spectrum_section(
     threshold: float,
 ) -> SpectrumFields:
     """Describe the component norms [n] of W_E and of W_L (None without MLP)."""
-    matrix, norms = ("W_E", W_E_norms) if W_L_norms is None else ("W_L", W_L_norms)
     W_L_share = NAN if W_L_norms is None else energy_share(W_L_norms, keys)
-    # Whatever rule made the keys, this is what W_E alone would have said.
-    W_E_frequencies, _ = frequencies_by_rule("W_E", threshold, W_E_norms, None, None)
     return {
-        "sparse": is_sparse(norms),
-        "verdict": spectrum_verdict(matrix, norms, keys),
         "W_E_norms": W_E_norms,
         "W_L_norms": W_L_norms,
-        "W_E_frequencies": W_E_frequencies,
+        # Whatever rule made the keys, this is what W_E alone would have said.
+        "W_E_frequencies": frequencies_above(frequency_norms(W_E_norms), threshold),
         "W_E_share": energy_share(W_E_norms, keys),
         "W_L_share": W_L_share,
         # Rounding may take the share a little past 1. A share of NaN stays NaN.
-        "W_L_residual": float(np.sqrt(max(1 - W_L_share, 0))),
+        "W_L_residual": float(np.sqrt(np.maximum(1 - W_L_share, 0))),
         "gini": {
             "W_E": float(gini(W_E_norms)),
             "W_L": NAN if W_L_norms is None else float(gini(W_L_norms)),

@@ -39,7 +39,7 @@ def stages(measures: Measures) -> dict[str, list[int] | None]:
     - memorisation: from the first snapshot to the minimum of the excluded loss (2-D,
       all key frequencies) before the clean-up ends: until then, what the train loss
       gains is not gained by the key frequencies. Where the network never generalised,
-      to 90% of the fall of the log train loss.
+      or has no key frequencies, to 90% of the fall of the log train loss.
     - generalisation: 10% to 90% of the fall of the log trig loss over all pairs.
     - clean_up: 10% to 90% of the fall of the log test loss, from its peak.
     - interpolation: from the end of memorisation to the start of clean_up.
@@ -58,7 +58,9 @@ def stages(measures: Measures) -> dict[str, list[int] | None]:
     losses = np.stack([measures["train_loss"], measures["test_loss"]])
     if not np.isfinite(losses).all():
         return spans
-    if not generalised(measures):
+    excluded = measures["excluded_loss_2d_full"]
+    known = bool(np.isfinite(excluded).all())
+    if not generalised(measures) or not known:
         fall = _fall(measures["train_loss"])
         spans["memorisation"] = None if fall is None else span(0, fall[1])
         return spans
@@ -68,7 +70,7 @@ def stages(measures: Measures) -> dict[str, list[int] | None]:
     if clean_up is None:
         return spans
     # Until this minimum the train loss gains what the key frequencies do not explain.
-    memorised = int(np.argmin(measures["excluded_loss_2d_full"][: clean_up[1] + 1]))
+    memorised = int(np.argmin(excluded[: clean_up[1] + 1]))
     spans["memorisation"] = span(0, memorised)
     spans["clean_up"] = span(*clean_up)
     spans["stability"] = span(clean_up[1], -1)

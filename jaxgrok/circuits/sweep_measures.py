@@ -13,8 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxgrok.fourier.basis import gini
-from jaxgrok.fourier.key_frequencies import SPARSE_GINI, THRESHOLD
+from jaxgrok.fourier.key_frequencies import THRESHOLD
 
+SPARSE_GINI = 0.35
+"""A spectrum is sparse from this Gini coefficient of its squared frequency norms on.
+
+A sweep records spectra, but not the logits that `jaxgrok.circuits.verdict` judges by.
+"""
 RISE = 2.0
 """The excluded loss has risen once it is so many times its minimum."""
 
@@ -32,7 +37,8 @@ def survey(
     Returns:
         share: [cells] of the squared norm of W_E (without its mean), what lies in the
             key frequencies, those with W_L norm > max/4 at the cell's last evaluation;
-            NaN where the spectrum of W_L is not sparse (Gini below SPARSE_GINI).
+            NaN where the spectrum of W_L is not sparse. Without MLP, W_E's stands in
+            for it.
         lead: [cells] steps from the rise of the excluded loss (2-D, the largest over
             the key frequencies; the first evaluation past its minimum before the grok
             at RISE times that minimum) to the grok step; NaN where there is none.
@@ -42,6 +48,7 @@ def survey(
         np.asarray(curves[name], float)
         for name in ("W_E_norm", "W_L_norm", "excluded_loss")
     )
+    W_L = np.where(np.isnan(W_L).all((1, 2), keepdims=True), W_E, W_L)
     grok = np.asarray(grok_step, float)
     share, lead = np.full(len(grok), np.nan), np.full(len(grok), np.nan)
     for cell in range(len(grok)):
@@ -50,7 +57,7 @@ def survey(
             continue
         # Past a cell's end, and past a divergence, its curves are NaN.
         last = evals[-1]
-        if gini(W_L[cell, last]) < SPARSE_GINI:
+        if gini(W_L[cell, last] ** 2) < SPARSE_GINI:
             continue
         key = W_L[cell, last] > THRESHOLD * W_L[cell, last].max()
         energy = W_E[cell, last] ** 2

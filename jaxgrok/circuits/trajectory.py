@@ -1,7 +1,8 @@
 """Progress measures of every snapshot of a training, in float64 on the CPU.
 
 One compiled program measures as many snapshots at once as fit into a bounded piece of
-memory. `jaxgrok.circuits.stages` cuts the curves into stages.
+memory; a network too large for that is read like a single one, snapshot by snapshot.
+`jaxgrok.circuits.stages` cuts the curves into stages.
 
 >>> measures = trajectory(task, model, steps, params, is_train, (14, 35))
 >>> stages(measures)["clean_up"]                       # [9400, 13200]
@@ -16,6 +17,7 @@ import numpy as np
 from flax import linen as nn
 from numpy.typing import ArrayLike
 
+from jaxgrok.circuits.large_trajectory import one_by_one
 from jaxgrok.circuits.network import activations, on_host
 from jaxgrok.circuits.sections import sum_of_squares
 from jaxgrok.fourier.basis import component_norms, gini
@@ -28,6 +30,7 @@ from jaxgrok.fourier.group_order import (
     reading_of,
 )
 from jaxgrok.fourier.key_frequencies import (
+    THRESHOLD,
     check_frequencies,
     frequency_mask,
     is_above,
@@ -47,6 +50,8 @@ from jaxgrok.fourier.neuron_spectra import neuron_components
 
 MEMORY = 2**28
 """Bytes of activations for which snapshots are taken at once."""
+MOST = 2**31
+"""Bytes of one snapshot's activations that the compiled program may take."""
 
 
 def trajectory(
@@ -66,7 +71,8 @@ def trajectory(
         params: TransformerLens name → [snaps, ...].
         is_train: [pool] bool; without it, what needs it is NaN.
         key_frequencies: fixed ones (those of the last network), or None for each
-            snapshot's own by the W_L rule (W_E without MLP).
+            snapshot's own by the rule W_L ("logits" without MLP). What no frequency is
+            key to is NaN.
 
     Returns:
         [snaps] where nothing else is said: steps; train_loss, test_loss, all_loss (all
@@ -93,6 +99,11 @@ def trajectory(
     if key_frequencies is not None:
         is_key = frequency_mask(check_frequencies(key_frequencies, n), n)
 
+    if _nbytes(task, params) > MOST:
+        split = None if is_train is None else train
+        return {"steps": steps} | one_by_one(
+            task, model, params, split, key_frequencies
+        )
     size, pieces = min(_piece(task, params), len(steps)), []
     with on_host():
         for start in range(0, len(steps), size):
@@ -120,9 +131,14 @@ def _check_lengths(steps: np.ndarray, params: Mapping[str, ArrayLike]) -> None:
 
 def _piece(task: ReadableTask, params: Mapping[str, ArrayLike]) -> int:
     """Return how many snapshots' largest activations fit into MEMORY together."""
+    return max(1, MEMORY // _nbytes(task, params))
+
+
+def _nbytes(task: ReadableTask, params: Mapping[str, ArrayLike]) -> int:
+    """Return the bytes of one snapshot's largest activations."""
     mlp = max((np.shape(v)[1] for k, v in params.items() if "W_out" in k), default=0)
     # 8 bytes a float64; of each pair, about 3 arrays [mlp] and 6 [classes] at once.
-    return max(1, MEMORY // (8 * task.pool_size * (3 * mlp + 6 * task.modulus)))
+    return 8 * task.pool_size * (3 * mlp + 6 * task.modulus)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -149,17 +165,16 @@ def _measure(
     """Measure one snapshot."""
     reading = reading_of(task)
     rows, elements = pair_rows(task), np.array(reading.elements)
-    acts = activations(task, model, params)
+    acts = activations(task, model, params, task.pool()[0])
     measures = _spectra(params, elements)
     # None is seen when the program is traced: there is no branch in it.
-    if is_key is None:
-        is_key = is_above(measures.get("W_L_norms", measures["W_E_norms"]))
+    if is_key is None and "W_L_norms" in measures:
+        is_key = is_above(measures["W_L_norms"])
     pool_loss = cross_entropy(acts["logits"], task.pool()[1][:, 0])
     measures |= {
         "train_loss": _mean(pool_loss, train),
         "test_loss": _mean(pool_loss, test),
         "all_loss": pool_loss.mean(),
-        "key_frequencies": is_key,
         **{f"sum_of_squares/{k}": v for k, v in sum_of_squares(params).items()},
         **_logit_measures(
             by_answer(acts["logits"][rows][..., elements], reading.sign),
@@ -192,13 +207,24 @@ def _spectra(
 
 
 def _logit_measures(
-    grouped: jax.Array, is_key: jax.Array, train: jax.Array, test: jax.Array
+    grouped: jax.Array,
+    is_key: jax.Array | None,
+    train: jax.Array,
+    test: jax.Array,
 ) -> dict[str, jax.Array]:
     """Measure the logits [s, pairs of s, c]; train, test: [s, pairs of s] bool."""
     table = grouped.mean(1)
     values = coefficients(table)
-    trig = table_losses(trig_table(table, is_key))
+    if is_key is None:
+        # Without MLP, those that stand out in the logits.
+        is_key = jnp.abs(values) > THRESHOLD * jnp.abs(values).max()
+
+    def explained(loss: jax.Array) -> jax.Array:
+        return jnp.where(is_key.any(), loss, jnp.nan)
+
+    trig = explained(table_losses(trig_table(table, is_key)))
     measures = {
+        "key_frequencies": is_key,
         "cos_coefficients": values,
         "trig_loss_all": trig.mean(),
         "trig_loss_train": _mean(trig, train.sum(1)),
@@ -212,7 +238,7 @@ def _logit_measures(
             grouped, jnp.concatenate([removed, full], axis=2), train
         )
         measures[f"excluded_loss_{name}"] = losses[:-1]
-        measures[f"excluded_loss_{name}_full"] = losses[-1]
+        measures[f"excluded_loss_{name}_full"] = explained(losses[-1])
     return measures
 
 

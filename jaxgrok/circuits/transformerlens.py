@@ -1,6 +1,6 @@
 """Networks to and from elsewhere: weights by TransformerLens' names, without torch.
 
-The files are an .npz of weights, a cfg.json beside it, and an .npy of training rows.
+The files are an .npz of weights, and a cfg.json beside it.
 Only networks over `x y =` are read; whatever the package's own model does not compute
 is refused by name and shape.
 
@@ -12,8 +12,6 @@ import dataclasses
 import io
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,15 +26,16 @@ from jaxgrok.circuits.transformerlens_config import (
     normalization,
     read_config,
 )
+from jaxgrok.circuits.weight_files import read_arrays
 from jaxgrok.circuits.weight_layout import (
     MLP_BIASES,
     OTHER_BIASES,
     Arrays,
     Form,
     axes_of,
-    bracket,
     check,
     fill_biases,
+    from_authors,
     infer,
 )
 from jaxgrok.host.atomic_files import write_atomically
@@ -44,10 +43,7 @@ from jaxgrok.models import transformer
 from jaxgrok.models.transformer import Transformer
 from jaxgrok.tasks.modular import Modular
 
-__all__ = ["config_of", "load_npz", "save_npz", "train_index"]
-
-BUFFERS = (".mask", ".IGNORE")
-"""Ends of the names that TransformerLens saves beside its parameters."""
+__all__ = ["config_of", "load_npz", "save_npz"]
 
 
 def save_npz(
@@ -101,6 +97,7 @@ def load_npz(
 ) -> tuple[Modular, Transformer, Arrays]:
     """Return (task, model, params) of weights under TransformerLens' names.
 
+    Arrays in the layout of the post's own checkpoints are turned into TransformerLens'.
     Modulus, layers, widths and layer norm come from the arrays. Biases may be missing:
     the model has those of cfg.json's `biases`, or "mlp", or "all" where another one is
     not zero. Layer norm that was folded into the weights (normalization_type "LNPre" in
@@ -116,7 +113,7 @@ def load_npz(
             cfg.json is at odds with them or with what our model computes; one line.
     """
     path = Path(path)
-    arrays, config = _read(path), read_config(path)
+    arrays, config = from_authors(read_arrays(path)), read_config(path)
     try:
         return _understand(arrays, config, operation, activation)
     except ValueError as error:
@@ -132,7 +129,7 @@ def _understand(
     """Infer task and model from arrays and cfg.json; cut the arrays to the model's."""
     if config.get("attn_only"):
         # TransformerLens 4 gives attention-only networks an MLP of zeros.
-        arrays = {n: a for n, a in arrays.items() if ".mlp." not in n or a.any()}
+        arrays = {n: a for n, a in arrays.items() if not _is_idle(n, a)}
     form = infer(arrays)
     form = dataclasses.replace(form, normalization_type=normalization(form, config))
     # With all biases filled in, one layout serves every network; the model's form of
@@ -158,6 +155,12 @@ def _understand(
         if not name.endswith(absent):
             params[name] = array.astype(dtype)
     return task, model, params
+
+
+def _is_idle(name: str, array: np.ndarray) -> bool:
+    """Tell whether an array is part of an MLP of zeros."""
+    is_number = np.issubdtype(array.dtype, np.number)
+    return ".mlp." in name and is_number and not array.any()
 
 
 def _model(
@@ -187,52 +190,3 @@ def _unfold_layer_norm(arrays: Arrays, form: Form) -> None:
     for name in axes_of(whole).keys() - arrays.keys():
         # `.w` is a scale, `.b` a shift: True fills in 1, and False 0.
         arrays[name] = np.full(form.d_model, name.endswith(".w"), np.float32)
-
-
-def _read(path: Path) -> Arrays:
-    """Read every array of an .npz but TransformerLens' buffers."""
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            names = [name for name in file.files if not name.endswith(BUFFERS)]
-            return {name: np.asarray(file[name]) for name in names}
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, TypeError):
-        raise ValueError(f"{path} is not a .npz file of arrays") from None
-
-
-def train_index(path: str | os.PathLike[str], task: Modular) -> np.ndarray:
-    """Return which examples are for training: [pool] bool.
-
-    Args:
-        path: an .npy of row numbers x·p + y: integers, each once, in any order.
-        task: whose pool the rows number.
-
-    Raises:
-        ValueError: the file holds something else; one line.
-    """
-    path = Path(path)
-    try:
-        with open(path, "rb") as file:
-            # Not np.load, which would open an .npz as well.
-            rows = np.lib.format.read_array(file, allow_pickle=False)
-    except ValueError:
-        raise ValueError(f"{path} is not a .npy file of numbers") from None
-    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer) or not rows.size:
-        raise ValueError(
-            f"{path} holds {rows.dtype} {bracket(rows.shape)}; expected row numbers "
-            "x·p + y, integers [examples], at least one"
-        )
-    # The pool may lack rows (x/y has no y = 0); the numbering does not change.
-    x, y, _ = task.pool()[0].T.astype(np.int64)
-    pool = x * task.modulus + y
-    unknown = rows[~np.isin(rows, pool)]
-    if unknown.size:
-        raise ValueError(
-            f"{path}: row {unknown[0]} is no pair of {task.operation} mod "
-            f"{task.modulus}; rows are x·{task.modulus} + y, {pool[0]} … {pool[-1]}"
-        )
-    values, counts = np.unique(rows, return_counts=True)
-    if counts.max() > 1:
-        raise ValueError(
-            f"{path}: row {values[counts > 1][0]} is there more than once; drop it"
-        )
-    return np.isin(pool, rows)

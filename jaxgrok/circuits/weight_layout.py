@@ -47,6 +47,8 @@ SIZES = {
     "mlp": "d_mlp",
 }
 """Axis → the field of a form that holds its size."""
+TURNED = ("W_E", ".W_Q", ".W_K", ".W_V", ".W_in", ".W_out")
+"""Arrays whose last two axes the post's own checkpoints have the other way round."""
 MLP_BIASES = (".b_in", ".b_out")
 OTHER_BIASES = (".b_Q", ".b_K", ".b_V", ".b_O", ".b_U")
 
@@ -99,6 +101,32 @@ def axes_of(form: Form) -> dict[str, tuple[str, ...]]:
         for layer in layers:
             axes_by_name[name.replace("blocks.", f"blocks.{layer}.")] = axes
     return axes_by_name
+
+
+def from_authors(arrays: Arrays) -> Arrays:
+    """Return arrays of the post's own checkpoints in TransformerLens' layout.
+
+    Theirs have W_E [model, vocab], W_Q [heads, head, model], W_O [model, heads · head],
+    W_in [mlp, model] and W_out [model, mlp]. It is the two axes of W_O that tell them
+    apart; other arrays are returned as they are.
+    """
+    outputs = [array for name, array in arrays.items() if name.endswith(".attn.W_O")]
+    if not outputs or any(array.ndim != 2 for array in outputs):
+        return arrays
+    return {name: _from_authors(name, array, arrays) for name, array in arrays.items()}
+
+
+def _from_authors(name: str, array: np.ndarray, arrays: Arrays) -> np.ndarray:
+    """Turn one array of the post's own checkpoints."""
+    if name.endswith(TURNED) and array.ndim >= 2:
+        return array.swapaxes(-1, -2)
+    # W_O has heads and width of a head as one axis: W_V says how it is cut.
+    W_V = arrays.get(name.removesuffix("W_O") + "W_V", np.zeros(0))
+    if name.endswith(".attn.W_O") and W_V.ndim == 3:
+        heads, head, _ = W_V.shape
+        if array.shape[1] == heads * head:
+            return array.T.reshape(heads, head, len(array))
+    return array
 
 
 def fill_biases(arrays: Arrays, form: Form) -> None:
@@ -186,6 +214,12 @@ def _check_vocabulary(arrays: Arrays, sizes: Mapping[str, int]) -> None:
             "[p + 1, model], p at least 2: a row for each number, and one for ="
         )
     if sizes["vocab_out"] not in (p, p + 1):
+        W_E, W_U = arrays["embed.W_E"], arrays["unembed.W_U"]
+        if W_E.shape[0] == W_U.shape[0] and W_E.shape[1] - W_U.shape[1] in (0, 1):
+            raise ValueError(
+                f"embed.W_E is {bracket(W_E.shape)}; expected [vocab, model] = "
+                f"{bracket(W_E.T.shape)}: it is transposed"
+            )
         raise ValueError(
             f"unembed.W_U is {bracket(arrays['unembed.W_U'].shape)}; expected [model, "
             f"vocab_out] = [{sizes['model']}, {p}] or [{sizes['model']}, {p + 1}], "

@@ -1,4 +1,4 @@
-"""Which frequencies are key, and whether a spectrum is sparse at all.
+"""Which frequencies of a network are key.
 
 >>> is_above(W_L_norms)                      # [n//2] bool, W_L norm > max/4
 """
@@ -7,18 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxgrok.fourier.basis import Array, by_frequency, gini
+from jaxgrok.fourier.basis import Array, by_frequency
 from jaxgrok.fourier.neuron_spectra import Spectrum, find_clusters
 
-KEY_RULES = ("W_L", "W_E", "neurons", "neurons_0.85")
+KEY_RULES = ("W_L", "W_E", "neurons", "neurons_0.85", "logits")
 THRESHOLD = 0.25
 """A frequency is key above this share of the largest norm (the post's max/4)."""
-SPARSE_GINI = 0.4
-"""A spectrum is sparse from this Gini coefficient of its component norms on.
-
-W_L of random and of memorised networks lies below 0.17, of those that grokked above
-0.64 (eleven trained at modulus 30 to 59, d_model 32 and 64; p=113 starts at 0.04).
-"""
 
 
 def frequency_norms(norms: Array) -> Array:
@@ -43,15 +37,17 @@ def frequencies_by_rule(
     W_E_norms: np.ndarray,
     W_L_norms: np.ndarray | None,
     spectrum: Spectrum | None,
+    coefficients: np.ndarray,
 ) -> tuple[tuple[int, ...], str]:
     """Return the frequencies that a rule passes, ascending, and the rule in words.
 
     Args:
         rule: one of KEY_RULES.
-        threshold: of the rules W_L and W_E.
+        threshold: of the rules W_L, W_E and logits.
         W_E_norms: [n] norms of the components of W_E.
-        W_L_norms: [n] those of W_L; None without MLP: every rule falls back to W_E.
-        spectrum: of the neurons; None without MLP.
+        W_L_norms: [n] those of W_L; None without MLP.
+        spectrum: of the neurons; None without MLP: every rule but W_E becomes logits.
+        coefficients: [n//2] v_k of the logits.
 
     Raises:
         ValueError: the rule is unknown.
@@ -60,18 +56,25 @@ def frequencies_by_rule(
         raise ValueError(
             f"key_rule={rule!r} is unknown; choose one of {', '.join(KEY_RULES)}"
         )
-    if rule != "W_E" and (W_L_norms is None or spectrum is None):
-        return frequencies_by_rule("W_E", threshold, W_E_norms, None, None)[0], (
-            f"W_E (instead of {rule}: there is no MLP)"
-        )
-    if rule == "neurons_0.85" and spectrum is not None:
+    if rule == "W_E":
+        return frequencies_above(frequency_norms(W_E_norms), threshold), rule
+    # The embedding of an attention-only network may spread over frequencies that its
+    # logits do not have.
+    if rule == "logits" or W_L_norms is None or spectrum is None:
+        reason = "" if rule == "logits" else f" (instead of {rule}: there is no MLP)"
+        return frequencies_above(np.abs(coefficients), threshold), f"logits{reason}"
+    if rule == "W_L":
+        return frequencies_above(frequency_norms(W_L_norms), threshold), rule
+    if rule == "neurons_0.85":
         return tuple(find_clusters(spectrum)), rule
-    if rule == "neurons" and spectrum is not None:
-        best = np.unique(spectrum.frequency)
-        return tuple(int(k) for k in best if k > 0), rule
+    best = np.unique(spectrum.frequency)
+    return tuple(int(k) for k in best if k > 0), rule
+
+
+def frequencies_above(sizes: np.ndarray, threshold: float) -> tuple[int, ...]:
+    """Return the frequencies whose sizes [n//2] pass `threshold` times the largest."""
     # k counts from 1: index 0 is the first frequency, not the constant.
-    norms = W_E_norms if rule == "W_E" or W_L_norms is None else W_L_norms
-    return tuple(map(int, np.flatnonzero(is_above(norms, threshold)) + 1)), rule
+    return tuple(map(int, np.flatnonzero(sizes > threshold * sizes.max()) + 1))
 
 
 def check_frequencies(frequencies: Sequence[int], n: int) -> tuple[int, ...]:
@@ -91,29 +94,13 @@ def frequency_mask(frequencies: Sequence[int], n: int) -> np.ndarray:
 
 
 def energy_share(norms: np.ndarray, frequencies: Sequence[int]) -> float:
-    """Return the share of the squared norm (constant included) in some frequencies."""
+    """Return the share of the squared norm (constant included) in some frequencies.
+
+    NaN without frequencies, and for norms of zero.
+    """
     n = norms.shape[0]
     total = (norms**2).sum()
+    if not frequencies or not total > 0:
+        return float("nan")
     energy = by_frequency(norms**2, n)[frequency_mask(frequencies, n)].sum()
-    return float(energy / total) if total > 0 else float("nan")
-
-
-def is_sparse(norms: np.ndarray) -> bool:
-    """Tell whether component norms [n] are as uneven as those of grokked networks."""
-    return bool(gini(norms) >= SPARSE_GINI)
-
-
-def spectrum_verdict(matrix: str, norms: np.ndarray, frequencies: Sequence[int]) -> str:
-    """Describe the spectrum of a matrix in a sentence, from its component norms [n]."""
-    value = float(gini(norms))
-    if not is_sparse(norms):
-        return (
-            f"no sparse spectrum: the component norms of {matrix} have a Gini "
-            f"coefficient of {value:.2f}, below {SPARSE_GINI}"
-        )
-    listed = ", ".join(map(str, frequencies)) or "none"
-    return (
-        f"sparse spectrum: key frequencies {listed} hold "
-        f"{energy_share(norms, frequencies):.1%} of the squared norm of {matrix} "
-        f"(Gini {value:.2f})"
-    )
+    return float(energy / total)

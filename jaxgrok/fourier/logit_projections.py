@@ -26,12 +26,19 @@ def answer_index(n: int, sign: int) -> tuple[np.ndarray, np.ndarray]:
     return a + 0 * s, sign * (s - a) % n
 
 
-def by_answer(x: Array, sign: int) -> Array:
-    """Regroup values [n, n, ...] of pairs (a, b) by answer: [n (s), n (pair), ...]."""
-    return x[answer_index(x.shape[0], sign)]
+def by_answer(x: Array, sign: int, answers: slice = slice(None)) -> Array:
+    """Regroup values [n, n, ...] of pairs (a, b) by answer: [n (s), n (pair), ...].
+
+    Args:
+        x: the values.
+        sign: +1 where the answer is a + b, -1 where it is a - b.
+        answers: some of the answers; by default all.
+    """
+    a, b = answer_index(x.shape[0], sign)
+    return x[a[answers], b[answers]]
 
 
-def projections(table: Array) -> Array:
+def projections(table: Array, answers: slice = slice(None)) -> Array:
     """Return P_k L, from the means of the logits over equal answers.
 
     For each class, the logits are projected (over all pairs) onto the unit vectors
@@ -40,13 +47,14 @@ def projections(table: Array) -> Array:
 
     Args:
         table: [s, c] means of the logits over equal answers.
+        answers: some of the answers; by default all.
 
     Returns:
-        [s, c, n//2], in the order k = 1 … n//2.
+        [answers, c, n//2], in the order k = 1 … n//2.
     """
     n = table.shape[0]
     cosines, sines = split(transform(table), n)
-    cos, sin = (rows.astype(table.dtype).T[:, None] for rows in _rows(n))
+    cos, sin = (rows.astype(table.dtype).T[answers, None] for rows in _rows(n))
     return cos * cosines.T[None] + sin * sines.T[None]
 
 
@@ -65,11 +73,17 @@ def coefficients(table: Array) -> Array:
     return (cosines + sines) * (n * _unit(n)).astype(table.dtype)
 
 
-def cosine_terms(values: Array, n: int) -> Array:
-    """Return v_k C_k for each k, as a function of answer and class: [s, c, n//2]."""
+def cosine_terms(values: Array, n: int, answers: slice = slice(None)) -> Array:
+    """Return v_k C_k for each k, as a function of answer and class: [s, c, n//2].
+
+    Args:
+        values: [n//2] of `coefficients`.
+        n: the order of the group.
+        answers: some of the answers; by default all.
+    """
     cos, sin = (rows.astype(values.dtype).T for rows in _rows(n))
     unit = _unit(n).astype(values.dtype)
-    cube = cos[:, None] * cos[None] + sin[:, None] * sin[None]
+    cube = cos[answers, None] * cos[None] + sin[answers, None] * sin[None]
     return cube * (values * unit)[None, None]
 
 
@@ -98,8 +112,12 @@ def trig_table(table: Array, is_key: Array) -> Array:
         table: [s, c] means of the logits over equal answers.
         is_key: [n//2] bool, or 0 and 1.
     """
+    return with_bias(key_sum(projections(table), is_key), table)
+
+
+def with_bias(restricted: Array, table: Array) -> Array:
+    """Add the bias of each class to restricted logits, both [s, c]."""
     xp = table.__array_namespace__()
-    restricted = key_sum(projections(table), is_key)
     return restricted + xp.mean(table - restricted, axis=0, keepdims=True)
 
 
@@ -144,6 +162,25 @@ def excluded_losses(grouped: Array, removed: Array, weights: Array) -> Array:
 
     Returns:
         [parts] weighted mean losses of L - removed; NaN where no pair counts.
+    """
+    xp = grouped.__array_namespace__()
+    losses = losses_without(grouped, removed, np.arange(grouped.shape[0]))
+    weights = weights.astype(grouped.dtype)
+    total = xp.sum(weights)
+    sums = xp.sum(losses * weights[..., None], axis=(0, 1))
+    return xp.where(total > 0, sums / xp.where(total > 0, total, 1), np.nan)
+
+
+def losses_without(grouped: Array, removed: Array, answers: np.ndarray) -> Array:
+    """Return the loss of every pair without some part of the logits.
+
+    Args:
+        grouped: [answers, pairs, c] logits L of the pairs of some answers.
+        removed: [answers, c, parts] the parts.
+        answers: [answers] the right class of each row.
+
+    Returns:
+        [answers, pairs, parts] losses of L - removed.
 
     With M the mean of the logits over equal answers, exp(L - P) is exp(L - M) times
     exp(M - P), and the second factor is the same for all pairs of an answer. So the sum
@@ -158,11 +195,10 @@ def excluded_losses(grouped: Array, removed: Array, weights: Array) -> Array:
     number, and the loss is too large. It is never NaN unless a logit is not finite.
     """
     xp = grouped.__array_namespace__()
-    n = grouped.shape[0]
     info = np.finfo(grouped.dtype)
     # Lifts both factors, so that their product has the whole range of exponents.
     lift = float(np.floor(0.45 * np.log(float(info.max))))
-    right = np.eye(n, dtype=bool)
+    right = answers[:, None] == np.arange(grouped.shape[2])
     mean = xp.mean(grouped, axis=1)
 
     deviation = grouped - mean[:, None]
@@ -170,7 +206,7 @@ def excluded_losses(grouped: Array, removed: Array, weights: Array) -> Array:
     top = xp.max(wrong, axis=2, keepdims=True)
     factors = xp.exp(wrong - top + lift)
     gain = mean[..., None] - removed
-    gain = gain - _right_class(gain)[:, None]
+    gain = gain - _right_class(gain, answers)[:, None]
     # Of the right class too: the other factor is 0 there, and this must not be inf.
     gain = xp.where(right[..., None], -np.inf, gain)
     best = xp.max(gain, axis=1, keepdims=True)
@@ -178,16 +214,11 @@ def excluded_losses(grouped: Array, removed: Array, weights: Array) -> Array:
 
     # A sum of 0, where every class is lost, would have no logarithm.
     sums = xp.maximum(factors @ gains, float(info.tiny))
-    margin = top - _right_class(deviation.swapaxes(1, 2))[..., None]
+    margin = top - _right_class(deviation.swapaxes(1, 2), answers)[..., None]
     excess = (margin + best) + (xp.log(sums) - 2 * lift)
-    losses = xp.logaddexp(0.0, excess)
-    weights = weights.astype(grouped.dtype)
-    total = xp.sum(weights)
-    sums = xp.sum(losses * weights[..., None], axis=(0, 1))
-    return xp.where(total > 0, sums / xp.where(total > 0, total, 1), np.nan)
+    return xp.logaddexp(0.0, excess)
 
 
-def _right_class(x: Array) -> Array:
-    """Return the entries [s, s, ...] of [s, c, ...]: [s, ...]."""
-    index = np.arange(x.shape[0])
-    return x[index, index]
+def _right_class(x: Array, answers: np.ndarray) -> Array:
+    """Return the entries of each answer's own class, of [answers, c, ...]."""
+    return x[np.arange(x.shape[0]), answers]

@@ -2,7 +2,7 @@
 
 Everything takes neurons [n, n, mlp], or their 2-D components of that shape.
 
->>> spectrum = neuron_spectrum(neuron_components(neurons))
+>>> spectrum = neuron_spectrum(neuron_energies(neuron_components(neurons)))
 >>> find_clusters(spectrum)                   # {14: (3, 8, ...), ...}
 """
 
@@ -10,13 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgrok.fourier.basis import (
-    Array,
-    by_frequency,
-    frequencies,
-    inverse_2d,
-    transform_2d,
-)
+from jaxgrok.fourier.basis import Array, basis, by_frequency, transform_2d
 
 CLUSTER_SHARE = 0.85
 """A neuron is in its frequency's cluster from this share of variance on."""
@@ -43,13 +37,19 @@ def neuron_components(neurons: Array) -> Array:
     return transform_2d(neurons - xp.mean(neurons, axis=(0, 1), keepdims=True))
 
 
-def neuron_spectrum(components: np.ndarray) -> Spectrum:
-    """Find the best frequency of each neuron, after the post's "explained by k".
+class Energies(NamedTuple):
+    """Squared components of each neuron: those of a frequency, and all of them."""
 
-    Args:
-        components: [n, n, mlp], those of the centred neurons. A neuron whose variance
-            is only rounding (1e-24 of the largest) counts as one that never changes.
-    """
+    linear: np.ndarray
+    """[n//2, mlp] terms of a alone and of b alone."""
+    quadratic: np.ndarray
+    """[n//2, mlp] products of both."""
+    total: np.ndarray
+    """[mlp]."""
+
+
+def neuron_energies(components: np.ndarray) -> Energies:
+    """Add up the squared components [n, n, mlp] of centred neurons by frequency."""
     n = components.shape[0]
     energy = components**2
     # Component 0 is the constant: energy[0] is terms of b alone, energy[:, 0] of a.
@@ -57,7 +57,17 @@ def neuron_spectrum(components: np.ndarray) -> Spectrum:
     # Products of two frequencies are no term of either: the diagonal alone counts.
     blocks = by_frequency(by_frequency(energy, n, 0), n, 1)
     quadratic = np.einsum("kki->ki", blocks)
-    total = energy.sum((0, 1))
+    return Energies(linear, quadratic, energy.sum((0, 1)))
+
+
+def neuron_spectrum(energies: Energies) -> Spectrum:
+    """Find the best frequency of each neuron, after the post's "explained by k".
+
+    Args:
+        energies: of all neurons. A neuron whose variance is only rounding (1e-24 of the
+            largest) counts as one that never changes.
+    """
+    linear, quadratic, total = energies
     changes = total > 1e-24 * max(total.max(initial=0), np.finfo(float).tiny)
     best = (linear + quadratic).argmax(0)
 
@@ -92,15 +102,48 @@ def always_firing(neurons: np.ndarray) -> tuple[int, ...]:
     return tuple(map(int, np.flatnonzero(share >= ALWAYS)))
 
 
-def single_frequency(neurons: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """Reduce each neuron to its mean and the terms of one frequency: [n, n, mlp].
+def own_terms(components: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """Return the components of each neuron at its own frequency and the constant.
 
     Args:
-        neurons: [n, n, mlp].
-        frequency: [mlp], 0 for the mean alone.
+        components: [n, n, mlp], those of the neurons as they are, not centred.
+        frequency: [mlp], 0 for the constant alone.
+
+    Returns:
+        [mlp, 3, 3] along the constant, the cosine and the sine of a, and of b.
     """
-    n = neurons.shape[0]
-    k = frequencies(n)[:, None]
-    is_term = (k == 0) | (k == frequency[None])
-    terms = transform_2d(neurons) * (is_term[:, None] & is_term[None])
-    return np.asarray(inverse_2d(terms))
+    index, exists = _own_rows(components.shape[0], frequency)
+    neurons = np.arange(len(frequency))[:, None, None]
+    terms = components[index[:, :, None], index[:, None], neurons]
+    return np.where(exists[:, :, None] & exists[:, None], terms, 0)
+
+
+def single_frequency(
+    terms: np.ndarray, frequency: np.ndarray, n: int, rows: slice = slice(None)
+) -> np.ndarray:
+    """Reduce each neuron to its mean and the terms of one frequency.
+
+    Args:
+        terms: [mlp, 3, 3] of `own_terms`.
+        frequency: [mlp], as there.
+        n: the order of the group.
+        rows: some of the a; by default all.
+
+    Returns:
+        [rows, n, mlp].
+    """
+    # [mlp, 3, n]: the functions that a neuron's terms belong to.
+    functions = basis(n)[_own_rows(n, frequency)[0]]
+    values = functions[..., rows].swapaxes(1, 2) @ terms @ functions
+    return np.moveaxis(values, 0, 2)
+
+
+def _own_rows(n: int, frequency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the basis rows of the constant, cosine and sine, and whether they exist.
+
+    Both are [mlp, 3]. Without a frequency there is neither; at n/2 there is no sine.
+    """
+    index = np.stack([0 * frequency, 2 * frequency - 1, 2 * frequency], 1)
+    exists = (index < n) & (index > 0)
+    exists[:, 0] = True
+    return np.where(exists, index, 0), exists

@@ -43,6 +43,18 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     os.close(folder)
 
 
+def check_writable(folder: Path) -> None:
+    """Raise ValueError unless a folder can be written to, or made; make nothing."""
+    for path in (folder, *folder.absolute().parents):
+        if not path.exists():
+            continue
+        if not path.is_dir():
+            raise ValueError(f"{folder} cannot be written: {path} is not a folder")
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise ValueError(f"{folder} cannot be written: {path} does not permit it")
+        return
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file of these bytes; see `atomic_file`."""
     with atomic_file(path) as file:

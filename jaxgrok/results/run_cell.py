@@ -124,6 +124,12 @@ class RunCell:
             )
         return step
 
+    def last_finite_step(self) -> int | None:
+        """Return the step of the last snapshot that holds finite numbers only."""
+        steps, params = self.trajectory()
+        finite = steps[_finite(params)]
+        return int(finite[-1]) if finite.size else None
+
     def trajectory(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return all its snapshots: steps [snaps] and {name: [snaps, ...]}."""
         steps = self.steps()
@@ -160,13 +166,16 @@ class RunCell:
         task, model = self._built
         return read(task, model, self.params(step), self.is_train())
 
-    def circuit(self, step: int | None = None, *, key_rule: str = "W_L") -> "Circuit":
+    def circuit(
+        self, step: int | None = None, *, key_rule: str | None = None
+    ) -> "Circuit":
         """Return the circuit that it learned.
 
         Args:
             step: of a snapshot; the last by default.
             key_rule: which frequencies are key; one of
-                `jaxgrok.fourier.key_frequencies.KEY_RULES`.
+                `jaxgrok.fourier.key_frequencies.KEY_RULES`. By default W_L, where there
+                is a circuit.
 
         Raises:
             ValueError: as `network`, and for an unknown rule.
@@ -185,6 +194,7 @@ class RunCell:
 
         Returns:
             Name → [snaps, ...], as `jaxgrok.circuits.trajectory.trajectory` has them.
+            Snapshots that are not finite are left out.
 
         Raises:
             ValueError: it has no snapshots, or its task no Fourier reading.
@@ -193,7 +203,19 @@ class RunCell:
 
         task, model = self._built
         steps, params = self.trajectory()
+        is_finite = _finite(params)
+        if not is_finite.all():
+            steps = steps[is_finite]
+            params = {name: array[is_finite] for name, array in params.items()}
         return trajectory(task, model, steps, params, self.is_train(), key_frequencies)
+
+
+def _finite(params: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Tell which snapshots hold finite numbers only: [snaps] bool."""
+    is_finite = np.ones(len(next(iter(params.values()))), bool)
+    for array in params.values():
+        is_finite &= np.isfinite(array).reshape(len(array), -1).all(1)
+    return is_finite
 
 
 def _unregistered(

@@ -91,9 +91,8 @@ def _read_circuits(out: str) -> None:
         # Not every task has circuits. The sweep itself is done, so its code stays 0.
         print(f"no circuits: {error}")
         return
-    n_sparse = sum(row.sparse for row in rows)
     path = survey.write_survey(rows, out)
-    print(f"{n_sparse} of {len(rows)} circuits have a sparse spectrum\n{path}")
+    print(f"{survey.count(rows)}\n{path}")
 
 
 def summary(dataset: "xr.Dataset", out: str) -> str:

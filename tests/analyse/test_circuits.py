@@ -11,9 +11,10 @@ import planted
 import tiny
 from jaxgrok import grid
 from jaxgrok.analyse import __main__ as analyse
-from jaxgrok.analyse import circuits
+from jaxgrok.analyse import circuits, survey
 from jaxgrok.circuits import transformerlens
 from jaxgrok.grid import setups
+from jaxgrok.results import run_cell
 from jaxgrok.results.manifest import read_manifest
 
 FIELDS = {"seed": (0, 1), "equals_logit": False, "snapshot_early_until": 0}
@@ -93,7 +94,13 @@ def test_command_of_one_cell(run_dir, capsys):
     assert (code, err) == (0, "")
     folder = run_dir / "circuits" / "weight_decay=1.0,train_fraction=0.5,seed=0"
     assert out.splitlines()[-1] == str(folder)
-    assert "spectrum" in out and (folder / "circuit.json").exists()
+    facts = json.loads((folder / "circuit.json").read_text())
+    # 40 steps teach nothing, and the line says so beside the losses.
+    assert out.splitlines()[0] == facts["verdict"]
+    assert out.splitlines()[1].startswith("right on ")
+    assert out.splitlines()[1].endswith("the network does not solve x+y")
+    assert facts["solves_task"] is False and facts["assumed"]["modulus"] == 7
+    assert f"all {facts['all_accuracy']:.1%}" in out
 
 
 def test_command_of_all_cells(run_dir, capsys):
@@ -108,12 +115,66 @@ def test_command_of_all_cells(run_dir, capsys):
     assert (run_dir / "plots" / "circuits.png").exists()
 
 
+def test_frequencies_and_rules_that_are_named_are_honoured(run_dir, tmp_path, capsys):
+    for flag, keys in (("--key_frequencies=3,1", "1 3"), ("--key_rule=W_E", None)):
+        out = tmp_path / "new" / flag / "deep"
+        code, text, _ = _main(capsys, run_dir, "--cell", "all", "--out", out, flag)
+        assert code == 0 and "0 of 2 networks have a circuit" in text
+        with open(out / "circuits.csv") as file:
+            for row in csv.DictReader(file):
+                assert row["has_circuit"] == "False"
+                assert row["key_frequencies"] == keys or (
+                    row["key_frequencies"] and not keys
+                )
+                assert float(row["trig_loss"]) > 0
+    with open(run_dir / "circuits.csv") as file:
+        for row in csv.DictReader(file):
+            assert row["key_frequencies"] == row["trig_loss"] == ""
+            assert float(row["all_accuracy"]) < 0.9
+
+
+def test_one_cell_that_diverged_keeps_no_other_from_being_read(run_dir, monkeypatch):
+    def params(cell, step=None):
+        found = load(cell, step)
+        if cell.index == 1:
+            found["embed.W_E"] = np.full_like(found["embed.W_E"], np.nan)
+        return found
+
+    load = run_cell.RunCell.params
+    monkeypatch.setattr(run_cell.RunCell, "params", params)
+    rows = survey.survey(run_dir)
+    assert [row.has_circuit for row in rows] == [False, None]
+    assert rows[0].all_loss > 0 and rows[1].all_loss is None
+    assert survey.count(rows) == "0 of 2 networks have a circuit; 1 diverged"
+    assert analyse.summary(rows).splitlines()[1].endswith("not finite: not read")
+    with pytest.raises(
+        ValueError, match=r"cell 1, step 40: .* last finite .* --step 40"
+    ):
+        circuits.read_circuit(run_dir, 1)
+
+
+def test_snapshots_that_are_not_finite_are_left_out_and_counted(run_dir, monkeypatch):
+    def trajectory(cell):
+        steps, params = load(cell)
+        params["embed.W_E"] = params["embed.W_E"].copy()
+        params["embed.W_E"][1, 0, 0] = np.inf
+        return steps, params
+
+    load = run_cell.RunCell.trajectory
+    monkeypatch.setattr(run_cell.RunCell, "trajectory", trajectory)
+    found = circuits.read_circuit(run_dir, 0)
+    assert found.skipped == found.as_dict()["skipped_snapshots"] == 1
+    assert found.measures["steps"].tolist() == [0, 40]
+    assert "1 snapshot not finite, left out" in analyse.describe(found)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--cell", "seed=5"], "no cell has seed=5.0; there are 0, 1"),
+        (["--cell", "seed=5"], "no cell has seed=5; there are 0, 1"),
         (["--cell", "weight_decay=1.0"], "fits 2 cells; say more: seed"),
         (["--cell", "0", "--step", "7"], "step=7 of cell 0 was not kept"),
+        (["--cell", "0", "--key_frequencies", "4"], "whole numbers from 1 to 3"),
     ],
 )
 def test_bad_input_is_one_line(run_dir, capsys, arguments, words):

@@ -30,6 +30,7 @@ def row():
         step=400,
         phase="grokking",
         grok_step=None,
+        has_circuit=True,
         sparse=True,
         key_frequencies=(2, 5),
         clusters={2: 4, 5: 6},

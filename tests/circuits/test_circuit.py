@@ -30,7 +30,13 @@ def test_planted_arrays_give_back_what_was_planted(n, amplitudes, sign):
     found = circuit(planted.arrays(n, amplitudes, sign=sign))
     assert found.key_frequencies == tuple(amplitudes)
     assert found.rule_frequencies == found.W_E_frequencies == tuple(amplitudes)
-    assert found.sparse and "sparse spectrum: key frequencies" in found.verdict
+    assert found.has_circuit and found.sparse
+    names = ", ".join(map(str, amplitudes))
+    assert found.verdict.startswith("sparse circuit: ")
+    assert found.verdict.endswith(f"frequencies {names}")
+    assert found.answer_share == pytest.approx(1)
+    assert found.all_accuracy == found.train_accuracy == found.test_accuracy == 1
+    assert found.solves_task
     expected = np.zeros(n // 2)
     for k, amplitude in amplitudes.items():
         expected[k - 1] = amplitude * math.sqrt(n**3 / (1 if 2 * k == n else 2))
@@ -123,18 +129,64 @@ def test_planted_weights_give_back_what_was_planted(operation, modulus, seed):
 @pytest.mark.parametrize(
     "task", [Modular(modulus=23), Modular(modulus=22), Modular("x*y", 23)], ids=str
 )
-def test_random_weights_have_no_sparse_spectrum(task):
-    found = circuit(networks.random_network(task, planted.split_of(task)))
-    assert not found.sparse and found.key_frequencies == ()
-    assert found.verdict.startswith("no sparse spectrum: ")
+def test_random_weights_have_no_circuit(task):
+    network = networks.random_network(task, planted.split_of(task))
+    found = circuit(network)
+    assert not found.has_circuit and not found.sparse and not found.solves_task
+    assert found.answer_share < 0.05 and found.key_frequencies == ()
+    assert found.verdict.startswith("no circuit: ")
     assert found.clusters == {} and found.circles == {}
-    # Nothing is removed, nothing is kept.
-    assert found.excluded_loss_2d_full == pytest.approx(found.excluded_loss_3d_full)
-    assert found.logit_variance_explained["overall"] == 0
-    json.dumps(found.as_dict(), allow_nan=False)
+    # Without key frequencies, what they would explain is unknown, not zero.
+    written = found.as_dict()
+    assert set(written["trig_loss"].values()) == {None}
+    assert set(written["logit_variance_explained"].values()) == {None}
+    for name in ("cos_approximation_loss", "W_E_share", "W_L_share", "W_L_residual"):
+        assert written[name] is None
+    for name in ("excluded_loss_2d", "excluded_loss_3d"):
+        assert written[name]["full"] is None
+        assert None not in written[name]["by_frequency"].values()
+    json.dumps(written, allow_nan=False)
 
 
-def test_the_four_rules_differ():
+def test_a_rule_or_frequencies_that_are_named_are_honoured_without_a_circuit():
+    task = Modular(modulus=23)
+    network = networks.random_network(task, planted.split_of(task))
+    for rule in ("W_L", "W_E", "neurons", "logits"):
+        found = circuit(network, key_rule=rule)
+        assert found.key_frequencies == found.rule_frequencies != ()
+        assert not found.has_circuit and math.isfinite(found.trig_loss["all"])
+    found = circuit(network, key_frequencies=[3, 7])
+    assert found.key_frequencies == (3, 7)
+    assert math.isfinite(found.excluded_loss_2d_full) and not found.has_circuit
+
+
+def test_a_circuit_of_every_frequency_is_a_circuit_but_not_sparse():
+    found = circuit(planted.arrays(11, dict.fromkeys(range(1, 6), 4.0)))
+    assert found.has_circuit and not found.sparse and found.solves_task
+    assert found.verdict.startswith("circuit, not sparse: ")
+    assert found.verdict.endswith("spread over 5 of 5 frequencies")
+    assert found.key_frequencies == (1, 2, 3, 4, 5)
+
+
+def test_a_network_read_as_another_operation_does_not_solve_it():
+    task, amplitudes = Modular("x-y", 11), {2: 40.0, 5: 60.0}
+    model, params = planted.model(task, amplitudes), planted.weights(task, amplitudes)
+    right = circuit(read(task, model, params))
+    wrong = circuit(read(Modular("x+y", 11), model, params))
+    assert right.solves_task and not wrong.solves_task
+    assert right.all_accuracy == 1 and wrong.all_accuracy < 0.5
+    assert right.as_dict()["assumed"]["operation"] == "x-y"
+    assert wrong.as_dict()["assumed"] == {
+        "operation": "x+y",
+        "modulus": 11,
+        "outputs": 12,
+        "activation": "relu",
+        "layer_norm": False,
+    }
+    assert not wrong.has_circuit
+
+
+def test_the_rules_differ():
     # W_E carries 1, 2 and 3; the neurons 2, 3 and (below 0.85) 4; W_L only 2.
     network = planted.arrays(11, {1: 1.0, 2: 1.0, 3: 1.0})
     x = 2 * np.pi * np.arange(11) / 11
@@ -152,6 +204,7 @@ def test_the_four_rules_differ():
         "W_E": (1, 2, 3),
         "neurons": (2, 3, 4),
         "neurons_0.85": (2, 3),
+        "logits": (1, 2, 3),
     }
     assert circuit(network, threshold=0.15).key_frequencies == (2, 3)
     assert circuit(network).key_rule == "W_L"
@@ -170,18 +223,25 @@ def test_given_key_frequencies_are_taken_as_they_are():
         circuit(network, key_frequencies=[2, 6])
 
 
-def test_attention_only_falls_back_to_the_embedding_and_says_so():
-    task = Modular(modulus=13)
-    network = networks.random_network(task, attention_only=True)
-    assert network.neurons is None and network.W_L is None
-    x = 2 * np.pi * np.arange(13) / 13
-    network = dataclasses.replace(network, W_E=np.stack([np.cos(3 * x)] * 2, 1))
+def test_attention_only_falls_back_to_the_logits_and_says_so():
+    # The embedding spreads over all frequencies, the logits over two of them.
+    generator = np.random.default_rng(0)
+    network = dataclasses.replace(
+        planted.arrays(13, {3: 9.0, 5: 9.0}),
+        neurons=None,
+        W_L=None,
+        W_E=generator.normal(size=(13, 4)),
+    )
     for rule in KEY_RULES:
         found = circuit(network, key_rule=rule)
-        assert found.key_frequencies == (3,)
-        expected = f"W_E (instead of {rule}: there is no MLP)"
-        assert found.key_rule == ("W_E" if rule == "W_E" else expected)
-    assert "of W_E" in found.verdict
+        if rule == "W_E":
+            assert found.key_frequencies == found.W_E_frequencies != (3, 5)
+            continue
+        assert found.key_frequencies == (3, 5)
+        expected = f"logits (instead of {rule}: there is no MLP)"
+        assert found.key_rule == ("logits" if rule == "logits" else expected)
+    found = circuit(network)
+    assert found.sparse and found.key_frequencies == (3, 5)
     assert found.neuron_frequency.shape == (0,) and found.neurons_2d is None
     written = found.as_dict()
     assert written["gini"]["W_L"] is None and written["clusters"] == {}

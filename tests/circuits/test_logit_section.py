@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 import planted
-from jaxgrok.circuits.logit_section import logit_section
+from jaxgrok.circuits.logit_section import logit_section, summarise
+
+
+def fields_of(network, keys):
+    return logit_section(network, summarise(network), keys)
 
 
 class Loops:
@@ -66,7 +70,7 @@ class Loops:
 @pytest.mark.parametrize(("n", "key"), [(5, [2]), (5, [1, 2]), (6, [1, 3])])
 def test_measures_of_the_logits_are_their_definitions(n, key, sign):
     network = planted.noisy(n, sign)
-    fields, by = logit_section(network, key), Loops(network, key)
+    fields, by = fields_of(network, key), Loops(network, key)
     close = dict(rtol=1e-10, atol=1e-12)
     every = range(1, n // 2 + 1)
     np.testing.assert_allclose(
@@ -102,7 +106,7 @@ def test_a_hand_checked_case_of_five():
     a, b, c = np.ogrid[:n, :n, :n]
     logits = ((a + b) % n == c).astype(float)
     network = dataclasses.replace(network, logits=logits)
-    fields = logit_section(network, [1, 2])
+    fields = fields_of(network, [1, 2])
     np.testing.assert_allclose(fields["cos_coefficients"], 25 / math.sqrt(62.5))
     # All of L but its mean 1/5 lies in the two frequencies.
     assert fields["logit_variance_explained"]["overall"] == pytest.approx(1)
@@ -119,7 +123,7 @@ def test_a_hand_checked_case_of_five():
 
 def test_components_of_one_frequency_are_four_equal_products():
     # cos(a + b - c) is cos(a+b) cos(c) + sin(a+b) sin(c).
-    fields = logit_section(planted.arrays(5, {1: 3.0}), [1])
+    fields = fields_of(planted.arrays(5, {1: 3.0}), [1])
     logits = np.zeros((5, 5))
     logits[1:3, 1:3] = 3 * 2.5 * math.sqrt(2.5)
     np.testing.assert_allclose(fields["logits_2d"], logits, atol=1e-12)
@@ -129,17 +133,20 @@ def test_losses_are_means_over_the_pool_which_may_have_more_than_the_pairs():
     network = dataclasses.replace(
         planted.arrays(5, {1: 3.0}),
         pool_loss=np.array([1.0, 2.0, 6.0]),
+        pool_is_right=np.array([True, True, False]),
         pool_is_train=np.array([True, False, False]),
     )
-    fields = logit_section(network, [1])
+    fields = fields_of(network, [1])
     assert fields["all_loss"] == 3
     assert (fields["train_loss"], fields["test_loss"]) == (1, 4)
+    assert (fields["train_accuracy"], fields["test_accuracy"]) == (1, 0.5)
+    assert fields["all_accuracy"] == pytest.approx(2 / 3)
 
 
 def test_without_a_split_only_the_losses_of_all_pairs_are_known():
     network = planted.arrays(7, {2: 9.0})
     unsplit = dataclasses.replace(network, is_train=None, pool_is_train=None)
-    whole, fields = (logit_section(each, [2]) for each in (network, unsplit))
+    whole, fields = (fields_of(each, [2]) for each in (network, unsplit))
     assert fields["all_loss"] == whole["all_loss"]
     assert fields["trig_loss"]["all"] == whole["trig_loss"]["all"]
     unknown = [fields["train_loss"], fields["test_loss"]]
@@ -152,5 +159,5 @@ def test_logits_that_are_all_the_same_have_no_variance_to_explain():
     network = dataclasses.replace(
         planted.arrays(5, {1: 1.0}), logits=np.full((5, 5, 5), 2.0)
     )
-    shares = logit_section(network, [1])["logit_variance_explained"]
+    shares = fields_of(network, [1])["logit_variance_explained"]
     assert np.isnan([shares["overall"], shares["per_class"]]).all()

@@ -7,6 +7,7 @@ import planted
 from jaxgrok.circuits.circuit import circuit
 from jaxgrok.circuits.network import read
 from jaxgrok.fourier import logit_projections, neuron_spectra
+from jaxgrok.fourier.basis import transform_2d
 from jaxgrok.tasks.modular import Modular
 
 
@@ -14,7 +15,8 @@ def test_neurons_are_described_by_their_spectrum():
     network = planted.noisy(5, 1)
     found = circuit(network)
     components = neuron_spectra.neuron_components(network.neurons)
-    spectrum = neuron_spectra.neuron_spectrum(components)
+    energies = neuron_spectra.neuron_energies(components)
+    spectrum = neuron_spectra.neuron_spectrum(energies)
     for values, expected in [
         (found.neuron_frequency, spectrum.frequency),
         (found.neuron_explained, spectrum.explained),
@@ -37,9 +39,10 @@ def test_ablation_is_a_forward_pass_with_other_neurons():
     assert found.neuron_explained[-2] < neuron_spectra.CLUSTER_SHARE
 
     def loss(which):
-        replaced = neuron_spectra.single_frequency(
-            network.neurons, found.neuron_frequency
+        terms = neuron_spectra.own_terms(
+            transform_2d(network.neurons), found.neuron_frequency
         )
+        replaced = neuron_spectra.single_frequency(terms, found.neuron_frequency, 11)
         post = np.where(which, replaced, network.neurons)
         out = post @ params["blocks.0.mlp.W_out"] + params["blocks.0.mlp.b_out"]
         x, y = np.meshgrid(range(11), range(11), indexing="ij")

@@ -48,15 +48,18 @@ def test_a_share_past_one_leaves_no_residual():
     assert fields["W_L_residual"] == pytest.approx(0, abs=1e-7)
 
 
-def test_without_an_mlp_the_spectrum_is_that_of_the_embedding():
+def test_without_an_mlp_there_is_no_spectrum_of_it():
     W_E = np.array([0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
     fields = spectrum_section(W_E, None, [1], threshold=0.25)
-    assert fields["sparse"] and "of W_E" in fields["verdict"]
     assert fields["W_L_norms"] is None
     unknown = fields["W_L_share"], fields["W_L_residual"], fields["gini"]["W_L"]
     assert np.isnan(unknown).all()
-    with_mlp = spectrum_section(W_E, np.ones(7), [], threshold=0.25)
-    assert not with_mlp["sparse"] and "of W_L" in with_mlp["verdict"]
+
+
+def test_without_key_frequencies_there_is_no_share():
+    fields = spectrum_section(np.ones(7), np.ones(7), [], threshold=0.25)
+    names = ("W_E_share", "W_L_share", "W_L_residual")
+    assert np.isnan([fields[name] for name in names]).all()
 
 
 def test_attention_is_mapped_by_head_and_component():

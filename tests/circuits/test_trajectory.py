@@ -93,6 +93,27 @@ def test_every_snapshot_is_measured_as_one_network_is(task, key, monkeypatch):
     assert progress._measures._cache_size() == programs
 
 
+@pytest.mark.parametrize("key", [(2, 4), None, ()], ids=["fixed", "own", "none"])
+def test_a_large_network_is_measured_snapshot_by_snapshot(key, monkeypatch):
+    task = Modular(modulus=11)
+    model, params = planted.model(task, AMPLITUDES), path_to(task, 3)
+    is_train = np.random.default_rng(1).random(task.pool_size) < 0.5
+    arguments = (task, model, [0, 5, 20], params, is_train, key)
+    expected = trajectory(*arguments)
+    monkeypatch.setattr(progress, "MOST", 0)
+    found = trajectory(*arguments)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(
+            found[name], value, rtol=1e-8, atol=1e-11, err_msg=name
+        )
+    known = key != ()
+    assert np.isfinite(found["trig_loss_all"]).all() == known
+    assert np.isfinite(found["excluded_loss_2d_full"]).all() == known
+    if not known:
+        assert set(stages(found)) and stages(found)["clean_up"] is None
+
+
 def test_without_mlp_and_without_train_pairs():
     task = Modular(modulus=5)
     model = transformer.build(task, d_model=4, heads=1, d_head=2, attention_only=True)

@@ -2,13 +2,14 @@
 
 import json
 import os
+import zipfile
 
 import jax
 import numpy as np
 import pytest
 from elsewhere import SHAPES, SIZES, network
 
-from jaxgrok.circuits.transformerlens import config_of, load_npz, save_npz, train_index
+from jaxgrok.circuits.transformerlens import config_of, load_npz, save_npz
 from jaxgrok.models import transformer
 from jaxgrok.tasks.modular import Modular
 
@@ -150,6 +151,60 @@ def test_folded_layer_norm_gives_the_same_logits(tmp_path):
         )
 
 
+def as_the_authors(arrays):
+    """The layout of the post's own checkpoints: their einsums, written as shapes."""
+    return {
+        name: array.transpose(2, 0, 1).reshape(array.shape[2], -1)
+        if name.endswith("W_O")
+        else np.swapaxes(array, -1, -2)
+        if name.endswith(("W_E", "W_Q", "W_K", "W_V", "W_in", "W_out"))
+        else array
+        for name, array in arrays.items()
+        if ".b_" not in name or ".mlp." in name
+    }
+
+
+def test_the_authors_own_layout_is_recognised_by_shape(write, arrays):
+    # Theirs: q = W_Q x for each head, and heads side by side before W_O.
+    theirs = as_the_authors(arrays)
+    assert theirs["embed.W_E"].shape == (8, 6)
+    assert theirs["blocks.0.attn.W_Q"].shape == (2, 3, 8)
+    assert theirs["blocks.0.attn.W_O"].shape == (8, 6)
+    z = np.random.default_rng(1).normal(size=(2, 3))
+    np.testing.assert_allclose(
+        theirs["blocks.0.attn.W_O"] @ z.reshape(-1),
+        np.einsum("ih,ihd->d", z, arrays["blocks.0.attn.W_O"]),
+    )
+    task, model, params = load_npz(write(arrays))
+    task_2, model_2, params_2 = load_npz(
+        write(theirs | {"blocks.0.attn.mask": np.ones((3, 3))})
+    )
+    assert (task_2, model_2) == (task, model) and params_2.keys() == params.keys()
+    for name, array in params.items():
+        np.testing.assert_array_equal(params_2[name], array)
+
+
+def test_one_transposed_embedding_is_named(write, arrays):
+    arrays["embed.W_E"] = arrays["embed.W_E"].T
+    with pytest.raises(
+        ValueError, match=r"embed.W_E is \[8, 6\]; .* = \[6, 8\]: it is"
+    ):
+        load_npz(write(arrays))
+
+
+@pytest.mark.parametrize("name", ["m.pth", "m.npz"])
+def test_a_pytorch_file_is_told_how_to_become_an_npz(tmp_path, name):
+    path = tmp_path / name
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("archive/data.pkl", b"...")
+        file.writestr("archive/data/0", b"...")
+    with pytest.raises(
+        ValueError, match=r"is a PyTorch file; .*numpy\.savez"
+    ) as caught:
+        load_npz(path)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
@@ -240,49 +295,3 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         save_npz(tmp_path / "m.npz", zeros, config_of(task, model))
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
-
-
-def rows(path, values):
-    np.save(path / "rows.npy", values)
-    return path / "rows.npy"
-
-
-def test_training_rows_are_numbered_x_p_plus_y(tmp_path):
-    task = Modular(modulus=5)
-    found = train_index(rows(tmp_path, [7, 0, 24]), task)
-    assert found.dtype == bool
-    pairs = task.pool()[0][found, :2].tolist()
-    assert pairs == [[0, 0], [1, 2], [4, 4]]
-    # x/y has no y = 0: the pool is shorter, the numbering the same.
-    quotient = Modular(operation="x/y", modulus=5)
-    found = train_index(rows(tmp_path, np.array([7, 24], np.uint8)), quotient)
-    assert quotient.pool()[0][found, :2].tolist() == [[1, 2], [4, 4]]
-
-
-@pytest.mark.parametrize(
-    ("values", "task", "words"),
-    [
-        ([0, 25], {}, r"row 25 is no pair of x\+y mod 5; rows are x·5 \+ y, 0 … 24"),
-        ([-1], {}, "row -1 is no pair"),
-        ([3, 5], {"operation": "x/y"}, "row 5 is no pair of x/y mod 5; .* 1 … 24"),
-        ([3, 4, 3], {}, "row 3 is there more than once"),
-        ([3.0], {}, r"holds float64 \[1\]; expected row numbers x·p \+ y, integers"),
-        ([True], {}, r"holds bool \[1\]; expected row numbers"),
-        ([[3]], {}, r"holds int64 \[1, 1\]; expected row numbers"),
-        (np.zeros(0, int), {}, r"holds int64 \[0\]; .* at least one"),
-        (np.array([None]), {}, r"rows\.npy is not a \.npy file of numbers"),
-    ],
-)
-def test_other_rows_are_refused(tmp_path, values, task, words):
-    path = rows(tmp_path, values)
-    with pytest.raises(ValueError, match=words) as caught:
-        train_index(path, Modular(**({"modulus": 5} | task)))
-    assert "rows.npy" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_text_file_holds_no_rows(tmp_path):
-    for text in ("", "1 2 3"):
-        (tmp_path / "rows.npy").write_text(text)
-        with pytest.raises(ValueError, match=r"rows\.npy is not a \.npy file"):
-            train_index(tmp_path / "rows.npy", Modular(modulus=5))

@@ -1,4 +1,4 @@
-"""Key frequencies of handmade norms: each rule, the threshold and the verdict."""
+"""Key frequencies of handmade norms: each rule, and the threshold."""
 
 import math
 
@@ -12,13 +12,14 @@ from jaxgrok.fourier.neuron_spectra import Spectrum
 # The constant's norm comes first; then cosine and sine of the frequencies 1, 2 and 3.
 W_E = np.array([9.0, 3, 4, 0, 0, 0, 2])
 W_L = np.array([0.0, 0, 0, 1, 0, 3, 0])
+COEFFICIENTS = np.array([1.0, -4, 0.5])
 PART = np.zeros(4)
 SPECTRUM = Spectrum(np.array([2, 0, 3, 2]), np.array([1, 1, 0.5, 0.9]), PART, PART)
 
 
 def by_rule(rule, threshold=0.25, W_L_norms=W_L, spectrum=SPECTRUM):
     return key_frequencies.frequencies_by_rule(
-        rule, threshold, W_E, W_L_norms, spectrum
+        rule, threshold, W_E, W_L_norms, spectrum, COEFFICIENTS
     )
 
 
@@ -31,7 +32,13 @@ def test_cosine_and_sine_of_a_frequency_count_together():
 
 @pytest.mark.parametrize(
     ("rule", "frequencies"),
-    [("W_E", (1, 3)), ("W_L", (2, 3)), ("neurons", (2, 3)), ("neurons_0.85", (2,))],
+    [
+        ("W_E", (1, 3)),
+        ("W_L", (2, 3)),
+        ("neurons", (2, 3)),
+        ("neurons_0.85", (2,)),
+        ("logits", (2,)),
+    ],
 )
 def test_each_rule_reads_its_own_array(rule, frequencies):
     assert by_rule(rule) == (frequencies, rule)
@@ -45,9 +52,10 @@ def test_a_frequency_passes_above_the_threshold_only():
 
 
 @pytest.mark.parametrize("rule", ["W_L", "neurons", "neurons_0.85"])
-def test_without_an_mlp_a_rule_falls_back_to_the_embedding_and_says_so(rule):
-    note = f"W_E (instead of {rule}: there is no MLP)"
-    assert by_rule(rule, W_L_norms=None, spectrum=None) == ((1, 3), note)
+def test_without_an_mlp_a_rule_falls_back_to_the_logits_and_says_so(rule):
+    note = f"logits (instead of {rule}: there is no MLP)"
+    assert by_rule(rule, W_L_norms=None, spectrum=None) == ((2,), note)
+    assert by_rule("W_E", W_L_norms=None, spectrum=None) == ((1, 3), "W_E")
 
 
 def test_an_unknown_rule_names_those_that_exist():
@@ -71,16 +79,4 @@ def test_the_share_of_energy_counts_the_constant_in_the_whole():
     assert key_frequencies.energy_share(W_E, [1]) == pytest.approx(25 / 110)
     assert key_frequencies.energy_share(W_L, [1, 2, 3]) == 1
     assert math.isnan(key_frequencies.energy_share(np.zeros(7), [1]))
-
-
-def test_the_verdict_tells_a_sparse_spectrum_from_an_even_one():
-    norms = np.array([1.0, 1, 1, 1, 1, 1, 3])
-    even = key_frequencies.spectrum_verdict("W_E", norms, [1])
-    assert even.startswith("no sparse spectrum: the component norms of W_E")
-    assert "of 0.19, below 0.4" in even
-    sparse = key_frequencies.spectrum_verdict("W_L", W_L, [3])
-    assert sparse.startswith("sparse spectrum: key frequencies 3 hold 90.0% of")
-    nothing = key_frequencies.spectrum_verdict("W_L", W_L, [])
-    assert "key frequencies none hold 0.0%" in nothing
-    assert key_frequencies.is_sparse(W_L)
-    assert not key_frequencies.is_sparse(norms)
+    assert math.isnan(key_frequencies.energy_share(W_L, []))

@@ -7,18 +7,23 @@ import pytest
 
 import planted
 from jaxgrok.fourier import neuron_spectra
-from jaxgrok.fourier.basis import basis, frequencies
+from jaxgrok.fourier.basis import basis, frequencies, transform_2d
 from jaxgrok.fourier.neuron_spectra import (
     Spectrum,
     neuron_components,
+    neuron_energies,
     neuron_spectrum,
 )
+
+
+def spectrum_of(neurons):
+    return neuron_spectrum(neuron_energies(neuron_components(neurons)))
 
 
 @pytest.mark.parametrize("n", [5, 6])
 def test_neurons_are_explained_by_their_definition(n):
     neurons = planted.noisy(n, 1).neurons
-    spectrum, rows = neuron_spectrum(neuron_components(neurons)), basis(n)
+    spectrum, rows = spectrum_of(neurons), basis(n)
     of_row = frequencies(n)
     for i in range(neurons.shape[2]):
         values = neurons[:, :, i] - neurons[:, :, i].mean()
@@ -42,10 +47,10 @@ def test_a_neuron_that_never_changes_has_no_frequency():
     waves = np.cos(2 * np.pi * np.arange(5) / 5)[:, None] + np.zeros((5, 5))
     # The second one's variance is what rounding leaves of 1.
     neurons = np.stack([waves, 1 + 1e-13 * waves, np.zeros((5, 5))], 2)
-    spectrum = neuron_spectrum(neuron_components(neurons))
+    spectrum = spectrum_of(neurons)
     assert spectrum.frequency.tolist() == [1, 0, 0]
     np.testing.assert_allclose(spectrum.explained, [1, 0, 0])
-    silent = neuron_spectrum(np.zeros((5, 5, 2)))
+    silent = spectrum_of(np.zeros((5, 5, 2)))
     assert silent.frequency.tolist() == [0, 0]
     assert silent.explained.tolist() == [0, 0]
 
@@ -74,7 +79,18 @@ def test_a_neuron_keeps_the_terms_of_its_frequency_only():
     others = np.cos(w * a) + np.cos(w * a) * np.cos(2 * w * b)
     others = others + np.cos(w * b) + np.cos(2 * w * a) * np.cos(w * b)
     values = np.stack([terms + others, terms + others, terms + others], 2)
-    reduced = neuron_spectra.single_frequency(values, np.array([2, 0, 3]))
+    frequency = np.array([2, 0, 3])
+    components = neuron_spectra.own_terms(transform_2d(values), frequency)
+    reduced = neuron_spectra.single_frequency(components, frequency, n)
     np.testing.assert_allclose(reduced[:, :, 0], terms, atol=1e-12)
     np.testing.assert_allclose(reduced[:, :, 1], 1, atol=1e-12)
     np.testing.assert_allclose(reduced[:, :, 2], 1, atol=1e-12)
+
+
+def test_the_highest_frequency_of_an_even_order_has_no_sine():
+    neurons = np.random.default_rng(0).normal(size=(4, 4, 1))
+    terms = neuron_spectra.own_terms(transform_2d(neurons), np.array([2]))
+    assert (terms[0, 2] == 0).all() and (terms[0, :, 2] == 0).all()
+    reduced = neuron_spectra.single_frequency(terms, np.array([2]), 4, slice(1, 3))
+    whole = neuron_spectra.single_frequency(terms, np.array([2]), 4)
+    np.testing.assert_array_equal(reduced, whole[1:3])

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from jaxgrok.host.atomic_files import write_atomically, write_table
+from jaxgrok.host.atomic_files import check_writable, write_atomically, write_table
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -35,3 +35,12 @@ def test_a_table_has_the_named_columns_and_nothing_for_none(tmp_path):
     rows = [{"b": None, "a": 1, "c": 9}, {"a": "x,y", "b": 2.5, "c": 9}]
     write_table(path, ["a", "b"], rows)
     assert path.read_bytes() == b'a,b\n1,\n"x,y",2.5\n'
+
+
+def test_a_folder_that_could_not_be_written_is_refused_before(tmp_path):
+    check_writable(tmp_path / "new" / "folder")
+    assert not any(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "new" / "deep"):
+        with pytest.raises(ValueError, match=r"cannot be written: .*/file is not a fo"):
+            check_writable(folder)

@@ -34,6 +34,7 @@ class CircuitRow:
         keys: key frequencies.
         clusters: number of neurons by frequency.
         grok_step: NaN if the cell did not grok.
+        judgement: what is written where there are no key frequencies.
         missing: what is written where there is no grok step.
     """
 
@@ -41,6 +42,7 @@ class CircuitRow:
     keys: list[int]
     clusters: dict[int, int]
     grok_step: float
+    judgement: str
     missing: str
 
     @classmethod
@@ -55,7 +57,19 @@ class CircuitRow:
         # A cell that was followed to its budget did not grok; of others nobody knows.
         phase = str(row.get("phase") or "")
         missing = phase if phase in (*UNDECIDED, "diverged") else "not grokked"
-        return cls(int(row["order"]), keys, clusters, grok_step, missing)
+        order, judgement = int(row["order"]), _judgement(row)
+        return cls(order, keys, clusters, grok_step, judgement, missing)
+
+
+def _judgement(row: Mapping[str, Any]) -> str:
+    """Word why a row has no key frequencies; "" where the table does not say."""
+    if "has_circuit" not in row:
+        return ""
+    if row["has_circuit"] is None:
+        return "diverged"
+    if row["has_circuit"]:
+        return ""
+    return f"no circuit, {row['all_accuracy']:.0%} of all pairs right"
 
 
 def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
@@ -67,7 +81,9 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     Args:
         table: one row a network, in the order drawn, with `order` (n),
             `key_frequencies`, `clusters` {frequency: its neurons or their number} and
-            `grok_step` (None or NaN: there is none, as `phase` says, if it is there).
+            `grok_step` (None or NaN: there is none, as `phase` says, if it is there);
+            where it has them, also `has_circuit` (None: it diverged) and
+            `all_accuracy`.
 
     Raises:
         ValueError: for an empty table.
@@ -136,6 +152,13 @@ def _raster(
     for i, row in enumerate(rows):
         for k in frequencies[i]:
             squares.append((i, k, row.clusters.get(k, 0)))
+        if not frequencies[i]:
+            look: dict[str, Any] = {
+                "size": style.TINY_LABEL,
+                "color": style.GREY,
+                "va": "center",
+            }
+            axes.text(1, i, row.judgement, **look)
     # 0 is the colour of a key frequency without neurons.
     largest = max((size for _, _, size in squares), default=1)
     scale = ScalarMappable(Normalize(0, max(largest, 1)), style.STEPS_MAP)

@@ -69,3 +69,16 @@ def test_without_key_frequencies_the_clusters_are_shown():
     assert how_many.get_xlabel() == "clusters"
     table[1]["key_frequencies"] = (2,)
     assert seeds(table).axes[1].get_xlabel() == "key frequencies"
+
+
+def test_a_row_without_key_frequencies_says_why():
+    verdicts = [(True, 1.0), (False, 0.314), (None, None)]
+    rows = []
+    for row, (has_circuit, accuracy) in zip(ROWS, verdicts, strict=True):
+        keys = row["key_frequencies"] if has_circuit else []
+        facts = {"has_circuit": has_circuit, "all_accuracy": accuracy}
+        rows.append(row | {"key_frequencies": keys} | facts)
+    figure = seeds(rows)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["no circuit, 31% of all pairs right", "diverged"]
+    assert overlaps(figure) == []
