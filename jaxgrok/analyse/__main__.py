@@ -224,7 +224,7 @@ def _heads(run: "Run", values: flags.FlagValues) -> int:
     """Score the heads of one cell, or of all."""
     from jaxgrok.analyse import induction_heads
 
-    for name in ("step", "figures", "out"):
+    for name in ("step", "figures", "out", "key_rule", "key_frequencies"):
         # `is not None`: step 0 is a step too.
         if values[name].value is not None:
             raise ValueError(f"--{name} does not go with heads; leave it out")
