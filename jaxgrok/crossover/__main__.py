@@ -1,12 +1,12 @@
 """How little data still groks?
 
-python -m jaxgrok.crossover --grid sweeps/crossover_modular.py
+python -m jaxgrok.crossover --grid crossover_modular
 
 For every setting of a grid, the training-set size at which half of its seeds
 generalise within the budget, with a 95% interval. The sizes are those of the grid's
 n_train or train_fraction; a search trains the few of them that it needs.
 
---grid FILE[:SCALE]   the grid file, and a scale of it: laptop or post
+--grid FILE[:SCALE]   a grid file or shipped grid, and a scale of it: laptop or post
 --grid.FIELD=VALUE    override a field: --grid.weight_decay="(0.3, 1.0)"
 --sizes LOW:HIGH[:N]  N sizes (24) from LOW to HIGH instead of the grid's
 --width W             stop at an interval whose ends are a factor of W apart (1.25)
@@ -32,7 +32,6 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict
 
-from jaxgrok.fields.values import shown
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
@@ -130,7 +129,7 @@ def _range(text: str) -> list[int]:
     numbers = [part for part in parts if part.isdecimal() and len(part) < 1000]
     if not 2 <= len(parts) <= 3 or numbers != parts:
         raise ValueError(
-            f"sizes={shown(text)} is not understood; write --sizes 300:2000"
+            f"sizes={text!r:.60} is not understood; write --sizes 300:2000"
         )
     return [int(part) for part in parts]
 

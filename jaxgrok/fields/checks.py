@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from jaxgrok.fields.field import Field, rows
-from jaxgrok.fields.values import listed, plain, shown
+from jaxgrok.fields.values import MOST_VALUES, listed, plain, shown
 
 # Integral and Real take NumPy's numbers too, most of which are no int or float.
 KINDS: dict[type, tuple[Any, str]] = {
@@ -159,7 +159,9 @@ def _refuse_twice_rounded(name: str, axis: tuple[float, ...], dtype: str) -> Non
 
 
 def refuse_other_than_tuple(name: str, axis: Any) -> None:
-    """Raise ValueError for an axis that is not a tuple, with the way to write it."""
+    """Raise ValueError for an axis that is no tuple, or one without an end."""
+    if isinstance(axis, tuple) and len(axis) > MOST_VALUES:
+        raise ValueError(f"{name}={shown(axis)} has more than {MOST_VALUES:,} values")
     if not isinstance(axis, tuple):
         example: tuple[Any, ...] = (0, 1)
         if isinstance(axis, list):

@@ -28,9 +28,11 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, dict):
         return {key: plain(entry) for key, entry in value.items()}
-    if isinstance(value, tuple | range):
+    if isinstance(value, range):
         # One more than a grid may have: a range may be endless.
-        return tuple(map(plain, itertools.islice(value, MOST_VALUES + 1)))
+        return tuple(itertools.islice(value, MOST_VALUES + 1))
+    if isinstance(value, tuple):
+        return tuple(map(plain, value))
     if isinstance(value, np.generic):
         return _number(value)
     if isinstance(value, type) or not hasattr(value, "__array__"):

@@ -126,7 +126,7 @@ def _static_axes(values: Mapping[str, Any]) -> Axes:
     excluded = {*fields.traced(), *fields.shared()}
     axes: Axes = {}
     for name in sorted(values.keys() - excluded):
-        if isinstance(values[name], list):
+        if isinstance(values[name], list | tuple):
             refuse_other_than_tuple(name, values[name])
         if isinstance(values[name], tuple):
             axes[name] = _distinct(name, values[name])
@@ -266,14 +266,9 @@ def _refuse_many(axes: Axes, zipped: tuple[str, ...]) -> None:
     if count > MOST_VALUES:
         name = max(free, key=lambda name: free[name])
         raise ValueError(
-            f"{name} has {_at_least(free[name])} values, and the grid "
-            f"{_at_least(count)} cells; take at most {MOST_VALUES:,}"
+            f"{name} has {free[name]:,} values, and the grid {shown(count)} cells; "
+            f"take at most {MOST_VALUES:,}"
         )
-
-
-def _at_least(count: int) -> str:
-    """Return a count of values in words; a long range is counted to a limit only."""
-    return f"more than {MOST_VALUES:,}" if count > MOST_VALUES else f"{count:,}"
 
 
 def _refuse_empty(axes: Axes, zipped: tuple[str, ...], *, online: bool) -> None:

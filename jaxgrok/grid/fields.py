@@ -149,6 +149,17 @@ def every() -> dict[str, Field]:
     return fields
 
 
+def named(name: str) -> list[Field]:
+    """Return the fields of one name of all tasks, models and optimisers."""
+    fields: list[Field] = []
+    for kind, registry in OWNERS.items():
+        for owner in registry:
+            row = rows_of(kind, owner).get(name)
+            if row is not None:
+                fields.append(row)
+    return fields
+
+
 def traced() -> dict[str, Field]:
     """Return the traced fields, in the order of a dataset's dimensions.
 

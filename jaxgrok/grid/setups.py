@@ -49,13 +49,30 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
         if name not in settings:
             raise ValueError(f"field {name!r} is missing; give it a value")
     readable = fields.general() | own
-    # Fields of owners that are not named here are known, and left alone.
     for name in settings.keys() - fields.every().keys():
         raise ValueError(unknown_field(name, readable))
     for name, field in readable.items():
         if not field.traced:
             settings[name] = check(field, settings[name])
+    # Nothing reads them, but the manifest has them.
+    for name in settings.keys() - readable.keys():
+        settings[name] = _check_unread(name, settings[name])
     return settings
+
+
+def _check_unread(name: str, value: Any) -> Any:
+    """Check a field that only tasks, models or optimisers of other names have."""
+    candidates = fields.named(name)
+    # An axis, which is checked elsewhere; manifests have lists for tuples.
+    if isinstance(value, list) or candidates[0].traced:
+        return value
+    error = ValueError()
+    for row in candidates:
+        try:
+            return check(row, value)
+        except ValueError as refusal:
+            error = refusal
+    raise error
 
 
 def build(values: Mapping[str, Any]) -> tuple[Task, nn.Module]:

@@ -5,6 +5,7 @@
 """
 
 import difflib
+import errno
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -16,6 +17,8 @@ from jaxgrok.host.paths import expanded
 from jaxgrok.host.signals import INTERRUPTED
 from jaxgrok.host.streams import lenient_output
 
+FAILED = 1
+"""Exit code where cells failed, or the disk refused: something has no result."""
 USAGE = 2
 """Exit code for bad input."""
 HELP = frozenset({"-h", "--help", "-help"})
@@ -40,7 +43,8 @@ def run(
         bare: whether the command means something without arguments.
 
     Returns:
-        The body's code, 0 for --help, 2 for bad input, 130 after Ctrl-C.
+        The body's code, 0 for --help, 1 for a full disk, 2 for bad input, 130 after
+        Ctrl-C.
     """
     with lenient_output():
         is_bare = not argv[1:]
@@ -65,9 +69,10 @@ def run(
 
 
 def report(error: Exception) -> int:
-    """Print an error as one line on stderr and return the exit code of bad input."""
+    """Print an error as one line on stderr, and return its exit code."""
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-    return USAGE
+    number = error.errno if isinstance(error, OSError) else None
+    return FAILED if number in (errno.ENOSPC, errno.EDQUOT) else USAGE
 
 
 def parse(values: flags.FlagValues, argv: list[str]) -> list[str]:

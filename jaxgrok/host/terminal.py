@@ -130,10 +130,10 @@ class Console:
 
     def _draw(self, at_most_every: float = 0.0) -> None:
         """Draw the bar in a notebook's cell, in place of its last picture."""
-        now = time.monotonic()
-        if not self._in_notebook or now < self._pictured + at_most_every:
+        seconds = time.monotonic()
+        if not self._in_notebook or seconds < self._pictured + at_most_every:
             return
-        self._pictured = now
+        self._pictured = seconds
         # Rich's own live display needs ipywidgets, and a front end that has them.
         from IPython.display import display
 

@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 
@@ -33,7 +32,7 @@ def write_tree(path: Path, tree: Mapping[str, Any], *, compress: bool = True) ->
     context = ocp.Context()
     context.array.saving.use_compression = compress
     try:
-        with context, _quiet_threads(), _without_brackets(path) as place:
+        with context, _quiet(logging.ERROR), _without_brackets(path) as place:
             ocp.save(place, tree)
     except Exception as error:
         # Half a tree may be large; without it, there is room for smaller files.
@@ -60,8 +59,10 @@ def read_tree(path: Path, template: Mapping[str, Any]) -> Mapping[str, Any]:
 
     context = ocp.Context()
     context.pytree.loading.partial_load = True
-    with context, _without_brackets(path.resolve()) as place:
-        arrays: Mapping[str, Any] = ocp.load(place, template)
+    place = _without_brackets(path.resolve())
+    # Of a damaged tree it warns before it raises, a line for each missing file.
+    with context, _quiet(logging.WARNING), place as folder:
+        arrays: Mapping[str, Any] = ocp.load(folder, template)
     return arrays
 
 
@@ -78,25 +79,26 @@ def _without_brackets(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _quiet_threads() -> Iterator[None]:
-    """Silence what orbax's threads print of an error, which is raised as well."""
-    logger, hook = logging.getLogger("absl"), sys.excepthook
+def _quiet(level: int) -> Iterator[None]:
+    """Silence what orbax logs from a level on, and what its threads print of an error.
 
-    def below_error(record: logging.LogRecord) -> bool:
-        return record.levelno < logging.ERROR
+    The error is raised as well.
+    """
+    logger, hook = logging.getLogger("absl"), sys.unraisablehook
 
-    def unless_late(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
+    def is_below(record: logging.LogRecord) -> bool:
+        return record.levelno < level
+
+    def unless_late(unraisable: Any) -> None:
         # Of a writer that ends after the first error, and finds nobody to tell.
-        if str(error) != "Event loop is closed":
-            hook(kind, error, trace)
+        if str(unraisable.exc_value) != "Event loop is closed":
+            hook(unraisable)
 
-    logger.addFilter(below_error)
-    sys.excepthook = unless_late
+    logger.addFilter(is_below)
+    sys.unraisablehook = unless_late
     try:
         yield
         # Not after an error: nobody knows when the last writer ends.
-        sys.excepthook = hook
+        sys.unraisablehook = hook
     finally:
-        logger.removeFilter(below_error)
+        logger.removeFilter(is_below)

@@ -1,6 +1,6 @@
 """Which grids a run directory fits, and what they take over from it.
 
->>> adopted = adopt(directory, grid, describe(grid), kept_steps(index))
+>>> adopted = adopt(directory, grid, describe(grid), index.every())
 >>> directory.write_manifest(adopted.manifest)
 """
 
@@ -17,11 +17,11 @@ from numpy.typing import ArrayLike
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.host import machine
 from jaxgrok.outcomes.grok_rule import first_held
-from jaxgrok.results import snapshots
 from jaxgrok.results.manifest import FORMAT, Manifest
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.shards import Result
-from jaxgrok.results.wanted_snapshots import KeptSteps, lacking
+from jaxgrok.results.snapshot_shards import forget
+from jaxgrok.results.wanted_snapshots import SnapshotSteps, lacking
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ def adopt(
     directory: RunDirectory,
     grid: Grid,
     manifest: Manifest,
-    kept: KeptSteps,
+    snapshot_steps: SnapshotSteps,
     *,
     mixed_bits: bool = False,
 ) -> Adopted:
@@ -61,7 +61,7 @@ def adopt(
         directory: locked; may be new.
         grid: what to train.
         manifest: its manifest.
-        kept: the snapshots that there are.
+        snapshot_steps: of the snapshots that there are, by kin.
         mixed_bits: go on where results differ in their last bits.
 
     Raises:
@@ -72,20 +72,19 @@ def adopt(
         return Adopted(manifest)
     _check_format(directory.path, old)
     stored = directory.results()
-    manifest = dataclasses.replace(manifest, usage=old.usage)
-    heirs = _heirs(old, grid)
+    manifest, heirs = dataclasses.replace(manifest, usage=old.usage), _heirs(old, grid)
     if all(stored[c.id].status == "failed" for c in old.cells if c.id in stored):
         return _take_over(directory.path, old, manifest, heirs, mixed_bits=mixed_bits)
     _check_cells(directory.path, old, manifest, heirs)
     inherited = _inherited(old, heirs, stored)
     results = {cell.id: stored[cell.id] for cell in grid.cells if cell.id in stored}
     results |= {result.cell_id: result for result in inherited}
-    again = lacking(grid, manifest, results, kept)
+    again = lacking(grid, manifest, results, snapshot_steps)
     finished = {cell_id for cell_id, r in results.items() if r.status != "failed"}
     pending = {cell.id for cell in grid.cells} - finished | again
     elsewhere = bool(pending and _differences(old, manifest))
-    # Where nothing is left to train, results of two machines cannot meet in one run.
     if not pending:
+        # Results of two machines cannot meet where nothing is left to train.
         manifest = dataclasses.replace(
             manifest, bits=old.bits, versions=old.versions, commit=old.commit
         )
@@ -223,7 +222,7 @@ def _forget_ends(
         if not _is_final(result, old.config):
             steps.setdefault(cell.kin, set()).add(budget)
     if steps:
-        snapshots.forget(path, steps)
+        forget(path, steps)
 
 
 def _repetition(grid: Grid, results: Mapping[str, Result], again: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.host.packed_files import packed, write_packed
 from jaxgrok.results.shards import Bits
-from jaxgrok.results.snapshots import Shapes
+from jaxgrok.results.snapshot_shards import Shapes
 
 FILE = "lanes.npz"
 
@@ -32,6 +32,11 @@ class SavedLane(NamedTuple):
     state: ResumeState
     records: np.ndarray
     computed_with: tuple[Bits, ...] = ()
+
+    def step(self, eval_every: int) -> int:
+        """Return the steps that it has made."""
+        # The first record is that of step 0.
+        return (len(self.records) - 1) * eval_every + self.state.offset
 
     @property
     def n_bytes(self) -> int:

@@ -1,6 +1,6 @@
 """Which cells lack snapshots that their grid asks for.
 
->>> lacking(grid, manifest, results, kept)
+>>> lacking(grid, manifest, results, snapshot_steps)
 frozenset({'3f0a'})
 """
 
@@ -12,12 +12,15 @@ from jaxgrok.results.manifest import Manifest
 from jaxgrok.results.rows import cell_row
 from jaxgrok.results.shards import OVER, Result
 
-KeptSteps = Mapping[str, Set[int]]
+SnapshotSteps = Mapping[str, Set[int]]
 """Training, by kin → steps of the snapshots that there are."""
 
 
 def lacking(
-    grid: Grid, manifest: Manifest, results: Mapping[str, Result], kept: KeptSteps
+    grid: Grid,
+    manifest: Manifest,
+    results: Mapping[str, Result],
+    snapshot_steps: SnapshotSteps,
 ) -> frozenset[str]:
     """Return the finished cells whose snapshots are wanted but absent.
 
@@ -25,7 +28,7 @@ def lacking(
         grid: says which snapshots are wanted.
         manifest: of the grid.
         results: by cell id.
-        kept: the snapshots that there are.
+        snapshot_steps: of the snapshots that there are.
     """
     # With `phases` one training of each phase has to have them, whichever it is.
     one_a_phase = grid.config["snapshots"] == "phases"
@@ -37,7 +40,9 @@ def lacking(
         if result is None or result.status not in OVER or cell.kin not in grid.kept:
             continue
         phase = cell_row(manifest, index, result)["phase"] if one_a_phase else ""
-        if _is_complete(grid.schedule, result, kept.get(cell.kin, frozenset())):
+        if _is_complete(
+            grid.schedule, result, snapshot_steps.get(cell.kin, frozenset())
+        ):
             phases.add(phase)
         else:
             bare.append(cell.id)

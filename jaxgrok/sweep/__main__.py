@@ -1,6 +1,6 @@
-"""Run a grid: `python -m jaxgrok.sweep --grid sweeps/wd_vs_frac.py`.
+"""Run a grid: `python -m jaxgrok.sweep --grid wd_vs_frac`.
 
---grid FILE[:SCALE]   the grid file, and a scale of it: laptop or post
+--grid FILE[:SCALE]   a grid file or shipped grid, and a scale of it: laptop or post
 --grid.FIELD=VALUE    override a field: --grid.modulus=59 --grid.seed="(0, 1, 2)"
 --out DIR             run directory; run again, it goes on where it was
 --dry_run             print the plan and stop

@@ -23,11 +23,10 @@ from jaxgrok.results.resume import Resumable, SavedLane
 from jaxgrok.results.rows import CellRow
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.shards import OVER, Result
-from jaxgrok.results.wanted_snapshots import KeptSteps
+from jaxgrok.results.snapshot_shards import Shapes, prune
+from jaxgrok.results.wanted_snapshots import SnapshotSteps
 from jaxgrok.sweep import continuation, figures
 from jaxgrok.sweep.messages import Dispatch, Snapshot
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Archive:
@@ -63,8 +62,9 @@ class Archive:
         self._resume_folder = directory.path / "resume"
         # First of all: a directory that does not fit the grid stays as it is.
         manifest = describe(grid, grid_file)
-        kept = self._kept_steps()
-        adopted = adopt(directory, grid, manifest, kept, mixed_bits=mixed_bits)
+        adopted = adopt(
+            directory, grid, manifest, self._snapshot_steps(), mixed_bits=mixed_bits
+        )
         self._manifest, self._adopted = adopted.manifest, adopted
         self.again, self.notes = adopted.again, adopted.notes
         self.ledger = Ledger(directory, self._manifest, adopted.results)
@@ -85,6 +85,15 @@ class Archive:
     def keeps_final(self) -> bool:
         """Whether the last lanes of cells are kept, for a longer budget."""
         return continuation.keeps(self._grid)
+
+    def standing_rows(self) -> list[CellRow]:
+        """Return the rows of cells that need no training: those that failed do."""
+        rows = self.ledger.rows()
+        return [
+            row
+            for row in rows
+            if row["status"] != "failed" and row["id"] not in self.again
+        ]
 
     def count(self, dispatch: Dispatch) -> None:
         """Count lane-steps, to be written with the manifest."""
@@ -119,10 +128,22 @@ class Archive:
         step = self._final_states.step(cell.kin, below=cell.lane["steps"])
         return step if step and self._goes_on(cell, step) else 0
 
+    def starting_steps(self) -> dict[str, int]:
+        """Return those steps of all cells that wait and do not start anew."""
+        open_cells = self._cells.keys() - self._ended()
+        steps = {cell_id: self.starting_step(cell_id) for cell_id in open_cells}
+        return {cell_id: step for cell_id, step in steps.items() if step}
+
     def starting_lane(self, cell_id: str) -> SavedLane | None:
         """Return the lane from which such a cell goes on, None for anew."""
         step = self.starting_step(cell_id)
-        return self._final_states.lane(self._cells[cell_id].kin, step) if step else None
+        if not step:
+            return None
+        lane = self._final_states.lane(self._cells[cell_id].kin, step)
+        if self._adopted.elsewhere:
+            folder = self._directory.path / "final_states"
+            continuation.refuse_misfits(self._grid, {cell_id: lane}, folder)
+        return lane
 
     def flush(self) -> None:
         """Write finished cells, their snapshots before them.
@@ -170,15 +191,15 @@ class Archive:
         for kin, vectors in saved.snapshots.items():
             for step, vector in vectors.items():
                 self._keep(kin, step, vector, saved.shapes)
-        over = {row["id"] for row in self.ledger.rows() if row["status"] in OVER}
+        ids = self._ended()
         lanes = {}
         for cell, lane in self._heirs(saved.lanes):
             # The grid may have changed, and results may be newer than the save.
-            is_open = cell.id not in over or cell.id in self.again
-            step = (len(lane.records) - 1) * self._grid.config["eval_every"]
-            if is_open and self._goes_on(cell, step + lane.state.offset):
+            step = lane.step(self._grid.config["eval_every"])
+            if cell.id not in ids and self._goes_on(cell, step):
                 lanes[cell.id] = lane
         if self._adopted.elsewhere:
+            continuation.refuse_misfits(self._grid, lanes, self._resume_folder)
             self._forget_others(lanes)
         return lanes
 
@@ -187,7 +208,7 @@ class Archive:
         resume.drop(self._resume_folder)
         if self._grid.config["snapshots"] == "phases":
             # Phases are known at the end only; until here every cell kept snapshots.
-            snapshots.prune(self._directory.path, self._one_per_phase())
+            prune(self._directory.path, self._one_per_phase())
         # A cell of a longer budget than a state's has ended since.
         self._final_states.prune(set(self._last_budgets.items()))
         return self.redraw()
@@ -202,6 +223,11 @@ class Archive:
         if not self._snapshots.has(kin, step):
             self._snapshots.add(kin, step, vector, shapes)
             self._shapes = shapes
+
+    def _ended(self) -> set[str]:
+        """Return the cells that are not trained any more."""
+        ids = {row["id"] for row in self.ledger.rows() if row["status"] in OVER}
+        return ids - self.again
 
     def _heirs(
         self, lanes: Mapping[str, SavedLane]
@@ -220,23 +246,19 @@ class Archive:
         due = self._grid.schedule.steps(step)
         return all(self._snapshots.has(cell.kin, step) for step in due)
 
-    def _kept_steps(self) -> KeptSteps:
+    def _snapshot_steps(self) -> SnapshotSteps:
         """Return the snapshots that there are, in shards and in the resume state."""
-        kept = snapshots.SnapshotIndex(self._directory.path).every()
+        steps = snapshots.SnapshotIndex(self._directory.path).every()
         if saved := resume.load(self._resume_folder):
             for kin, vectors in saved.snapshots.items():
-                kept.setdefault(kin, set()).update(vectors)
-        return kept
+                steps.setdefault(kin, set()).update(vectors)
+        return steps
 
     def _forget_others(self, lanes: Mapping[str, SavedLane]) -> None:
         """Forget snapshots from elsewhere of cells that start anew here."""
-        over = {row["id"] for row in self.ledger.rows() if row["status"] in OVER}
-        anew = set()
-        for cell_id, cell in self._cells.items():
-            ended = cell_id in over and cell_id not in self.again
-            if not ended and cell_id not in lanes and not self.starting_step(cell_id):
-                anew.add(cell.kin)
-        self._snapshots.forget(anew)
+        going_on = self._ended() | lanes.keys() | self.starting_steps().keys()
+        anew = self._cells.keys() - going_on
+        self._snapshots.forget({self._cells[cell_id].kin for cell_id in anew})
 
     def _one_per_phase(self) -> set[str]:
         """Choose the first training of each phase that has snapshots."""

@@ -6,12 +6,17 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from pathlib import Path
 
 import jax
+import numpy as np
 
 from jaxgrok.engine.programs import one_lane
 from jaxgrok.grid.cells import Grid
 from jaxgrok.results.final_states import SMALL
+from jaxgrok.results.resume import SavedLane
+from jaxgrok.training.setup import Setup
 
 
 def keeps(grid: Grid) -> bool:
@@ -25,14 +30,42 @@ def size_of(grid: Grid) -> int:
     budgets = last_budgets(grid)
     total = 0
     for group in grid.groups:
-        # The padded size of the training set is no part of a lane's state: one trace
-        # serves all groups that differ in nothing else.
-        lane = one_lane(dataclasses.replace(group.setup, train_size=1))
-        leaves = jax.tree.leaves(lane)
-        n_bytes = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
+        leaves = _leaves(group.setup)
+        n_bytes = sum(math.prod(shape) * dtype.itemsize for shape, dtype in leaves)
         last = [c for c in group.cells if c.lane["steps"] == budgets[c.kin]]
         total += n_bytes * len(last)
     return total
+
+
+def refuse_misfits(grid: Grid, lanes: Mapping[str, SavedLane], path: Path) -> None:
+    """Refuse saved lanes that the optimisers of this version could not go on with.
+
+    Args:
+        grid: what to train.
+        lanes: by cell id.
+        path: where they are from.
+
+    Raises:
+        ValueError: a lane has other arrays than those of its cell here.
+    """
+    for group in grid.groups:
+        for cell in group.cells:
+            if cell.id not in lanes:
+                continue
+            leaves = map(np.asarray, lanes[cell.id].state.leaves)
+            if [(leaf.shape, leaf.dtype) for leaf in leaves] != _leaves(group.setup):
+                raise ValueError(
+                    f"{path} holds states of other versions of jaxgrok, flax or optax; "
+                    "remove it, and the same command starts their cells anew"
+                )
+
+
+def _leaves(setup: Setup) -> list[tuple[tuple[int, ...], np.dtype]]:
+    """Return shape and dtype of each array of a lane."""
+    # The padded size of the training set is no part of a lane's state: one trace
+    # serves all groups that differ in nothing else.
+    lane = one_lane(dataclasses.replace(setup, train_size=1))
+    return [(leaf.shape, np.dtype(leaf.dtype)) for leaf in jax.tree.leaves(lane)]
 
 
 def last_budgets(grid: Grid) -> dict[str, int]:

@@ -10,7 +10,6 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import numpy as np
 import xarray as xr
 
 from jaxgrok.engine.pace import Pace
@@ -18,13 +17,12 @@ from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.host.terminal import Console
 from jaxgrok.results.resume import SavedLane
 from jaxgrok.results.shards import Result
-from jaxgrok.sweep import estimate
+from jaxgrok.sweep import estimate, failures
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.chores import Chores
 from jaxgrok.sweep.fleet import Fleet
 from jaxgrok.sweep.messages import Assignment, Progress
 from jaxgrok.sweep.queue import Queue
-from jaxgrok.training.records import PLAIN, Schema
 
 ANSWER_SECONDS = 1.0
 """Target seconds per dispatch; bounds how long Ctrl-C takes to be noticed."""
@@ -55,13 +53,8 @@ class Coordinator:
         self.cells = {cell.id: cell for cell in grid.cells}
         self.pace = Pace()
         self.queue = queue(grid, self.pace)
-        # A failed cell is tried again; whether a stopped one is depends on the queue.
-        rows = [
-            row
-            for row in self.ledger.rows()
-            if row["status"] != "failed" and row["id"] not in archive.again
-        ]
-        self.ledger.stand(self.queue.known(rows))
+        # Whether a stopped cell is trained on depends on the queue.
+        self.ledger.stand(self.queue.known(archive.standing_rows()))
         done = len(self.ledger)
         self.console = Console(self.queue.total, done=done, quiet=quiet)
         self.chores = Chores()
@@ -71,7 +64,7 @@ class Coordinator:
         self.paused: dict[str, SavedLane] = {}
         """Those of them that no worker holds: saved when the run was last left."""
         self.continued: dict[str, int] = {}
-        """Steps from which cells go on that wait, and had a shorter budget before."""
+        """Steps from which cells go on that wait; they had a shorter budget."""
         self.groups: Iterator[int] = iter(())
         """Groups that no worker has begun."""
 
@@ -99,8 +92,8 @@ class Coordinator:
                         return False
                     self._run_chores(progress)
                     assignment = self._assign(progress)
-                except OSError:
-                    # A full disk may still have room for the results.
+                except (OSError, ValueError):
+                    # A full disk may have room for the results; a state is damaged.
                     self._pause(progress)
                     raise
                 if assignment:
@@ -216,8 +209,8 @@ class Coordinator:
         """Enter results and show them; tell the queue of those it did not ask for."""
         rows = []
         for result in results:
-            self.steps.pop(result.cell_id, None)
-            self.continued.pop(result.cell_id, None)
+            for steps in (self.steps, self.continued):
+                steps.pop(result.cell_id, None)
             rows.append(self.archive.add(result))
             if result.status != "stopped":
                 self.queue.ended(self.cells[result.cell_id], rows[-1])
@@ -228,13 +221,10 @@ class Coordinator:
 
     def _fail(self, group: Group, cause: str) -> None:
         """Give up on a group's open cells; a later run tries again."""
-        schema = Schema(PLAIN).with_steps()
-        records = np.empty((0, schema.width), group.setup.dtype)
         for cell in self._unfinished(group):
             self.steps.pop(cell.id, None)
             self.paused.pop(cell.id, None)
-            width = group.block_width
-            result = Result(cell.id, "failed", schema, records, width, cause)
+            result = failures.failed(cell, group, cause)
             self.queue.ended(cell, self.archive.add(result))
         self.console.say(f"failed: {cause}")
 
@@ -282,13 +272,9 @@ class Coordinator:
         self.paused = self.archive.resume()
         every = self.grid.config["eval_every"]
         for cell_id, lane in self.paused.items():
-            steps = (len(lane.records) - 1) * every + lane.state.offset
-            self.steps[cell_id] = steps
+            self.steps[cell_id] = lane.step(every)
             self.queue.resumed(self.cells[cell_id])
-        for cell_id in self.cells.keys() - self.paused.keys():
-            step = self.archive.starting_step(cell_id)
-            if step and cell_id not in self.ledger:
-                self.continued[cell_id] = step
+        self.continued = self.archive.starting_steps()
 
     def _left(self) -> float | None:
         """Return the seconds to go, None if they are not known."""

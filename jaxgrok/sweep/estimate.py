@@ -50,8 +50,8 @@ def headline(
     count = f"{platform.devices} × " if platform.devices > 1 else ""
     finished = f" ({done} done)" if done else ""
     early = ", less where cells grok early" if config["stop"] == "grokked" else ""
-    kept = {"snapshots": snapshots, "final states": states}
-    sizes = [f"{size(n_bytes)} of {noun}" for noun, n_bytes in kept.items() if n_bytes]
+    files = {"snapshots": snapshots, "final states": states}
+    sizes = [f"{size(count)} of {noun}" for noun, count in files.items() if count]
     disk = f"; up to {' and '.join(sizes)}" if sizes else ""
     cells, groups = number(len(grid.cells), "cell"), number(len(grid.groups), "group")
     return (

@@ -1,4 +1,4 @@
-"""The cells of a run that failed, and the exit code that says so.
+"""Cells that failed: their results, and the exit code that says so.
 
 >>> sys.exit(report(dataset))
 """
@@ -8,25 +8,34 @@ import sys
 import numpy as np
 import xarray as xr
 
+from jaxgrok.grid.cells import Cell, Group
+from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.terminal import number
 from jaxgrok.results.dataset import axis_names, column_of
+from jaxgrok.results.shards import Result
+from jaxgrok.training.records import PLAIN, Schema
 
-FAILED = 1
-"""Exit code where some cells have no result."""
 MOST_NAMED = 8
 """Cells that are named; of more, the first."""
 
 
+def failed(cell: Cell, group: Group, cause: str) -> Result:
+    """Return the result of a cell that failed: without an evaluation."""
+    schema = Schema(PLAIN).with_steps()
+    records = np.empty((0, schema.width), group.setup.dtype)
+    return Result(cell.id, "failed", schema, records, group.block_width, cause)
+
+
 def report(dataset: xr.Dataset) -> int:
     """Name the cells that failed on stderr, in one line, and return the exit code."""
-    failed = np.flatnonzero(column_of(dataset, "status") == "failed").tolist()
-    if not failed:
+    cells = np.flatnonzero(column_of(dataset, "status") == "failed").tolist()
+    if not cells:
         return 0
-    names = [_name(dataset, cell) for cell in failed[:MOST_NAMED]]
-    others = " …" if len(failed) > MOST_NAMED else ""
+    names = [_name(dataset, cell) for cell in cells[:MOST_NAMED]]
+    ellipsis = " …" if len(cells) > MOST_NAMED else ""
     print(
-        f"{number(len(failed), 'cell')} failed: {', '.join(names)}{others}: "
-        f"{column_of(dataset, 'cause')[failed[0]]}; the same command tries again",
+        f"{number(len(cells), 'cell')} failed: {', '.join(names)}{ellipsis}: "
+        f"{column_of(dataset, 'cause')[cells[0]]}; the same command tries again",
         file=sys.stderr,
     )
     return FAILED

@@ -18,6 +18,7 @@ from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host import machine
+from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.paths import file_name
 from jaxgrok.host.signals import INTERRUPTED, asked_to_stop
 from jaxgrok.host.terminal import number
@@ -30,15 +31,12 @@ from jaxgrok.sweep.longest_first import Everything
 from jaxgrok.sweep.queue import Queue
 from jaxgrok.sweep.worker import Worker
 
-UNWRITABLE = 1
-"""Exit code where the disk is full, or refuses otherwise: cells have no result."""
-
 
 class Interrupted(Exception):
     """The sweep stopped before its end, by a signal or a full disk; it can go on.
 
     Attributes:
-        exit_code: 128 + the signal's number, or UNWRITABLE.
+        exit_code: 128 + the signal's number, or FAILED.
     """
 
     def __init__(self, message: str, exit_code: int = INTERRUPTED) -> None:
@@ -104,7 +102,7 @@ def _unwritable(error: OSError, path: Path, ledger: Ledger) -> Interrupted:
     return Interrupted(
         f"out={path} cannot be written ({error.strerror or error}); "
         f"{_finished(ledger)}; free space there",
-        UNWRITABLE,
+        FAILED,
     )
 
 

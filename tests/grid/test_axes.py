@@ -117,3 +117,14 @@ def test_a_chain_leaves_the_config_as_it_was():
     before = config.to_json()
     grid.resolve(config)
     assert config.to_json() == before
+
+
+def test_the_name_of_a_part_may_have_dots():
+    config = tiny.config(chain={"rate 0.1": {}, "rate 0.2": {"seed": (1,)}})
+    cells = grid.resolve(config).cells
+    assert [cell.axes["part"] for cell in cells] == ["rate 0.1", "rate 0.2"]
+
+
+def test_the_name_of_a_part_is_text():
+    with pytest.raises(ValueError, match=r"chain: the name of a part, '\\udc80', must"):
+        grid.resolve(tiny.config(chain={"\udc80": {}}))

@@ -152,3 +152,10 @@ def test_a_field_of_another_task_can_be_set_from_the_command_line(parsed):
     config = parsed(*arguments, "--grid.n_train=(100,)")
     task = resolve(config).groups[0].setup.task
     assert (task.bits, task.secret) == (12, 3)
+
+
+def test_an_overridden_field_stays_whatever_owner_another_override_names(parsed):
+    config = parsed("--grid.model=('mlp', 'transformer')", "--grid.d_mlp=64")
+    assert config.d_mlp == 64
+    config = parsed("--grid.d_head=8", "--grid.model=mlp", "--grid.activation=gelu")
+    assert (config.d_head, config.activation) == (8, "gelu")

@@ -276,6 +276,14 @@ REFUSED = [
         {"train_fraction": (0.5, 0.501)},
         r"two cells are the same training: .*0.5.* and .*0.501.*n_train=24.*drop one",
     ),
+    ({"seed": range(10**30)}, r"seed=\(0, 1.* has more than 1,000,000 values"),
+    ({"modulus": range(10**30)}, r"modulus=\(0, 1.* has more than 1,000,000 values"),
+    (
+        {"seed": range(2000), "weight_decay": range(1000)},
+        "seed has 2,000 values, and the grid 2000000 cells; take at most 1,000,000",
+    ),
+    ({"bits": 0}, "bits=0 must be at least 1"),  # of parity, which is not named
+    ({"bits": (20, "a")}, "bits='a' must be a whole number"),
     ({"chain": {"a": 3}}, "chain.a=3 must be a dict of fields"),
     ({"chain": {"a": {"modulos": 5}}}, "chain.a: field 'modulos' is unknown; did"),
     ({"chain": {"a": {"stop": "steps"}}}, "chain.a: field 'stop' is one for the whole"),

@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jaxgrok.grid import selector
 
@@ -112,3 +114,27 @@ def test_a_value_may_hold_commas_and_signs_and_look_like_a_number(written, indic
     second = {"operations": "x+y, x-y", "decay_on": "all", "label": "2"}
     axes = [values | {"operation": "x/y"} for values in (first, second)]
     assert selector.matching(axes, written) == indices
+
+
+@settings(max_examples=200, derandomize=True, database=None, deadline=None)
+@given(
+    st.text(max_size=20)
+    | st.lists(st.sampled_from(["seed", "=", "0", ",", "1.0", "loss", "x", " "])).map(
+        "".join
+    )
+    | st.integers()
+    | st.floats()
+    | st.none()
+    | st.lists(st.integers(), max_size=2)
+    | st.dictionaries(
+        st.sampled_from(["seed", "loss", "x"]),
+        st.integers() | st.floats() | st.text(max_size=9) | st.none() | st.booleans(),
+        max_size=2,
+    )
+)
+def test_whatever_is_written_are_cells_or_one_short_line(written):
+    try:
+        assert set(selector.matching(AXES, written)) <= set(range(16))
+    except ValueError as error:
+        text = " ".join(str(error).split())
+        assert text.startswith("cell") and len(text) <= 200

@@ -57,6 +57,11 @@ def test_a_prefix_allows_the_fields_below_a_flag():
     [
         (ValueError("two\nlines"), 2, "error: two lines\n"),
         (FileNotFoundError("no file"), 2, "error: no file\n"),
+        (
+            OSError(28, "No space left on device", "runs/a"),
+            1,
+            "error: [Errno 28] No space left on device: 'runs/a'\n",
+        ),
         (KeyboardInterrupt(), 130, ""),
     ],
 )

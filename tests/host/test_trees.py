@@ -2,6 +2,8 @@
 
 import errno
 import logging
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,26 +38,33 @@ def test_a_folder_s_name_is_no_pattern(tmp_path, name):
 
 
 def failing(monkeypatch, error):
-    """Let orbax fail half way, as on a full disk."""
+    """Let orbax fail half way, as on a full disk; return what its threads print."""
+    printed = []
 
     def save(path, tree):
         path.with_name(f"{path.name}.orbax-checkpoint-tmp").mkdir()
         logging.getLogger("absl").error("a thread has failed\nTraceback …")
+        sys.unraisablehook(SimpleNamespace(exc_value=late))
+        sys.unraisablehook(SimpleNamespace(exc_value="another"))
         raise error
 
+    late = RuntimeError("Event loop is closed")
+    monkeypatch.setattr(sys, "unraisablehook", lambda u: printed.append(u.exc_value))
     monkeypatch.setattr(ocp, "save", save)
+    return printed
 
 
 @pytest.mark.parametrize("error", [ValueError(FULL), OSError(28, "No space left")])
 def test_a_full_disk_is_an_os_error_and_leaves_nothing(
     tmp_path, monkeypatch, capsys, caplog, error
 ):
-    failing(monkeypatch, error)
+    printed = failing(monkeypatch, error)
     with pytest.raises(OSError, match="No space left") as caught:
         write_tree(tmp_path / "1", TREE)
     assert caught.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
     assert (capsys.readouterr().err, caplog.records) == ("", [])
+    assert printed == ["another"]
 
 
 def test_an_error_that_is_not_the_disk_s_stays_as_it_is(tmp_path, monkeypatch):

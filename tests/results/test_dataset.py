@@ -1,6 +1,7 @@
 """The dataset of a run: dimensions, missing values, curves by name."""
 
 import csv
+import dataclasses
 
 import numpy as np
 from handmade import MATRICES, SCHEMA, all_results, manifest_of, product, result, write
@@ -216,3 +217,21 @@ def test_a_measure_of_a_users_own_travels_from_grid_file_to_dataset(tmp_path):
         assert largest == np.abs(weights).max()
     frame = curves_frame(read_manifest(out), read_results(out))
     assert "confidence" in frame and "largest" not in frame
+
+
+def test_cells_say_what_computed_them_and_figures_whether_it_is_mixed(tmp_path):
+    manifest = product()
+    here, there = ({"device": d, "jaxlib": "0.1", "cpu_threads": 2} for d in "AB")
+    origins = [(here,), (here,), (here, there)]
+    results = [
+        dataclasses.replace(one, computed_with=origin)
+        for one, origin in zip(all_results(manifest), origins, strict=False)
+    ]
+    dataset = jaxgrok.load(write(tmp_path / "a", manifest, results[:2]))
+    words = "A, jaxlib 0.1, cpu_threads 2"
+    assert dataset.computed_with.values.ravel().tolist() == [*[words] * 2, *[""] * 4]
+    assert dataset.title == manifest.title
+    dataset = jaxgrok.load(write(tmp_path / "b", manifest, results))
+    mixed = f"{words}, then B, jaxlib 0.1, cpu_threads 2"
+    assert dataset.computed_with.values.ravel()[2] == mixed
+    assert dataset.title == f"{manifest.title} · mixed bits: 2 machines or versions"

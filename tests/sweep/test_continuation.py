@@ -156,3 +156,16 @@ def test_the_size_of_final_states_is_that_of_the_lanes_that_are_kept(tmp_path):
     lanes = [states.lane(cell.kin, 40) for cell in resolved.cells]
     on_disk = sum(lane.n_bytes - lane.records.nbytes for lane in lanes)
     assert 0.9 < on_disk / continuation.size_of(resolved) <= 1
+
+
+def test_states_of_other_optimisers_are_refused_with_their_folder(tmp_path):
+    config = tiny.config(seed=(0, 1))
+    jaxgrok.run(config, tmp_path, quiet=True)
+    resolved, states = grid.resolve(config), final_states.FinalStates(tmp_path)
+    cell = resolved.cells[0]
+    lane = states.lane(cell.kin, 40)
+    continuation.refuse_misfits(resolved, {cell.id: lane}, tmp_path)
+    leaves = lane.state.leaves[:-1]
+    other = lane._replace(state=lane.state._replace(leaves=leaves))
+    with pytest.raises(ValueError, match=r"other versions of jaxgrok.*remove it, and"):
+        continuation.refuse_misfits(resolved, {cell.id: other}, tmp_path)

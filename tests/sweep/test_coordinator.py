@@ -52,6 +52,7 @@ def test_running_ahead_changes_no_bit_and_overruns_no_lane(
 def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
     whole, tmp_path, monkeypatch, asked
 ):
+    out = tmp_path / "a[1]"  # no pattern of names
     monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)  # a step a dispatch
     monkeypatch.setitem(chores.PERIODS, "flush", Period(0.0, spacing=10))
 
@@ -62,10 +63,10 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
     with monkeypatch.context() as patch:
         patch.setattr(run, "asked_to_stop", stopping)
         with pytest.raises(run.Interrupted):
-            jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
-    jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", blocks=1, quiet=True)
-    same(tmp_path / "a", whole)
-    assert not (tmp_path / "a" / "resume").exists()
+            jaxgrok.run(tiny.config(**FIELDS), out, blocks=1, quiet=True)
+    jaxgrok.run(tiny.config(**FIELDS), out, blocks=1, quiet=True)
+    same(out, whole)
+    assert not (out / "resume").exists()
 
 
 @pytest.mark.parametrize("asked", [14, 21])

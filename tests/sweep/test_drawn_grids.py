@@ -6,9 +6,11 @@ kind, anew; without, the same few are drawn every time.
 
 import contextlib
 import io
+import json
 import os
 import re
 import tempfile
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from jaxgrok.fields.values import shown
 from jaxgrok.grid import fields, grid_file
 from jaxgrok.host import command_line
 from jaxgrok.models import MODELS
+from jaxgrok.results.manifest import describe
 from jaxgrok.sweep import __main__ as sweep
 from jaxgrok.sweep import run
 from jaxgrok.tasks import TASKS
@@ -61,12 +64,22 @@ drawn_grids = settings.get_profile("grids")
 def folder():
     """A folder with a grid file, where every sweep stops before it writes."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as name:
+        patch.setattr(run, "resolve", _resolve)
         patch.setattr(run, "RunDirectory", _stop)
+        patch.setattr(command_line.machine, "commit", lambda: "")
         patch.setattr(command_line.machine, "prepare", lambda: None)
         patch.setattr(grid_file, "commit_of", lambda folder: "")
         patch.chdir(name)
         Path("mine.py").write_text(FILE)
         yield
+
+
+def _resolve(config):
+    """Resolve a grid whose manifest can be written."""
+    planned = grid.resolve(config)
+    if len(planned.cells) < 1000:  # more take seconds to write
+        json.dumps(describe(planned).to_json(), ensure_ascii=False).encode()
+    return planned
 
 
 def _stop(path):
@@ -256,6 +269,8 @@ words = st.lists(
 @example([(":", np.arange(0))])
 @example([("\x1f", 0.0), ("\x1f", 2 * 10**308)])
 @example([("regime", np.ones((0, 2)))])
+@example([("repeat_length", Decimal("sNaN"))])
+@example([("begin", ((b"",),))])
 @example([("layers", 10**9), ("decay_on", "W_*")])
 @example([("task", "digits"), ("digits", 10**9), ("n_train", (9,))])
 @drawn_grids

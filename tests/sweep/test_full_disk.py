@@ -17,6 +17,7 @@ from jaxgrok.results import (
     rows,
     run_directory,
     shards,
+    snapshot_shards,
     snapshots,
 )
 from jaxgrok.sweep import chores, coordinator, run
@@ -67,7 +68,7 @@ def same_snapshots(found, want):
 
 def test_results_are_written_where_snapshots_do_not_fit(tmp_path, monkeypatch, whole):
     with monkeypatch.context() as patch:
-        patch.setattr(snapshots, "write_tree", refuse)
+        patch.setattr(snapshot_shards, "write_tree", refuse)
         words = interruption(tmp_path / "a")
     assert "; 3 cells finished; " in words
     assert finished(tmp_path / "a") == 3
@@ -89,7 +90,7 @@ def test_a_snapshot_that_is_lost_is_in_no_state_either(tmp_path, monkeypatch, wh
     with monkeypatch.context() as patch:
         patch.setitem(chores.PERIODS, "save", Period(0.0, spacing=0))
         patch.setattr(snapshots, "SHARD_BYTES", 1)  # each snapshot is written at once
-        patch.setattr(snapshots, "write_tree", once)
+        patch.setattr(snapshot_shards, "write_tree", once)
         interruption(tmp_path / "a")
     jaxgrok.run(config(), tmp_path / "a", blocks=1, quiet=True)
     same(tmp_path / "a", whole)

@@ -99,3 +99,16 @@ def test_every_cell_is_handed_out_once():
     taken = [list(iter(lambda g=g: queue.take(g, 1), [])) for g in resolved.groups]
     cells = [cell.id for [cell] in itertools.chain.from_iterable(taken)]
     assert sorted(cells) == sorted(cell.id for cell in resolved.cells)
+
+
+def test_what_a_shorter_budget_has_trained_is_not_left():
+    resolved = grid.resolve(tiny.config(steps=(100,), seed=(0, 1, 2)))
+    queue, (group,) = Everything(resolved, Pace()), resolved.groups
+    one, two, three = (cell.id for cell in resolved.cells)
+    size = group.setup.train_size
+    assert queue.left({}) == 300 * size
+    continued = {one: 40, three: 40}
+    assert queue.left(continued) == 220 * size
+    assert [cell.id for cell in queue.take(group, 1)] == [one]
+    assert queue.left(continued | {one: 50}) == (50 + 100 + 60) * size
+    assert two not in continued

@@ -56,6 +56,42 @@ def test_another_machine_is_refused_only_while_something_is_pending(
         jaxgrok.run(tiny.config(seed=(0, 1)), out, quiet=True)
 
 
+def test_with_mixed_bits_a_run_goes_on_elsewhere_and_each_cell_says_where(
+    tmp_path, monkeypatch
+):
+    out = tmp_path / "a"
+    jaxgrok.run(tiny.config(steps=(20,)), out, quiet=True)
+    bits = machine.bits() | {"device": "abacus", "cpu_threads": 999}
+    monkeypatch.setattr(machine, "bits", lambda: bits)
+    config = tiny.config(seed=(0, 1))
+    dataset = jaxgrok.run(config, out, mixed_bits=True, quiet=True)
+    one, two = dataset.computed_with.values.ravel()
+    assert two.startswith("abacus, ") and "cpu_threads 999" in two
+    # The first goes on from the state that the shorter budget left on this machine.
+    assert one.endswith(f", then {two}") and not one.startswith("abacus")
+    assert "mixed bits: 2 machines or versions" in dataset.title
+    assert "abacus" not in (out / "cells.csv").read_text()
+    jaxgrok.run(tiny.config(seed=(0, 1, 2)), out, quiet=True)  # as it was last
+
+
+def test_snapshots_that_were_not_wanted_before_are_made_by_training_again(
+    tmp_path, capsys
+):
+    fields = {"seed": (0, 1), "snapshot_early_until": 0, "snapshot_every": 20}
+    out = tmp_path / "a"
+    jaxgrok.run(tiny.config(**fields), out, quiet=True)
+    table = (out / "cells.csv").read_bytes()
+    capsys.readouterr()
+    jaxgrok.run(tiny.config(snapshots="seed=1", **fields), out)
+    assert "1 finished cell lacks snapshots that snapshots='seed=1' asks for: " in (
+        capsys.readouterr().err
+    )
+    assert (out / "cells.csv").read_bytes() == table
+    assert jaxgrok.load_trajectory(out, 1)[0].tolist() == [0, 20, 40]
+    jaxgrok.run(tiny.config(snapshots="seed=1", **fields), out)
+    assert "lacks" not in capsys.readouterr().err
+
+
 def test_results_of_an_earlier_arithmetic_are_not_mixed_with_todays(tmp_path):
     out = tmp_path / "a"
     jaxgrok.run(tiny.config(), out, quiet=True)
@@ -108,7 +144,7 @@ def test_killed_it_goes_on_to_the_same_bytes(whole, tmp_path, how):
         stderr=subprocess.PIPE,
     )
     deadline = time.monotonic() + 120
-    while not list(out.glob("resume/[0-9]*[0-9]")) or not list(out.glob("curves/*")):
+    while not list(out.glob("resume/lanes.npz")) or not list(out.glob("curves/*")):
         assert process.poll() is None, process.stderr.read().decode()
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -1,0 +1,72 @@
+"""Shards of snapshots: damage is named, and what is forgotten is gone."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from jaxgrok.results.snapshot_shards import forget, prune, read_shards, write_shard
+from jaxgrok.results.snapshots import SnapshotIndex
+
+SHAPES = {"W": (2, 2)}
+
+
+def rows(value):
+    return {0: np.full(4, value, np.float32), 20: np.full(4, value + 1, np.float32)}
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    """Two shards of the trainings a and b, in a folder whose name has brackets."""
+    path = tmp_path / "run[1]"
+    path.mkdir()
+    for value in (1, 5):
+        tree = {"a": rows(value), f"b{value}": rows(value + 2)}
+        write_shard(path / "checkpoints", tree, SHAPES)
+    return path
+
+
+def values(run_dir, kin):
+    index = SnapshotIndex(run_dir)
+    steps = index.steps(kin)
+    return dict(zip(steps, index.load(kin, steps)["W"][:, 0, 0].tolist(), strict=True))
+
+
+def test_the_later_of_two_shards_wins(run_dir):
+    assert values(run_dir, "a") == {0: 5, 20: 6}
+    assert values(run_dir, "b1") == {0: 3, 20: 4}
+
+
+def test_a_step_that_is_forgotten_is_gone_and_the_others_stay(run_dir):
+    forget(run_dir, {"a": {20}, "b5": {0, 20}})
+    assert values(run_dir, "a") == {0: 5}
+    assert values(run_dir, "b1") == {0: 3, 20: 4}
+    assert "b5" not in SnapshotIndex(run_dir)
+    prune(run_dir, {"b5", "b1"})
+    assert values(run_dir, "b1") == {0: 3, 20: 4}
+    assert SnapshotIndex(run_dir).trainings() == {"b1"}
+
+
+@pytest.mark.parametrize("text", ["", '{"steps": {"a": [0', "[]", "{}", "\x00"])
+def test_a_damaged_description_is_named_with_the_way_out(run_dir, text):
+    shard = read_shards(run_dir)[0].folder
+    shard.with_suffix(".json").write_text(text)
+    with pytest.raises(ValueError, match=r"\.json is damaged; remove .*again") as error:
+        SnapshotIndex(run_dir)
+    assert f"remove {shard} and {shard.name}.json" in str(error.value)
+
+
+def test_arrays_of_another_shard_are_not_believed(run_dir):
+    one, two = (shard.folder for shard in read_shards(run_dir))
+    shutil.rmtree(two)
+    shutil.copytree(one, two)
+    assert values(run_dir, "b1") == {0: 3, 20: 4}
+    with pytest.raises(ValueError, match=f"{two.name} is damaged; remove"):
+        values(run_dir, "a")
+
+
+def test_a_description_holds_what_there_is(run_dir):
+    file = read_shards(run_dir)[0].folder.with_suffix(".json")
+    entries = json.loads(file.read_text())
+    assert set(entries) == {"steps", "shapes", "dtype", "checksums"}
