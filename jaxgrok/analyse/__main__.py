@@ -26,20 +26,18 @@ of all cells again, by other thresholds: cells.csv, components.csv and the figur
 --out DIR             where to write; by default in RUN_DIR/thresholds
 """
 
-import math
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from jaxgrok.analyse.descriptions import describe, summary
 from jaxgrok.host import command_line
 from jaxgrok.host.terminal import number
 
 if TYPE_CHECKING:
     from jaxgrok.analyse.circuits import Report
-    from jaxgrok.analyse.survey import CircuitRow
     from jaxgrok.results.run import Run
 
 
@@ -224,7 +222,7 @@ def _heads(run: "Run", values: flags.FlagValues) -> int:
     """Score the heads of one cell, or of all."""
     from jaxgrok.analyse import induction_heads
 
-    for name in ("step", "figures", "out"):
+    for name in ("step", "figures", "out", "key_rule", "key_frequencies"):
         # `is not None`: step 0 is a step too.
         if values[name].value is not None:
             raise ValueError(f"--{name} does not go with heads; leave it out")
@@ -239,64 +237,6 @@ def _heads(run: "Run", values: flags.FlagValues) -> int:
         )
     print(induction_heads.write(heads, run))
     return 0
-
-
-def describe(report: "Report") -> str:
-    """Describe a circuit in a few lines."""
-    circuit = report.circuit
-    sizes = {k: len(neurons) for k, neurons in circuit.clusters.items()}
-    clusters = ", ".join(f"{k}: {size}" for k, size in sizes.items())
-    keys = ", ".join(map(str, circuit.key_frequencies))
-    accuracies = {
-        "train": circuit.train_accuracy,
-        "test": circuit.test_accuracy,
-        "all": circuit.all_accuracy,
-    }
-    losses = {
-        "train": circuit.train_loss,
-        "test": circuit.test_loss,
-        "all": circuit.all_loss,
-        "trig": circuit.trig_loss["all"],
-        "excluded": circuit.excluded_loss_2d_full,
-        "cosines alone": circuit.cos_approximation_loss,
-    }
-    lines = [
-        circuit.verdict,
-        *([report.warning] if report.warning else []),
-        f"key frequencies ({circuit.key_rule}): {keys or 'none'}",
-        f"neurons in clusters: {clusters or 'none'}",
-        f"right: {_listed(accuracies, '.1%')}",
-        f"losses: {_listed(losses, '.3g')}",
-    ]
-    if report.skipped:
-        lines.append(f"{number(report.skipped, 'snapshot')} not finite, left out")
-    for name, span in (report.stages or {}).items():
-        if span:
-            lines.append(f"{name.replace('_', '-')}: steps {span[0]:,} to {span[1]:,}")
-    return "\n".join(lines)
-
-
-def _listed(numbers: Mapping[str, float], form: str) -> str:
-    """List numbers by name, without those that are unknown."""
-    # NaN is unknown: without a split, there is no train loss.
-    known = {name: value for name, value in numbers.items() if math.isfinite(value)}
-    return ", ".join(f"{name} {value:{form}}" for name, value in known.items())
-
-
-def summary(rows: Sequence["CircuitRow"]) -> str:
-    """Describe every circuit in a line."""
-    lines = []
-    for row in rows:
-        facts = [row.phase or "unfinished"]
-        if row.has_circuit is None:
-            facts.append("not finite: not read")
-        else:
-            facts.append("circuit" if row.has_circuit else "no circuit")
-            facts.append(f"{row.all_accuracy:.1%} right")
-        if row.key_frequencies:
-            facts.append(" ".join(map(str, row.key_frequencies)))
-        lines.append(f"cell {row.cell}: {' · '.join(facts)}")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Report:
     Attributes:
         source: where the network comes from.
         network: its activations over every pair of its task.
-        circuit: what it learned.
+        circuit: what it result.
         measures: progress measures over its snapshots, as `trajectory` returns them;
             None if they were not asked for, or there are no snapshots.
         skipped: snapshots that are not finite, which the measures leave out.
@@ -134,12 +134,12 @@ def read_circuit(
     # First: without a Fourier reading, other snapshots would be of no help.
     reading_of(cell.task)
     step = cell.checked_step(step)
-    learned = circuit(
+    result = circuit(
         _network(cell, step), key_rule=key_rule, key_frequencies=key_frequencies
     )
     measures = None
     if over_training:
-        keys = learned.key_frequencies
+        keys = result.key_frequencies
         if key_frequencies is None and step != cell.steps()[-1]:
             # An earlier snapshot may have no key frequencies yet: follow the last's.
             last = cell.last_finite_step()
@@ -148,7 +148,7 @@ def read_circuit(
     # The step is recorded as a number, even where it was left to be the last.
     source = CellSource(str(cell.run.path), cell.index, cell.axes, step)
     # Run once more: two large networks would not fit into memory together.
-    report = Report(source, _network(cell, step), learned, measures)
+    report = Report(source, _network(cell, step), result, measures)
     if measures is None:
         return report
     skipped = len(cell.steps()) - len(measures["steps"])
@@ -198,8 +198,8 @@ def read_weights(
         network = read(task, model, params, is_train)
     except Diverged as error:
         raise Diverged(f"{weights}: {error}") from None
-    learned = circuit(network, key_rule=key_rule, key_frequencies=key_frequencies)
-    return Report(FileSource(str(weights)), network, learned)
+    result = circuit(network, key_rule=key_rule, key_frequencies=key_frequencies)
+    return Report(FileSource(str(weights)), network, result)
 
 
 def write(

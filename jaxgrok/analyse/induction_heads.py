@@ -6,6 +6,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ class HeadRow:
         step: of the snapshot.
         layer: counted from 0.
         head: counted from 0.
-        previous_token: see `jaxgrok.circuits.induction_heads`.
+        previous_token: see `jaxgrok.circuits.induction_heads`; NaN where the network
+            diverged.
         induction: likewise.
     """
 
@@ -51,8 +53,13 @@ class HeadRow:
     induction: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the columns of heads.csv: `cell`, the axes, every other field."""
+        """Return the columns of heads.csv: `cell`, the axes, every other field.
+
+        None for a score that is not finite.
+        """
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for name in SCORES:
+            fields[name] = fields[name] if math.isfinite(fields[name]) else None
         axes = fields.pop("axes")
         return {"cell": fields.pop("cell"), **axes, **fields}
 

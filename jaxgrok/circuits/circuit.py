@@ -254,9 +254,8 @@ def circuit(
     """
     # What the neurons read (W_E) and what they write to the logits (W_L).
     W_E_norms = component_norms(network.W_E)
-    W_L = network.W_L
     # The axis of the group is the first of W_E [n, model], the last of W_L [mlp, n].
-    W_L_norms = None if W_L is None else component_norms(W_L, axis=1)
+    W_L_norms = None if network.W_L is None else component_norms(network.W_L, axis=1)
     neurons, spectrum = neuron_section(network)
     summary = summarise(network)
     rule_frequencies, rule = frequencies_by_rule(

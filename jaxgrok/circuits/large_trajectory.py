@@ -31,29 +31,29 @@ def one_by_one(
     arrays = {name: np.asarray(value) for name, value in params.items()}
     for snap in range(len(embedding(arrays))):
         one = {name: array[snap] for name, array in arrays.items()}
-        learned = circuit(
+        result = circuit(
             read(task, model, one, is_train),
             key_rule="W_L",
             key_frequencies=key_frequencies,
         )
-        rows.append(_of_circuit(learned))
+        rows.append(_of_circuit(result))
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def _of_circuit(learned: Circuit) -> dict[str, Any]:
+def _of_circuit(result: Circuit) -> dict[str, Any]:
     """Return the measures of one snapshot from its circuit."""
-    measures = {name: getattr(learned, name) for name in _PLAIN}
-    measures["key_frequencies"] = frequency_mask(learned.key_frequencies, learned.order)
-    measures |= {f"trig_loss_{k}": loss for k, loss in learned.trig_loss.items()}
-    squares = learned.sum_of_squares
+    measures = {name: getattr(result, name) for name in _PLAIN}
+    measures["key_frequencies"] = frequency_mask(result.key_frequencies, result.order)
+    measures |= {f"trig_loss_{k}": loss for k, loss in result.trig_loss.items()}
+    squares = result.sum_of_squares
     measures |= {f"sum_of_squares/{name}": value for name, value in squares.items()}
-    measures["gini_W_E"] = learned.gini["W_E"]
-    if learned.attention_to_equals is not None:
-        measures["attention_to_equals"] = learned.attention_to_equals
-    if learned.W_L_norms is not None and learned.neurons_2d is not None:
-        measures["W_L_norms"] = learned.W_L_norms
-        measures["gini_W_L"] = learned.gini["W_L"]
-        measures["gini_neurons"] = float(gini(learned.neurons_2d.ravel()))
+    measures["gini_W_E"] = result.gini["W_E"]
+    if result.attention_to_equals is not None:
+        measures["attention_to_equals"] = result.attention_to_equals
+    if result.W_L_norms is not None and result.neurons_2d is not None:
+        measures["W_L_norms"] = result.W_L_norms
+        measures["gini_W_L"] = result.gini["W_L"]
+        measures["gini_neurons"] = float(gini(result.neurons_2d.ravel()))
     return measures
 
 

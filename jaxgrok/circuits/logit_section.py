@@ -55,11 +55,11 @@ class Parts(NamedTuple):
     """Parts of the logits: what the key ones add up to, and the losses without them.
 
     Attributes:
-        kept: [s, c] sum of the key parts.
+        total: [s, c] sum of the key parts.
         losses: [n//2 + 1] train loss without each part, then without all key ones.
     """
 
-    kept: np.ndarray
+    total: np.ndarray
     losses: np.ndarray
 
 
@@ -108,9 +108,9 @@ def logit_section(
     # 2-D removes cos and sin of a ± b from each class; 3-D only cos w(a ± b - c).
     waves, cubes = _parts(network, summary, is_key)
     # [s]: of every pair with answer s. Counts of pairs weight it below.
-    trig = table_losses(with_bias(waves.kept, summary.table))
+    trig = table_losses(with_bias(waves.total, summary.table))
     every, train, test = _weights(network)
-    approximation = float(table_losses(cubes.kept).mean())
+    approximation = float(table_losses(cubes.total).mean())
     if not keys:
         trig, approximation = np.full_like(trig, NAN), NAN
     return {
@@ -154,7 +154,7 @@ def _parts(
 ) -> tuple[Parts, Parts]:
     """Take out the 2-D and the 3-D part of every frequency, and of all key ones."""
     n, train = network.order, _weights(network)[1]
-    kept = np.empty((2, n, n))
+    totals = np.empty((2, n, n))
     sums = np.zeros((2, n // 2 + 1))
     # Of each answer, about 4 arrays [pairs, c] and 5 of half that size.
     for answers in blocks(n, 8 * 7 * n * n):
@@ -162,13 +162,13 @@ def _parts(
         waves = projections(summary.table, answers)
         cubes = cosine_terms(summary.values, n, answers)
         for i, part in enumerate((waves, cubes)):
-            kept[i, answers] = key_sum(part, is_key)
+            totals[i, answers] = key_sum(part, is_key)
             # Losses do not add up: all key parts together are a part of their own.
-            removed = np.concatenate([part, kept[i, answers, :, None]], axis=2)
+            removed = np.concatenate([part, totals[i, answers, :, None]], axis=2)
             losses = losses_without(grouped, removed, np.arange(n)[answers])
             sums[i] += (losses * train[answers, :, None]).sum((0, 1))
     means = sums / train.sum() if train.any() else np.full_like(sums, NAN)
-    return Parts(kept[0], means[0]), Parts(kept[1], means[1])
+    return Parts(totals[0], means[0]), Parts(totals[1], means[1])
 
 
 def _norms_2d(logits: np.ndarray) -> np.ndarray:

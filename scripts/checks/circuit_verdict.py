@@ -9,7 +9,7 @@ that it makes up.
 
 What a network is does not come from its spectra: *grokked* with a test accuracy of 90%,
 *memorised* with 90% of the train pairs, at most half of the test pairs and a tenth of
-those that it has seen in neither order, *random labels* by its task, *untrained* at
+those that it has seen in neither order, *random* by its task, *untrained* at
 step 0; the rest is *between* and counts for no rule. Training takes about an hour on
 two busy cores and goes on where it was; a second call only reads. The tables are those
 of docs/circuit.md.
@@ -68,19 +68,19 @@ TRAININGS: dict[str, tuple[int, int, int, dict[str, Any]]] = {
     "random-113": (113, 500, 1, RANDOM | {"train_fraction": (0.6,)}),
 }
 """Name → modulus, steps, seeds, and what else differs from the laptop preset."""
-RULES: dict[str, tuple[str, float]] = {
-    "Gini of component norms, 0.4": ("gini", 0.4),
-    "Gini of component norms": ("gini", 0.22),
-    "Gini of squared frequency norms": ("squared_gini", 0.35),
-    "3 strongest frequencies": ("three", 0.5),
-    "neurons of one frequency": ("neurons", 0.05),
-    "logits: Gini of v_k²": ("logit_gini", 0.78),
-    "logits: 5 strongest cosines": ("five_cosines", 0.16),
-    "logits: all cosines": ("cosine_share", 0.3),
-    "logits: the answer alone": ("answer_share", 0.4),
-}
-"""Rule → the number that it looks at, and from where on there is a circuit: where the
-errors are fewest, but in the first."""
+RULES = (
+    ("Gini of component norms", "gini", 0.4),
+    ("Gini of component norms", "gini", 0.22),
+    ("Gini of squared frequency norms", "squared_gini", 0.35),
+    ("3 strongest frequencies", "three", 0.5),
+    ("neurons of one frequency", "neurons", 0.05),
+    ("logits: Gini of v_k²", "logit_gini", 0.78),
+    ("logits: 5 strongest cosines", "five_cosines", 0.16),
+    ("logits: all cosines", "cosine_share", 0.3),
+    ("logits: the answer alone", "answer_share", 0.4),
+)
+"""Rule, the number that it looks at, and from where on there is a circuit: where errors
+are fewest, but in the first."""
 
 
 def main() -> None:
@@ -161,7 +161,7 @@ def kind(row: pd.Series) -> str:
     if row.step == 0:
         return "untrained"
     if row.is_random:
-        return "random labels"
+        return "random"
     if row.test_accuracy >= 0.9:
         return "grokked"
     if row.train_accuracy >= 0.9 and row.test_accuracy <= 0.5:
@@ -199,48 +199,57 @@ def _family(training: str) -> str:
     return "transformer"
 
 
-def groups(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Cut the networks into the columns of the tables."""
+def groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Cut the networks into the columns of the tables; the first CIRCUITS grokked."""
     family = table.training.map(_family)
     grokked = table.kind == "grokked"
     decay = table.weight_decay > 0
-    columns: dict[str, pd.Series] = {
-        "grokked, decay": grokked & decay & (family == "transformer"),
-        "grokked, no decay": grokked & ~decay & (family == "transformer"),
-        "grokked, attention": grokked & (family == "attention"),
-        "grokked, MLP": grokked & (family == "mlp"),
+    masks: dict[str, pd.Series] = {
+        "decay": grokked & decay & (family == "transformer"),
+        "no decay": grokked & ~decay & (family == "transformer"),
+        "attention": grokked & (family == "attention"),
+        "MLP": grokked & (family == "mlp"),
     }
-    for kind in ("memorised", "random labels", "untrained", "between"):
-        columns[kind] = table.kind == kind
-    return [(name, table[mask]) for name, mask in columns.items()]
+    for kind in ("memorised", "random", "untrained", "between"):
+        masks[kind] = table.kind == kind
+    return {name: table[mask] for name, mask in masks.items()}
+
+
+CIRCUITS = 4
+"""Columns of networks that have a circuit."""
 
 
 def errors(table: pd.DataFrame) -> str:
-    """Count the errors of every rule: circuits missed, and circuits made up."""
+    """Count the errors of every rule: circuits missed, and circuits made up.
+
+    Of the networks in between, those that are said to have a circuit.
+    """
     columns = groups(table)
-    sizes = [f"{name} ({len(rows)})" for name, rows in columns]
-    lines = [_row("rule", "from", *sizes, "errors"), _row(*["---"] * (len(sizes) + 3))]
-    for rule, (number, threshold) in RULES.items():
-        cells, total = [], 0
-        for name, rows in columns:
-            called = int((rows[number] >= threshold).sum())
-            wrong = len(rows) - called if name.startswith("grokked") else called
+    lines = [_row("rule", *columns, "errors")]
+    lines.append(_row(*["---"] * (len(columns) + 2)))
+    sizes = [str(len(rows)) for rows in columns.values()]
+    lines.append(_row("networks", *sizes, ""))
+    for rule, number, threshold in RULES:
+        counts = []
+        for column, rows in enumerate(columns.values()):
             # A network without neurons has no share of them: NaN calls no circuit.
-            cells.append(f"{called} called" if name == "between" else str(wrong))
-            total += 0 if name == "between" else wrong
-        lines.append(_row(rule, f"{threshold}", *cells, str(total)))
+            called = int((rows[number] >= threshold).sum())
+            counts.append(len(rows) - called if column < CIRCUITS else called)
+        total = sum(counts[:-1])
+        lines.append(_row(f"{rule} ≥ {threshold}", *map(str, counts), str(total)))
     return "\n".join(lines)
 
 
 def ranges(table: pd.DataFrame) -> str:
     """Give the smallest and the largest value of every rule's number."""
     columns = groups(table)
-    lines = [_row("number", *(name for name, _ in columns))]
+    lines = [_row("number", *columns)]
     lines.append(_row(*["---"] * (len(columns) + 1)))
-    for number in dict.fromkeys(number for number, _ in RULES.values()):
+    for number in dict.fromkeys(number for _, number, _ in RULES):
         cells = []
-        for _, rows in columns:
-            cells.append(f"{rows[number].min():.2f} – {rows[number].max():.2f}")
+        for rows in columns.values():
+            span = f"{rows[number].min():.2f}–{rows[number].max():.2f}"
+            cells.append(span.replace("0.", "."))
         lines.append(_row(number, *cells))
     return "\n".join(lines)
 

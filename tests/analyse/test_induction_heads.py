@@ -10,6 +10,8 @@ import tiny
 from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.analyse import induction_heads
 
+NAN = float("nan")
+
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):
@@ -54,6 +56,12 @@ def test_the_command_writes_a_table_and_a_figure(run_dir, capsys):
     out = capsys.readouterr().out
     assert "head 1.1: previous token" in out
     assert len(list((run_dir / "heads").glob("*seed=0.png"))) == 1
+
+
+def test_a_head_of_a_network_that_diverged_has_no_scores():
+    row = induction_heads.HeadRow(0, {"seed": 1}, 20, 0, 1, NAN, 0.5)
+    entries = row.as_dict()
+    assert (entries["previous_token"], entries["induction"]) == (None, 0.5)
 
 
 def test_what_does_not_go_with_heads_is_one_line(run_dir, capsys):
