@@ -81,7 +81,7 @@ def export_weights(
         FileNotFoundError: there is no run directory.
     """
     # Imported late: --help and a wrong flag need no JAX.
-    from jaxgrok.circuits.transformerlens import config_of, save_npz
+    from jaxgrok.circuits.weights.transformerlens import config_of, save_npz
     from jaxgrok.host.atomic_files import check_writable
     from jaxgrok.models.transformer import Transformer
     from jaxgrok.results.run import open_run

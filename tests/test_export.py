@@ -14,7 +14,7 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok import export, grid
-from jaxgrok.circuits.transformerlens import load_npz
+from jaxgrok.circuits.weights.transformerlens import load_npz
 from jaxgrok.results import run_directory, snapshots
 from jaxgrok.results.files import manifest
 from jaxgrok.tasks.modular import Modular

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrok.circuits import transformerlens, weight_files
 from jaxgrok.circuits.circuit import Circuit, circuit
 from jaxgrok.circuits.network import Diverged, Network, read
 from jaxgrok.circuits.stages import observations, stages
+from jaxgrok.circuits.weights import files, transformerlens
 from jaxgrok.fourier.group_order import reading_of
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_atomically
@@ -193,7 +193,7 @@ def read_weights(
     )
     is_train = None
     if train_index is not None:
-        is_train = weight_files.train_index(train_index, task)
+        is_train = files.train_index(train_index, task)
     try:
         network = read(task, model, params, is_train)
     except Diverged as error:

@@ -37,7 +37,10 @@ def one_by_one(
             key_frequencies=key_frequencies,
         )
         rows.append(_of_circuit(result))
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    measures = {}
+    for name in rows[0]:
+        measures[name] = np.stack([row[name] for row in rows])
+    return measures
 
 
 def _of_circuit(result: Circuit) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def main() -> int:
 
 def copied(path: Path, cases: Path) -> None:
     """Copy exported weights and their cfg.json to a case, and add our logits."""
-    from jaxgrok.circuits.transformerlens import load_npz
+    from jaxgrok.circuits.weights.transformerlens import load_npz
 
     task, model, params = load_npz(path)
     case = cases / f"{len(list(cases.glob('*')))} {path.name}"
@@ -101,8 +101,8 @@ def random(modulus: int, fields: dict[str, Any], case: Path) -> None:
     """Export random weights, biases and norms included, and add our logits."""
     import jax
 
-    from jaxgrok.circuits.transformerlens import save_npz
-    from jaxgrok.circuits.transformerlens_config import config_of
+    from jaxgrok.circuits.weights.transformerlens import save_npz
+    from jaxgrok.circuits.weights.transformerlens_config import config_of
     from jaxgrok.models import transformer
     from jaxgrok.tasks.modular import Modular
 
@@ -199,7 +199,7 @@ def inside(cases: Path) -> int:
 
 def compare(case: Path) -> np.ndarray:
     """Print and return the largest differences of a case, one a precision."""
-    from jaxgrok.circuits.transformerlens import load_npz
+    from jaxgrok.circuits.weights.transformerlens import load_npz
 
     with np.load(case / "ours.npz") as ours:
         exported = dict(ours)

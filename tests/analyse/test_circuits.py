@@ -12,7 +12,7 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.analyse import circuits, survey
-from jaxgrok.circuits import transformerlens
+from jaxgrok.circuits.weights import transformerlens
 from jaxgrok.grid import setups
 from jaxgrok.results import run_cell
 from jaxgrok.results.files.manifest import read_manifest

@@ -11,8 +11,8 @@ import planted
 from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.analyse.circuits import CellSource, FileSource, Report
 from jaxgrok.analyse.survey import CircuitRow, count
-from jaxgrok.circuits import transformerlens
 from jaxgrok.circuits.circuit import circuit
+from jaxgrok.circuits.weights import transformerlens
 
 
 def command(capsys, *arguments):

@@ -153,12 +153,11 @@ def prune(run_dir: Path, keep: Container[str]) -> None:
     for shard in read_shards(run_dir):
         if all(kin in keep for kin in shard.steps):
             continue
-        # Nor is a training rewritten all of whose rows were forgotten.
-        steps = {
-            kin: rows
-            for kin, rows in shard.steps.items()
-            if kin in keep and any(step is not None for step in rows)
-        }
+        steps = {}
+        for kin, rows_of_kin in shard.steps.items():
+            # Nor is a training rewritten all of whose rows were forgotten.
+            if kin in keep and set(rows_of_kin) != {None}:
+                steps[kin] = rows_of_kin
         if steps:
             # The new shard is complete before the old one goes.
             arrays = shard.arrays(steps)

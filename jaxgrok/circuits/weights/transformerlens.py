@@ -18,16 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrok.circuits.transformerlens_config import (
-    activation_of,
-    biases_of,
-    check_agrees,
-    config_of,
-    normalization,
-    read_config,
-)
-from jaxgrok.circuits.weight_files import read_arrays
-from jaxgrok.circuits.weight_layout import (
+from jaxgrok.circuits.weights.files import read_arrays
+from jaxgrok.circuits.weights.layout import (
     MLP_BIASES,
     OTHER_BIASES,
     Arrays,
@@ -37,6 +29,14 @@ from jaxgrok.circuits.weight_layout import (
     fill_biases,
     from_authors,
     infer,
+)
+from jaxgrok.circuits.weights.transformerlens_config import (
+    activation_of,
+    biases_of,
+    check_agrees,
+    config_of,
+    normalization,
+    read_config,
 )
 from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.models import transformer

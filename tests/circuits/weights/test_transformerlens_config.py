@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from elsewhere import network
 
-from jaxgrok.circuits.transformerlens_config import (
+from jaxgrok.circuits.weights.layout import infer
+from jaxgrok.circuits.weights.transformerlens_config import (
     activation_of,
     biases_of,
     check_agrees,
@@ -14,7 +15,6 @@ from jaxgrok.circuits.transformerlens_config import (
     normalization,
     read_config,
 )
-from jaxgrok.circuits.weight_layout import infer
 
 
 def test_a_config_has_the_fields_of_transformer_lens_and_of_the_task():

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from elsewhere import SHAPES, network
 
-from jaxgrok.circuits.transformerlens_config import config_of
-from jaxgrok.circuits.weight_layout import (
+from jaxgrok.circuits.weights.layout import (
     Form,
     axes_of,
     bracket,
@@ -15,6 +14,7 @@ from jaxgrok.circuits.weight_layout import (
     fill_biases,
     infer,
 )
+from jaxgrok.circuits.weights.transformerlens_config import config_of
 
 USUAL = Form(
     n_layers=1,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrok.circuits.weight_layout import Arrays, bracket
+from jaxgrok.circuits.weights.layout import Arrays, bracket
 from jaxgrok.tasks.modular import Modular
 
 BUFFERS = (".mask", ".IGNORE")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from elsewhere import SHAPES, SIZES, network
 
-from jaxgrok.circuits.transformerlens import config_of, load_npz, save_npz
+from jaxgrok.circuits.weights.transformerlens import config_of, load_npz, save_npz
 from jaxgrok.models import transformer
 from jaxgrok.tasks.modular import Modular
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxgrok.circuits.weight_layout import MLP_BIASES, OTHER_BIASES, Arrays, Form
+from jaxgrok.circuits.weights.layout import MLP_BIASES, OTHER_BIASES, Arrays, Form
 from jaxgrok.models.transformer import Transformer
 from jaxgrok.models.transformer_parameters import BIASES
 from jaxgrok.tasks import TASKS

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxgrok.circuits.transformerlens import load_npz
-from jaxgrok.circuits.weight_files import train_index
+from jaxgrok.circuits.weights.files import train_index
+from jaxgrok.circuits.weights.transformerlens import load_npz
 from jaxgrok.tasks.modular import Modular
 
 
