@@ -4,10 +4,10 @@ import numpy as np
 
 import tiny
 from jaxgrok import grid
-from jaxgrok.results.manifest import describe
+from jaxgrok.results.files.manifest import describe
+from jaxgrok.results.files.shards import Result
 from jaxgrok.results.rows import component_table, table
 from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.results.shards import Result
 from jaxgrok.training.records import PLAIN, Curve, Schema
 
 MATRICES = ("W_E", "W_U")

@@ -15,7 +15,8 @@ import jaxgrok
 import tiny
 from jaxgrok import export, grid
 from jaxgrok.circuits.transformerlens import load_npz
-from jaxgrok.results import manifest, run_directory, snapshots
+from jaxgrok.results import run_directory, snapshots
+from jaxgrok.results.files import manifest
 from jaxgrok.tasks.modular import Modular
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxgrok
-from jaxgrok.results.manifest import FORMAT
+from jaxgrok.results.files.manifest import FORMAT
 
 FOLDER = Path(__file__).parent / "formats"
 RUNS = sorted(FOLDER.iterdir())

@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.host import machine
 from jaxgrok.outcomes.grok_rule import first_held
-from jaxgrok.results.manifest import FORMAT, Manifest
+from jaxgrok.results.files.manifest import FORMAT, Manifest
+from jaxgrok.results.files.shards import Result
+from jaxgrok.results.files.snapshot_shards import forget
 from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.results.shards import Result
-from jaxgrok.results.snapshot_shards import forget
 from jaxgrok.results.wanted_snapshots import SnapshotSteps, lacking
 
 

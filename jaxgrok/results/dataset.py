@@ -15,8 +15,9 @@ import xarray as xr
 
 from jaxgrok.grid.cells import Cell
 from jaxgrok.outcomes.outcomes import PHASES
+from jaxgrok.results.files.manifest import Manifest
+from jaxgrok.results.files.shards import Bits, Result
 from jaxgrok.results.labels import label
-from jaxgrok.results.manifest import Manifest
 from jaxgrok.results.rows import (
     CELL_COLUMNS,
     CellRow,
@@ -24,7 +25,6 @@ from jaxgrok.results.rows import (
     component_table,
     table,
 )
-from jaxgrok.results.shards import Bits, Result
 from jaxgrok.training.records import CURVES, Curve
 
 LABELS = (*PHASES, "failed", "pending")

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jaxgrok.results.manifest import Manifest
+from jaxgrok.results.files.manifest import Manifest
+from jaxgrok.results.files.shards import Result
 from jaxgrok.results.rows import CELL_COLUMNS, table
-from jaxgrok.results.shards import Result
 
 TYPES = {
     "n_train": "Int64",

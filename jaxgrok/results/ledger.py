@@ -9,10 +9,10 @@ A row is made once, so that the ten-thousandth cell costs what the first one did
 
 from collections.abc import Iterable, Mapping
 
-from jaxgrok.results.manifest import Manifest
+from jaxgrok.results.files.manifest import Manifest
+from jaxgrok.results.files.shards import Result
 from jaxgrok.results.rows import CellRow, ComponentRow, cell_row, component_rows
 from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.results.shards import Result
 
 
 class Ledger:

@@ -15,8 +15,8 @@ import numpy as np
 from jaxgrok.host.atomic_files import write_table
 from jaxgrok.outcomes.outcomes import Outcome, outcome, spikes
 from jaxgrok.outcomes.phase_changes import phase_change
-from jaxgrok.results.manifest import Manifest
-from jaxgrok.results.shards import Result
+from jaxgrok.results.files.manifest import Manifest
+from jaxgrok.results.files.shards import Result
 from jaxgrok.training.records import COMPONENT_CURVES
 
 

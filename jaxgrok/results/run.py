@@ -22,10 +22,10 @@ from jaxgrok.grid.selector import Selector
 from jaxgrok.host.paths import as_path
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.results import dataset, frames, rows, snapshots
-from jaxgrok.results.manifest import Manifest, read_manifest
+from jaxgrok.results.files.manifest import Manifest, read_manifest
+from jaxgrok.results.files.shards import Result, read_results
 from jaxgrok.results.rows import CellRow, ComponentRow
 from jaxgrok.results.run_cell import RunCell
-from jaxgrok.results.shards import Result, read_results
 from jaxgrok.results.snapshots import SnapshotIndex
 
 

@@ -20,9 +20,9 @@ from filelock import FileLock, Timeout
 from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.host.paths import as_path
 from jaxgrok.results.dataset import Rows, assemble
-from jaxgrok.results.manifest import Manifest, read_manifest
+from jaxgrok.results.files.manifest import Manifest, read_manifest
+from jaxgrok.results.files.shards import Result, read_results, write_results
 from jaxgrok.results.rows import CellRow, ComponentRow, write_tables
-from jaxgrok.results.shards import Result, read_results, write_results
 
 
 class RunDirectory:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxgrok.results.snapshot_shards import (
+from jaxgrok.results.files.snapshot_shards import (
     Rows,
     Shapes,
     Shard,

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Set
 
 from jaxgrok.grid.cells import Grid
 from jaxgrok.grid.snapshot_schedule import Schedule
-from jaxgrok.results.manifest import Manifest
+from jaxgrok.results.files.manifest import Manifest
+from jaxgrok.results.files.shards import OVER, Result
 from jaxgrok.results.rows import cell_row
-from jaxgrok.results.shards import OVER, Result
 
 SnapshotSteps = Mapping[str, Set[int]]
 """Training, by kin → steps of the snapshots that there are."""

@@ -14,16 +14,17 @@ import xarray as xr
 
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.grid_file import GridFile
-from jaxgrok.results import resume, snapshots
+from jaxgrok.results import snapshots
 from jaxgrok.results.adoption import adopt
-from jaxgrok.results.final_states import FinalStates
+from jaxgrok.results.files import resume
+from jaxgrok.results.files.final_states import FinalStates
+from jaxgrok.results.files.manifest import Usage, describe
+from jaxgrok.results.files.resume import Resumable, SavedLane
+from jaxgrok.results.files.shards import OVER, Result
+from jaxgrok.results.files.snapshot_shards import Shapes, prune
 from jaxgrok.results.ledger import Ledger
-from jaxgrok.results.manifest import Usage, describe
-from jaxgrok.results.resume import Resumable, SavedLane
 from jaxgrok.results.rows import CellRow
 from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.results.shards import OVER, Result
-from jaxgrok.results.snapshot_shards import Shapes, prune
 from jaxgrok.results.wanted_snapshots import SnapshotSteps
 from jaxgrok.sweep import continuation, figures
 from jaxgrok.sweep.messages import Dispatch, Snapshot

@@ -14,8 +14,8 @@ from jaxgrok.engine.engine import Engine, ResumeState
 from jaxgrok.grid.cells import Grid
 from jaxgrok.outcomes.grok_rule import evaluations_to_hold
 from jaxgrok.results.adoption import ends_by_rule
-from jaxgrok.results.resume import SavedLane
-from jaxgrok.results.shards import Bits, Result
+from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.results.files.shards import Bits, Result
 from jaxgrok.sweep.messages import Snapshot
 from jaxgrok.training.setup import lane_of
 

@@ -15,8 +15,8 @@ import xarray as xr
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.host.terminal import Console
-from jaxgrok.results.resume import SavedLane
-from jaxgrok.results.shards import Result
+from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.results.files.shards import Result
 from jaxgrok.sweep import estimate, failures
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.chores import Chores

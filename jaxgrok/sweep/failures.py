@@ -12,7 +12,7 @@ from jaxgrok.grid.cells import Cell, Group
 from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.terminal import number
 from jaxgrok.results.dataset import axis_names, column_of
-from jaxgrok.results.shards import Result
+from jaxgrok.results.files.shards import Result
 from jaxgrok.training.records import PLAIN, Schema
 
 MOST_NAMED = 8

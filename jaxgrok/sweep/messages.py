@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgrok.engine.platform import Platform
-from jaxgrok.results.resume import SavedLane
-from jaxgrok.results.shards import Result
+from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.results.files.shards import Result
 
 
 class Assignment(NamedTuple):

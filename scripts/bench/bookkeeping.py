@@ -15,7 +15,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from unittest import mock
 
@@ -80,9 +80,9 @@ class FakeEngine:
     def compact(self) -> None:
         pass
 
-    def save(self) -> dict[str, ResumeState]:
+    def save(self, cell_ids: Collection[str] | None = None) -> dict[str, ResumeState]:
         state = ResumeState(self.offset, [np.zeros(1, np.float32)])
-        return dict.fromkeys(self._evals, state)
+        return dict.fromkeys(self._evals if cell_ids is None else cell_ids, state)
 
     def vectors(self, cell_ids: Sequence[str]) -> list[np.ndarray]:
         assert not cell_ids  # no snapshots are asked for

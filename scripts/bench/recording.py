@@ -29,7 +29,8 @@ import numpy as np  # noqa: E402
 import jaxgrok  # noqa: E402
 from jaxgrok import grid  # noqa: E402
 from jaxgrok.engine.engine import Engine  # noqa: E402
-from jaxgrok.results import manifest, run_directory, snapshots  # noqa: E402
+from jaxgrok.results import run_directory, snapshots  # noqa: E402
+from jaxgrok.results.files import manifest  # noqa: E402
 from jaxgrok.training.setup import lane_of  # noqa: E402
 
 LANES = 8

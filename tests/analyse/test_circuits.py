@@ -15,7 +15,7 @@ from jaxgrok.analyse import circuits, survey
 from jaxgrok.circuits import transformerlens
 from jaxgrok.grid import setups
 from jaxgrok.results import run_cell
-from jaxgrok.results.manifest import read_manifest
+from jaxgrok.results.files.manifest import read_manifest
 
 FIELDS = {"seed": (0, 1), "equals_logit": False, "snapshot_early_until": 0}
 

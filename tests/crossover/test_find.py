@@ -16,7 +16,7 @@ from jaxgrok.crossover.stopping import Cause, Stop
 from jaxgrok.crossover.verdict import Outcome
 from jaxgrok.engine.engine import Engine
 from jaxgrok.results import run_directory
-from jaxgrok.results.manifest import read_manifest
+from jaxgrok.results.files.manifest import read_manifest
 from jaxgrok.results.run import open_run
 from jaxgrok.sweep import coordinator
 from jaxgrok.sweep import run as runner

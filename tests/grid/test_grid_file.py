@@ -12,7 +12,7 @@ import jaxgrok
 import tiny
 from jaxgrok.grid import fields, grid_file
 from jaxgrok.grid.resolver import resolve
-from jaxgrok.results.manifest import describe, read_manifest
+from jaxgrok.results.files.manifest import describe, read_manifest
 from jaxgrok.tasks import TASKS
 
 GRID = """

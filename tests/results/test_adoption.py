@@ -11,7 +11,7 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.host import machine
 from jaxgrok.results.adoption import adopt, ends_by_rule
-from jaxgrok.results.manifest import describe
+from jaxgrok.results.files.manifest import describe
 from jaxgrok.results.run_directory import RunDirectory
 
 CONFIG = {"stop": "grokked", "accuracy_threshold": 0.9, "hold": 2, "eval_every": 10}
@@ -154,7 +154,7 @@ def test_an_earlier_format_is_refused_in_a_line_that_names_its_version(
     tmp_path, monkeypatch
 ):
     path = finished(tmp_path)
-    monkeypatch.setattr("jaxgrok.results.manifest.FORMAT", 2)
+    monkeypatch.setattr("jaxgrok.results.files.manifest.FORMAT", 2)
     monkeypatch.setattr("jaxgrok.results.adoption.FORMAT", 2)
     jaxgrok.load(path)
     with pytest.raises(ValueError, match=r"has format 1, of jaxgrok .*writes format 2"):

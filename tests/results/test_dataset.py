@@ -8,9 +8,9 @@ from handmade import MATRICES, SCHEMA, all_results, manifest_of, product, result
 
 import jaxgrok
 from jaxgrok.grid import grid_file
+from jaxgrok.results.files.manifest import read_manifest
+from jaxgrok.results.files.shards import Result, read_results
 from jaxgrok.results.frames import curves_frame
-from jaxgrok.results.manifest import read_manifest
-from jaxgrok.results.shards import Result, read_results
 from jaxgrok.training.measures import MEASURES
 from jaxgrok.training.records import CURVES, PLAIN, Curve, Schema
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from handmade import SCHEMA, all_results, manifest_of, product, result
 
+from jaxgrok.results.files.shards import Result
 from jaxgrok.results.frames import cells_frame, curves_frame
-from jaxgrok.results.shards import Result
 from jaxgrok.training.records import PLAIN, Curve, Schema
 
 

@@ -8,10 +8,10 @@ import pytest
 import tiny
 from jaxgrok import grid
 from jaxgrok.results import ledger
+from jaxgrok.results.files.manifest import describe
+from jaxgrok.results.files.shards import Result
 from jaxgrok.results.ledger import Ledger
-from jaxgrok.results.manifest import describe
 from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.results.shards import Result
 from jaxgrok.training.records import PLAIN, Schema
 
 SCHEMA = Schema(PLAIN).with_steps()

@@ -11,9 +11,9 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.outcomes.phase_changes import phase_change
 from jaxgrok.plots import sweep
-from jaxgrok.results.manifest import read_manifest
+from jaxgrok.results.files.manifest import read_manifest
+from jaxgrok.results.files.shards import read_results
 from jaxgrok.results.rows import COMPONENT_COLUMNS, component_table, table
-from jaxgrok.results.shards import read_results
 
 
 @pytest.fixture(scope="module")

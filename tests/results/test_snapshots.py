@@ -12,7 +12,7 @@ import jaxgrok
 import tiny
 from jaxgrok import grid
 from jaxgrok.results import run_directory, snapshots
-from jaxgrok.results.manifest import read_manifest
+from jaxgrok.results.files.manifest import read_manifest
 from jaxgrok.sweep import run
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import lane_of

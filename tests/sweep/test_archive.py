@@ -7,8 +7,8 @@ from handmade import SCHEMA, manifest_of, result
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine.engine import ResumeState
-from jaxgrok.results.manifest import Usage, read_manifest
-from jaxgrok.results.resume import SavedLane
+from jaxgrok.results.files.manifest import Usage, read_manifest
+from jaxgrok.results.files.resume import SavedLane
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.snapshots import SnapshotIndex
 from jaxgrok.sweep import archive as module

@@ -8,7 +8,7 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok import grid
-from jaxgrok.results import final_states
+from jaxgrok.results.files import final_states
 from jaxgrok.sweep import continuation, coordinator, run
 from runs import StopAfter, same
 

@@ -13,7 +13,7 @@ from jaxgrok import grid
 from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine, ResumeState
 from jaxgrok.engine.platform import Platform
-from jaxgrok.results.resume import SavedLane
+from jaxgrok.results.files.resume import SavedLane
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep import chores, coordinator, run
 from jaxgrok.sweep.archive import Archive

@@ -26,7 +26,7 @@ from jaxgrok.fields.values import shown
 from jaxgrok.grid import fields, grid_file
 from jaxgrok.host import command_line
 from jaxgrok.models import MODELS
-from jaxgrok.results.manifest import describe
+from jaxgrok.results.files.manifest import describe
 from jaxgrok.sweep import __main__ as sweep
 from jaxgrok.sweep import run
 from jaxgrok.tasks import TASKS

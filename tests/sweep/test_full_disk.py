@@ -11,15 +11,8 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok.host import trees
-from jaxgrok.results import (
-    final_states,
-    resume,
-    rows,
-    run_directory,
-    shards,
-    snapshot_shards,
-    snapshots,
-)
+from jaxgrok.results import rows, run_directory, snapshots
+from jaxgrok.results.files import final_states, resume, shards, snapshot_shards
 from jaxgrok.sweep import chores, coordinator, run
 from jaxgrok.sweep.chores import Period
 from runs import same

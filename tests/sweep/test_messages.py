@@ -8,7 +8,7 @@ from handmade import product, result
 
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.engine.platform import Platform
-from jaxgrok.results.resume import SavedLane
+from jaxgrok.results.files.resume import SavedLane
 from jaxgrok.sweep.messages import Assignment, Dispatch, Progress, Snapshot
 
 PLATFORM = Platform("cpu", "cpu", devices=2)

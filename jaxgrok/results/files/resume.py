@@ -14,8 +14,8 @@ import numpy as np
 
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.host.packed_files import packed, write_packed
-from jaxgrok.results.shards import Bits
-from jaxgrok.results.snapshot_shards import Shapes
+from jaxgrok.results.files.shards import Bits
+from jaxgrok.results.files.snapshot_shards import Shapes
 
 FILE = "lanes.npz"
 

@@ -15,7 +15,7 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 
 from jaxgrok.host.packed_files import packed, write_packed
-from jaxgrok.results.resume import SavedLane, decode_lane, encode_lanes
+from jaxgrok.results.files.resume import SavedLane, decode_lane, encode_lanes
 
 SMALL = 1_000_000_000
 """Bytes of all final states of a grid below which they are kept unasked."""

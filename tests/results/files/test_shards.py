@@ -8,9 +8,9 @@ import pytest
 from handmade import all_results, product, result, same, write
 
 import jaxgrok
-from jaxgrok.results import shards
+from jaxgrok.results.files import shards
+from jaxgrok.results.files.shards import Result
 from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.results.shards import Result
 from jaxgrok.training.records import PLAIN, Schema
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.host import atomic_files
-from jaxgrok.results import resume
-from jaxgrok.results.resume import Resumable, SavedLane
+from jaxgrok.results.files import resume
+from jaxgrok.results.files.resume import Resumable, SavedLane
 
 HERE = {"jaxlib": "0.10.2", "cpu_threads": 2}
 

@@ -11,7 +11,7 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import machine
-from jaxgrok.results.manifest import Manifest, Usage, describe, read_manifest
+from jaxgrok.results.files.manifest import Manifest, Usage, describe, read_manifest
 from jaxgrok.results.run_directory import RunDirectory
 
 

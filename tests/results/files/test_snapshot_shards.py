@@ -6,7 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
-from jaxgrok.results.snapshot_shards import forget, prune, read_shards, write_shard
+from jaxgrok.results.files.snapshot_shards import (
+    forget,
+    prune,
+    read_shards,
+    write_shard,
+)
 from jaxgrok.results.snapshots import SnapshotIndex
 
 SHAPES = {"W": (2, 2)}
