@@ -11,7 +11,7 @@ with other rules.
 from collections.abc import Sequence
 from typing import TypedDict
 
-CIRCUIT_SHARE = 0.4
+CIRCUIT_SHARE = 0.35
 """There is a circuit from this share of the logits' variance on."""
 
 

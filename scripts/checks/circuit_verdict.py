@@ -77,7 +77,7 @@ RULES = (
     ("logits: Gini of v_k²", "logit_gini", 0.78),
     ("logits: 5 strongest cosines", "five_cosines", 0.16),
     ("logits: all cosines", "cosine_share", 0.3),
-    ("logits: the answer alone", "answer_share", 0.4),
+    ("logits: the answer alone", "answer_share", 0.35),
 )
 """Rule, the number that it looks at, and from where on there is a circuit: where errors
 are fewest, but in the first."""
