@@ -232,7 +232,12 @@ def test_good_evaluations_in_a_row_end_a_cell(group, easy):
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"batch_size": 8}, {"regime": "online", "batch_size": 8}]
+    "fields",
+    [
+        {},
+        pytest.param({"batch_size": 8}, marks=pytest.mark.long),
+        pytest.param({"regime": "online", "batch_size": 8}, marks=pytest.mark.long),
+    ],
 )
 def test_training_sizes_of_a_pool_share_the_evaluation(fields):
     group = tiny.group(**fields)

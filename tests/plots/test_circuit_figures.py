@@ -38,7 +38,7 @@ def test_texts_on_one_another_are_seen():
     assert overlaps(axes.figure) == [("legend", "title")]
 
 
-SOON = {"attention only", "more than can be named", "the post's"}
+SOON = {"attention only", "the post's"}
 DRAWN = [
     pytest.param(case, id=name, marks=() if name in SOON else pytest.mark.long)
     for name, case in CASES.items()

@@ -60,6 +60,7 @@ def test_two_longer_budgets_equal_one_training_that_never_stopped(tmp_path, trai
     assert not list((tmp_path / "a").glob("resume"))
 
 
+@pytest.mark.long
 def test_cells_that_end_by_their_own_rule_at_the_budget_are_over(tmp_path, trained):
     # Their accuracy counts as high from the first evaluation on.
     fields = {"accuracy_threshold": 0.05, "steps_past_grok": 10, "eval_every": 10}
@@ -77,6 +78,7 @@ def test_cells_that_end_by_their_own_rule_at_the_budget_are_over(tmp_path, train
     same_snapshots(tmp_path / "a", tmp_path / "long")
 
 
+@pytest.mark.long
 def test_an_interrupted_extension_goes_on(tmp_path, monkeypatch, trained):
     train(tmp_path / "a", 40)
 
@@ -113,6 +115,7 @@ def test_cells_in_flight_go_on_with_the_longer_budget(tmp_path, monkeypatch, tra
     same_snapshots(tmp_path / "a", tmp_path / "b")
 
 
+@pytest.mark.long
 def test_without_final_states_the_result_is_the_same(tmp_path, trained):
     train(tmp_path / "a", 40, final_states="none")
     assert not (tmp_path / "a" / "final_states").exists()
