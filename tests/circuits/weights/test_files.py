@@ -85,7 +85,7 @@ def good_arrays():
 
 NAMES = st.sampled_from(sorted(good_arrays()))
 # A zip cuts a name at a zero byte: that would be the good file again.
-SUFFIXES = st.text(st.characters(exclude_characters="\0"), max_size=8)
+SUFFIXES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 DTYPES = ["f2", "f8", ">f4", "i4", "u1", "?", "c8", "U3", "S2", "M8[s]"]
 FIELDS = (
     "n_layers d_model n_heads act_fn normalization_type modulus attn_only operation "
