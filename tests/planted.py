@@ -153,3 +153,19 @@ def noisy(n, sign):
     network = arrays(n, {1: 2.0, n // 2: 1.0}, sign=sign, noise=1.0, seed=n)
     noise = np.random.default_rng(1).normal(size=network.neurons.shape)
     return dataclasses.replace(network, neurons=network.neurons + noise)
+
+
+def path_to(task, amplitudes, snaps):
+    """Snapshots on the straight line from random to planted weights."""
+    generator = np.random.default_rng(0)
+    end = weights(task, amplitudes)
+    shares = np.linspace(0.1, 1, snaps)
+    return {
+        name: np.stack(
+            [
+                share * value + (1 - share) * 0.3 * generator.normal(size=value.shape)
+                for share in shares
+            ]
+        )
+        for name, value in end.items()
+    }

@@ -19,22 +19,6 @@ from jaxgrok.tasks.modular import Modular
 AMPLITUDES = {2: 20.0, 4: 30.0}
 
 
-def path_to(task, snaps):
-    """Snapshots on the straight line from random to planted weights."""
-    generator = np.random.default_rng(0)
-    end = planted.weights(task, AMPLITUDES)
-    shares = np.linspace(0.1, 1, snaps)
-    return {
-        name: np.stack(
-            [
-                share * value + (1 - share) * 0.3 * generator.normal(size=value.shape)
-                for share in shares
-            ]
-        )
-        for name, value in end.items()
-    }
-
-
 @pytest.mark.parametrize(
     ("task", "key"),
     [(Modular(modulus=11), (2, 4)), (Modular("x/y", 11), None)],
@@ -44,7 +28,7 @@ def test_every_snapshot_is_measured_as_one_network_is(task, key, monkeypatch):
     # Two at a time, so that the last piece is filled up.
     monkeypatch.setattr(progress, "_piece", lambda task, params: 2)
     model = planted.model(task, AMPLITUDES)
-    params, steps = path_to(task, 3), np.array([0, 5, 20])
+    params, steps = planted.path_to(task, AMPLITUDES, 3), np.array([0, 5, 20])
     is_train = np.random.default_rng(1).random(task.pool_size) < 0.5
     found = trajectory(task, model, steps, params, is_train, key)
     n = task.reading.order
@@ -91,27 +75,6 @@ def test_every_snapshot_is_measured_as_one_network_is(task, key, monkeypatch):
     programs = progress._measures._cache_size()
     trajectory(task, model, steps, params, ~is_train, key)
     assert progress._measures._cache_size() == programs
-
-
-@pytest.mark.parametrize("key", [(2, 4), None, ()], ids=["fixed", "own", "none"])
-def test_a_large_network_is_measured_snapshot_by_snapshot(key, monkeypatch):
-    task = Modular(modulus=11)
-    model, params = planted.model(task, AMPLITUDES), path_to(task, 3)
-    is_train = np.random.default_rng(1).random(task.pool_size) < 0.5
-    arguments = (task, model, [0, 5, 20], params, is_train, key)
-    expected = trajectory(*arguments)
-    monkeypatch.setattr(progress, "MOST", 0)
-    found = trajectory(*arguments)
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        np.testing.assert_allclose(
-            found[name], value, rtol=1e-8, atol=1e-11, err_msg=name
-        )
-    known = key != ()
-    assert np.isfinite(found["trig_loss_all"]).all() == known
-    assert np.isfinite(found["excluded_loss_2d_full"]).all() == known
-    if not known:
-        assert set(stages(found)) and stages(found)["clean_up"] is None
 
 
 def test_without_mlp_and_without_train_pairs():
