@@ -37,7 +37,7 @@ def embedding_norms(network: Network, circuit: Circuit) -> Figure:
     name_keys(axes.xaxis, circuit, inches=9.0)
     axes.set(xlabel=frequency_label(circuit), ylabel="norm of W_E")
     verdict = f"{circuit.verdict}; {circuit.all_accuracy:.1%} of all pairs right"
-    title = f"Embedding in the Fourier basis\n{textwrap.fill(verdict, 110)}"
+    title = f"Embedding in the Fourier basis\n{textwrap.fill(verdict, 84)}"
     axes.set_title(title, fontsize=style.SMALL_TITLE, loc="left")
     bar_legend(axes)
     return figure
