@@ -173,7 +173,7 @@ def test_a_spoiled_file_is_named_in_one_line_or_is_harmless(spoiled):
         assert array.dtype in (np.float32, np.float64) and np.isfinite(array).all()
         np.testing.assert_array_equal(array, arrays.get(name, 0), name)
     form = jax.eval_shape(
-        model.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 3), int)
+        model.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 3), np.int32)
     )
     assert {n: leaf.shape for n, leaf in form["params"].items()} == {
         n: array.shape for n, array in params.items()
