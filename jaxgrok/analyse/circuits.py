@@ -60,7 +60,7 @@ class Report:
     Attributes:
         source: where the network comes from.
         network: its activations over every pair of its task.
-        circuit: what it result.
+        circuit: what it learned.
         measures: progress measures over its snapshots, as `trajectory` returns them;
             None if they were not asked for, or there are no snapshots.
         skipped: snapshots that are not finite, which the measures leave out.
@@ -133,26 +133,23 @@ def read_circuit(
     cell = open_run(run).cell(selector)
     # First: without a Fourier reading, other snapshots would be of no help.
     reading_of(cell.task)
-    step = cell.checked_step(step)
-    result = circuit(
-        _network(cell, step), key_rule=key_rule, key_frequencies=key_frequencies
-    )
-    measures = None
-    if over_training:
-        keys = result.key_frequencies
-        if key_frequencies is None and step != cell.steps()[-1]:
-            # An earlier snapshot may have no key frequencies yet: follow the last's.
-            last = cell.last_finite_step()
-            keys = cell.circuit(last, key_rule=key_rule).key_frequencies
-        measures = cell.measures(keys)
     # The step is recorded as a number, even where it was left to be the last.
+    step = cell.checked_step(step)
     source = CellSource(str(cell.run.path), cell.index, cell.axes, step)
-    # Run once more: two large networks would not fit into memory together.
-    report = Report(source, _network(cell, step), result, measures)
-    if measures is None:
-        return report
+    network = _network(cell, step)
+    result = circuit(network, key_rule=key_rule, key_frequencies=key_frequencies)
+    if not over_training:
+        return Report(source, network, result)
+    # Two large networks would not fit into memory together: it is run again below.
+    del network
+    keys = result.key_frequencies
+    if key_frequencies is None and step != cell.steps()[-1]:
+        # An earlier snapshot may have no key frequencies yet: follow the last's.
+        last = cell.last_finite_step()
+        keys = cell.circuit(last, key_rule=key_rule).key_frequencies
+    measures = cell.measures(keys)
     skipped = len(cell.steps()) - len(measures["steps"])
-    return dataclasses.replace(report, skipped=skipped)
+    return Report(source, _network(cell, step), result, measures, skipped)
 
 
 def _network(cell: RunCell, step: int) -> Network:

@@ -105,11 +105,11 @@ def logit_section(
         keys: key frequencies; without any, what they would explain is NaN.
     """
     is_key = frequency_mask(keys, network.order)
+    every, train, test = _weights(network)
     # 2-D removes cos and sin of a ± b from each class; 3-D only cos w(a ± b - c).
-    waves, cubes = _parts(network, summary, is_key)
+    waves, cubes = _parts(network, summary, is_key, train)
     # [s]: of every pair with answer s. Counts of pairs weight it below.
     trig = table_losses(with_bias(waves.total, summary.table))
-    every, train, test = _weights(network)
     approximation = float(table_losses(cubes.total).mean())
     if not keys:
         trig, approximation = np.full_like(trig, NAN), NAN
@@ -150,10 +150,10 @@ def _over_pool(network: Network) -> PoolFields:
 
 
 def _parts(
-    network: Network, summary: Summary, is_key: np.ndarray
+    network: Network, summary: Summary, is_key: np.ndarray, train: np.ndarray
 ) -> tuple[Parts, Parts]:
     """Take out the 2-D and the 3-D part of every frequency, and of all key ones."""
-    n, train = network.order, _weights(network)[1]
+    n = network.order
     totals = np.empty((2, n, n))
     sums = np.zeros((2, n // 2 + 1))
     # Of each answer, about 4 arrays [pairs, c] and 5 of half that size.

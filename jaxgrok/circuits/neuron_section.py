@@ -122,28 +122,31 @@ def _ablation(
     neurons, W_L = network.neurons, network.W_L
     assert neurons is not None and W_L is not None
     n, frequency = network.order, spectrum.frequency
-    terms = np.concatenate(
-        [
-            own_terms(transform_2d(neurons[..., block]), frequency[block])
-            for block in _neuron_blocks(neurons)
-        ]
-    )
+    terms = None
+    if network.linear_read_out:
+        terms = _own_terms(neurons, frequency)
     # A neuron has one best frequency, so clusters do not overlap.
     clustered = sorted(i for members in clusters.values() for i in members)
-    sums = dict.fromkeys(("before", "clusters", "all"), 0.0)
+    sums: dict[str, float] = {}
     # Of each a, about 3 arrays [b, mlp] and 4 of [b, c].
     for rows in blocks(n, 8 * n * (3 * len(W_L) + 4 * n)):
         logits, labels = network.logits[rows], network.labels[rows]
-        # The logits are linear in the neurons: only the difference goes through W_L.
-        change = single_frequency(terms, frequency, n, rows) - neurons[rows]
-        by_name = {
-            "before": logits,
-            "clusters": logits + change[..., clustered] @ W_L[clustered],
-            "all": logits + change @ W_L,
-        }
+        by_name = {"before": logits}
+        if terms is not None:
+            # Linear in the neurons: only the difference goes through W_L.
+            change = single_frequency(terms, frequency, n, rows) - neurons[rows]
+            by_name["clusters"] = logits + change[..., clustered] @ W_L[clustered]
+            by_name["all"] = logits + change @ W_L
         for name, changed in by_name.items():
-            sums[name] += float(cross_entropy(changed, labels).sum())
-    losses = {name: total / n**2 for name, total in sums.items()}
-    if not network.linear_read_out:
-        losses |= {"clusters": NAN, "all": NAN}
-    return losses
+            loss = float(cross_entropy(changed, labels).sum())
+            sums[name] = sums.get(name, 0.0) + loss
+    losses = dict.fromkeys(("before", "clusters", "all"), NAN)
+    return losses | {name: total / n**2 for name, total in sums.items()}
+
+
+def _own_terms(neurons: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """Return the terms of each neuron at its own frequency, as `own_terms`."""
+    pieces = []
+    for block in _neuron_blocks(neurons):
+        pieces.append(own_terms(transform_2d(neurons[..., block]), frequency[block]))
+    return np.concatenate(pieces)

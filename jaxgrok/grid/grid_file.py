@@ -100,7 +100,7 @@ def load_registrations(file: str) -> None:
         ValueError: one line that says where in the file what went wrong.
     """
     file = _located(expanded(file))
-    _read(file)
+    _checked(file)
     _guarded(file, lambda: _execute(file))
 
 
@@ -110,13 +110,19 @@ def _located(file: str) -> str:
     return str(shipped.path_of(file)) if is_shipped else file
 
 
-def _read(file: str) -> GridFile:
+def _checked(file: str) -> Path:
+    """Return the absolute path of a grid file, which has to be there."""
     path = Path(file).resolve()
     if not path.is_file():
         hint = (
             f"; --grid {path.stem} is shipped" if path.stem in shipped.names() else ""
         )
         raise ValueError(f"--grid {file}: there is no such file{hint}")
+    return path
+
+
+def _read(file: str) -> GridFile:
+    path = _checked(file)
     # Read before the file runs, so that the manifest holds what was executed.
     content = path.read_bytes()
     text = content.decode("utf-8", errors="replace")

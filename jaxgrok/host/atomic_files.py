@@ -7,10 +7,20 @@
 import contextlib
 import csv
 import io
+import itertools
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
+
+_numbers = itertools.count()
+# New files of this process, for names that differ when the clock does not.
+
+
+def new_name() -> str:
+    """Return a name that no other file has; names sort in the order of writing."""
+    return f"{time.time_ns():020d}-{os.getpid()}-{next(_numbers)}"
 
 
 @contextlib.contextmanager

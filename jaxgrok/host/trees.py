@@ -1,6 +1,6 @@
 """Write and read trees of arrays that are complete or absent, by orbax.
 
->>> write_tree(Path("resume/17"), {"leaves": {"0000": array}})
+>>> write_tree(Path("checkpoints/17"), {"3f0a": array})
 """
 
 import contextlib

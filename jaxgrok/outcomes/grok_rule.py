@@ -1,12 +1,13 @@
 """The grok rule: an accuracy holds once it is high for `hold` evaluations in a row.
 
 Whoever asks whether a cell has grokked asks here: the compiled training that stops a
-lane, the sweep that looks ahead, and the outcome that is reported.
+lane, the sweep that looks ahead or goes on, and the outcome that is reported.
 
 >>> first_held([0, 100, 200, 300], [0.2, 0.99, 1.0, 1.0], threshold=0.99, hold=3)
 100
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -71,3 +72,25 @@ def evaluations_to_hold(values: ArrayLike, threshold: float, hold: int) -> int:
     for is_high in (np.asarray(values)[-hold:] >= threshold).tolist():
         length = run_length(length, is_high)
     return hold - length
+
+
+def ends_by_rule(accuracies: ArrayLike, step: int, config: Mapping[str, Any]) -> bool:
+    """Tell whether the grok rule has ended a cell: more steps would change nothing.
+
+    Args:
+        accuracies: its test accuracies, [evals].
+        step: its last one.
+        config: `stop`, `accuracy_threshold`, `hold`, `eval_every` and
+            `steps_past_grok` of the grid.
+    """
+    if config["stop"] != "grokked":
+        return False
+    accuracies = np.asarray(accuracies)
+    steps = np.arange(len(accuracies)) * config["eval_every"]
+    hold = config["hold"]
+    first = first_held(steps, accuracies, config["accuracy_threshold"], hold)
+    if first is None:
+        return False
+    # The rule knows it at the last of the evaluations that have to be high.
+    known = first + (hold - 1) * int(config["eval_every"])
+    return bool(step >= known + config["steps_past_grok"])

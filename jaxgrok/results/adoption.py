@@ -11,12 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.host import machine
-from jaxgrok.outcomes.grok_rule import first_held
+from jaxgrok.outcomes.grok_rule import ends_by_rule
 from jaxgrok.results.files.manifest import FORMAT, Manifest
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.files.snapshot_shards import forget
@@ -99,27 +96,6 @@ def adopt(
     if again:
         notes.append(_repetition(grid, results, again))
     return Adopted(manifest, results, heirs, again, elsewhere, tuple(notes))
-
-
-def ends_by_rule(accuracies: ArrayLike, step: int, config: Mapping[str, Any]) -> bool:
-    """Tell whether the grok rule has ended a cell: more steps would change nothing.
-
-    Args:
-        accuracies: its test accuracies, [evals].
-        step: its last one.
-        config: of the grid.
-    """
-    if config["stop"] != "grokked":
-        return False
-    accuracies = np.asarray(accuracies)
-    steps = np.arange(len(accuracies)) * config["eval_every"]
-    hold = config["hold"]
-    first = first_held(steps, accuracies, config["accuracy_threshold"], hold)
-    if first is None:
-        return False
-    # The rule knows it at the last of the evaluations that have to be high.
-    known = first + (hold - 1) * int(config["eval_every"])
-    return bool(step >= known + config["steps_past_grok"])
 
 
 def _check_format(path: Path, old: Manifest) -> None:

@@ -116,6 +116,10 @@ class Writer:
         self._pool.shutdown()
         self.wait()
 
+    def steps(self, kin: str) -> set[int]:
+        """Return the steps of a training whose snapshots are written, or pending."""
+        return self._written.get(kin, set()) | self.pending.get(kin, {}).keys()
+
     def has(self, kin: str, step: int) -> bool:
         """Tell whether this snapshot is written, or pending."""
         return any(step in rows.get(kin, ()) for rows in (self._written, self.pending))

@@ -25,7 +25,7 @@ from jaxgrok.results.files.snapshot_shards import Shapes, prune
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.rows import CellRow
 from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.results.wanted_snapshots import SnapshotSteps
+from jaxgrok.results.wanted_snapshots import SnapshotSteps, has_all
 from jaxgrok.sweep import continuation, figures
 from jaxgrok.sweep.messages import Dispatch, Snapshot
 
@@ -244,8 +244,7 @@ class Archive:
         """Tell whether a cell may go on from a step: it left all snapshots before."""
         if cell.kin not in self._grid.kept:
             return True
-        due = self._grid.schedule.steps(step)
-        return all(self._snapshots.has(cell.kin, step) for step in due)
+        return has_all(self._grid.schedule, step, self._snapshots.steps(cell.kin))
 
     def _snapshot_steps(self) -> SnapshotSteps:
         """Return the snapshots that there are, in shards and in the resume state."""

@@ -12,8 +12,7 @@ import numpy as np
 
 from jaxgrok.engine.engine import Engine, ResumeState
 from jaxgrok.grid.cells import Grid
-from jaxgrok.outcomes.grok_rule import evaluations_to_hold
-from jaxgrok.results.adoption import ends_by_rule
+from jaxgrok.outcomes.grok_rule import ends_by_rule, evaluations_to_hold
 from jaxgrok.results.files.resume import SavedLane
 from jaxgrok.results.files.shards import Bits, Result
 from jaxgrok.sweep.messages import Snapshot

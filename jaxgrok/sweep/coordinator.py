@@ -159,8 +159,9 @@ class Coordinator:
                 start[cell_id] = self.paused.pop(cell_id)
         if not offset:
             for cell in self.queue.take(group, free - len(start)):
-                start[cell.id] = self.archive.starting_lane(cell.id)
-                self.steps[cell.id] = self.archive.starting_step(cell.id)
+                start[cell.id] = lane = self.archive.starting_lane(cell.id)
+                every = self.grid.config["eval_every"]
+                self.steps[cell.id] = lane.step(every) if lane else 0
         return start
 
     def _paused_in(self, group: Group) -> list[str]:

@@ -17,7 +17,7 @@ from jaxgrok.tasks import Example, blank, component_names, is_pool
 from jaxgrok.training import examples as data
 from jaxgrok.training import optimisers
 from jaxgrok.training.losses import cross_entropy
-from jaxgrok.training.measures import MEASURES, NOTHING, Evaluation, Measure
+from jaxgrok.training.measures import MEASURES, NOTHING, Evaluation
 from jaxgrok.training.records import COMPONENT_CURVES, NEVER, schema
 from jaxgrok.training.setup import Lane, Setup
 
@@ -160,7 +160,7 @@ def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax
     if component_names(setup.task):
         for name, whole in COMPONENT_CURVES.items():
             curves[name] = _component_means(setup, examples, *metrics[whole])
-    measure = _measure(setup)
+    measure = MEASURES.get(setup.measures, NOTHING)
     evaluation = Evaluation(
         setup.task, state.params, examples, logits, is_train, is_test
     )
@@ -186,10 +186,13 @@ def _predictions(
     def predict(part: Example) -> tuple[jax.Array, jax.Array, jax.Array]:
         losses, logits = _losses(setup, params, part)
         matches = (jnp.argmax(logits, axis=-1) == part.labels).astype(setup.dtype)
-        return losses, matches, logits if whole or measured else logits[:0]
+        return losses, matches, logits
 
-    rows, measured = setup.slice_rows, _measure(setup) is not NOTHING
-    whole = rows is None
+    def predict_slice(part: Example) -> tuple[jax.Array, jax.Array, jax.Array]:
+        losses, matches, logits = predict(part)
+        return losses, matches, logits if setup.measures in MEASURES else logits[:0]
+
+    rows = setup.slice_rows
     if rows is None:
         return predict(examples)
     size = len(examples.labels)
@@ -198,13 +201,9 @@ def _predictions(
     index = jnp.resize(jnp.arange(size), (slices, rows))
     parts = jax.tree.map(lambda x: x[index], examples)
     losses, matches, logits = (
-        x.reshape(-1, *x.shape[2:])[:size] for x in jax.lax.map(predict, parts)
+        x.reshape(-1, *x.shape[2:])[:size] for x in jax.lax.map(predict_slice, parts)
     )
     return losses, matches, logits
-
-
-def _measure(setup: Setup) -> Measure:
-    return MEASURES.get(setup.measures, NOTHING)
 
 
 def _is_finished(lane: Lane, state: LaneState) -> jax.Array:

@@ -5,9 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgrok.outcomes.grok_rule import evaluations_to_hold, first_held, run_length
+from jaxgrok.outcomes.grok_rule import (
+    ends_by_rule,
+    evaluations_to_hold,
+    first_held,
+    run_length,
+)
 
 NAN = float("nan")
+CONFIG = {"stop": "grokked", "accuracy_threshold": 0.9, "hold": 2, "eval_every": 10}
 
 
 @pytest.mark.parametrize(
@@ -78,3 +84,15 @@ def test_numpy_jax_and_the_look_ahead_agree(threshold):
         assert evaluations_to_hold(values[:end], threshold, hold) == expected
     first = int(np.flatnonzero(lengths == hold)[0]) - hold + 1
     assert first_held(np.arange(200), values, threshold, hold) == first
+
+
+@pytest.mark.parametrize(
+    ("past", "last", "ends"), [(0, 20, False), (0, 30, True), (10, 30, False)]
+)
+def test_the_rule_ends_a_cell_once_its_accuracy_was_high_for_long_enough(
+    past, last, ends
+):
+    accuracies = [0.1, 0.2, 0.95, 0.95, 0.95][: last // 10 + 1]
+    config = CONFIG | {"steps_past_grok": past}
+    assert ends_by_rule(accuracies, last, config) is ends
+    assert ends_by_rule(accuracies, last, config | {"stop": "steps"}) is False

@@ -10,11 +10,9 @@ import jaxgrok
 import tiny
 from jaxgrok import grid
 from jaxgrok.host import machine
-from jaxgrok.results.adoption import adopt, ends_by_rule
+from jaxgrok.results.adoption import adopt
 from jaxgrok.results.files.manifest import describe
 from jaxgrok.results.run_directory import RunDirectory
-
-CONFIG = {"stop": "grokked", "accuracy_threshold": 0.9, "hold": 2, "eval_every": 10}
 
 
 def adopted(path, *, mixed_bits=False, kept=(), **fields):
@@ -39,18 +37,6 @@ def elsewhere(path, **bits):
 
 def contents(path):
     return {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
-
-
-@pytest.mark.parametrize(
-    ("past", "last", "ends"), [(0, 20, False), (0, 30, True), (10, 30, False)]
-)
-def test_the_rule_ends_a_cell_once_its_accuracy_was_high_for_long_enough(
-    past, last, ends
-):
-    accuracies = [0.1, 0.2, 0.95, 0.95, 0.95][: last // 10 + 1]
-    config = CONFIG | {"steps_past_grok": past}
-    assert ends_by_rule(accuracies, last, config) is ends
-    assert ends_by_rule(accuracies, last, config | {"stop": "steps"}) is False
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,10 @@ One is known by the cell's `kin` (its hash without the budget) and its last step
 >>> states.lane(cell.kin, states.step(cell.kin, below=20_000))
 """
 
-import itertools
-import os
-import time
 from collections.abc import Container, Iterable
 from pathlib import Path
 
+from jaxgrok.host.atomic_files import new_name
 from jaxgrok.host.packed_files import packed, write_packed
 from jaxgrok.results.files.resume import SavedLane, decode_lane, encode_lanes
 
@@ -23,7 +21,6 @@ SHARD_BYTES = 128_000_000
 """Bytes in memory that start a new file."""
 
 _WAY_OUT = "remove it, and a longer budget starts its cells anew"
-_numbers = itertools.count()
 
 
 class FinalStates:
@@ -53,9 +50,9 @@ class FinalStates:
         if not self._pending:
             return
         self._folder.mkdir(exist_ok=True)
-        name = f"{time.time_ns():020d}-{os.getpid()}-{next(_numbers)}.npz"
-        write_packed(self._folder / name, *encode_lanes(self._pending))
-        self._note(self._pending, self._folder / name)
+        file = self._folder / f"{new_name()}.npz"
+        write_packed(file, *encode_lanes(self._pending))
+        self._note(self._pending, file)
         self._pending = {}
 
     def step(self, kin: str, *, below: int) -> int | None:

@@ -5,16 +5,14 @@
 """
 
 import dataclasses
-import itertools
 import json
-import os
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxgrok.host.atomic_files import new_name
 from jaxgrok.host.packed_files import packed, write_packed
 from jaxgrok.training.records import COMPONENT_CURVES, Curve, Schema
 
@@ -23,9 +21,6 @@ OVER = ("done", "diverged")
 
 Bits = Mapping[str, str | int]
 """What decides a result's last bits: versions, device, threads, block width."""
-
-_numbers = itertools.count()
-# Shards of this process, for names that differ when the clock does not.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,10 +83,10 @@ def write_results(path: Path, results: Iterable[Result]) -> None:
                 "cells": [_described(result) for result in members],
             }
         )
-    # Names sort in the order of writing: of two results of a cell, the later one wins.
-    name = f"{time.time_ns():020d}-{os.getpid()}-{next(_numbers)}.npz"
     (path / "curves").mkdir(exist_ok=True)
-    write_packed(path / "curves" / name, head, arrays, compress=True)
+    # Names sort in the order of writing: of two results of a cell, the later one wins.
+    file = path / "curves" / f"{new_name()}.npz"
+    write_packed(file, head, arrays, compress=True)
 
 
 def _described(result: Result) -> dict[str, Any]:

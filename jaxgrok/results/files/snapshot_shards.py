@@ -10,16 +10,14 @@ shard without one is incomplete and is ignored.
 import dataclasses
 import json
 import math
-import os
 import shutil
-import time
 import zlib
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.atomic_files import new_name, write_atomically
 from jaxgrok.host.trees import read_tree, write_tree
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -106,7 +104,7 @@ def write_shard(folder: Path, rows: Rows, shapes: Shapes) -> None:
     """Write one shard, its .json last."""
     folder.mkdir(exist_ok=True)
     # Names sort in the order of writing, which decides between equal snapshots.
-    shard = folder / f"{time.time_ns():020d}-{os.getpid()}"
+    shard = folder / new_name()
     tree = {kin: np.stack(list(steps.values())) for kin, steps in rows.items()}
     # Compression saves a tenth of the bytes and doubles the time.
     write_tree(shard, tree, compress=False)

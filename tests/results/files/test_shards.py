@@ -8,6 +8,7 @@ import pytest
 from handmade import all_results, product, result, same, write
 
 import jaxgrok
+from jaxgrok.host import atomic_files
 from jaxgrok.results.files import shards
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.run_directory import RunDirectory
@@ -56,11 +57,11 @@ def test_a_later_shard_wins(tmp_path):
 
 
 def test_shards_of_two_processes_of_one_moment_do_not_collide(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards.time, "time_ns", lambda: 1)
+    monkeypatch.setattr(atomic_files.time, "time_ns", lambda: 1)
     manifest = product()
     results = all_results(manifest)
     path = write(tmp_path, manifest, results[:2], results[2:4])
-    monkeypatch.setattr(shards.os, "getpid", lambda: 99_999_999)
+    monkeypatch.setattr(atomic_files.os, "getpid", lambda: 99_999_999)
     with RunDirectory(path) as directory:
         directory.write_results(results[4:])
         assert len(directory.results()) == 6
