@@ -13,6 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrok.models.device_costs import CPU, DeviceCosts
+from jaxgrok.models.one_hot import look_up, one_hot, select
+
 Positions = tuple[int, ...] | jax.Array
 """The same for every example, or [examples, positions]."""
 FixedTokens = tuple[int | None, ...]
@@ -30,6 +33,8 @@ class ResidualRows(NamedTuple):
     rows: jax.Array
     row_index: jax.Array | None = None
     """[examples, pos] integers into axis 1 of `rows`; [1, pos] if all hold the same."""
+    blocks: tuple[range, ...] = ()
+    """The rows that each position can hold, where they are looked up."""
 
     def spread(self, values: jax.Array) -> jax.Array:
         """Spread values of the rows, [1, rows, ...], to [examples, pos, ...]."""
@@ -37,23 +42,35 @@ class ResidualRows(NamedTuple):
             return values
         return jnp.take(values[0], self.row_index, axis=0)
 
-    def at(self, positions: Positions, fixed_tokens: FixedTokens) -> "ResidualRows":
+    def at(
+        self,
+        positions: Positions,
+        fixed_tokens: FixedTokens,
+        costs: DeviceCosts = CPU,
+    ) -> "ResidualRows":
         """Select positions.
 
         Where all of them hold fixed tokens, the result has one example for all.
         """
         if not isinstance(positions, tuple):
-            return self._at_each(positions)
+            return self._at_each(positions, costs)
         columns = np.array(positions)
         if self.row_index is None:
             return ResidualRows(self.rows[:, columns])
         if all(fixed_tokens[pos] is not None for pos in positions):
             # The first example speaks for all.
+            if costs.examples_last:  # slices: no scatter in the gradient
+                each = [self.blocks[pos].start for pos in positions]
+                rows = [self.rows[:, row : row + 1] for row in each]
+                return ResidualRows(jnp.concatenate(rows, axis=1))
             return ResidualRows(self.rows[0, self.row_index[:1, columns]])
-        return ResidualRows(self.rows, self.row_index[:, columns])
+        blocks = tuple(self.blocks[pos] for pos in positions)
+        return ResidualRows(self.rows, self.row_index[:, columns], blocks)
 
-    def _at_each(self, positions: jax.Array) -> "ResidualRows":
+    def _at_each(self, positions: jax.Array, costs: DeviceCosts) -> "ResidualRows":
         """Select positions [examples, positions] of each example's own."""
+        if self.row_index is None and costs.one_hot_pays(self.rows.shape[1]):
+            return ResidualRows(select(self.rows, positions))
         if self.row_index is None:
 
             def take(rows: jax.Array, columns: jax.Array) -> jax.Array:
@@ -61,16 +78,26 @@ class ResidualRows(NamedTuple):
 
             return ResidualRows(jax.vmap(take)(self.rows, positions))
         index = jnp.take_along_axis(self.row_index, positions, axis=1)
-        return ResidualRows(self.rows, index)
+        # Any of the rows.
+        blocks = (range(self.rows.shape[1]),) * positions.shape[1]
+        return ResidualRows(self.rows, index, blocks)
 
 
 def embed(
-    W_E: jax.Array, W_pos: jax.Array, tokens: jax.Array, fixed_tokens: FixedTokens
+    W_E: jax.Array,
+    W_pos: jax.Array,
+    tokens: jax.Array,
+    fixed_tokens: FixedTokens,
+    costs: DeviceCosts = CPU,
 ) -> ResidualRows:
     """Embed tokens [examples, pos]; as a table where that is less than the batch."""
     pos = tokens.shape[1]
     if pos * W_E.shape[0] < tokens.size:
         return _table(W_E, W_pos, tokens, fixed_tokens)
+    if costs.one_hot_pays(len(W_E)):
+        hot = one_hot(tokens.reshape(1, -1), len(W_E))
+        rows = look_up(W_E.T[None], hot)[0].T.reshape(*tokens.shape, -1)
+        return ResidualRows(rows + W_pos[None, :pos])
     return ResidualRows(W_E[tokens] + W_pos[None, :pos])
 
 
@@ -78,7 +105,7 @@ def _table(
     W_E: jax.Array, W_pos: jax.Array, tokens: jax.Array, fixed_tokens: FixedTokens
 ) -> ResidualRows:
     """Make a row for every (position, token) that can occur; one where it is fixed."""
-    rows, index, start = [], [], 0
+    rows, index, blocks, start = [], [], [], 0
     for pos in range(tokens.shape[1]):
         token = fixed_tokens[pos]
         if token is None:
@@ -88,5 +115,8 @@ def _table(
         else:
             rows.append((W_E[token] + W_pos[pos])[None])
             index.append(jnp.full(tokens.shape[0], start, tokens.dtype))
-        start += rows[-1].shape[0]
-    return ResidualRows(jnp.concatenate(rows)[None], jnp.stack(index, axis=1))
+        blocks.append(range(start, start + rows[-1].shape[0]))
+        start = blocks[-1].stop
+    return ResidualRows(
+        jnp.concatenate(rows)[None], jnp.stack(index, axis=1), tuple(blocks)
+    )

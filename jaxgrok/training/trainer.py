@@ -103,8 +103,9 @@ def _update(
         return jnp.sum(losses.mean(-1) * weights)
 
     loss, grads = jax.value_and_grad(objective)(state.params)
-    optimiser = optimisers.build(setup, lane, state.step)
-    updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
+    with jax.named_scope("optimiser"):
+        optimiser = optimisers.build(setup, lane, state.step)
+        updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
     # The loss is that of the weights before the update, hence of this step.
     diverges = ~jnp.isfinite(loss) & (state.diverged_step < 0)
     return state._replace(
@@ -128,7 +129,8 @@ def _losses(
         extras |= {"dropout": dropout}
     with jax.default_matmul_precision(setup.precision):
         logits, _ = setup.model.apply({"params": params}, examples.tokens, **extras)
-    return cross_entropy(logits, examples.labels, arm=setup.loss), logits
+    with jax.named_scope("loss"):
+        return cross_entropy(logits, examples.labels, arm=setup.loss), logits
 
 
 def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax.Array]:

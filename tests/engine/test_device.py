@@ -95,5 +95,5 @@ def test_memory_holds_at_least_the_lanes(blocks, setup):
 def test_a_model_takes_the_form_that_suits_the_device(setup):
     (device, *_) = jax.local_devices()
     training = suited(setup, device)
-    assert training.model.bags and training.model != setup.model
+    assert training.model.costs.weighted == 8 and training.model != setup.model
     assert dataclasses.replace(training, model=setup.model) == setup
