@@ -1,6 +1,6 @@
 """Compile a program of the engine for a TPU that is not there, and read the result.
 
-    >>> row("mainline", setup, "train", chip=CHIPS["v5e"], blocks=1, width=16)
+>>> row("mainline", setup, "train", chip=CHIPS["v5e"], blocks=1, width=16)
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from tpu_reading import COPIES, NAMES, Program
 from jaxgrok.engine import programs
 from jaxgrok.engine.compilation import unsized
 from jaxgrok.engine.device import suited
+from jaxgrok.host.paths import file_name
 from jaxgrok.tasks import is_pool
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import Setup
@@ -109,9 +110,7 @@ def _fill(
     folder: str | None,
 ) -> None:
     """Compile and read."""
-    topology = topologies.get_topology_desc(
-        platform="tpu", topology_name=chip.topology
-    )
+    topology = topologies.get_topology_desc(platform="tpu", topology_name=chip.topology)
     device = topology.devices[0]
     setup = suited(setup, device)
     start = time.perf_counter()
@@ -122,8 +121,8 @@ def _fill(
     result.lowering_seconds = round(between - start, 1)
     text = compiled.as_text()
     if folder:
-        file = f"{result.grid}-{result.program}.txt".replace(":", "-").replace(" ", "-")
-        (Path(folder) / file).write_text(text)
+        words = f"{result.grid} {result.program}".replace(" ", "-")
+        (Path(folder) / f"{file_name(words)}.txt").write_text(text)
     read(result, Program.read(text), blocks, width)
     measure(result, compiled, chip, blocks, width)
     count = {

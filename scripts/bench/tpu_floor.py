@@ -9,7 +9,7 @@ gathers: a one-hot product is a way to look something up, and counts as lost tim
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +17,6 @@ import numpy as np
 
 from jaxgrok.engine import programs
 from jaxgrok.models.device_costs import DeviceCosts
-from jaxgrok.models.training_transformer import TrainingTransformer
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import Setup
 
@@ -78,19 +77,19 @@ def evaluation_products(setup: Setup) -> int:
 
 
 def operations(jaxpr: Any) -> int:
-    """Count multiplications and additions in matrix products: a scan's for each round.
+    """Count multiplications and additions in the matrix products of a jaxpr.
 
-    The dearest branch of a `cond` counts, and the body of a `while` once.
+    Products that nobody reads do not count, as the compiler leaves them out. A scan's
+    count each round, a `while`'s once, and of a `cond` the dearest branch's.
     """
     total = 0
-    for eqn in jaxpr.eqns:
+    for eqn in _read(jaxpr):
         name = eqn.primitive.name
         inside = [operations(inner) for inner in _inner(eqn.params.values())]
         if name == "dot_general":
-            (contracted, _), _ = eqn.params["dimension_numbers"]
-            shape = eqn.invars[0].aval.shape
-            sizes = [shape[axis] for axis in contracted]
-            total += 2 * math.prod(sizes) * math.prod(eqn.outvars[0].aval.shape)
+            (axes, _), _ = eqn.params["dimension_numbers"]
+            contracted = math.prod(eqn.invars[0].aval.shape[axis] for axis in axes)
+            total += 2 * contracted * math.prod(eqn.outvars[0].aval.shape)
         elif name == "cond":
             total += max(inside)
         else:
@@ -98,7 +97,16 @@ def operations(jaxpr: Any) -> int:
     return total
 
 
-def _inner(params: Any) -> Iterator[Any]:
+def _read(jaxpr: Any) -> Iterator[Any]:
+    """Yield the equations of which a result is read, last first."""
+    names = {id(variable) for variable in jaxpr.outvars}
+    for eqn in reversed(jaxpr.eqns):
+        if any(id(variable) in names for variable in eqn.outvars):
+            names |= {id(variable) for variable in eqn.invars}
+            yield eqn
+
+
+def _inner(params: Iterable[Any]) -> Iterator[Any]:
     """Yield the jaxprs among an equation's parameters."""
     for value in params:
         if hasattr(value, "eqns"):
@@ -111,7 +119,7 @@ def _inner(params: Any) -> Iterator[Any]:
 
 def _gathering(setup: Setup) -> Setup:
     """Return a setup whose network looks rows up by gathers."""
-    if not isinstance(setup.model, TrainingTransformer):
-        return setup
+    if not hasattr(setup.model, "costs"):
+        return setup  # a model of the user's own
     model = dataclasses.replace(setup.model, costs=GATHERED)
     return dataclasses.replace(setup, model=model)

@@ -2,7 +2,7 @@
 
     pip install 'jaxgrok[tpu]'
     python scripts/bench/tpu_program.py --topology v5e --only mainline
-    python scripts/bench/tpu_program.py --json tpu.json      # everything: an hour or two
+    python scripts/bench/tpu_program.py --json tpu.json      # everything: hours
 
 --topology KIND       v5e or v6e
 --only NAME,...       grids, in place of everything: every kind of training among the
@@ -63,6 +63,8 @@ from tpu_reading import NAMES  # noqa: E402
 MAIN = "mainline"
 BLOCK_WIDTH = 16
 """Lanes of a block on a TPU by default."""
+WIDTHS = {name: max(len(name), 6) + 2 for name in NAMES}
+"""Characters of the table's columns of parts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +102,10 @@ def body(argv: list[str]) -> int:
         "libtpu": version("libtpu"),
         "date": datetime.date.today().isoformat(),
     }
-    print(f"The compiler's estimate, not a clock: {facts}")
+    print(
+        f"The compiler's estimate for a {values.topology}, not a clock: {lanes} lanes "
+        f"in blocks of {width}; jax {facts['jax']}, libtpu {facts['libtpu']}"
+    )
     rows = []
     print(cycles_header())
     for case in every:
@@ -180,10 +185,10 @@ def kinds(
     Groups that differ by their train size, or by numbers of the task, are one kind; the
     first, with the smallest training set, stands for them.
     """
-    config, _ = grid_file.load(name, scale)
+    config, file = grid_file.load(name, scale)
     if values.precision:
         config.precision = values.precision
-    words = name if scale == "post" else f"{name}:{scale}"
+    words = file.name if scale == "post" else f"{file.name} {scale}"
     for group in grid.resolve(config).groups:
         setup = group.setup
         # Equal fields mean an equal program, up to the sizes of its arrays.
@@ -197,10 +202,10 @@ def kinds(
 
 def cycles_header() -> str:
     """Return the columns of `cycles_line`."""
-    parts = "".join(f"{name[:10]:>12s}" for name in NAMES)
+    parts = "".join(f"{name:>{WIDTHS[name]}s}" for name in NAMES)
     return (
         "thousands of cycles: a lane-step of train, a lane of evaluate; % of them\n"
-        f"{'':40s}{'cycles':>9s}{'floor':>7s}{'×':>6s}{parts}{'gradient':>9s}"
+        f"{'':40s}{'cycles':>9s}{'floor':>7s}{'×':>6s}{parts}{'gradient':>10s}"
     )
 
 
@@ -212,10 +217,10 @@ def cycles_line(row: Row) -> str:
     if not row.parts:
         return f"{head}{row.cycles / 1e3:9.1f}"
     ratio = f"{row.cycles / row.floor:6.1f}" if row.floor else f"{'':6s}"
-    shares = "".join(f"{row.parts[name]:12.1%}" for name in NAMES)
+    shares = "".join(f"{row.parts[name]:{WIDTHS[name]}.1%}" for name in NAMES)
     return (
         f"{head}{row.cycles / 1e3:9.1f}{row.floor / 1e3:7.1f}{ratio}{shares}"
-        f"{row.gradient:9.1%}"
+        f"{row.gradient:10.1%}"
     )
 
 

@@ -120,20 +120,24 @@ class Program:
         return cls(computations, entry)
 
     def step_body(self) -> str:
-        """Return the body of the training loop: the loop with the most own cycles.
+        """Return the body of the training loop.
+
+        It is the loop with the most cycles of its own among those whose number of
+        rounds the text does not tell: steps are counted by an argument, blocks are not.
 
         Raises:
-            ValueError: the program has no loop.
+            ValueError: there is no such loop.
         """
-        bodies = {
-            body: sum(operation.cycles for operation in self.computations[body])
-            for operations in self.computations.values()
-            for operation in operations
-            for body in operation.called.get("body", ())
-        }
+        bodies = [
+            loop.called["body"][0]
+            for loop in self._every()
+            if loop.opcode == "while" and self.trips(loop) is None
+        ]
         if not bodies:
-            raise ValueError("the program has no loop")
-        return max(bodies, key=lambda body: bodies[body])
+            raise ValueError("the program has no loop over a number that it is given")
+        return max(
+            bodies, key=lambda body: sum(o.cycles for o in self.computations[body])
+        )
 
     def cycles(self, computation: str | None = None) -> Cycles:
         """Add up the cycles of a computation, loops and branches included.
@@ -152,7 +156,7 @@ class Program:
                 if part != "copies" and GRADIENT in operation.scope:
                     cycles.gradient += operation.cycles
             for body in operation.called.get("body", ()):
-                cycles.add(self.cycles(body), self.trips(operation))
+                cycles.add(self.cycles(body), self.trips(operation) or 1)
             for called in operation.called.get("to_apply", ()):
                 if operation.opcode == "call":
                     cycles.add(self.cycles(called))
@@ -161,15 +165,15 @@ class Program:
             cycles.add(max(each, key=lambda branch: branch.total, default=Cycles()))
         return cycles
 
-    def trips(self, loop: Operation) -> int:
-        """Return the rounds of a loop, 1 where the text does not tell."""
+    def trips(self, loop: Operation) -> int | None:
+        """Return the rounds of a loop, None where the text does not tell."""
         if loop.trips is not None:
             return loop.trips
         # A loop from 0 compares its counter with one constant.
         (condition,) = loop.called["condition"]
         constants = [o.constant for o in self.computations[condition]]
         bounds = [constant for constant in constants if constant is not None]
-        return bounds[0] if len(bounds) == 1 else 1
+        return bounds[0] if len(bounds) == 1 else None
 
     def count(self, *opcodes: str) -> int:
         """Count operations of some opcodes, those inside fusions included."""
