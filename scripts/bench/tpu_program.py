@@ -1,0 +1,294 @@
+"""What would a TPU run? Compiles the engine's programs for one that is not there.
+
+    pip install 'jaxgrok[tpu]'
+    python scripts/bench/tpu_program.py --topology v5e --only mainline
+    python scripts/bench/tpu_program.py --json tpu.json      # everything: hours
+
+--topology KIND       v5e or v6e
+--only NAME,...       grids, in place of everything: every kind of training among the
+                      shipped grids at the post's scale, mainline at laptop scale and
+                      all six programs of mainline
+--scale NAME          post or laptop
+--programs NAME,...   of initialise, train, evaluate, insert, extract, parameter_vector
+--lanes N             lanes in all
+--block_width N       lanes of a block; 0 for the default of a TPU
+--precision NAME      of matrix products; the grid's by default
+--save DIR            keep the compiled texts
+--json FILE           every row, written after each
+
+Prints the compiler's estimate of cycles, in all and by part, beside the floor: what the
+matrix units need for the products alone. Then bytes, memory, operations that a TPU is
+bad at, and the time to compile. Nothing is run and no clock is read. The last line is
+one line of JSON on the first grid. Half a minute to a minute a program on two quiet
+cores. Exit codes: 0; 1, a program did not compile; 2, bad input or no libtpu.
+"""
+
+import os
+import sys
+
+ENVIRONMENT = {
+    "JAX_PLATFORMS": "cpu",
+    # A program of a TPU that is not there belongs to no cache.
+    "JAX_ENABLE_COMPILATION_CACHE": "0",
+    # Without these libtpu looks for the host that it runs on. They fit a v6e as well.
+    "TPU_SKIP_MDS_QUERY": "1",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "TPU_ACCELERATOR_TYPE": "v5litepod-4",
+    # Compiling takes no TPU, so that processes side by side have nothing to lock.
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+}
+os.environ.update(ENVIRONMENT)  # before jax is imported
+
+import dataclasses  # noqa: E402
+import datetime  # noqa: E402
+import importlib.util  # noqa: E402
+import json  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+from importlib.metadata import version  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+from absl import flags  # noqa: E402
+
+from jaxgrok import grid  # noqa: E402
+from jaxgrok.grid import grid_file, shipped  # noqa: E402
+from jaxgrok.host import command_line  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).parent))
+import tpu_compilation  # noqa: E402
+from tpu_compilation import PROGRAMS, Row  # noqa: E402
+from tpu_floor import CHIPS, PASSES  # noqa: E402
+from tpu_reading import NAMES  # noqa: E402
+
+MAIN = "mainline"
+BLOCK_WIDTH = 16
+"""Lanes of a block on a TPU by default."""
+WIDTHS = {name: max(len(name), 6) + 2 for name in NAMES}
+"""Characters of the table's columns of parts."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A kind of training, and which of its programs to compile."""
+
+    name: str
+    setup: Any
+    programs: tuple[str, ...]
+
+
+def main(argv: list[str]) -> int:
+    """Compile what was asked for, print the tables, and return the exit code."""
+    return command_line.run(argv, __doc__, body, bare=True)
+
+
+def body(argv: list[str]) -> int:
+    """Parse the command line and go through the cases."""
+    values = parse(argv)
+    lanes = values.lanes
+    width = values.block_width or min(BLOCK_WIDTH, lanes)
+    if lanes % width:
+        raise ValueError(
+            f"lanes={lanes} must be a multiple of block_width={width}: "
+            "every block is full"
+        )
+    if importlib.util.find_spec("libtpu") is None:
+        raise ValueError("libtpu is not installed: pip install 'jaxgrok[tpu]'")
+    every = list(cases(values))
+    facts = {
+        "topology": values.topology,
+        "lanes": lanes,
+        "block_width": width,
+        "jax": version("jax"),
+        "libtpu": version("libtpu"),
+        "date": datetime.date.today().isoformat(),
+    }
+    print(
+        f"The compiler's estimate for a {values.topology}, not a clock: {lanes} lanes "
+        f"in blocks of {width}; jax {facts['jax']}, libtpu {facts['libtpu']}"
+    )
+    rows = []
+    print(cycles_header())
+    for case in every:
+        for program in case.programs:
+            row = tpu_compilation.row(
+                case.name,
+                case.setup,
+                program,
+                chip=CHIPS[values.topology],
+                blocks=lanes // width,
+                width=width,
+                folder=values.save,
+            )
+            rows.append(row)
+            print(cycles_line(row), flush=True)
+            if values.json:
+                content = facts | {"rows": [dataclasses.asdict(row) for row in rows]}
+                Path(values.json).write_text(json.dumps(content, indent=1))
+    print(sizes_table(rows))
+    print(json.dumps(summary(rows) | facts))
+    return 1 if any(row.error for row in rows) else 0
+
+
+def parse(argv: list[str]) -> flags.FlagValues:
+    """Read the command line; ValueError for whatever is wrong."""
+    values = flags.FlagValues()
+    for name, default, choices in (
+        ("topology", "v5e", [*CHIPS]),
+        ("scale", "post", ["post", "laptop"]),
+        ("precision", None, [*PASSES]),
+    ):
+        flags.DEFINE_enum(name, default, choices, name, flag_values=values)
+    for name in ("save", "json"):
+        flags.DEFINE_string(name, None, name, flag_values=values)
+    for name in ("only", "programs"):
+        flags.DEFINE_list(name, [], name, flag_values=values)
+    flags.DEFINE_integer("lanes", 16, "lanes", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("block_width", 0, "width", lower_bound=0, flag_values=values)
+    words = command_line.parse(values, argv)
+    if words:
+        raise ValueError(f"argument {words[0]} is unknown; see --help")
+    for program in values.programs:
+        if program not in PROGRAMS:
+            raise ValueError(
+                f"programs={program} is unknown; choose of {', '.join(PROGRAMS)}"
+            )
+    if values.save:
+        Path(values.save).mkdir(parents=True, exist_ok=True)
+    return values
+
+
+def cases(values: flags.FlagValues) -> Iterator[Case]:
+    """Yield what to compile: grids that were named, or everything."""
+    some = tuple(values.programs)
+    two = some or ("train", "evaluate")
+    known: set[Any] = set()
+    if values.only:
+        for name in values.only:
+            yield from kinds(name, values, values.scale, two, known)
+        return
+    names = [MAIN, *(name for name in shipped.names() if name != MAIN)]
+    yield from kinds(MAIN, values, "post", some or PROGRAMS, known)
+    yield from kinds(MAIN, values, "laptop", two, known)
+    for name in names[1:]:
+        yield from kinds(name, values, "post", two, known)
+
+
+def kinds(
+    name: str,
+    values: flags.FlagValues,
+    scale: str,
+    some: tuple[str, ...],
+    known: set[Any],
+) -> Iterator[Case]:
+    """Yield the kinds of training of a grid that are not known yet.
+
+    Groups that differ by their train size, or by numbers of the task, are one kind; the
+    first, with the smallest training set, stands for them.
+    """
+    config, file = grid_file.load(name, scale)
+    if values.precision:
+        config.precision = values.precision
+    words = file.name if scale == "post" else f"{file.name} {scale}"
+    for group in grid.resolve(config).groups:
+        setup = group.setup
+        # Equal fields mean an equal program, up to the sizes of its arrays.
+        same = dataclasses.replace(setup, train_size=1)
+        kind = (scale, type(setup.task), repr(dataclasses.replace(same, task=None)))
+        if kind not in known:
+            known.add(kind)
+            static = [str(value) for value in group.cells[0].static.values()]
+            yield Case(" ".join([words, *static]), setup, some)
+
+
+def cycles_header() -> str:
+    """Return the columns of `cycles_line`."""
+    parts = "".join(f"{name:>{WIDTHS[name]}s}" for name in NAMES)
+    return (
+        "thousands of cycles: a lane-step of train, a lane of evaluate; % of them\n"
+        f"{'':40s}{'cycles':>9s}{'floor':>7s}{'×':>6s}{parts}{'gradient':>10s}"
+    )
+
+
+def cycles_line(row: Row) -> str:
+    """Return a row's cycles as one line."""
+    head = f"{row.grid:23.23s} {row.program:16s}"
+    if row.error:
+        return f"{head} {row.error}"
+    if not row.parts:
+        return f"{head}{row.cycles / 1e3:9.1f}"
+    ratio = f"{row.cycles / row.floor:6.1f}" if row.floor else f"{'':6s}"
+    shares = "".join(f"{row.parts[name]:{WIDTHS[name]}.1%}" for name in NAMES)
+    return (
+        f"{head}{row.cycles / 1e3:9.1f}{row.floor / 1e3:7.1f}{ratio}{shares}"
+        f"{row.gradient:10.1%}"
+    )
+
+
+def sizes_table(rows: list[Row]) -> str:
+    """Return everything but cycles: a line a row.
+
+    Bytes are those that XLA counts, with the body of a loop once; of the training
+    program that is one step, with what stands around the loop.
+    """
+    columns = ("examples", "MB", "MB held", "fit", "scatter", "gather", "float64")
+    columns += ("copies", "lower s", "compile s", "code MB")
+    lines = [
+        "MB moved a lane-step or a lane, MB held a lane, lanes of the largest block",
+        f"{'':40s}" + "".join(f"{name:>10s}" for name in columns),
+    ]
+    for row in rows:
+        if row.error:
+            continue
+        cells = (
+            f"{row.examples}",
+            f"{row.bytes / 1e6:.1f}",
+            f"{row.memory / 1e6:.1f}",
+            f"{row.largest_block or ''}",
+            *(f"{n}" for n in (row.scatter, row.gather, row.float64, row.copies)),
+            f"{row.lowering_seconds:.1f}",
+            f"{row.compile_seconds:.1f}",
+            f"{row.code / 1e6:.1f}",
+        )
+        head = f"{row.grid:23.23s} {row.program:16s}"
+        lines.append(head + "".join(f"{cell:>10s}" for cell in cells))
+    return "\n".join(lines)
+
+
+def summary(rows: list[Row]) -> dict[str, Any]:
+    """Return what the last line says: the train program of the first grid, and more."""
+    first = {row.program: row for row in reversed(rows) if row.grid == rows[0].grid}
+    train = first.get("train", rows[0])
+    result: dict[str, Any] = {"grid": train.grid, "program": train.program}
+    if train.error:
+        return result | {"error": train.error}
+    result |= {
+        "cycles_per_lane_step": round(train.cycles),
+        "floor": round(train.floor),
+        "share_of_floor": train.floor / train.cycles,
+        "scatter": train.scatter,
+        "gather": train.gather,
+        "float64": train.float64,
+        "copies": train.copies,
+        "bytes_per_lane_step": round(train.bytes),
+        "memory_per_lane": round(train.memory),
+        "largest_block": train.largest_block,
+        "compile_seconds": train.compile_seconds,
+        "lowering_seconds": train.lowering_seconds,
+        "code_bytes": train.code,
+        "precision": train.precision,
+        "parts": train.parts,
+        "gradient": train.gradient,
+    }
+    evaluate = first.get("evaluate")
+    if evaluate and not evaluate.error:
+        result["evaluate"] = {
+            "cycles_per_lane": round(evaluate.cycles),
+            "floor": round(evaluate.floor),
+            "compile_seconds": evaluate.compile_seconds,
+            "parts": evaluate.parts,
+        }
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
