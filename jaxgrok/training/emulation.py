@@ -82,7 +82,7 @@ def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]) -> lis
 def _outputs(equation: JaxprEqn, inputs: list[Any]) -> Sequence[Any]:
     """Evaluate an equation, with another product in its place if it is one."""
     primitive, params = equation.primitive, equation.params
-    if _is_reduced(equation):
+    if _is_reduced(equation) and primitive is primitives.dot_general_p:
         x, y = inputs
         return [_product(x, y, params)]
     if primitive in CALLS:
@@ -90,21 +90,21 @@ def _outputs(equation: JaxprEqn, inputs: list[Any]) -> Sequence[Any]:
         if isinstance(inner, ClosedJaxpr):
             return _evaluate(inner.jaxpr, inner.consts, inputs)
         return _evaluate(inner, (), inputs)
-    if any(map(_has_products, jaxprs_in_params(params))):
-        if primitive not in LOOPS:
-            raise ValueError(
-                f"a matrix product inside {primitive.name} cannot be emulated in "
-                "reduced precision; take precision='float32'"
-            )
+    within = any(map(_has_products, jaxprs_in_params(params)))
+    if _is_reduced(equation) or (within and primitive not in LOOPS):
+        raise ValueError(
+            f"the products of {primitive.name} cannot be emulated in reduced "
+            "precision; take precision='float32'"
+        )
+    if within:
         params = {name: _emulated(value) for name, value in params.items()}
     outputs = primitive.bind(*inputs, **params)
     return outputs if primitive.multiple_results else [outputs]
 
 
 def _is_reduced(equation: JaxprEqn) -> bool:
-    """Tell whether an equation is a product of reduced precision."""
-    is_product = equation.primitive is primitives.dot_general_p
-    return is_product and equation.params["precision"] in PRODUCTS
+    """Tell whether an equation is a product of reduced precision, or a convolution."""
+    return equation.params.get("precision") in PRODUCTS
 
 
 def _has_products(jaxpr: Jaxpr) -> bool:

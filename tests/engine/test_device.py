@@ -97,3 +97,10 @@ def test_a_model_takes_the_form_that_suits_the_device(setup):
     training = suited(setup, device)
     assert training.model.bags and training.model != setup.model
     assert dataclasses.replace(training, model=setup.model) == setup
+
+
+def test_a_setup_learns_its_platform_and_emulated_products_are_matrix_products(setup):
+    (device, *_) = jax.local_devices()
+    assert suited(setup, device).platform == "cpu"
+    emulated = suited(dataclasses.replace(setup, precision="bf16"), device)
+    assert emulated.products.emulated and not emulated.model.bags

@@ -153,12 +153,21 @@ def test_pytrees_and_values_around_go_in_and_out():
     assert result["noise"][1] is None
 
 
-def test_a_product_that_cannot_be_replaced_is_named():
-    def function(x, w):
-        solve = functools.partial(
-            jax.lax.custom_linear_solve, lambda v: w @ v, solve=lambda _, b: w @ b
-        )
-        return solve(x)
+def convolution(x, w):
+    return jax.lax.conv(x[None, None], w[None, None, :1], (1, 1), "SAME")
 
-    with pytest.raises(ValueError, match="inside custom_linear_solve cannot be emul"):
-        emulated("bf16", function, X[0, :5], W[:5])
+
+def solution(x, w):
+    def solve(_, b):
+        return w @ b
+
+    return jax.lax.custom_linear_solve(lambda v: w @ v, x[0], solve=solve)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [(convolution, "conv_general_dilated"), (solution, "custom_linear_solve")],
+)
+def test_products_that_cannot_be_replaced_are_named(function, name):
+    with pytest.raises(ValueError, match=f"products of {name} cannot be emulated"):
+        emulated("bf16", function, X[:5, :5], W[:5])
