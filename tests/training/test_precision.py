@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 from jax.lax import DotAlgorithmPreset, Precision
 
 import tiny
@@ -17,6 +18,7 @@ from jaxgrok.training.precision import PRECISIONS, Products
 from jaxgrok.training.setup import lane_of
 
 HIGHEST = (Precision.HIGHEST, Precision.HIGHEST)
+ROUNDING = "reduce_precision"
 PLATFORMS = ("cpu", "gpu", "tpu")
 TABLE = {
     ("float32", "cpu"): ("float32", HIGHEST, False),
@@ -66,22 +68,41 @@ def test_a_note_says_where_the_name_is_not_what_the_device_does(name, platform):
         assert line == ""
 
 
-def one_step(setup, cell):
-    """The jaxpr of a step, and of an evaluation."""
+def jaxprs(setup, cell):
+    """The jaxprs of a step and of an evaluation."""
     lane = lane_of(setup, **cell.lane)
     state = jax.eval_shape(functools.partial(trainer.init, setup), lane)
     train = functools.partial(trainer.train, setup, n_steps=1)
     evaluate = functools.partial(trainer.evaluate, setup)
-    return [str(jax.make_jaxpr(f)(lane, state)) for f in (train, evaluate)]
+    return [jax.make_jaxpr(f)(lane, state).jaxpr for f in (train, evaluate)]
+
+
+def equations(jaxpr):
+    for equation in jaxpr.eqns:
+        yield equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from equations(inner)
+
+
+@pytest.mark.parametrize(("name", "platform"), TABLE)
+def test_every_product_of_a_step_and_an_evaluation_is_of_the_precision(name, platform):
+    group = tiny.group(precision=name)
+    setup = dataclasses.replace(group.setup, platform=platform)
+    for jaxpr in jaxprs(setup, group.cells[0]):
+        dots = [e for e in equations(jaxpr) if e.primitive.name == "dot_general"]
+        computes, asked, emulated = TABLE[name, platform]
+        assert {e.params["precision"] for e in dots} == {HIGHEST if emulated else asked}
+        rounded = [e for e in equations(jaxpr) if e.primitive.name == ROUNDING]
+        # Both inputs of each product, split in two for bf16x3, which are three each.
+        per_product = {"bf16x3": 4 / 3}.get(computes, 2) if emulated else 0
+        assert len(rounded) == per_product * len(dots) and dots
 
 
 def test_float32_is_traced_as_it_is(monkeypatch):
     group = tiny.group()
-    reduced = dataclasses.replace(group.setup, precision="bf16")
-    assert all("reduce_precision" in text for text in one_step(reduced, group.cells[0]))
     monkeypatch.setattr(emulation, "call", None)
-    for text in one_step(group.setup, group.cells[0]):
-        assert "reduce_precision" not in text and "dot_general" in text
+    for jaxpr in jaxprs(group.setup, group.cells[0]):
+        assert ROUNDING not in {e.primitive.name for e in equations(jaxpr)}
 
 
 def test_products_outside_the_model_have_the_precision_too():
