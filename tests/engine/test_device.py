@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tiny
+from jaxgrok import models
 from jaxgrok.engine import programs
 from jaxgrok.engine.device import Blocks, suited
 from jaxgrok.training import trainer
@@ -103,4 +104,5 @@ def test_a_setup_learns_its_platform_and_emulated_products_are_matrix_products(s
     (device, *_) = jax.local_devices()
     assert suited(setup, device).platform == "cpu"
     emulated = suited(dataclasses.replace(setup, precision="bf16"), device)
-    assert emulated.products.emulated and not emulated.model.bags
+    assert emulated.products.emulated
+    assert emulated.model == models.training_form(setup.model, "gpu")

@@ -12,6 +12,7 @@ from jax.lax import DotAlgorithmPreset, Precision
 
 import tiny
 from engines import curves, same
+from jaxgrok import models
 from jaxgrok.engine.engine import Engine
 from jaxgrok.training import emulation, precision, trainer
 from jaxgrok.training.precision import PRECISIONS, Products
@@ -69,7 +70,8 @@ def test_a_note_says_where_the_name_is_not_what_the_device_does(name, platform):
 
 
 def jaxprs(setup, cell):
-    """The jaxprs of a step and of an evaluation."""
+    """The jaxprs of a step and of an evaluation, in textbook form: no exact look-ups."""
+    setup = dataclasses.replace(setup, model=models.textbook_form(setup.model))
     lane = lane_of(setup, **cell.lane)
     state = jax.eval_shape(functools.partial(trainer.init, setup), lane)
     train = functools.partial(trainer.train, setup, n_steps=1)
