@@ -70,7 +70,7 @@ def test_a_note_says_where_the_name_is_not_what_the_device_does(name, platform):
 
 
 def jaxprs(setup, cell):
-    """The jaxprs of a step and of an evaluation, in textbook form: no exact look-ups."""
+    """The jaxprs of a step and an evaluation, in textbook form: no exact look-ups."""
     setup = dataclasses.replace(setup, model=models.textbook_form(setup.model))
     lane = lane_of(setup, **cell.lane)
     state = jax.eval_shape(functools.partial(trainer.init, setup), lane)
