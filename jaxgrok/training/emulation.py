@@ -48,9 +48,8 @@ def call(function: Callable[..., Any], *inputs: Any) -> Any:
     """Call a function with its products of reduced precision emulated.
 
     Those are the ones whose precision, set by themselves or by
-    `jax.default_matmul_precision`, is a key of PRODUCTS. To be called inside jit, and
-    around what differentiates: the result of an emulated product has no derivative that
-    would be one.
+    `jax.default_matmul_precision`, is a key of PRODUCTS. A gradient must be taken
+    inside `function`: that of an emulated product is not the emulated gradient.
 
     Args:
         function: of arrays, in pytrees.

@@ -52,8 +52,9 @@ PRODUCTS = {
 
 
 def products(precision: str, platform: str) -> Products:
-    """Return how a platform computes the products of a precision."""
-    return PRODUCTS[precision, platform]
+    """Return how a platform computes the products of a precision; if unknown, a GPU."""
+    is_listed = (precision, platform) in PRODUCTS
+    return PRODUCTS[precision, platform if is_listed else "gpu"]
 
 
 def apply(products: Products, function: Callable[..., Any], *inputs: Any) -> Any:
@@ -69,16 +70,15 @@ def apply(products: Products, function: Callable[..., Any], *inputs: Any) -> Any
 
 def note(precision: str, platform: str) -> str:
     """Return a line where a device computes in another way than its name; else ""."""
-    products = PRODUCTS[precision, platform]
-    if products.computes != precision:
+    computed = products(precision, platform)
+    if computed.computes != precision:
         return (
             f"precision={precision}: a {platform.upper()} has no {precision} products; "
-            f"{products.computes} is computed instead"
+            f"{computed.computes} is computed instead"
         )
-    if products.emulated:
+    if computed.emulated:
         return (
-            f"precision={precision} is emulated on a {platform.upper()}, by rounding "
-            "the inputs of every matrix product: results as on an accelerator up to "
-            "the order of sums, slower than float32"
+            f"precision={precision} is emulated on a {platform.upper()}: the inputs of "
+            "every matrix product are rounded; slower than float32"
         )
     return ""

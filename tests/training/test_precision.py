@@ -43,6 +43,11 @@ def test_the_table_has_every_precision_on_every_platform():
     assert TABLE.keys() == {(name, p) for name in PRECISIONS for p in PLATFORMS}
 
 
+def test_a_platform_of_another_name_is_taken_for_a_gpu():
+    assert precision.products("tf32", "metal") == precision.products("tf32", "gpu")
+    assert precision.note("tf32", "metal") == ""
+
+
 @pytest.mark.parametrize(("name", "platform"), TABLE)
 def test_jax_is_asked_for_what_the_table_says(name, platform):
     products = precision.products(name, platform)
