@@ -291,7 +291,6 @@ def get_config(scale="laptop"):
 
 
 @pytest.mark.process
-@pytest.mark.slow
 @pytest.mark.skipif(NO_LIBTPU, reason="libtpu is not installed: the extra tpu")
 def test_a_tiny_grid_is_compiled_for_a_tpu_that_is_not_there(tmp_path):
     file, rows = tmp_path / "seven.py", tmp_path / "rows.json"

@@ -63,6 +63,11 @@ from tpu_reading import NAMES  # noqa: E402
 MAIN = "mainline"
 BLOCK_WIDTH = 16
 """Lanes of a block on a TPU by default."""
+DECISIVE = (
+    *("regime", "batch_size", "loss", "optimiser", "measures"),
+    *("precision", "dtype", "l1", "dropout"),
+)
+"""Fields of a setup, beside task and model, that make another kind of program."""
 WIDTHS = {name: max(len(name), 6) + 2 for name in NAMES}
 """Characters of the table's columns of parts."""
 
@@ -188,16 +193,17 @@ def kinds(
     config, file = grid_file.load(name, scale)
     if values.precision:
         config.precision = values.precision
-    words = file.name if scale == "post" else f"{file.name} {scale}"
     for group in grid.resolve(config).groups:
         setup = group.setup
-        # Equal fields mean an equal program, up to the sizes of its arrays.
-        same = dataclasses.replace(setup, train_size=1)
-        kind = (scale, type(setup.task), repr(dataclasses.replace(same, task=None)))
-        if kind not in known:
-            known.add(kind)
-            static = [str(value) for value in group.cells[0].static.values()]
-            yield Case(" ".join([words, *static]), setup, some)
+        kind = (scale, type(setup.task), setup.model)
+        kind += tuple(getattr(setup, field) for field in DECISIVE)
+        if kind in known:
+            continue
+        known.add(kind)
+        words = [file.name, *([scale] if scale != "post" else ())]
+        words += [str(value) for value in group.cells[0].static.values()]
+        words += [switch for switch in ("l1", "dropout") if getattr(setup, switch)]
+        yield Case(" ".join(words), setup, some)
 
 
 def cycles_header() -> str:
