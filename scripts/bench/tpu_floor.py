@@ -85,15 +85,15 @@ def operations(jaxpr: Any) -> int:
     total = 0
     for eqn in _read(jaxpr):
         name = eqn.primitive.name
-        inside = [operations(inner) for inner in _inner(eqn.params.values())]
+        counts = [operations(inner) for inner in _inner(eqn.params.values())]
         if name == "dot_general":
             (axes, _), _ = eqn.params["dimension_numbers"]
             contracted = math.prod(eqn.invars[0].aval.shape[axis] for axis in axes)
             total += 2 * contracted * math.prod(eqn.outvars[0].aval.shape)
         elif name == "cond":
-            total += max(inside)
+            total += max(counts)
         else:
-            total += sum(inside) * (eqn.params["length"] if name == "scan" else 1)
+            total += sum(counts) * (eqn.params["length"] if name == "scan" else 1)
     return total
 
 
@@ -121,5 +121,6 @@ def _gathering(setup: Setup) -> Setup:
     """Return a setup whose network looks rows up by gathers."""
     if not hasattr(setup.model, "costs"):
         return setup  # a model of the user's own
-    model = dataclasses.replace(setup.model, costs=GATHERED)
+    model: Any = setup.model
+    model = dataclasses.replace(model, costs=GATHERED)
     return dataclasses.replace(setup, model=model)
