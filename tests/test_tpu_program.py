@@ -23,7 +23,7 @@ NO_LIBTPU = importlib.util.find_spec("libtpu") is None
 
 
 def count(function, *arguments):
-    return tpu_floor.operations(jax.make_jaxpr(function)(*arguments).jaxpr)
+    return tpu_floor.count(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
 def test_products_are_counted_as_by_hand():
@@ -71,8 +71,10 @@ def test_the_floor_is_the_same_whatever_the_form_of_look_ups():
 def test_the_floor_in_cycles():
     chip = tpu_floor.CHIPS["v5e"]
     # One pass of 197 TFLOP takes a second: 1.5e9 cycles.
-    assert tpu_floor.floor(197 * 10**12, "default", chip) == pytest.approx(1.5e9)
-    assert tpu_floor.floor(197 * 10**12, "highest", chip) == pytest.approx(9e9)
+    assert tpu_floor.floor(197 * 10**12, "bf16", chip) == pytest.approx(1.5e9)
+    assert tpu_floor.floor(197 * 10**12, "float32", chip) == pytest.approx(9e9)
+    # A TPU has no TF32 and computes more.
+    assert tpu_floor.floor(197 * 10**12, "tf32", chip) == pytest.approx(4.5e9)
 
 
 def script(*arguments, first="pass"):

@@ -122,6 +122,8 @@ class Blocks:
 
 
 def suited(setup: Setup, device: jax.Device) -> Setup:
-    """Return the setup with its model in the form that is fastest on a device."""
-    model = models.training_form(setup.model, device.platform)
-    return dataclasses.replace(setup, model=model)
+    """Return the setup for a device, its model in the form that is fastest there."""
+    setup = dataclasses.replace(setup, platform=device.platform)
+    # A CPU's sums of looked-up rows are products that no precision applies to.
+    form = "gpu" if setup.products.emulated else device.platform
+    return dataclasses.replace(setup, model=models.training_form(setup.model, form))

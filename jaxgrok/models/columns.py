@@ -1,9 +1,9 @@
-"""Values of a stream's positions with examples on the last axis, for accelerators.
+"""Looked-up rows with examples on the last axis, for accelerators.
 
 A TPU pads the two minor axes of an array to 8 × 128. Heads and positions are few, so
 [examples, pos, heads, head] would be padding for the most part.
 
-    >>> groups = columns(stream, v, costs)    # [positions, heads, head, examples] each
+    >>> groups = look_up_columns(table, row_index, blocks, costs)
 """
 
 from typing import NamedTuple
@@ -14,7 +14,6 @@ import numpy as np
 
 from jaxgrok.models.device_costs import DeviceCosts
 from jaxgrok.models.one_hot import look_up, one_hot
-from jaxgrok.models.residual_rows import ResidualRows
 
 FEW = 4
 """So many positions are looked up one by one: XLA then computes elementwise work where
@@ -30,36 +29,35 @@ class Group(NamedTuple):
     """[positions, ..., examples], one example where all hold the same."""
 
 
-def columns(stream: ResidualRows, values: jax.Array, costs: DeviceCosts) -> list[Group]:
-    """Spread values of a stream's rows, examples last.
+def look_up_columns(
+    table: jax.Array,
+    row_index: jax.Array,
+    blocks: tuple[range, ...],
+    costs: DeviceCosts,
+) -> list[Group]:
+    """Look up the row of every example and position, examples last.
 
     Args:
-        stream: the rows of each position.
-        values: [1 or examples, rows, ...].
+        table: [rows, out].
+        row_index: [examples, pos].
+        blocks: the rows that each position can hold.
         costs: of a look-up.
 
     Returns:
-        Each position that holds the same in every example is a group of its own.
+        Groups [positions, out, examples]. A position that can hold one row only is a
+        group of its own.
     """
-    shape, flat = values.shape[2:], values.reshape(*values.shape[:2], -1)
-    if stream.row_index is None:
-        groups = [Group(np.arange(flat.shape[1]), flat.transpose(1, 2, 0))]
-    else:
-        sizes = np.array([len(block) for block in stream.blocks])
-        free, fixed = np.flatnonzero(sizes > 1), np.flatnonzero(sizes == 1)
-        runs = (
-            [free] if len(free) > FEW else [free[i : i + 1] for i in range(len(free))]
-        )
-        groups = [
-            Group(run, _looked_up(stream, flat[0], run, costs)) for run in runs
-        ] + [
-            Group(fixed[i : i + 1], _tables(stream, flat[0], fixed[i : i + 1]))
-            for i in range(len(fixed))
-        ]
-    return [
-        Group(positions, x.reshape(len(positions), *shape, x.shape[-1]))
-        for positions, x in groups
+    sizes = np.array([len(block) for block in blocks])
+    free, fixed = np.flatnonzero(sizes > 1), np.flatnonzero(sizes == 1)
+    runs = [free] if len(free) > FEW else np.split(free, len(free)) if len(free) else []
+    groups = [
+        Group(run, _looked_up(table, row_index[:, run], run, blocks, costs))
+        for run in runs
     ]
+    for pos in fixed:
+        one = np.array([pos])
+        groups.append(Group(one, _tables(table, one, blocks)))
+    return groups
 
 
 def in_order(groups: list[Group]) -> jax.Array:
@@ -76,24 +74,37 @@ def in_order(groups: list[Group]) -> jax.Array:
 
 
 def _looked_up(
-    stream: ResidualRows, table: jax.Array, free: np.ndarray, costs: DeviceCosts
+    table: jax.Array,
+    index: jax.Array,
+    positions: np.ndarray,
+    blocks: tuple[range, ...],
+    costs: DeviceCosts,
 ) -> jax.Array:
     """Look rows up at positions that are not fixed: [positions, out, examples]."""
-    assert stream.row_index is not None
-    index, rows = stream.row_index[:, free], len(stream.blocks[free[0]])
+    rows = len(blocks[positions[0]])
     if not costs.one_hot_pays(rows):
         return jnp.take(table, index, axis=0).transpose(1, 2, 0)
-    starts = np.array([stream.blocks[pos].start for pos in free], index.dtype)
+    starts = np.array([blocks[pos].start for pos in positions], index.dtype)
     hot = one_hot((index - starts[None]).T, rows)
-    return look_up(_tables(stream, table, free), hot)
+    return look_up(_tables(table, positions, blocks), hot)
 
 
-def _tables(stream: ResidualRows, table: jax.Array, positions: np.ndarray) -> jax.Array:
+def _tables(
+    table: jax.Array, positions: np.ndarray, blocks: tuple[range, ...]
+) -> jax.Array:
     """Return the rows of positions with equally many: [positions, out, rows]."""
+    first = blocks[positions[0]]
+    if all(blocks[pos] == first for pos in positions):
+        one = table[first.start : first.stop].T[None]
+        return jnp.broadcast_to(one, (len(positions), *one.shape[1:]))
     # By runs of positions that follow each other, so that there are few slices.
     parts = []
-    for run in np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1):
-        first, last = stream.blocks[run[0]], stream.blocks[run[-1]]
-        part = table[first.start : last.stop]
+    for run in runs_of(positions):
+        part = table[blocks[run[0]].start : blocks[run[-1]].stop]
         parts.append(part.reshape(len(run), len(first), -1))
     return jnp.concatenate(parts).transpose(0, 2, 1)
+
+
+def runs_of(positions: np.ndarray) -> list[np.ndarray]:
+    """Split positions into runs that follow each other."""
+    return np.split(positions, np.flatnonzero(np.diff(positions) != 1) + 1)

@@ -1,6 +1,6 @@
 """Attention with examples on the last axis, for accelerators.
 
->>> z = attend(stream, before, Projections(q, k, v), queries, drop, costs)
+>>> z = attend(stream, before, Projections(q, k, v), queries, drop)
 """
 
 import functools
@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrok.models.columns import Group, columns, in_order
-from jaxgrok.models.device_costs import DeviceCosts
+from jaxgrok.models.columns import Group, in_order
 from jaxgrok.models.residual_rows import Positions, ResidualRows
 
 Drop = Callable[[str, jax.Array], jax.Array]
@@ -28,6 +27,11 @@ class Projections(NamedTuple):
     v: jax.Array
 
 
+MOST_PAIRS = 256
+"""Of so many pairs of query and position at most. Attention here is elementwise work,
+and of more of them products of small matrices are faster."""
+
+
 @jax.named_scope("attention")
 def attend(
     stream: ResidualRows,
@@ -35,7 +39,6 @@ def attend(
     projections: Projections,
     queries: Positions,
     drop: Drop | None,
-    costs: DeviceCosts,
 ) -> jax.Array:
     """Average values by attention.
 
@@ -45,7 +48,6 @@ def attend(
         projections: of both.
         queries: the query positions.
         drop: acts on a pattern [examples, heads, query, pos].
-        costs: of a look-up.
 
     Returns:
         [examples, query, heads × head].
@@ -63,15 +65,13 @@ def attend(
         k, v = (x - x[:, row : row + 1] for x in (k, v))
     scores = [
         Group(group.positions, _causal(group, queries))
-        for group in _scores(stream, before, Projections(q, k, v), costs)
+        for group in _scores(stream, before, Projections(q, k, v))
         if reference not in group.positions
     ]
     patterns = _softmax([group.values for group in scores], reference is not None)
     if drop is not None:
         patterns = _thinned(drop, scores, patterns)
-    values = {
-        int(group.positions[0]): group.values for group in columns(stream, v, costs)
-    }
+    values = {int(group.positions[0]): group.values for group in stream.columns(v)}
     sums = [
         (pattern * values[int(group.positions[0])][:, None]).sum(0)
         for group, pattern in zip(scores, patterns, strict=True)
@@ -95,7 +95,6 @@ def _scores(
     stream: ResidualRows,
     before: ResidualRows,
     projections: Projections,
-    costs: DeviceCosts,
 ) -> list[Group]:
     """Multiply queries by keys: groups [pos, query, heads, 1 or head, examples]."""
     q, k, _ = projections
@@ -106,14 +105,14 @@ def _scores(
         # is looked up once for every column of its head. That costs a matrix unit
         # nothing, and gives the pattern the shape of the values.
         rows = jnp.einsum("qhd,rhd->rqh", q[0], k[0])[None, ..., None]
-        return columns(stream, jnp.repeat(rows, head, axis=-1), costs)
-    query = in_order(columns(before, q, costs))[None]
+        return stream.columns(jnp.repeat(rows, head, axis=-1))
+    query = in_order(before.columns(q))[None]
     return [
         Group(
             group.positions,
             (query * group.values[:, None]).sum(-2, keepdims=True),
         )
-        for group in columns(stream, k, costs)
+        for group in stream.columns(k)
     ]
 
 

@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrok.models.columns import Group, in_order, look_up_columns, runs_of
 from jaxgrok.models.device_costs import CPU, DeviceCosts
-from jaxgrok.models.one_hot import look_up, one_hot, select
+from jaxgrok.models.one_hot import look_up, one_hot
 
 Positions = tuple[int, ...] | jax.Array
 """The same for every example, or [examples, positions]."""
@@ -36,51 +37,77 @@ class ResidualRows(NamedTuple):
     blocks: tuple[range, ...] = ()
     """The rows that each position can hold, where they are looked up."""
 
+    costs: DeviceCosts = CPU
+    """What decides the form of a look-up."""
+
     def spread(self, values: jax.Array) -> jax.Array:
         """Spread values of the rows, [1, rows, ...], to [examples, pos, ...]."""
         if self.row_index is None:
             return values
+        if self.costs.examples_last:
+            return jnp.moveaxis(in_order(self.columns(values)), -1, 0)
         return jnp.take(values[0], self.row_index, axis=0)
 
-    def at(
-        self,
-        positions: Positions,
-        fixed_tokens: FixedTokens,
-        costs: DeviceCosts = CPU,
-    ) -> "ResidualRows":
+    def columns(self, values: jax.Array) -> list[Group]:
+        """Spread values of the rows to groups [positions, ..., examples].
+
+        Args:
+            values: [1 or examples, rows, ...].
+        """
+        shape, flat = values.shape[2:], values.reshape(*values.shape[:2], -1)
+        if self.row_index is None:
+            groups = [Group(np.arange(flat.shape[1]), flat.transpose(1, 2, 0))]
+        else:
+            groups = look_up_columns(flat[0], self.row_index, self.blocks, self.costs)
+        return [
+            Group(positions, x.reshape(len(positions), *shape, x.shape[-1]))
+            for positions, x in groups
+        ]
+
+    def at(self, positions: Positions, fixed_tokens: FixedTokens) -> "ResidualRows":
         """Select positions.
 
         Where all of them hold fixed tokens, the result has one example for all.
         """
         if not isinstance(positions, tuple):
-            return self._at_each(positions, costs)
+            return self._at_each(positions)
         columns = np.array(positions)
         if self.row_index is None:
-            return ResidualRows(self.rows[:, columns])
-        if all(fixed_tokens[pos] is not None for pos in positions):
-            # The first example speaks for all.
-            if costs.examples_last:  # slices: no scatter in the gradient
-                each = [self.blocks[pos].start for pos in positions]
-                rows = [self.rows[:, row : row + 1] for row in each]
-                return ResidualRows(jnp.concatenate(rows, axis=1))
-            return ResidualRows(self.rows[0, self.row_index[:1, columns]])
+            return self._replace(rows=self._sliced(columns))
         blocks = tuple(self.blocks[pos] for pos in positions)
-        return ResidualRows(self.rows, self.row_index[:, columns], blocks)
+        if all(fixed_tokens[pos] is not None for pos in positions):
+            if self.costs.examples_last:
+                rows = self._sliced(np.array([block.start for block in blocks]))
+            else:
+                # The first example speaks for all.
+                rows = self.rows[0, self.row_index[:1, columns]]
+            return ResidualRows(rows, costs=self.costs)
+        return self._replace(row_index=self.row_index[:, columns], blocks=blocks)
 
-    def _at_each(self, positions: jax.Array, costs: DeviceCosts) -> "ResidualRows":
+    def _sliced(self, columns: np.ndarray) -> jax.Array:
+        """Select along the second axis of `rows`."""
+        if not self.costs.examples_last:
+            return self.rows[:, columns]
+        # The gradient of a slice is no scatter.
+        parts = [self.rows[:, run[0] : run[-1] + 1] for run in runs_of(columns)]
+        return jnp.concatenate(parts, axis=1)
+
+    def _at_each(self, positions: jax.Array) -> "ResidualRows":
         """Select positions [examples, positions] of each example's own."""
-        if self.row_index is None and costs.one_hot_pays(self.rows.shape[1]):
-            return ResidualRows(select(self.rows, positions))
-        if self.row_index is None:
+        if self.row_index is not None:
+            index = jnp.take_along_axis(self.row_index, positions, axis=1)
+            # Any of the rows.
+            blocks = (range(self.rows.shape[1]),) * positions.shape[1]
+            return self._replace(row_index=index, blocks=blocks)
+        if self.costs.one_hot_pays(self.rows.shape[1]):
+            hot = one_hot(positions, self.rows.shape[1])
+            rows = look_up(self.rows.transpose(0, 2, 1), hot).transpose(0, 2, 1)
+            return self._replace(rows=rows)
 
-            def take(rows: jax.Array, columns: jax.Array) -> jax.Array:
-                return rows[columns]
+        def take(rows: jax.Array, columns: jax.Array) -> jax.Array:
+            return rows[columns]
 
-            return ResidualRows(jax.vmap(take)(self.rows, positions))
-        index = jnp.take_along_axis(self.row_index, positions, axis=1)
-        # Any of the rows.
-        blocks = (range(self.rows.shape[1]),) * positions.shape[1]
-        return ResidualRows(self.rows, index, blocks)
+        return self._replace(rows=jax.vmap(take)(self.rows, positions))
 
 
 def embed(
@@ -93,12 +120,13 @@ def embed(
     """Embed tokens [examples, pos]; as a table where that is less than the batch."""
     pos = tokens.shape[1]
     if pos * W_E.shape[0] < tokens.size:
-        return _table(W_E, W_pos, tokens, fixed_tokens)
+        return _table(W_E, W_pos, tokens, fixed_tokens)._replace(costs=costs)
     if costs.one_hot_pays(len(W_E)):
         hot = one_hot(tokens.reshape(1, -1), len(W_E))
         rows = look_up(W_E.T[None], hot)[0].T.reshape(*tokens.shape, -1)
-        return ResidualRows(rows + W_pos[None, :pos])
-    return ResidualRows(W_E[tokens] + W_pos[None, :pos])
+    else:
+        rows = W_E[tokens]
+    return ResidualRows(rows + W_pos[None, :pos], costs=costs)
 
 
 def _table(

@@ -10,6 +10,7 @@ are formed first where that is less work (`ProductOrder`).
     >>> logits, _ = model.apply({"params": params}, tokens)
 """
 
+import math
 import zlib
 
 import jax
@@ -17,9 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from jaxgrok.models.activations import relu
 from jaxgrok.models.attention_output import AttentionOutput, PatternRows
 from jaxgrok.models.device_costs import GPU, DeviceCosts
-from jaxgrok.models.examples_last import Drop, Projections, attend
+from jaxgrok.models.examples_last import MOST_PAIRS, Drop, Projections, attend
 from jaxgrok.models.layer_output import AfterAttention, AfterMLP
 from jaxgrok.models.linear import add, linear, mix
 from jaxgrok.models.one_hot import select
@@ -73,7 +75,7 @@ class TrainingTransformer(Transformer):
         every = tuple(range(tokens.shape[1]))
         for layer in range(self.layers - 1):
             after = self._layer(layer, stream, every, weights, dropout)
-            stream = ResidualRows(after.stream)
+            stream = ResidualRows(after.stream, costs=self.costs)
         after = self._layer(self.layers - 1, stream, positions, weights, dropout)
         return self._unembed_read(after, weights, unembedding), {}
 
@@ -88,7 +90,7 @@ class TrainingTransformer(Transformer):
         """Apply attention and the MLP at the query positions."""
         name = f"blocks.{layer}"
         drop = None if dropout is None else _dropping(dropout, layer)
-        before = stream.at(queries, self.fixed_tokens, self.costs)
+        before = stream.at(queries, self.fixed_tokens)
         heads = self._heads(name, stream, before, queries, weights, drop)
         attention = heads.times(heads.W_O, heads.b_O)
         residual = before.spread(before.rows) + attention
@@ -141,9 +143,11 @@ class TrainingTransformer(Transformer):
         v = add(v, _bias(weights, f"{name}.b_V"))
         W_O = weights[f"{name}.W_O"].reshape(-1, self.d_model)
         b_O = _bias(weights, f"{name}.b_O")
-        if self.costs.examples_last:
+        n_queries = len(queries) if isinstance(queries, tuple) else queries.shape[1]
+        pairs = n_queries * len(self.fixed_tokens)
+        if self.costs.examples_last and pairs <= MOST_PAIRS:
             projections = Projections(q, k, v)
-            z = attend(stream, before, projections, queries, drop, self.costs)
+            z = attend(stream, before, projections, queries, drop)
             return AttentionOutput(z, v, W_O, b_O)
         scores = _scores(stream, before, q, k) / self.d_head**0.5
         pattern = jax.nn.softmax(_causal(scores, queries))
@@ -151,7 +155,7 @@ class TrainingTransformer(Transformer):
             pattern = drop("pattern", pattern)
         z = mix(pattern, stream.spread(v))
         z = z.reshape(*z.shape[:2], -1)
-        if stream.row_index is None:
+        if stream.row_index is None or self.costs.weighted == math.inf:
             return AttentionOutput(z, v, W_O, b_O)
         is_fixed = [token is not None for token in self.fixed_tokens]
         # Tokens past the last read position have been cut off.
@@ -175,7 +179,8 @@ class TrainingTransformer(Transformer):
         else:
             pre = middle.times(W_in)
         pre = add(pre, _bias(weights, f"{name}.mlp.b_in"))
-        post = ACTIVATIONS[self.activation](pre)
+        is_relu = self.activation == "relu" and self.costs.examples_last
+        post = relu(pre) if is_relu else ACTIVATIONS[self.activation](pre)
         b_out = _bias(weights, f"{name}.mlp.b_out")
         out = linear(post, W_out, b_out)
         if drop is not None:
@@ -242,7 +247,7 @@ def _scores(
     if stream.row_index is not None and before.row_index is None and q.shape[0] == 1:
         # The same queries for every example: score the rows, then look up.
         rows = jnp.einsum("qhd,rhd->rhq", q[0], k[0])
-        return jnp.take(rows, stream.row_index, axis=0).transpose(0, 2, 3, 1)
+        return stream.spread(rows[None]).transpose(0, 2, 3, 1)
     return jnp.einsum("eqhd,ephd->ehqp", before.spread(q), stream.spread(k))
 
 

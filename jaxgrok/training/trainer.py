@@ -5,6 +5,7 @@
 >>> state, record = evaluate(setup, lane, state)
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +19,7 @@ from jaxgrok.training import examples as data
 from jaxgrok.training import optimisers
 from jaxgrok.training.losses import cross_entropy
 from jaxgrok.training.measures import MEASURES, NOTHING, Evaluation
+from jaxgrok.training.precision import apply
 from jaxgrok.training.records import COMPONENT_CURVES, NEVER, schema
 from jaxgrok.training.setup import Lane, Setup
 
@@ -79,7 +81,9 @@ def train(
 
     def body(_: jax.Array, state: LaneState) -> LaneState:
         rows, weights = data.batch(setup, lane, examples, state.step)
-        return _update(setup, lane, state, rows, weights)
+        update = functools.partial(_update, setup)
+        updated: LaneState = apply(setup.products, update, lane, state, rows, weights)
+        return updated
 
     trained: LaneState = jax.lax.fori_loop(0, n_steps, body, state)
     return trained
@@ -127,8 +131,7 @@ def _losses(
     extras = model_inputs(setup.task, examples)
     if dropout is not None:
         extras |= {"dropout": dropout}
-    with jax.default_matmul_precision(setup.precision):
-        logits, _ = setup.model.apply({"params": params}, examples.tokens, **extras)
+    logits, _ = setup.model.apply({"params": params}, examples.tokens, **extras)
     with jax.named_scope("loss"):
         return cross_entropy(logits, examples.labels, arm=setup.loss), logits
 
@@ -140,6 +143,16 @@ def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax
         The state, and one record packed by `records.schema`. Test metrics are NaN
         where every example trains.
     """
+    record_lane = functools.partial(_evaluate, setup)
+    evaluated: tuple[LaneState, jax.Array]
+    evaluated = apply(setup.products, record_lane, lane, state)
+    return evaluated
+
+
+def _evaluate(
+    setup: Setup, lane: Lane, state: LaneState
+) -> tuple[LaneState, jax.Array]:
+    """Make the record, and the state without what counts since the last one."""
     examples, is_train, is_test = data.evaluation(setup, lane, state.order, state.step)
     losses, matches, logits = _predictions(setup, state.params, examples)
     # One value for each prediction of each example: [examples, read].

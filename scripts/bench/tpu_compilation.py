@@ -19,6 +19,7 @@ from tpu_reading import COPIES, NAMES, Program
 from jaxgrok.engine import programs
 from jaxgrok.engine.compilation import unsized
 from jaxgrok.engine.device import suited
+from jaxgrok.engine.platform import Platform, refuse
 from jaxgrok.host.paths import file_name
 from jaxgrok.tasks import is_pool
 from jaxgrok.training import trainer
@@ -119,6 +120,7 @@ def _fill(result: Row, setup: Setup, size: Size, folder: str | None) -> None:
     )
     device = topology.devices[0]
     setup = suited(setup, device)
+    refuse([setup], Platform.of(topology.devices))
     times = [time.perf_counter()]
     lowered = lower(setup, result.program, device, size)
     times.append(time.perf_counter())
@@ -133,11 +135,11 @@ def _fill(result: Row, setup: Setup, size: Size, folder: str | None) -> None:
     read(result, Program.read(text), size)
     measure(result, compiled, size)
     if result.program in OF_LANES:
-        products = {
+        operations = {
             "train": tpu_floor.step_products,
             "evaluate": tpu_floor.evaluation_products,
         }[result.program](setup)
-        result.floor = tpu_floor.floor(products, setup.precision, size.chip)
+        result.floor = tpu_floor.floor(operations, setup.precision, size.chip)
 
 
 def lower(

@@ -52,17 +52,17 @@ from absl import flags  # noqa: E402
 
 from jaxgrok import grid  # noqa: E402
 from jaxgrok.grid import grid_file, shipped  # noqa: E402
+from jaxgrok.grid.resolver import BLOCK_WIDTHS  # noqa: E402
 from jaxgrok.host import command_line  # noqa: E402
+from jaxgrok.training.precision import PRECISIONS  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tpu_compilation  # noqa: E402
 import tpu_tables  # noqa: E402
 from tpu_compilation import PROGRAMS  # noqa: E402
-from tpu_floor import CHIPS, PASSES  # noqa: E402
+from tpu_floor import CHIPS  # noqa: E402
 
 MAIN = "mainline"
-BLOCK_WIDTH = 16
-"""Lanes of a block on a TPU by default."""
 DECISIVE = (
     *("regime", "batch_size", "loss", "optimiser", "measures"),
     *("precision", "dtype", "l1", "dropout"),
@@ -87,7 +87,8 @@ def main(argv: list[str]) -> int:
 def body(argv: list[str]) -> int:
     """Parse the command line and go through the cases."""
     values = parse(argv)
-    lanes, width = values.lanes, values.block_width or min(BLOCK_WIDTH, values.lanes)
+    lanes = values.lanes
+    width = values.block_width or min(BLOCK_WIDTHS["tpu"], lanes)
     if lanes % width:
         raise ValueError(
             f"lanes={lanes} must be a multiple of block_width={width}: "
@@ -95,6 +96,7 @@ def body(argv: list[str]) -> int:
         )
     if importlib.util.find_spec("libtpu") is None:
         raise ValueError("libtpu is not installed: pip install 'jaxgrok[tpu]'")
+    work = [(case, program) for case in cases(values) for program in case.programs]
     conditions = {
         "topology": values.topology,
         "lanes": lanes,
@@ -103,7 +105,6 @@ def body(argv: list[str]) -> int:
         "libtpu": version("libtpu"),
         "date": datetime.date.today().isoformat(),
     }
-    work = list(cases(values))
     print(
         f"The compiler's estimate for a {values.topology}, not a clock: {lanes} lanes "
         f"in blocks of {width}; jax {version('jax')}, libtpu {version('libtpu')}"
@@ -111,7 +112,7 @@ def body(argv: list[str]) -> int:
     print(tpu_tables.cycles_header())
     size = tpu_compilation.Size(CHIPS[values.topology], lanes // width, width)
     rows = []
-    for case, program in [(case, name) for case in work for name in case.programs]:
+    for case, program in work:
         row = tpu_compilation.row(case.name, case.setup, program, size, values.save)
         rows.append(row)
         print(tpu_tables.cycles_line(row), flush=True)
@@ -129,7 +130,7 @@ def parse(argv: list[str]) -> flags.FlagValues:
     for name, default, choices in (
         ("topology", "v5e", [*CHIPS]),
         ("scale", "post", ["post", "laptop"]),
-        ("precision", None, [*PASSES]),
+        ("precision", None, PRECISIONS),
     ):
         flags.DEFINE_enum(name, default, choices, name, flag_values=values)
     for name in ("save", "json"):

@@ -21,7 +21,7 @@ def cycles_header() -> str:
     parts = "".join(f"{name:>{WIDTHS[name]}s}" for name in NAMES)
     return (
         "thousands of cycles: a lane-step of train, a lane of evaluate; % of them\n"
-        f"{'':40s}{'cycles':>9s}{'floor':>7s}{'×':>6s}{parts}{'gradient':>10s}"
+        f"{'':40s}{'cycles':>9s}{'floor':>7s}{'×':>8s}{parts}{'gradient':>10s}"
     )
 
 
@@ -32,7 +32,7 @@ def cycles_line(row: Row) -> str:
         return f"{head} {row.error}"
     if not row.parts:
         return f"{head}{row.cycles / 1e3:9.1f}"
-    ratio = f"{row.cycles / row.floor:6.1f}" if row.floor else f"{'':6s}"
+    ratio = f"{row.cycles / row.floor:8.1f}" if row.floor else f"{'':8s}"
     shares = "".join(f"{row.parts[name]:{WIDTHS[name]}.1%}" for name in NAMES)
     return (
         f"{head}{row.cycles / 1e3:9.1f}{row.floor / 1e3:7.1f}{ratio}{shares}"

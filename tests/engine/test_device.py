@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tiny
+from jaxgrok import models
 from jaxgrok.engine import programs
 from jaxgrok.engine.device import Blocks, suited
 from jaxgrok.training import trainer
@@ -97,3 +98,11 @@ def test_a_model_takes_the_form_that_suits_the_device(setup):
     training = suited(setup, device)
     assert training.model.costs.weighted == 8 and training.model != setup.model
     assert dataclasses.replace(training, model=setup.model) == setup
+
+
+def test_a_setup_learns_its_platform_and_emulated_products_are_matrix_products(setup):
+    (device, *_) = jax.local_devices()
+    assert suited(setup, device).platform == "cpu"
+    emulated = suited(dataclasses.replace(setup, precision="bf16"), device)
+    assert emulated.products.emulated
+    assert emulated.model == models.training_form(setup.model, "gpu")

@@ -103,8 +103,9 @@ def test_a_failing_program_is_reported_and_tried_again(tmp_path, monkeypatch, ca
         patch.setattr(sizing, "Engine", lambda *_, **__: broken())
         dataset = jaxgrok.run(tiny.config(seed=(0, 1)), tmp_path / "a")
     assert (dataset.status == "failed").all()
-    assert set(dataset.cause.values.ravel()) == {"RESOURCE_EXHAUSTED: out of memory"}
-    assert "failed: RESOURCE_EXHAUSTED" in capsys.readouterr().err
+    [cause] = set(dataset.cause.values.ravel())
+    assert "--grid.block_width=1 (RESOURCE_EXHAUSTED: out of memory)" in cause
+    assert f"failed: {cause}\n" in capsys.readouterr().err
     dataset = jaxgrok.run(tiny.config(seed=(0, 1)), tmp_path / "a", quiet=True)
     assert (dataset.status == "done").all()
 
