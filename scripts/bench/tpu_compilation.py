@@ -1,6 +1,6 @@
 """Compile a program of the engine for a TPU that is not there, and read the result.
 
->>> row("mainline", setup, "train", chip=CHIPS["v5e"], blocks=1, width=16)
+>>> row("mainline", setup, "train", Size(CHIPS["v5e"], blocks=1, width=16))
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from tpu_reading import COPIES, NAMES, Program
 from jaxgrok.engine import programs
 from jaxgrok.engine.compilation import unsized
 from jaxgrok.engine.device import suited
+from jaxgrok.engine.platform import Platform, refuse
 from jaxgrok.host.paths import file_name
 from jaxgrok.tasks import is_pool
 from jaxgrok.training import trainer
@@ -72,15 +73,28 @@ class Row:
     error: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """What to compile for.
+
+    Attributes:
+        chip: the kind of TPU.
+        blocks: blocks of lanes, one after the other.
+        width: lanes of a block.
+    """
+
+    chip: Chip
+    blocks: int
+    width: int
+
+    @property
+    def lanes(self) -> int:
+        """Lanes in all."""
+        return self.blocks * self.width
+
+
 def row(
-    name: str,
-    setup: Setup,
-    program: str,
-    *,
-    chip: Chip,
-    blocks: int,
-    width: int,
-    folder: str | None = None,
+    name: str, setup: Setup, program: str, size: Size, folder: str | None = None
 ) -> Row:
     """Compile one program of a setup; what goes wrong becomes the row's error.
 
@@ -88,53 +102,48 @@ def row(
         name: what is trained, for the table.
         setup: of every lane, in any form.
         program: one of PROGRAMS.
-        chip: the kind of TPU.
-        blocks: blocks of lanes.
-        width: lanes of a block.
+        size: the chip and the lanes.
         folder: where the compiled text is kept.
     """
     result = Row(name, program, setup.precision, setup.batch_size or setup.train_size)
     try:
-        _fill(result, setup, chip, blocks, width, folder)
+        _fill(result, setup, size, folder)
     except Exception as error:
         result.error = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     return result
 
 
-def _fill(
-    result: Row,
-    setup: Setup,
-    chip: Chip,
-    blocks: int,
-    width: int,
-    folder: str | None,
-) -> None:
+def _fill(result: Row, setup: Setup, size: Size, folder: str | None) -> None:
     """Compile and read."""
-    topology = topologies.get_topology_desc(platform="tpu", topology_name=chip.topology)
+    topology = topologies.get_topology_desc(
+        platform="tpu", topology_name=size.chip.topology
+    )
     device = topology.devices[0]
     setup = suited(setup, device)
-    start = time.perf_counter()
-    lowered = lower(setup, result.program, device, blocks, width)
-    between = time.perf_counter()
+    refuse([setup], Platform.of(topology.devices))
+    times = [time.perf_counter()]
+    lowered = lower(setup, result.program, device, size)
+    times.append(time.perf_counter())
     compiled = lowered.compile()
-    result.compile_seconds = round(time.perf_counter() - between, 1)
-    result.lowering_seconds = round(between - start, 1)
-    text = compiled.as_text()
+    times.append(time.perf_counter())
+    result.lowering_seconds = round(times[1] - times[0], 1)
+    result.compile_seconds = round(times[2] - times[1], 1)
+    text = compiled.as_text() or ""
     if folder:
         words = f"{result.grid} {result.program}".replace(" ", "-")
         (Path(folder) / f"{file_name(words)}.txt").write_text(text)
-    read(result, Program.read(text), blocks, width)
-    measure(result, compiled, chip, blocks, width)
-    count = {
-        "train": tpu_floor.step_products,
-        "evaluate": tpu_floor.evaluation_products,
-    }.get(result.program)
-    if count is not None:
-        result.floor = tpu_floor.floor(count(setup), setup.precision, chip)
+    read(result, Program.read(text), size)
+    measure(result, compiled, size)
+    if result.program in OF_LANES:
+        operations = {
+            "train": tpu_floor.step_products,
+            "evaluate": tpu_floor.evaluation_products,
+        }[result.program](setup)
+        result.floor = tpu_floor.floor(operations, setup.precision, size.chip)
 
 
 def lower(
-    setup: Setup, program: str, device: jax.Device, blocks: int, width: int
+    setup: Setup, program: str, device: jax.Device, size: Size
 ) -> jax.stages.Lowered:
     """Lower a program as the engine does, for arrays that are not there."""
     sharding = jax.sharding.SingleDeviceSharding(device)
@@ -145,6 +154,7 @@ def lower(
 
         return jax.tree.map(one, tree)
 
+    blocks, width = size.blocks, size.width
     content = programs.one_lane(setup)
     carry = shaped(content, blocks, width)
     slot = shaped(np.zeros(2, np.int32))
@@ -168,14 +178,14 @@ def lower(
     return programs.parameter_vector.lower(carry[1].params, slot)
 
 
-def read(result: Row, program: Program, blocks: int, width: int) -> None:
+def read(result: Row, program: Program, size: Size) -> None:
     """Set what stands in the compiled text."""
     if result.program == "train":
         # One step of one block: the blocks run one after the other.
-        cycles, lanes = program.cycles(program.step_body()), width
+        cycles, lanes = program.cycles(program.step_body()), size.width
     else:
         cycles = program.cycles()
-        lanes = blocks * width if result.program == "evaluate" else 1
+        lanes = size.lanes if result.program == "evaluate" else 1
     result.cycles = cycles.total / lanes
     if result.program in OF_LANES:
         total = max(cycles.total, 1)
@@ -187,9 +197,7 @@ def read(result: Row, program: Program, blocks: int, width: int) -> None:
     result.copies = program.count(*COPIES - {"copy-done"})
 
 
-def measure(
-    result: Row, compiled: jax.stages.Compiled, chip: Chip, blocks: int, width: int
-) -> None:
+def measure(result: Row, compiled: jax.stages.Compiled, size: Size) -> None:
     """Set what the compiler says of bytes and memory."""
     memory = compiled.memory_analysis()
     assert memory is not None
@@ -198,8 +206,8 @@ def measure(
     result.memory = held + temporary
     result.code = memory.generated_code_size_in_bytes
     if result.program in OF_LANES:
-        result.bytes /= width  # the loop over blocks is counted once
-        result.memory /= blocks * width
+        result.bytes /= size.width  # the loop over blocks is counted once
+        result.memory /= size.lanes
         # Temporaries grow with the width of a block, whatever the number of blocks.
-        lane = held / (blocks * width) + temporary / width
-        result.largest_block = int(chip.memory / lane)
+        lane = held / size.lanes + temporary / size.width
+        result.largest_block = int(size.chip.memory / lane)

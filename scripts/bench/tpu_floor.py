@@ -3,7 +3,7 @@
 Products are counted in the program as JAX traces it for one lane, with look-ups as
 gathers: a one-hot product is a way to look something up, and counts as lost time.
 
-    >>> cycles = floor(step_products(setup), "highest", CHIPS["v5e"])
+    >>> cycles = floor(step_products(setup), "float32", CHIPS["v5e"])
 """
 
 import dataclasses
@@ -18,16 +18,13 @@ import numpy as np
 from jaxgrok.engine import programs
 from jaxgrok.models.device_costs import DeviceCosts
 from jaxgrok.training import trainer
+from jaxgrok.training.precision import products
 from jaxgrok.training.setup import Setup
 
 GATHERED = DeviceCosts(gathered=0, weighted=math.inf, examples_last=False)
 """Costs with which a network looks everything up by gathers."""
-PASSES = {
-    **dict.fromkeys(("float32", "highest"), 6),
-    **dict.fromkeys(("bf16x3", "BF16_BF16_F32_X3", "tf32", "tensorfloat32", "high"), 3),
-    **dict.fromkeys(("bf16", "default"), 1),
-}
-"""bfloat16 products that make one of a precision on a TPU."""
+PASSES = {"float32": 6, "bf16x3": 3, "bf16": 1}
+"""bfloat16 products that make one of a precision that a TPU computes."""
 
 
 class Chip(NamedTuple):
@@ -55,9 +52,10 @@ compiler's estimate: a bfloat16 product of 8192 × 4096 × 4096 is estimated at 
 the v5e's peak and 91% of the v6e's."""
 
 
-def floor(products: int, precision: str, chip: Chip) -> float:
+def floor(operations: int, precision: str, chip: Chip) -> float:
     """Return the cycles of a number of operations in matrix products."""
-    return products * PASSES[precision] / (chip.peak / chip.clock)
+    computed = products(precision, "tpu").computes
+    return operations * PASSES[computed] / (chip.peak / chip.clock)
 
 
 def step_products(setup: Setup) -> int:
@@ -66,17 +64,17 @@ def step_products(setup: Setup) -> int:
     lane, state = programs.one_lane(setup)
     train = functools.partial(trainer.train, setup)
     # The loop over steps is counted once, and nothing outside it multiplies matrices.
-    return operations(jax.make_jaxpr(train)(lane, state, np.int32(1)).jaxpr)
+    return count(jax.make_jaxpr(train)(lane, state, np.int32(1)).jaxpr)
 
 
 def evaluation_products(setup: Setup) -> int:
     """Count the operations in matrix products of one lane's evaluation."""
     setup = _gathering(setup)
     evaluate = functools.partial(trainer.evaluate, setup)
-    return operations(jax.make_jaxpr(evaluate)(*programs.one_lane(setup)).jaxpr)
+    return count(jax.make_jaxpr(evaluate)(*programs.one_lane(setup)).jaxpr)
 
 
-def operations(jaxpr: Any) -> int:
+def count(jaxpr: Any) -> int:
     """Count multiplications and additions in the matrix products of a jaxpr.
 
     Products that nobody reads do not count, as the compiler leaves them out. A scan's
@@ -85,15 +83,15 @@ def operations(jaxpr: Any) -> int:
     total = 0
     for eqn in _read(jaxpr):
         name = eqn.primitive.name
-        inside = [operations(inner) for inner in _inner(eqn.params.values())]
+        counts = [count(inner) for inner in _inner(eqn.params.values())]
         if name == "dot_general":
             (axes, _), _ = eqn.params["dimension_numbers"]
             contracted = math.prod(eqn.invars[0].aval.shape[axis] for axis in axes)
             total += 2 * contracted * math.prod(eqn.outvars[0].aval.shape)
         elif name == "cond":
-            total += max(inside)
+            total += max(counts)
         else:
-            total += sum(inside) * (eqn.params["length"] if name == "scan" else 1)
+            total += sum(counts) * (eqn.params["length"] if name == "scan" else 1)
     return total
 
 
@@ -121,5 +119,6 @@ def _gathering(setup: Setup) -> Setup:
     """Return a setup whose network looks rows up by gathers."""
     if not hasattr(setup.model, "costs"):
         return setup  # a model of the user's own
-    model = dataclasses.replace(setup.model, costs=GATHERED)
+    model: Any = setup.model
+    model = dataclasses.replace(model, costs=GATHERED)
     return dataclasses.replace(setup, model=model)

@@ -192,8 +192,8 @@ class Program:
         if operation.opcode in COPIES:
             return "copies"
         for called in operation.called.get("calls", ()):
-            inside = {o.opcode for o in self.computations.get(called, ())}
-            if inside and inside <= MOVES:
+            opcodes = {o.opcode for o in self.computations.get(called, ())}
+            if opcodes and opcodes <= MOVES:
                 return "copies"
         return part_of(operation.scope)
 
