@@ -1,0 +1,89 @@
+"""What each precision of matrix products costs, and how wrong it is."""
+
+import dataclasses
+import functools
+import json
+
+import jax
+import numpy as np
+
+import step
+from accelerator_sections import gradients
+from accelerator_sections.engines_in_turn import compile_all, in_turn
+from accelerator_sections.job import Job, one_line
+from accelerator_sections.shapes import group_of, without_evaluations
+from jaxgrok import grid
+from jaxgrok.grid import fields
+
+ROUNDS = 5
+CELL = 40_000
+"""Steps of a long training."""
+
+
+def run(job: Job) -> None:
+    """Time and check every precision that the field allows, at one block width."""
+    group = group_of(job.scale)
+    names = grid_precisions()
+    if job.quick:
+        names = [names[0], names[-1]]
+    width = suggested_width(job, group.block_width)
+    job.say(width=width, precisions=names)
+    device = jax.local_devices()[0]
+    long = without_evaluations(group)
+    builders = {
+        name: functools.partial(
+            step.full_engine, in_precision(long, name), width, 1, [device]
+        )
+        for name in names
+    }
+    built, missing = compile_all(builders, 0.6, job)
+    times, untimed = in_turn({n: b.engine for n, b in built.items()}, ROUNDS, job)
+    rows = {}
+    for name, values in times.items():
+        middle = float(np.median(values))
+        rows[name] = {
+            "ms": middle * 1e3,
+            "seconds_a_cell": CELL * middle,
+            "compile_seconds": built[name].seconds,
+        }
+    job.say(rows=rows, missing=missing | untimed)
+    add_errors(job, group, names)
+
+
+def grid_precisions() -> list[str]:
+    """Return the values that the field `precision` allows, the default first."""
+    row = fields.general()["precision"]
+    return sorted(row.names, key=lambda name: name != row.default)
+
+
+def in_precision(group: grid.Group, name: str) -> grid.Group:
+    """Return the group with its products in a precision."""
+    setup = dataclasses.replace(group.setup, precision=name)
+    return dataclasses.replace(group, setup=setup)
+
+
+def suggested_width(job: Job, default: int) -> int:
+    """Return the block width that the section on speed found best, or the default."""
+    path = job.answer_file.with_name("speed.json")
+    if not path.exists():
+        return default
+    return json.loads(path.read_text()).get("suggested_block_width") or default
+
+
+def add_errors(job: Job, group: grid.Group, names: list[str]) -> None:
+    """Compare loss and gradients of each precision with float64."""
+    inputs, device = gradients.inputs_of(group), jax.local_devices()[0]
+    if (job.work / "reference.npz").exists():
+        right = gradients.saved_reference(job.work)
+    else:
+        process = gradients.reference(inputs, job.scale, job.work)
+        right = gradients.read_reference(process, job.work)
+    errors: dict[str, object] = {}
+    for name in names:
+        try:
+            setup = in_precision(group, name).setup
+            outputs = gradients.on_device(setup, device, inputs)
+            errors[name] = gradients.errors(outputs, right)._asdict()
+        except Exception as error:
+            errors[name] = one_line(error)
+        job.say(errors=errors)

@@ -1,0 +1,130 @@
+"""As much of two shipped sweeps as the time allows, and their figures."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jaxgrok
+from accelerator_sections.job import Job, one_line
+from jaxgrok.plots.files import save
+
+ROOT = Path(__file__).resolve().parents[3]
+SWEEPS = {
+    "mainline": [f"--grid.seed={tuple(range(32))}", "--grid.snapshots=none"],
+    "wd_vs_frac": [],
+}
+"""Grid files of the post's scale → overrides."""
+TINY = [
+    "--grid.modulus=7",
+    "--grid.d_model=8",
+    "--grid.d_head=2",
+    "--grid.d_mlp=16",
+    "--grid.snapshots=none",
+    "--grid.train_fraction=(0.5,)",
+    "--grid.seed=(0, 1)",
+    "--grid.eval_every=50",
+    "--grid.steps_past_grok=0",
+    "--grid.stop=steps",
+]
+FINE = {0: "complete", 128 + signal.SIGTERM: "stopped; it can go on"}
+"""Exit codes of a sweep."""
+QUICK_STEPS = {"mainline": (200,), "wd_vs_frac": (10**7,)}
+"""Of --quick: one sweep ends, the other is stopped."""
+QUICK_SECONDS = 15.0
+GRACE = 25.0
+"""Seconds after SIGTERM for a sweep to save what it has, and to draw it."""
+LEAST = 20.0
+"""Seconds that a sweep is worth starting for."""
+
+
+def run(job: Job) -> None:
+    """Train one sweep after the other until the time is up."""
+    for name, overrides in SWEEPS.items():
+        if job.left < LEAST + GRACE:
+            job.say(**{name: {"status": "not started: no time left"}})
+            continue
+        out = job.work / name
+        job.say(**{name: {"status": "running"}})
+        scale = "laptop" if job.quick else "post"
+        grid_file = f"{ROOT}/sweeps/{name}.py:{scale}"
+        words = ["--grid", grid_file, "--out", str(out)]
+        seconds = job.left - GRACE
+        if job.quick:
+            overrides, seconds = (
+                [*TINY, f"--grid.steps={QUICK_STEPS[name]}"],
+                QUICK_SECONDS,
+            )
+        words += overrides
+        answer = train(words, job.work / f"{name}.log", seconds)
+        answer |= told(out) | {"figures": figures(name, out, job.out)}
+        job.say(**{name: answer})
+        if answer["exit_code"] not in FINE:
+            raise RuntimeError(f"{name} ended with {answer['exit_code']}; see its log")
+
+
+def train(words: list[str], log: Path, seconds: float) -> dict[str, Any]:
+    """Run a sweep, and stop it when its time is up; it saves what it has."""
+    command = [sys.executable, "-m", "jaxgrok.sweep", *words]
+    start = time.perf_counter()
+    with open(log, "w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file)
+    try:
+        process.wait(max(seconds, 1.0))
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(GRACE - 5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    code = process.returncode
+    last = log.read_text().strip().splitlines()[-1:]
+    status = FINE.get(code, f"ended with {code}")
+    return {
+        "status": status,
+        "exit_code": code,
+        "seconds": time.perf_counter() - start,
+        "command": " ".join(["python", *command[1:]]),
+        "last_line": "".join(last)[:300],
+    }
+
+
+def told(out: Path) -> dict[str, Any]:
+    """Return what cells.csv of a run says: phases, and grok steps by axis."""
+    table = out / "cells.csv"
+    if not table.exists():
+        return {"cells": 0, "finished": 0}
+    with open(table, newline="") as file:
+        rows = list(csv.DictReader(file))
+    phases = [row["phase"] for row in rows if row.get("phase")]
+    groks = [float(row["grok_step"]) for row in rows if row.get("grok_step")]
+    return {
+        "cells": len(rows),
+        "finished": len(phases),
+        "phases": {name: phases.count(name) for name in sorted(set(phases))},
+        "grok_steps": sorted(groks),
+    }
+
+
+def figures(name: str, out: Path, folder: Path) -> list[str]:
+    """Draw the figures of a run, finished or not; return their files' names."""
+    # A process that draws needs no accelerator, and must not take its memory.
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    wanted = "curves" if name == "mainline" else "phase_diagram"
+    target = folder / f"{name}_{wanted}.png"
+    drawn = out / "plots" / f"{wanted}.png"
+    try:
+        run = jaxgrok.open(out)
+        ((_, figure),) = jaxgrok.figures(run, [wanted])
+        save(figure, target)
+    except Exception as error:
+        if not drawn.exists():
+            return [f"none: {one_line(error)}"]
+        shutil.copy(drawn, target)
+    return [target.name]
