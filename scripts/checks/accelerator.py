@@ -57,6 +57,7 @@ def main() -> int:
     """Run the sections, write the report; the exit code."""
     options = parse()
     names = options.only.split(",") if options.only else [s.name for s in SECTIONS]
+    names.append("device")  # which others ask
     sections = [section for section in SECTIONS if section.name in names]
     work = options.work or options.out / "work"
     for folder in (options.out, work):

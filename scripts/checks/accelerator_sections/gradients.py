@@ -29,7 +29,7 @@ from jaxgrok.training.setup import Lane, Setup, lane_of
 
 SIZES = (1.0, 2.5)
 """Factors on the weights of the two lanes: as they begin, and with large logits."""
-CURVES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+LOSSES, ACCURACIES = ("train_loss", "test_loss"), ("train_accuracy", "test_accuracy")
 Params = dict[str, np.ndarray]
 
 
@@ -47,7 +47,7 @@ class Outputs(NamedTuple):
     loss: np.ndarray
     gradients: Params
     curves: np.ndarray
-    """[2, len(CURVES)]"""
+    """[2, 4]: LOSSES and ACCURACIES."""
 
 
 class Errors(NamedTuple):
@@ -57,13 +57,15 @@ class Errors(NamedTuple):
         loss: of the training loss.
         gradient: of any parameter's gradient, in its norm.
         worst: the name of that parameter.
-        evaluation: of any curve of an evaluation.
+        evaluation: of the losses of an evaluation.
+        accuracy: of its accuracies, the largest difference.
     """
 
     loss: float
     gradient: float
     worst: str
     evaluation: float
+    accuracy: float
 
 
 def inputs_of(group: grid.Group) -> Inputs:
@@ -102,7 +104,7 @@ def on_device(setup: Setup, device: jax.Device, inputs: Inputs) -> Outputs:
     loss, moment, record = jax.device_get(found)
     share = 1 - np.float64(inputs.lanes.beta1[0])
     columns = schema(setup, sorted(inputs.params)).columns
-    curves = np.stack([record[:, columns(name)] for name in CURVES], 1)
+    curves = np.stack([record[:, columns(name)] for name in LOSSES + ACCURACIES], 1)
     gradients = {name: np.float64(value) / share for name, value in moment.items()}
     return Outputs(loss, gradients, curves.reshape(len(SIZES), -1))
 
@@ -145,11 +147,13 @@ def errors(outputs: Outputs, right: Outputs) -> Errors:
         by_name[name] = float((wrong / np.sqrt((value**2).sum(axes))).max())
     # NaN is the worst of errors, and no maximum of Python's.
     worst = max(by_name, key=lambda name: np.nan_to_num(by_name[name], nan=np.inf))
+    losses, right_losses = outputs.curves[:, :2], right.curves[:, :2]
     return Errors(
         float(np.max(np.abs(outputs.loss / right.loss - 1))),
         by_name[worst],
         worst,
-        float(np.max(np.abs(outputs.curves / right.curves - 1))),
+        float(np.max(np.abs(losses / right_losses - 1))),
+        float(np.max(np.abs(outputs.curves[:, 2:] - right.curves[:, 2:]))),
     )
 
 

@@ -58,6 +58,18 @@ class Job:
         """Seconds left."""
         return self.deadline - time.time()
 
+    def answer_of(self, section: str) -> dict[str, Any]:
+        """Return what a section before this one has found; empty if it did not run."""
+        file = self.answer_file.with_name(f"{section}.json")
+        if not file.exists():
+            return {}
+        answer: dict[str, Any] = json.loads(file.read_text())
+        return answer
+
+    def suggested_width(self, default: int) -> int:
+        """Return the block width that was fastest, or the default."""
+        return self.answer_of("speed").get("suggested_block_width") or default
+
     def say(self, **facts: Any) -> None:
         """Add facts to the answer, and write it."""
         self.answer |= facts

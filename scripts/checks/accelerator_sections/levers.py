@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from accelerator_sections.job import Job, one_line
-from accelerator_sections.precisions import suggested_width
 
 GRAPHS = "--xla_gpu_graph_min_graph_size=1"
 GPU = {
@@ -31,16 +30,17 @@ GPU = {
 CPU = {"as shipped": "", "unoptimised": "--xla_backend_optimization_level=0"}
 """To try this section where there is no GPU."""
 ROUNDS, STEPS = 5, 100
+WIDEST = 64
+"""Lanes at most: the processes share the device's memory."""
 
 
 def run(job: Job) -> None:
     """Compile one after the other while there is time, then time them in turn."""
-    platform = json.loads(job.answer_file.with_name("device.json").read_text())
-    flags = {"gpu": GPU, "cpu": CPU}.get(platform["platform"])
+    flags = {"gpu": GPU, "cpu": CPU}.get(job.answer_of("device")["platform"])
     if flags is None:
         job.say(left_out="these options are of GPUs")
         return
-    width = suggested_width(job, 2 if job.quick else 16)
+    width = min(job.suggested_width(2 if job.quick else 16), WIDEST)
     job.say(width=width, rows={})
     levers: dict[str, Lever] = {}
     longest = 0.0
@@ -73,18 +73,14 @@ def time_in_turn(job: Job, levers: dict[str, "Lever"]) -> None:
         if done and job.left < 10:
             break
         for name, lever in levers.items():
-            times[name].append(lever.ask(f"time {steps}")["seconds"])
-    base = np.array(times.get("as shipped", [np.nan]))
+            times[name].append(lever.seconds(steps))
+    shipped = job.answer["rows"].get("as shipped", {})
+    base = np.array(times.get("as shipped", np.nan))
     for name, values in times.items():
-        job.answer["rows"][name] |= {
-            "ms": float(np.median(values)) * 1e3,
-            "over_shipped": float(np.median(np.array(values) / base)),
-        }
-    shipped = job.answer["rows"].get("as shipped", {}).get("hash")
-    for name in levers:
-        job.answer["rows"][name]["same_bits"] = (
-            job.answer["rows"][name]["hash"] == shipped
-        )
+        row = job.answer["rows"][name]
+        row["ms"] = float(np.median(values)) * 1e3
+        row["over_shipped"] = float(np.median(np.array(values) / base))
+        row["same_bits"] = row["hash"] == shipped.get("hash")
     job.say()
 
 
@@ -126,6 +122,13 @@ class Lever:
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer
+
+    def seconds(self, steps: int) -> float:
+        """Return the seconds of a lane-step; NaN if the process died."""
+        try:
+            return float(self.ask(f"time {steps}")["seconds"])
+        except RuntimeError:
+            return np.nan
 
     def close(self) -> None:
         """End the process."""

@@ -16,6 +16,8 @@ from jaxgrok.training.measures import Evaluation, fourier
 
 MOST_GRADIENT, MOST_LOSS = 5e-5, 2e-6
 """Relative errors; products in TF32 make 1e-3."""
+MOST_ACCURACY = 1e-3
+"""Difference: two logits may be as good as equal."""
 MOST_EXACT, NORMAL = 2e-6, float(np.finfo(np.float32).tiny)
 """Relative error of the exact loss, down to the smallest normal number."""
 MOST_EXCLUDED = 1e-4
@@ -44,7 +46,8 @@ def training(job: Job) -> None:
     for name, error, most in (
         ("training loss", errors.loss, MOST_LOSS),
         (f"gradients (worst: {errors.worst})", errors.gradient, MOST_GRADIENT),
-        ("evaluation", errors.evaluation, MOST_LOSS),
+        ("losses of an evaluation", errors.evaluation, MOST_LOSS),
+        ("its accuracies", errors.accuracy, MOST_ACCURACY),
     ):
         job.check(name, error <= most, f"{error:.1e} from float64, at most {most:.0e}")
 

@@ -167,9 +167,9 @@ def _widths(scale: str, answer: dict[str, Any]) -> list[str]:
     lines += [""]
     lines += [f"- {width} lanes: {why}" for width, why in answer["missing"].items()]
     lines += [
-        f"- {row['width']}: {row['program']}"
+        f"- {row['width']}: {row['unknown']}"
         for row in answer["rows"]
-        if "program" in row
+        if "unknown" in row
     ]
     return lines
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from accelerator_sections.job import Job, one_line
-from accelerator_sections.precisions import suggested_width
 
 ROOT = Path(__file__).resolve().parents[3]
 LANES = 16
@@ -17,11 +16,10 @@ LANES = 16
 def run(job: Job) -> None:
     """Run the benchmark of the peers, and keep its last line."""
     patience = max(10.0, 0.7 * job.left - 10)
-    width = suggested_width(job, 0)
+    width = job.suggested_width(0)
     words = [sys.executable, str(ROOT / "scripts/bench/peers.py"), "--together"]
-    device = json.loads(job.answer_file.with_name("device.json").read_text())
     # PyTorch computes on the host of a TPU, which would be no comparison.
-    numbers = "8" if device["platform"] == "tpu" else "1,3,5,8"
+    numbers = "8" if job.answer_of("device")["platform"] == "tpu" else "1,3,5,8"
     if job.quick:
         words += ["--scale=laptop", "--only=1,8", "--rounds=1", "--steps=2"]
     else:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 
 import jax
 import numpy as np
@@ -26,7 +25,7 @@ def run(job: Job) -> None:
     names = grid_precisions()
     if job.quick:
         names = [names[0], names[-1]]
-    width = suggested_width(job, group.block_width)
+    width = job.suggested_width(group.block_width)
     job.say(width=width, precisions=names)
     device = jax.local_devices()[0]
     long = without_evaluations(group)
@@ -60,14 +59,6 @@ def in_precision(group: grid.Group, name: str) -> grid.Group:
     """Return the group with its products in a precision."""
     setup = dataclasses.replace(group.setup, precision=name)
     return dataclasses.replace(group, setup=setup)
-
-
-def suggested_width(job: Job, default: int) -> int:
-    """Return the block width that the section on speed found best, or the default."""
-    path = job.answer_file.with_name("speed.json")
-    if not path.exists():
-        return default
-    return json.loads(path.read_text()).get("suggested_block_width") or default
 
 
 def add_errors(job: Job, group: grid.Group, names: list[str]) -> None:

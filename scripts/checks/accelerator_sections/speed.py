@@ -45,7 +45,7 @@ def scale_rows(job: Job, scale: str, share: float) -> dict[str, object]:
     """Measure every width of a scale; the answer of that scale."""
     group = without_evaluations(group_of(scale))
     device = jax.local_devices()[0]
-    flop = flop_of(scale)
+    flop = step.flops(group)
     widths = TINY_WIDTHS if job.quick else WIDTHS
     builders = {
         width: functools.partial(step.full_engine, group, width, 1, [device])
@@ -61,16 +61,6 @@ def scale_rows(job: Job, scale: str, share: float) -> dict[str, object]:
         "missing": missing | untimed,
         "suggested_block_width": suggestion(rows),
     }
-
-
-def flop_of(scale: str) -> float:
-    """Return the FLOP of the matrix products of a lane-step, counted on the host."""
-    try:
-        host = jax.local_devices(backend="cpu")[0]
-    except RuntimeError:  # JAX_PLATFORMS leaves it out
-        return step.flops(group_of(scale))
-    with jax.default_device(host):
-        return step.flops(group_of(scale))
 
 
 def row(
@@ -95,20 +85,20 @@ def row(
 def of_program(
     engine: Engine, width: int, seconds: float, job: Job
 ) -> dict[str, object]:
-    """Return what the compiled step launches and moves, or why that is not known."""
+    """Return what the compiled step launches and moves, as far as that is known."""
+    facts: dict[str, object] = {}
     try:
         program = engine._devices[0].train
         count = kernels.launches(program.as_text())
-        costs = program.cost_analysis() or {}
-        moved = float(costs.get("bytes accessed", 0)) / width
+        facts["kernels"] = count.total()
+        facts["kernels_by_kind"] = dict(count.most_common())
+        moved = float(program.cost_analysis()["bytes accessed"]) / width
+        facts["bytes"] = moved
+        share = moved / seconds / job.answer["bytes_per_second"]
+        facts["share_of_bandwidth"] = share
     except Exception as error:
-        return {"program": one_line(error)}
-    return {
-        "kernels": count.total(),
-        "kernels_by_kind": dict(count.most_common()),
-        "bytes": moved,
-        "share_of_bandwidth": moved / seconds / job.answer["bytes_per_second"],
-    }
+        facts["unknown"] = one_line(error)
+    return facts
 
 
 def suggestion(rows: list[dict[str, object]]) -> int | None:

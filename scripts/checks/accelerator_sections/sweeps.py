@@ -1,7 +1,7 @@
 """As much of two shipped sweeps as the time allows, and their figures."""
 
-import csv
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import jaxgrok
 from accelerator_sections.job import Job, one_line
@@ -34,9 +36,8 @@ TINY = [
 ]
 FINE = {0: "complete", 128 + signal.SIGTERM: "stopped; it can go on"}
 """Exit codes of a sweep."""
-QUICK_STEPS = {"mainline": (200,), "wd_vs_frac": (10**7,)}
-"""Of --quick: one sweep ends, the other is stopped."""
-QUICK_SECONDS = 15.0
+QUICK = {"mainline": (200, 60.0), "wd_vs_frac": (10**7, 5.0)}
+"""Steps and seconds of --quick: one sweep ends, the other is stopped."""
 GRACE = 25.0
 """Seconds after SIGTERM for a sweep to save what it has, and to draw it."""
 LEAST = 20.0
@@ -56,26 +57,27 @@ def run(job: Job) -> None:
         words = ["--grid", grid_file, "--out", str(out)]
         seconds = job.left - GRACE
         if job.quick:
-            overrides, seconds = (
-                [*TINY, f"--grid.steps={QUICK_STEPS[name]}"],
-                QUICK_SECONDS,
-            )
+            steps, seconds = QUICK[name]
+            overrides = [*TINY, f"--grid.steps=({steps},)"]
         words += overrides
-        answer = train(words, job.work / f"{name}.log", seconds)
+        answer = train(words, out, seconds)
         answer |= told(out) | {"figures": figures(name, out, job.out)}
         job.say(**{name: answer})
         if answer["exit_code"] not in FINE:
             raise RuntimeError(f"{name} ended with {answer['exit_code']}; see its log")
 
 
-def train(words: list[str], log: Path, seconds: float) -> dict[str, Any]:
+def train(words: list[str], out: Path, seconds: float) -> dict[str, Any]:
     """Run a sweep, and stop it when its time is up; it saves what it has."""
     command = [sys.executable, "-m", "jaxgrok.sweep", *words]
-    start = time.perf_counter()
+    start, log = time.perf_counter(), out.with_suffix(".log")
     with open(log, "w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file)
+    # It heeds a signal from about here on.
+    while process.poll() is None and not (out / "manifest.json").exists():
+        time.sleep(0.1)
     try:
-        process.wait(max(seconds, 1.0))
+        process.wait(max(seconds - (time.perf_counter() - start), 2.0))
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
         try:
@@ -90,25 +92,24 @@ def train(words: list[str], log: Path, seconds: float) -> dict[str, Any]:
         "status": status,
         "exit_code": code,
         "seconds": time.perf_counter() - start,
-        "command": " ".join(["python", *command[1:]]),
+        "command": shlex.join(["python", *command[1:]]),
         "last_line": "".join(last)[:300],
     }
 
 
 def told(out: Path) -> dict[str, Any]:
-    """Return what cells.csv of a run says: phases, and grok steps by axis."""
-    table = out / "cells.csv"
-    if not table.exists():
-        return {"cells": 0, "finished": 0}
-    with open(table, newline="") as file:
-        rows = list(csv.DictReader(file))
-    phases = [row["phase"] for row in rows if row.get("phase")]
-    groks = [float(row["grok_step"]) for row in rows if row.get("grok_step")]
+    """Return what a run has so far: its cells, their phases and grok steps."""
+    try:
+        dataset = jaxgrok.load(out)
+    except (OSError, ValueError) as error:
+        return {"cells": 0, "finished": 0, "unknown": one_line(error)}
+    phases = [str(phase) for phase in dataset.phase.values.ravel()]
+    groks = dataset.grok_step.values.ravel()
     return {
-        "cells": len(rows),
-        "finished": len(phases),
-        "phases": {name: phases.count(name) for name in sorted(set(phases))},
-        "grok_steps": sorted(groks),
+        "cells": len(phases),
+        "finished": len(phases) - phases.count(""),
+        "phases": {name: phases.count(name) for name in sorted({*phases} - {""})},
+        "grok_steps": sorted(groks[~np.isnan(groks)].tolist()),
     }
 
 
