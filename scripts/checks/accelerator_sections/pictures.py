@@ -57,7 +57,15 @@ def block_widths(speed: dict[str, Any], scales: list[str], kind: str) -> Figure:
         axes.set_title(TITLES[scale], fontsize=style.TITLE)
         _finish(axes, widths)
     panels[0].set_ylabel("ms a lane-step", fontsize=style.LABEL)
-    panels[0].legend(fontsize=style.SMALL_LABEL, frameon=False)
+    lines, names = panels[0].get_legend_handles_labels()
+    figure.legend(
+        lines,
+        names,
+        loc="outside lower center",
+        ncols=3 if len(scales) > 1 else 1,
+        fontsize=style.SMALL_LABEL,
+        frameon=False,
+    )
     return figure
 
 
@@ -66,8 +74,9 @@ def _finish(axes: Axes, widths: list[int]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(widths, [str(width) for width in widths])
-    axes.yaxis.set_major_formatter(ticker.LogFormatter(labelOnlyBase=False))
-    axes.yaxis.set_minor_formatter(ticker.LogFormatter(labelOnlyBase=False))
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.tick_params(labelsize=style.SMALL_LABEL, which="both")
     axes.set_xlabel("lanes of a block", fontsize=style.LABEL)
     style.despine(axes)
@@ -91,8 +100,8 @@ def precisions(answer: dict[str, Any]) -> Figure:
             color=points.get_color(),
         )
     axes.set_xscale("log")
+    axes.margins(x=0.3, y=0.15)
     axes.set_ylim(bottom=0)
-    axes.margins(x=0.3)
     axes.tick_params(labelsize=style.SMALL_LABEL)
     axes.set_xlabel("relative error of gradients", fontsize=style.LABEL)
     axes.set_ylabel("ms a lane-step", fontsize=style.LABEL)
