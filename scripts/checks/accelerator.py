@@ -205,7 +205,10 @@ class Report:
             "sections": self.answers,
         }
         write_json(self._options.out / "report.json", facts)
-        text = page(facts, self._sections)
+        try:
+            text = page(facts, self._sections)
+        except Exception as error:  # report.json has the numbers all the same
+            text = f"# No page: {one_line(error)}\n"
         (self._options.out / "report.md").write_text(text, encoding="utf-8")
 
     def draw(self) -> None:

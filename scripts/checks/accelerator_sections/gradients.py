@@ -127,11 +127,6 @@ def read_reference(process: subprocess.Popen[str], folder: Path) -> Outputs:
     if process.returncode:
         last = words.strip().splitlines()[-1:]
         raise RuntimeError(f"the float64 reference failed: {''.join(last)}")
-    return saved_reference(folder)
-
-
-def saved_reference(folder: Path) -> Outputs:
-    """Read the reference that a section before this one left."""
     with np.load(folder / "reference.npz") as arrays:
         names = [name for name in arrays if name.startswith("params ")]
         gradients = {name.removeprefix("params "): arrays[name] for name in names}

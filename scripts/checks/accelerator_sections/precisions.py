@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,6 +15,7 @@ from accelerator_sections.job import Job, one_line
 from accelerator_sections.shapes import group_of, without_evaluations
 from jaxgrok import grid
 from jaxgrok.grid import fields
+from jaxgrok.host import machine
 
 ROUNDS = 5
 CELL = 40_000
@@ -25,28 +28,11 @@ def run(job: Job) -> None:
     names = grid_precisions()
     if job.quick:
         names = [names[0], names[-1]]
-    width = job.suggested_width(group.block_width)
-    job.say(width=width, precisions=names)
-    device = jax.local_devices()[0]
-    long = without_evaluations(group)
-    builders = {
-        name: functools.partial(
-            step.full_engine, in_precision(long, name), width, 1, [device]
-        )
-        for name in names
-    }
-    built, missing = compile_all(builders, 0.6, job)
-    times, untimed = in_turn({n: b.engine for n, b in built.items()}, ROUNDS, job)
-    rows = {}
-    for name, values in times.items():
-        middle = float(np.median(values))
-        rows[name] = {
-            "ms": middle * 1e3,
-            "seconds_a_cell": CELL * middle,
-            "compile_seconds": built[name].seconds,
-        }
-    job.say(rows=rows, missing=missing | untimed)
-    add_errors(job, group, names)
+    job.say(width=job.suggested_width(group.block_width), precisions=names)
+    inputs = gradients.inputs_of(group)
+    process = gradients.reference(inputs, job.scale, job.work)
+    add_times(job, group, names)
+    add_errors(job, group, names, inputs, gradients.read_reference(process, job.work))
 
 
 def grid_precisions() -> list[str]:
@@ -61,20 +47,46 @@ def in_precision(group: grid.Group, name: str) -> grid.Group:
     return dataclasses.replace(group, setup=setup)
 
 
-def add_errors(job: Job, group: grid.Group, names: list[str]) -> None:
-    """Compare loss and gradients of each precision with float64."""
-    inputs, device = gradients.inputs_of(group), jax.local_devices()[0]
-    if (job.work / "reference.npz").exists():
-        right = gradients.saved_reference(job.work)
-    else:
-        process = gradients.reference(inputs, job.scale, job.work)
-        right = gradients.read_reference(process, job.work)
-    errors: dict[str, object] = {}
-    for name in names:
+def add_times(job: Job, group: grid.Group, names: list[str]) -> None:
+    """Time a lane-step of every precision, in turn."""
+    device, long = jax.local_devices()[0], without_evaluations(group)
+    width = job.answer["width"]
+    builders = {
+        name: functools.partial(
+            step.full_engine, in_precision(long, name), width, 1, [device]
+        )
+        for name in names
+    }
+    built, missing = compile_all(builders, 0.5, job)
+    times, untimed = in_turn({n: b.engine for n, b in built.items()}, ROUNDS, job)
+    rows = {}
+    for name, values in times.items():
+        middle = float(np.median(values))
+        rows[name] = {
+            "ms": middle * 1e3,
+            "seconds_a_cell": CELL * middle,
+            "compile_seconds": built[name].seconds,
+        }
+    job.say(rows=rows, missing=missing | untimed)
+
+
+def add_errors(
+    job: Job,
+    group: grid.Group,
+    names: list[str],
+    inputs: gradients.Inputs,
+    right: gradients.Outputs,
+) -> None:
+    """Compare loss and gradients of each precision with float64, side by side."""
+    device = jax.local_devices()[0]
+
+    def compared(name: str) -> dict[str, Any] | str:
         try:
             setup = in_precision(group, name).setup
             outputs = gradients.on_device(setup, device, inputs)
-            errors[name] = gradients.errors(outputs, right)._asdict()
+            return gradients.errors(outputs, right)._asdict()
         except Exception as error:
-            errors[name] = one_line(error)
-        job.say(errors=errors)
+            return one_line(error)
+
+    with ThreadPoolExecutor(min(len(names), machine.cores())) as pool:
+        job.say(errors=dict(zip(names, pool.map(compared, names), strict=True)))

@@ -1,15 +1,21 @@
 """A sweep that is killed and goes on ends with the bytes of one that was left alone."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import jaxgrok
 from accelerator_sections.job import Job
-from runs import same
+
+ENVIRONMENT = dict(os.environ)
+"""Of the sweeps; this process must not take the device from them."""
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jaxgrok  # noqa: E402
+from runs import same  # noqa: E402
 
 GRID = '''"""A tiny sweep, saved all the time: long cells, and short ones."""
 
@@ -37,6 +43,8 @@ def run(job: Job) -> None:
     grid_file = job.work / "tiny_sweep.py"
     grid_file.write_text(GRID.format(steps=steps))
     whole, broken = job.work / "whole", job.work / "broken"
+    for folder in (whole, broken):  # of a check before this one
+        shutil.rmtree(folder, ignore_errors=True)
     start = time.perf_counter()
     finish(grid_file, whole)
     job.say(seconds_whole=time.perf_counter() - start)
@@ -65,7 +73,9 @@ def command(grid_file: Path, out: Path) -> list[str]:
 
 def finish(grid_file: Path, out: Path) -> None:
     """Train the sweep to its end; RuntimeError if it fails."""
-    done = subprocess.run(command(grid_file, out), capture_output=True, text=True)
+    done = subprocess.run(
+        command(grid_file, out), env=ENVIRONMENT, capture_output=True, text=True
+    )
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         raise RuntimeError(f"the sweep ended with {done.returncode}: {''.join(last)}")
@@ -78,7 +88,9 @@ def kill(grid_file: Path, out: Path, job: Job) -> int:
         The cells that were finished then.
     """
     with open(job.work / "broken.log", "w") as log:
-        process = subprocess.Popen(command(grid_file, out), stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command(grid_file, out), env=ENVIRONMENT, stdout=log, stderr=log
+        )
     while not (list(out.glob("resume/*.npz")) and list(out.glob("curves/*.npz"))):
         if process.poll() is not None or job.left < 5:
             break

@@ -12,9 +12,14 @@ from typing import Any
 
 import numpy as np
 
-import jaxgrok
 from accelerator_sections.job import Job, one_line
-from jaxgrok.plots.files import save
+
+ENVIRONMENT = dict(os.environ)
+"""Of the sweeps; this process must not take the device from them."""
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jaxgrok  # noqa: E402
+from jaxgrok.plots.files import save  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]
 SWEEPS = {
@@ -50,7 +55,7 @@ def run(job: Job) -> None:
         if job.left < LEAST + GRACE:
             job.say(**{name: {"status": "not started: no time left"}})
             continue
-        out = job.work / name
+        out = job.work / (f"{name}-quick" if job.quick else name)
         job.say(**{name: {"status": "running"}})
         scale = "laptop" if job.quick else "post"
         grid_file = f"{ROOT}/sweeps/{name}.py:{scale}"
@@ -72,7 +77,7 @@ def train(words: list[str], out: Path, seconds: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "jaxgrok.sweep", *words]
     start, log = time.perf_counter(), out.with_suffix(".log")
     with open(log, "w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file)
+        process = subprocess.Popen(command, env=ENVIRONMENT, stdout=file, stderr=file)
     # It heeds a signal from about here on.
     while process.poll() is None and not (out / "manifest.json").exists():
         time.sleep(0.1)
@@ -115,8 +120,6 @@ def told(out: Path) -> dict[str, Any]:
 
 def figures(name: str, out: Path, folder: Path) -> list[str]:
     """Draw the figures of a run, finished or not; return their files' names."""
-    # A process that draws needs no accelerator, and must not take its memory.
-    os.environ["JAX_PLATFORMS"] = "cpu"
     wanted = "curves" if name == "mainline" else "phase_diagram"
     target = folder / f"{name}_{wanted}.png"
     drawn = out / "plots" / f"{wanted}.png"
