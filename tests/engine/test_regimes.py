@@ -6,7 +6,9 @@ import pytest
 
 import tiny
 from engines import curves, same
+from jaxgrok import models
 from jaxgrok.engine.engine import Engine
+from jaxgrok.models.device_costs import CPU, GPU
 from jaxgrok.models.product_order import ProductOrder
 
 
@@ -46,17 +48,21 @@ REGIMES = {
 }
 
 
+@pytest.mark.parametrize("costs", [CPU, GPU], ids=["cpu", "accelerators"])
 @pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
-def test_lanes_of_every_regime_and_optimiser(fields, monkeypatch):
+def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
     chosen = []
     best = ProductOrder.best
     monkeypatch.setattr(
-        ProductOrder, "best", lambda sizes: chosen.append(best(sizes)) or chosen[-1]
+        ProductOrder, "best", lambda *args: chosen.append(best(*args)) or chosen[-1]
     )
+    monkeypatch.setattr(models, "costs_of", lambda _platform: costs)
     group = tiny.group(**fields, seed=(0, 1, 2), weight_decay=(0.01,))
     one = Engine(group.setup, block_width=2, blocks=1)
     alone = {c.id: curves(one, group, [c])[c.id] for c in group.cells}
-    assert (ProductOrder.ROWS in chosen) == (fields == REGIMES["sums of rows"])
+    sums_rows = costs is CPU and fields == REGIMES["sums of rows"]
+    assert (ProductOrder.ROWS in chosen) == sums_rows
+    assert one.setup.model.costs is costs
     assert all(np.isfinite(rows).all() for rows in alone.values())
     assert len({rows[-1, 0].item() for rows in alone.values()}) == 3
     crowd = Engine(group.setup, block_width=2, blocks=2)
