@@ -2,12 +2,12 @@
 
     python scripts/compare_axis.py runs/precision-laptop precision
 
-Prints, for each value: cells, the share that groks, the quartiles of the grok step, the
-spikes in all and in how many cells and, where the run has circuits, the quartiles of
-the number of key frequencies and of the answer's share of the logits' variance. Behind
-each stands p of a rank test against the first value: Wilcoxon's signed ranks of the
-pairs that agree in all other axes (Mann-Whitney's in brackets, which knows no pairs). A
-censored grok step ranks behind all others.
+Prints, for each value: cells, the share that groks, the quartiles of grok step and last
+test loss, the spikes in all and in how many cells and, where the run has circuits, the
+quartiles of the number of key frequencies and of the answer's share of the logits'
+variance. Behind each stands p of a rank test against the first value: Wilcoxon's signed
+ranks of the pairs that agree in all other axes (Mann-Whitney's in brackets, which knows
+no pairs). A censored grok step ranks behind all others.
 """
 
 from pathlib import Path
@@ -56,6 +56,7 @@ def total(values: np.ndarray) -> str:
 MEASURES = {
     "grok_step": quartiles,
     "spikes": total,
+    "test_loss": quartiles,
     "n_key_frequencies": quartiles,
     "answer_share": quartiles,
 }
@@ -80,8 +81,8 @@ def main(argv: list[str]) -> None:
         share, texts = (rows.grok_step < LATE).mean(), []
         for name in names:
             values = rows[name].to_numpy(float)
-            others = first.loc[rows.index, name].to_numpy(float)
-            texts.append(f"{MEASURES[name](values)}, {ranks(values, others)}")
+            reference = first.loc[rows.index, name].to_numpy(float)
+            texts.append(f"{MEASURES[name](values)}, {ranks(values, reference)}")
         print(f"| {value} | {len(rows)} | {share:.0%} | " + " | ".join(texts) + " |")
 
 

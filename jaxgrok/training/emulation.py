@@ -89,13 +89,13 @@ def _outputs(equation: JaxprEqn, inputs: list[Any]) -> Sequence[Any]:
         if isinstance(inner, ClosedJaxpr):
             return _evaluate(inner.jaxpr, inner.consts, inputs)
         return _evaluate(inner, (), inputs)
-    within = any(map(_has_products, jaxprs_in_params(params)))
-    if _is_reduced(equation) or (within and primitive not in LOOPS):
+    has_products = any(map(_has_products, jaxprs_in_params(params)))
+    if _is_reduced(equation) or (has_products and primitive not in LOOPS):
         raise ValueError(
             f"the products of {primitive.name} cannot be emulated in reduced "
             "precision; take precision='float32'"
         )
-    if within:
+    if has_products:
         params = {name: _emulated(value) for name, value in params.items()}
     outputs = primitive.bind(*inputs, **params)
     return outputs if primitive.multiple_results else [outputs]

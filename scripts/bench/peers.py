@@ -16,15 +16,18 @@ all of them; what is told are medians, and the ratio of peers of the same round,
 its quartiles. Evaluations (loss and accuracy on all pairs) are timed apart and counted
 once in 100 steps; so is what it takes to have made one of each (compilation). The last
 line is one line of JSON. Exit code 0; 1 if losses differ. Post: about 10 minutes on two
-cores. Where there is a GPU, all but 4 use it.
+cores. Where there is a GPU, all but 4 use it; --together and --patience are for a
+machine that is lent by the minute.
 """
 
 import importlib
 import json
+import math
 import multiprocessing
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
@@ -37,6 +40,13 @@ ROUNDS = flags.DEFINE_integer("rounds", 7, "interleaved rounds")
 STEPS = flags.DEFINE_integer("steps", 0, "steps of a lane in a round; 0: by scale")
 ONLY = flags.DEFINE_list("only", [], "peers to time, by number: 1,7,8")
 LANES = flags.DEFINE_integer("lanes", 4, "lanes of the ensembles, peers 5 and 7")
+WIDTH = flags.DEFINE_integer("width", 0, "jaxgrok's block width; 0: the device's own")
+TOGETHER = flags.DEFINE_bool(
+    "together", False, "build all peers at once: sooner, but `first` counts the others"
+)
+PATIENCE = flags.DEFINE_float(
+    "patience", 0, "seconds after which a peer that is not ready is left out; 0: none"
+)
 EVERY = 100
 CELL = 10_000
 """Steps of a training, for cells an hour."""
@@ -48,7 +58,7 @@ FLAGS = ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES", "OMP_NUM_THREADS", "NPROC")
 CONNECT = multiprocessing.get_context("spawn")
 
 
-def serve(pipe: Any, name: str, lanes: int) -> None:
+def serve(pipe: Any, name: str, more: dict[str, Any]) -> None:
     """A peer's process: build it, then do what is asked and say how long it took."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if name == PROCESSES:
@@ -61,9 +71,8 @@ def serve(pipe: Any, name: str, lanes: int) -> None:
     work = pipe.recv()
     try:
         importlib.import_module(PEERS[name][0])
-        wide = {"lanes": lanes} if name[0] in "57" else {}
         start = time.perf_counter()
-        peer = build(name, work, **wide)
+        peer = build(name, work, **more)
         pipe.send((time.perf_counter() - start, peer.lanes))
         while order := pipe.recv():
             what, *arguments = order
@@ -75,18 +84,31 @@ def serve(pipe: Any, name: str, lanes: int) -> None:
 
 
 class Remote:
-    """A peer, in a process of its own or, of peer 4, in one a core."""
+    """A peer, in a process of its own or, of peer 4, in one a core.
 
-    def __init__(self, name: str, work: Any, lanes: int) -> None:
+    Args:
+        name: of the peer.
+        work: what it trains.
+        more: its own arguments.
+        deadline: by `time.monotonic`, after which it is not waited for but ended.
+    """
+
+    def __init__(
+        self, name: str, work: Any, more: dict[str, Any], deadline: float = math.inf
+    ) -> None:
         self._pipes = []
+        self._processes = []
+        self.deadline = deadline
         for _ in range(cores() if name == PROCESSES else 1):
             ours, theirs = CONNECT.Pipe()
             process = CONNECT.Process(
-                target=serve, args=(theirs, name, lanes), daemon=True
+                target=serve, args=(theirs, name, more), daemon=True
             )
             process.start()
+            theirs.close()  # so that its death is noticed
             ours.send(work)
             self._pipes.append(ours)
+            self._processes.append(process)
         answers = self._answers()
         self.lanes = sum(lanes for _, lanes in answers)
         self.built = max(seconds for seconds, _ in answers)
@@ -104,11 +126,25 @@ class Remote:
             pipe.send(())
 
     def _answers(self) -> list[Any]:
-        answers = [pipe.recv() for pipe in self._pipes]
-        for first, _ in answers:
-            if isinstance(first, str):
-                raise RuntimeError(first)
+        try:
+            answers = [self._answer(pipe) for pipe in self._pipes]
+        except RuntimeError:
+            for process in self._processes:
+                process.kill()  # nobody is to be timed beside it
+            raise
         return answers
+
+    def _answer(self, pipe: Any) -> Any:
+        left = self.deadline - time.monotonic()
+        if not pipe.poll(None if left == math.inf else max(left, 0)):
+            raise RuntimeError(f"not ready within {PATIENCE.value:.0f} s")
+        try:
+            first, second = pipe.recv()
+        except EOFError:
+            raise RuntimeError("its process died") from None
+        if isinstance(first, str):
+            raise RuntimeError(first)
+        return first, second
 
 
 class Timed(NamedTuple):
@@ -131,18 +167,14 @@ def measure(names: list[str], n_steps: int) -> tuple[dict[str, Timed], dict[str,
     remotes: dict[str, Remote] = {}
     failed: dict[str, str] = {}
     first, losses = {}, {}
-    for name in names:
+    deadline = time.monotonic() + (PATIENCE.value or math.inf)
+    with ThreadPoolExecutor(len(names) if TOGETHER.value else 1) as pool:
+        futures = {n: pool.submit(ready, n, work, n_steps, deadline) for n in names}
+    for name, future in futures.items():
         try:
-            remote = Remote(name, work, LANES.value)
-            first[name] = remote.built
-            first[name] += remote.ask("steps", 1)[0] + remote.ask("evaluate")[0]
-            remote.ask("steps", CHECKED - 1)
-            losses[name] = remote.ask("evaluate")[1]
-            remote.ask("steps", n_steps)
+            remotes[name], first[name], losses[name] = future.result()
         except RuntimeError as error:
             failed[name] = str(error)
-            continue
-        remotes[name] = remote
     agree(losses)
     times_by_name: dict[str, list[tuple[float, float]]] = {name: [] for name in remotes}
     for _ in range(ROUNDS.value):
@@ -155,6 +187,27 @@ def measure(names: list[str], n_steps: int) -> tuple[dict[str, Timed], dict[str,
         timed[name] = Timed(steps, evaluations, first[name])
         remotes[name].close()
     return timed, failed
+
+
+def ready(
+    name: str, work: Any, n_steps: int, deadline: float
+) -> tuple[Remote, float, np.ndarray]:
+    """Start a peer and warm it up.
+
+    Returns:
+        The peer, the seconds until a step and an evaluation were made, and its losses
+        after CHECKED steps [lanes].
+    """
+    more: dict[str, Any] = {"lanes": LANES.value} if name[0] in "57" else {}
+    if name == OURS:
+        more = {"width": WIDTH.value}
+    remote = Remote(name, work, more, deadline)
+    first = remote.built + remote.ask("steps", 1)[0] + remote.ask("evaluate")[0]
+    remote.ask("steps", CHECKED - 1)
+    losses = remote.ask("evaluate")[1]
+    remote.ask("steps", n_steps)
+    remote.deadline = math.inf
+    return remote, first, losses
 
 
 def agree(losses: dict[str, np.ndarray]) -> None:

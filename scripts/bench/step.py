@@ -14,10 +14,11 @@ is one line of JSON. About 3 minutes on two cores.
 
 import dataclasses
 import functools
+import itertools
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import app, flags
@@ -50,19 +51,31 @@ Timed = Callable[[], float]
 PARTS = ("forward", "+ backward", "+ AdamW (one device)")
 
 
-def engine_step(group: grid.Group, width: int, blocks: int, n_steps: int) -> Timed:
+def full_engine(
+    group: grid.Group,
+    width: int,
+    blocks: int,
+    devices: Sequence[jax.Device] | None = None,
+) -> Engine:
+    """Compile an engine, and fill its lanes with a group's cells."""
+    engine = Engine(group.setup, block_width=width, blocks=blocks, devices=devices)
+    cells = itertools.islice(itertools.cycle(group.cells), engine.lanes)
+    lanes = [lane_of(group.setup, **cell.lane) for cell in cells]
+    engine.admit({str(i): lane for i, lane in enumerate(lanes)})
+    return engine
+
+
+def lane_step(engine: Engine, n_steps: int) -> float:
     """Seconds a lane-step in a full engine, evaluations left out."""
-    engine = Engine(group.setup, block_width=width, blocks=blocks)
-    lane = lane_of(group.setup, **group.cells[0].lane)
-    engine.admit({str(i): lane for i in range(engine.lanes)})
+    engine.offset = 0  # never reach an evaluation
+    start = time.perf_counter()
+    engine.advance(n_steps)
+    return (time.perf_counter() - start) / n_steps / engine.lanes
 
-    def timed() -> float:
-        engine.offset = 0  # never reach an evaluation
-        start = time.perf_counter()
-        engine.advance(n_steps)
-        return (time.perf_counter() - start) / n_steps / engine.lanes
 
-    return timed
+def engine_step(group: grid.Group, width: int, blocks: int, n_steps: int) -> Timed:
+    """Time a lane-step of a full engine."""
+    return functools.partial(lane_step, full_engine(group, width, blocks), n_steps)
 
 
 def pool(setup: Setup) -> tuple[jax.Array, jax.Array]:
@@ -138,16 +151,14 @@ def gemm(setup: Setup, n_steps: int) -> Timed:
 
 
 def flops(group: grid.Group) -> float:
-    """XLA's count of operations of a lane's training step, by matrix products alone."""
+    """XLA's count of operations of a lane's training step; nothing is compiled."""
     setup = group.setup
-    lane = jax.device_put(lane_of(setup, **group.cells[0].lane))
-    state = jax.jit(trainer.init, static_argnums=0)(setup, lane)
+    lane = lane_of(setup, **group.cells[0].lane)
+    state = jax.eval_shape(functools.partial(trainer.init, setup), lane)
     tokens, labels = (array[: setup.train_size] for array in pool(setup))
     weights = jnp.ones(setup.train_size)
-    step = functools.partial(trainer._update, setup)
-    examples = Example(tokens, labels)
-    compiled = jax.jit(step).lower(lane, state, examples, weights).compile()
-    costs = compiled.cost_analysis()
+    step = jax.jit(functools.partial(trainer._update, setup))
+    costs = step.lower(lane, state, Example(tokens, labels), weights).cost_analysis()
     assert costs is not None
     return float(costs["flops"])
 

@@ -134,9 +134,9 @@ def precisions(jaxpr):
 
 def test_no_reduced_product_is_left():
     chain = functools.partial(traceable, "tf32", chained)
-    left = list(precisions(jax.make_jaxpr(chain)(X[:, :5], W[:5]).jaxpr))
-    assert len(left) == 4
-    assert not any(isinstance(precision, DotAlgorithmPreset) for precision in left)
+    kinds = list(precisions(jax.make_jaxpr(chain)(X[:, :5], W[:5]).jaxpr))
+    assert len(kinds) == 4
+    assert not any(isinstance(precision, DotAlgorithmPreset) for precision in kinds)
 
 
 def test_pytrees_and_values_around_go_in_and_out():

@@ -9,12 +9,17 @@ from peer_loops import Work, group_of
 
 
 class Ours:
-    """jaxgrok's engine, as a sweep runs it: a block a device."""
+    """jaxgrok's engine, as a sweep runs it: a block a device.
 
-    def __init__(self, work: Work) -> None:
+    width: lanes of a block; the device's default if 0.
+    """
+
+    def __init__(self, work: Work, width: int = 0) -> None:
         group = group_of(work.scale)
         blocks = jax.local_device_count()
-        self._engine = Engine(group.setup, block_width=group.block_width, blocks=blocks)
+        self._engine = Engine(
+            group.setup, block_width=width or group.block_width, blocks=blocks
+        )
         self.lanes = self._engine.lanes
         cells = [group.cells[i % len(group.cells)] for i in range(self.lanes)]
         lanes = [lane_of(group.setup, **cell.lane) for cell in cells]

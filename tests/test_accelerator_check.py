@@ -1,0 +1,88 @@
+"""The check of an accelerator runs to its end on a CPU, and can fail."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import pytest
+
+import tiny
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "scripts" / "checks" / "accelerator.py"
+
+
+def check(out, *flags, **environment):
+    """Run the check with tiny shapes; the finished process."""
+    own = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1", **environment}
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), "--out", str(out), *flags],
+        env=os.environ | {"XLA_FLAGS": tiny.UNOPTIMISED} | own,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.process
+@pytest.mark.long
+def test_every_section_runs_and_is_reported(tmp_path):
+    done = check(tmp_path, "--quick")
+    report = json.loads((tmp_path / "report.json").read_text())
+    statuses = {n: s["status"] for n, s in report["sections"].items() if "status" in s}
+    assert statuses == dict.fromkeys(statuses, "done"), statuses
+    assert len(statuses) == 9
+    assert done.returncode == 0 and report["passed"], done.stderr
+    page = (tmp_path / "report.md").read_text()
+    for section in report["sections"].values():
+        assert section.get("title", "") in page
+        assert all(check["passed"] for check in section.get("checks", []))
+    for figure in tmp_path.glob("*.png"):
+        assert matplotlib.image.imread(figure).any()
+    names = {figure.stem for figure in tmp_path.glob("*.png")}
+    assert {"block_width", "precisions", "wd_vs_frac_phase_diagram"} <= names
+    assert report["sections"]["sweeps"]["wd_vs_frac"]["exit_code"] == 143
+    assert all(
+        row["kernels"] > 10 for row in report["sections"]["speed"]["tiny"]["rows"]
+    )
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("section", ["numbers", "lanes", "resume"])
+def test_a_wrong_number_is_reported(tmp_path, section):
+    done = check(tmp_path, "--quick", "--only", section, "--plant", section)
+    report = json.loads((tmp_path / "report.json").read_text())
+    checks = report["sections"][section]["checks"]
+    assert [check["passed"] for check in checks].count(False) == 1
+    assert done.returncode == 1 and not report["passed"]
+    assert "**FAILED**" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.process
+def test_a_section_that_breaks_does_not_stop_the_others(tmp_path):
+    """A flag that XLA does not know ends every process that computes."""
+    own = {"XLA_FLAGS": "--xla_no_such_flag=1"}
+    done = check(tmp_path, "--quick", "--only", "numbers,device", **own)
+    report = json.loads((tmp_path / "report.json").read_text())
+    statuses = [section["status"] for section in report["sections"].values()]
+    assert all(status.startswith("failed") for status in statuses[:2])
+    assert done.returncode == 1
+    assert "**NOT MADE** Right numbers" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--minutes", "0"], "--minutes=0 must be from 1 to 1440"),
+        (["--only", "sped"], "section sped is unknown; choose of device, numbers"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        ([], "JAX finds no accelerator, only a CPU"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, flags, words):
+    done = check(tmp_path, *flags)
+    assert done.returncode == 2
+    assert words in done.stderr and len(done.stderr.splitlines()) == 1
