@@ -79,6 +79,9 @@ HloModule jit_train, is_scheduled=true, entry_computation_layout={{(f32[2,4]{{1,
 }
 {line("copy.1", "f32[2,2]{0,1}", "copy", 3, f"{LOOP}/jvp(loss)/exp")}
 {line("add.1", "f32[4]{0}", "add", 2, f"{LOOP}/optimiser/mul")}
+  %fusion.5 = f32[9]{{0}} fusion(%p.1), calls=%fused_scatter, metadata={{op_name="{
+    LOOP
+}/jvp(loss)"}}
 {line("iota.1", "s32[4]{0}", "iota", 1, "")}
   %while.1 = (s32[]) while(%t), condition=%inner_condition, body=%inner_body
 }}
@@ -130,6 +133,10 @@ def test_every_cycle_of_a_step_belongs_to_one_part(program):
     }
     assert cycles.total == 168
     assert cycles.gradient == 40
+
+
+def test_slow_operations_without_an_estimate_are_named(program):
+    assert program.cycles("step_body").missing == ["scatter f32[9] (loss)"]
 
 
 def test_the_whole_program_has_its_loops_rounds_and_its_dearest_branch(program):

@@ -47,7 +47,10 @@ class Row:
             whole program that acts on one.
         memory: bytes of arguments and temporaries, likewise.
         largest_block: lanes of the widest block that fits the chip; 0 likewise.
+        scatter: operations in the whole program, as gather, float64 and copies.
         copies: transposes among them.
+        missing: gathers, scatters and sorts, with result and part, that take time but
+            have no estimate, so that `cycles` has none of them.
         code: bytes of the program.
         error: why there is no such program; everything else is unknown then.
     """
@@ -67,6 +70,7 @@ class Row:
     gather: int = 0
     float64: int = 0
     copies: int = 0
+    missing: list[str] = dataclasses.field(default_factory=list)
     lowering_seconds: float = 0
     compile_seconds: float = 0
     code: int = 0
@@ -187,6 +191,7 @@ def read(result: Row, program: Program, size: Size) -> None:
         cycles = program.cycles()
         lanes = size.lanes if result.program == "evaluate" else 1
     result.cycles = cycles.total / lanes
+    result.missing = cycles.missing
     if result.program in OF_LANES:
         total = max(cycles.total, 1)
         result.parts = {name: cycles.parts[name] / total for name in NAMES}

@@ -3,7 +3,8 @@
 The compiler writes its own estimate of the cycles beside every operation that it
 schedules. A fusion's estimate covers all that is fused; a loop and a conditional have
 none of their own, so theirs are added up here. Copies to and from fast memory that run
-beside other work count nothing, as the compiler has it.
+beside other work count nothing, as the compiler has it. Gathers, scatters and sorts
+have no estimate, although they take time: they are listed apart.
 
     >>> program = Program.read(compiled.as_text())
     >>> program.cycles(program.step_body()).total
@@ -34,7 +35,16 @@ NAMES = (*(name for name, _ in PARTS), "copies", "other")
 GRADIENT = "transpose(jvp"
 """Stands in the names of operations that compute a gradient."""
 COPIES = {"copy", "transpose", "copy-start", "copy-done"}
-MOVES = COPIES | {"parameter", "bitcast", "reshape", "tuple", "get-tuple-element"}
+UNKNOWN = {"gather", "scatter", "sort"}
+"""Slow on a TPU, and without an estimate."""
+MOVES = COPIES | {
+    "fusion",
+    "parameter",
+    "bitcast",
+    "reshape",
+    "tuple",
+    "get-tuple-element",
+}
 """A fusion of nothing but these is a copy."""
 
 
@@ -70,10 +80,12 @@ class Cycles:
     Attributes:
         parts: by part; the names are NAMES.
         gradient: those of them that compute gradients, copies left out.
+        missing: operations without an estimate: opcode, result and part, each once.
     """
 
     parts: Counter[str] = dataclasses.field(default_factory=Counter)
     gradient: int = 0
+    missing: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -85,6 +97,7 @@ class Cycles:
         for name, cycles in other.parts.items():
             self.parts[name] += cycles * times
         self.gradient += other.gradient * times
+        self.missing += other.missing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,11 +163,7 @@ class Program:
         """
         cycles = Cycles()
         for operation in self.computations[computation or self.entry]:
-            if operation.cycles:
-                part = self._part(operation)
-                cycles.parts[part] += operation.cycles
-                if part != "copies" and GRADIENT in operation.scope:
-                    cycles.gradient += operation.cycles
+            cycles.add(self._own(operation))
             for body in operation.called.get("body", ()):
                 cycles.add(self.cycles(body), self.trips(operation) or 1)
             for called in operation.called.get("to_apply", ()):
@@ -164,6 +173,17 @@ class Program:
             each = [self.cycles(branch) for branch in branches]
             cycles.add(max(each, key=lambda branch: branch.total, default=Cycles()))
         return cycles
+
+    def _own(self, operation: Operation) -> Cycles:
+        """Return the cycles of an operation itself."""
+        part = self._part(operation)
+        if operation.cycles:
+            has_gradient = part != "copies" and GRADIENT in operation.scope
+            gradient = operation.cycles if has_gradient else 0
+            return Cycles(Counter({part: operation.cycles}), gradient)
+        shape = operation.shape.partition("{")[0].lstrip("(")
+        names = sorted(UNKNOWN & {operation.opcode, *self._fused(operation)})
+        return Cycles(missing=[f"{name} {shape} ({part})" for name in names])
 
     def trips(self, loop: Operation) -> int | None:
         """Return the rounds of a loop, None where the text does not tell."""
@@ -191,11 +211,18 @@ class Program:
         """Return the part that an operation belongs to."""
         if operation.opcode in COPIES:
             return "copies"
-        for called in operation.called.get("calls", ()):
-            opcodes = {o.opcode for o in self.computations.get(called, ())}
-            if opcodes and opcodes <= MOVES:
-                return "copies"
+        opcodes = self._fused(operation)
+        if opcodes and opcodes <= MOVES:
+            return "copies"
         return part_of(operation.scope)
+
+    def _fused(self, operation: Operation) -> set[str]:
+        """Return the opcodes inside a fusion, and inside those within it."""
+        opcodes = set()
+        for name in operation.called.get("calls", ()):
+            for fused in self.computations.get(name, ()):
+                opcodes |= {fused.opcode, *self._fused(fused)}
+        return opcodes
 
 
 def part_of(scope: str) -> str:

@@ -20,8 +20,9 @@ def cycles_header() -> str:
     """Return the columns of `cycles_line`."""
     parts = "".join(f"{name:>{WIDTHS[name]}s}" for name in NAMES)
     return (
-        "thousands of cycles: a lane-step of train, a lane of evaluate; % of them\n"
-        f"{'':40s}{'cycles':>9s}{'floor':>7s}{'×':>8s}{parts}{'gradient':>10s}"
+        "thousands of cycles: a lane-step of train, a lane of evaluate; % of them; "
+        "missing: gathers, scatters and sorts that have no estimate\n"
+        f"{'':40s}{'cycles':>9s}{'floor':>7s}{'×':>8s}{parts}{'gradient':>10s}{'missing':>9s}"
     )
 
 
@@ -36,7 +37,7 @@ def cycles_line(row: Row) -> str:
     shares = "".join(f"{row.parts[name]:{WIDTHS[name]}.1%}" for name in NAMES)
     return (
         f"{head}{row.cycles / 1e3:9.1f}{row.floor / 1e3:7.1f}{ratio}{shares}"
-        f"{row.gradient:10.1%}"
+        f"{row.gradient:10.1%}{len(row.missing):9d}"
     )
 
 
@@ -92,6 +93,7 @@ def summary(rows: list[Row]) -> dict[str, Any]:
         "precision": train.precision,
         "parts": train.parts,
         "gradient": train.gradient,
+        "missing": train.missing,
     }
     evaluate = first.get("evaluate")
     if evaluate and not evaluate.error:
@@ -100,5 +102,6 @@ def summary(rows: list[Row]) -> dict[str, Any]:
             "floor": round(evaluate.floor),
             "compile_seconds": evaluate.compile_seconds,
             "parts": evaluate.parts,
+            "missing": evaluate.missing,
         }
     return result
