@@ -10,8 +10,8 @@ from jaxgrok.models.device_costs import CPU, GPU, TPU, costs_of
     [
         (CPU, 2, False),
         (TPU, 114, True),
-        (TPU, 1000, False),
-        (GPU, 1000, True),
+        (TPU, 5000, False),
+        (GPU, 5000, True),
     ],
 )
 def test_a_one_hot_pays_for_small_tables_on_accelerators(costs, rows, pays):

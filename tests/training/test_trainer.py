@@ -262,3 +262,14 @@ def test_evaluation_in_slices_is_that_of_the_whole_pool(measures, monkeypatch):
     assert (logits in str(jax.make_jaxpr(in_slices)(one, state))) == (
         measures == "fourier"
     )
+
+
+def test_a_match_is_where_the_first_largest_logit_is_the_label():
+    generator = np.random.default_rng(0)
+    # Few values, so that many logits are equal.
+    logits = jnp.asarray(generator.integers(4, size=(200, 2, 5)), jnp.float32)
+    labels = jnp.asarray(generator.integers(5, size=(200, 2)))
+    matches = trainer._is_argmax(logits, labels)
+    assert 0 < matches.sum() < matches.size
+    np.testing.assert_array_equal(matches, logits.argmax(-1) == labels)
+    assert not trainer._is_argmax(jnp.array([jnp.nan, 1.0]), jnp.array(0))
