@@ -44,6 +44,8 @@ from accelerator_sections.page import page, verdict  # noqa: E402
 
 LOOK = 0.2
 """Seconds between two looks at a section."""
+LEAST = 8.0
+"""Seconds that a section is worth starting for."""
 GRACE = 4.0
 """Seconds beyond its time after which a section is ended."""
 
@@ -79,7 +81,7 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     """Parse and check the flags."""
     parser = Parser(description=__doc__.splitlines()[0])
-    known = [section.name for section in SECTIONS]
+    names = [section.name for section in SECTIONS]
     parser.add_argument("--out", type=Path, required=True, help="folder of the report")
     parser.add_argument("--minutes", type=float, default=5.0, help="time in all")
     parser.add_argument("--quick", action="store_true", help="tiny shapes, seconds")
@@ -92,8 +94,8 @@ def parse() -> argparse.Namespace:
     if not 1 <= options.minutes <= 24 * 60:
         parser.error(f"--minutes={options.minutes:g} must be from 1 to 1440")
     for name in filter(None, [*options.only.split(","), options.plant]):
-        if name not in known:
-            parser.error(f"section {name} is unknown; choose of {', '.join(known)}")
+        if name not in names:
+            parser.error(f"section {name} is unknown; choose of {', '.join(names)}")
     if options.out.exists() and not options.out.is_dir():
         parser.error(f"--out={options.out} must be a folder")
     options.out = options.out.absolute()
@@ -137,7 +139,7 @@ class Report:
         """Run a section in a process, and end it when its time is up."""
         seconds = self._seconds(section, later)
         answer = self.answers[section.name]
-        if seconds < min(section.least, 10):
+        if seconds < LEAST:
             answer |= {"status": "left out: no time left"}
             self.write()
             return
@@ -147,6 +149,7 @@ class Report:
         job = Job(file, self._options.out, work, start + seconds, self._options.quick)
         job.planted = self._options.plant == section.name
         answer |= {"status": "running", "seconds_given": seconds}
+        self.write()
         print(f"{section.title}: at most {seconds:.0f} s", flush=True)
         code = self._wait(section, job, file)
         answer["seconds"] = time.time() - start
@@ -159,8 +162,8 @@ class Report:
             return QUICK_SECONDS
         scale = self._options.minutes / 5
         left = self._end - time.time() - 5  # for the last figures
-        kept = scale * sum(one.least for one in later)
-        return max(0.0, min(scale * section.most, left - kept))
+        reserved = scale * sum(one.least for one in later)
+        return max(0.0, min(scale * section.most, left - reserved))
 
     def _wait(self, section: Section, job: Job, file: Path) -> int | None:
         """Wait for a section's process; its exit code, None if its time was up."""
@@ -175,12 +178,12 @@ class Report:
                 stderr=log,
                 start_new_session=True,
             )
-        seen, is_late = 0.0, False
+        modified, is_late = 0.0, False
         try:
             while process.poll() is None and not is_late:
                 time.sleep(LOOK)
-                if file.exists() and file.stat().st_mtime > seen:
-                    seen = file.stat().st_mtime
+                if file.exists() and file.stat().st_mtime > modified:
+                    modified = file.stat().st_mtime
                     self._take(section, file)
                 is_late = time.time() > job.deadline + GRACE
         finally:
@@ -196,7 +199,7 @@ class Report:
 
     def write(self) -> None:
         """Write report.json and report.md."""
-        facts = {
+        record = {
             "command": " ".join(["python", *sys.argv]),
             "started": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self._start)),
             "seconds": time.time() - self._start,
@@ -204,9 +207,9 @@ class Report:
             "quick": self._options.quick,
             "sections": self.answers,
         }
-        write_json(self._options.out / "report.json", facts)
+        write_json(self._options.out / "report.json", record)
         try:
-            text = page(facts, self._sections)
+            text = page(record, self._sections)
         except Exception as error:  # report.json has the numbers all the same
             text = f"# No page: {one_line(error)}\n"
         (self._options.out / "report.md").write_text(text, encoding="utf-8")

@@ -29,7 +29,7 @@ class Section(NamedTuple):
 SECTIONS = (
     Section("device", "Device and versions", 10, 30),
     Section("numbers", "Right numbers", 30, 70, decides=True),
-    Section("lanes", "Lanes are independent, bit by bit", 40, 80, decides=True),
+    Section("lanes", "Lanes are independent, bit by bit", 40, 100, decides=True),
     Section("resume", "Killed and resumed", 25, 50, decides=True),
     Section("speed", "Speed by block width", 45, 100),
     Section("precisions", "Precisions", 20, 60),

@@ -41,10 +41,10 @@ def _seconds(run: Callable[[], jax.Array]) -> float:
     jax.block_until_ready(run())
     start = time.perf_counter()
     jax.block_until_ready(run())
-    once = time.perf_counter() - start
-    if once > SLOW:
-        return once
-    calls = int(np.clip(0.05 / once, 1, 100))
+    seconds = time.perf_counter() - start
+    if seconds > SLOW:
+        return seconds
+    calls = int(np.clip(0.05 / seconds, 1, 100))
     times = []
     for _ in range(REPEATS):
         start = time.perf_counter()

@@ -100,8 +100,8 @@ def on_device(setup: Setup, device: jax.Device, inputs: Inputs) -> Outputs:
         return after.max_train_loss, moment, record
 
     lanes, params = jax.device_put((inputs.lanes, inputs.params), device)
-    found = jax.jit(jax.vmap(both))(lanes, params)
-    loss, moment, record = jax.device_get(found)
+    results = jax.jit(jax.vmap(both))(lanes, params)
+    loss, moment, record = jax.device_get(results)
     share = 1 - np.float64(inputs.lanes.beta1[0])
     columns = schema(setup, sorted(inputs.params)).columns
     curves = np.stack([record[:, columns(name)] for name in LOSSES + ACCURACIES], 1)
@@ -158,7 +158,7 @@ def in_float64(setup: Setup, params: Params, rows: np.ndarray) -> Outputs:
     wide = {name: jnp.asarray(value, jnp.float64) for name, value in params.items()}
     read = setup.task.read[0]
 
-    def losses(params: trainer.Params) -> tuple[jax.Array, jax.Array]:
+    def losses(params: trainer.Params) -> tuple[jax.Array, tuple[jax.Array, ...]]:
         logits = textbook.logits(params, tokens, model=setup.model)[:, read]
         right = jnp.take_along_axis(logits, labels, -1)[:, 0]
         loss = jax.nn.logsumexp(logits, axis=-1) - right

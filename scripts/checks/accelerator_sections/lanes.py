@@ -52,6 +52,8 @@ def run(job: Job) -> None:
         words = f"{compared - len(differing)} of {compared} cells have the same bits"
         job.check(name, compared > 0 and not differing, words)
 
+    same("another process", process)
+    same("another process that compiles anew", anew)
     same("twice in a row", train(one, group, watched[:1]))
     same("any lane, any neighbour", train(one, group, places(group, 1)[::-1]))
     spoilt = [group.cells[WATCHED].id]
@@ -62,8 +64,6 @@ def run(job: Job) -> None:
     del one  # its lanes, before others are made
     several = Engine(group.setup, block_width=group.block_width, blocks=BLOCKS)
     same(f"{BLOCKS} blocks", train(several, group, places(group, BLOCKS)[::-1]))
-    same("another process", process)
-    same("another process that compiles anew", anew)
 
 
 def short(scale: str) -> grid.Group:

@@ -36,7 +36,7 @@ WIDEST = 64
 
 def run(job: Job) -> None:
     """Compile one after the other while there is time, then time them in turn."""
-    flags = {"gpu": GPU, "cpu": CPU}.get(job.answer_of("device")["platform"])
+    flags = {"gpu": GPU, "cpu": CPU}.get(job.answer_of("device").get("platform", "gpu"))
     if flags is None:
         job.say(left_out="these options are of GPUs")
         return
@@ -52,13 +52,13 @@ def run(job: Job) -> None:
             lever.close()
             continue
         try:
-            ready = lever.ask("build")
+            reply = lever.ask("build")
         except RuntimeError as error:
             job.answer["rows"][name] = {"missing": one_line(error)}
             continue
         levers[name] = lever
-        longest = max(longest, ready["seconds"])
-        job.answer["rows"][name] = {"flags": flags[name], **ready}
+        longest = max(longest, reply["seconds"])
+        job.answer["rows"][name] = {"flags": flags[name], **reply}
         job.say()
     time_in_turn(job, levers)
     for lever in levers.values():

@@ -59,25 +59,25 @@ def exact_loss(job: Job) -> None:
     losses = jax.jit(functools.partial(cross_entropy, labels=labels))(logits)
     _, slopes = jax.jit(total)(logits)
     want_losses, want_slopes = right_losses(logits, labels)
-    for name, found, want in (
+    for name, values, want in (
         ("exact loss", losses, want_losses),
         ("its gradient", slopes, want_slopes),
     ):
-        error = largest_error(np.asarray(found, np.float64), want)
+        error = largest_error(np.asarray(values, np.float64), want)
         words = f"{error:.1e} from float64, at most {MOST_EXACT:.0e}"
         job.check(name, error <= MOST_EXACT, words)
     spoilt = np.array(logits)
     spoilt[0, 0] = np.nan
-    alone = np.isnan(jax.jit(cross_entropy)(spoilt, labels))
-    ok = alone[0] and not alone[1:].any()
+    is_nan = np.isnan(jax.jit(cross_entropy)(spoilt, labels))
+    ok = is_nan[0] and not is_nan[1:].any()
     job.check("a NaN logit", ok, "spoils the loss of its own example alone")
 
 
-def largest_error(found: np.ndarray, want: np.ndarray) -> float:
+def largest_error(values: np.ndarray, want: np.ndarray) -> float:
     """Return the largest relative error; a subnormal number may also read zero."""
-    wrong = np.abs(found - want)
+    wrong = np.abs(values - want)
     wrong /= np.where(np.abs(want) < NORMAL, NORMAL, np.abs(want))
-    is_flushed = (np.abs(want) < NORMAL) & (np.abs(found) <= NORMAL)
+    is_flushed = (np.abs(want) < NORMAL) & (np.abs(values) <= NORMAL)
     return float(np.max(np.where(is_flushed, 0, wrong)))
 
 
@@ -123,13 +123,13 @@ def excluded_losses(job: Job) -> None:
         each = Evaluation(task, params, (), logits[:, None], is_train, ~is_train)
         return fourier(each)["excluded_loss"]
 
-    found = np.asarray(jax.jit(jax.vmap(measure))(jnp.asarray(logits)))
+    values = np.asarray(jax.jit(jax.vmap(measure))(jnp.asarray(logits)))
     want = np.stack([excluded_by_definition(task, x, is_train) for x in logits[:3]])
-    error = float(np.max(np.abs(found[:3] / want - 1)))
+    error = float(np.max(np.abs(values[:3] / want - 1)))
     words = f"{error:.1e} from their definition in float64, at most {MOST_EXCLUDED:.0e}"
     job.check("excluded losses", error <= MOST_EXCLUDED, words)
-    n_nan = int(np.isnan(found).sum())
-    job.check("of logits up to 1e30", n_nan == 0, f"{n_nan} of {found.size} are NaN")
+    n_nan = int(np.isnan(values).sum())
+    job.check("of logits up to 1e30", n_nan == 0, f"{n_nan} of {values.size} are NaN")
 
 
 def wide_logits(task: Modular) -> tuple[np.ndarray, dict[str, jax.Array]]:
@@ -164,8 +164,8 @@ def excluded_by_definition(
     for k in range(1, n // 2 + 1):
         waves = basis(n)[2 * k - 1 : 2 * k + 1][:, answer]  # [2, pool]
         waves /= np.linalg.norm(waves, axis=1, keepdims=True)
-        rest = wide - waves.T @ (waves @ wide)
-        over = rest - rest[rows, labels[:, 0]][:, None]
+        remainder = wide - waves.T @ (waves @ wide)
+        over = remainder - remainder[rows, labels[:, 0]][:, None]
         over[rows, labels[:, 0]] = -np.inf
         each = np.logaddexp(0, np.logaddexp.reduce(over, axis=1))
         losses.append(each[is_train].mean())

@@ -1,6 +1,6 @@
 """The report as one page of Markdown: verdicts first, then a table a section.
 
->>> text = page(facts, sections)
+>>> text = page(record, sections)
 """
 
 import re
@@ -31,18 +31,18 @@ def verdict(sections: Sequence[Section], answers: Answers) -> bool:
     return True
 
 
-def page(facts: dict[str, Any], sections: Sequence[Section]) -> str:
+def page(record: dict[str, Any], sections: Sequence[Section]) -> str:
     """Write the report."""
-    answers = facts["sections"]
+    answers = record["sections"]
     lines = [
         "# Check of an accelerator",
         "",
-        *_head(facts, answers),
+        *_head(record, answers),
         "",
         "## Verdicts",
         "",
     ]
-    goals = [] if facts["quick"] else _goals(answers)
+    goals = [] if record["quick"] else _goals(answers)
     lines += [f"- {line}" for line in [*verdicts(sections, answers), *goals]]
     for section in sections:
         answer = answers[section.name]
@@ -90,10 +90,10 @@ def _goals(answers: Answers) -> Iterator[str]:
     peers = answers.get("peers", {}).get("peers", {})
     ratios = {name: peer["ratio"] for name, peer in peers.items() if "ratio" in peer}
     first = [ratio for name, ratio in ratios.items() if name.startswith("1 ")]
-    others = [ratio for name, ratio in ratios.items() if name[0] in "35"]
+    best = [ratio for name, ratio in ratios.items() if name[0] in "35"]
     for who, values, goal in (
         ("peer 1", first, FIRST_PEER_GOAL),
-        ("the best of peers 3 and 5", others, BEST_PEER_GOAL),
+        ("the best of peers 3 and 5", best, BEST_PEER_GOAL),
     ):
         if values:
             met = "met" if min(values) >= goal else "missed"
@@ -111,7 +111,7 @@ def _cell_seconds(answers: Answers, names: Sequence[str]) -> float | None:
     return min(times, default=None)
 
 
-def _head(facts: dict[str, Any], answers: Answers) -> list[str]:
+def _head(record: dict[str, Any], answers: Answers) -> list[str]:
     """Say when, where and how the report was made."""
     device = answers.get("device", {})
     versions = device.get("bits", {}) | device.get("versions", {})
@@ -119,7 +119,7 @@ def _head(facts: dict[str, Any], answers: Answers) -> list[str]:
     words = ", ".join(f"{name} {versions[name]}" for name in names if name in versions)
     return [
         f"{device.get('device_kind', '?')} ({device.get('devices', '?')} of them), "
-        f"{facts['started']} UTC, {facts['seconds']:.0f} s: `{facts['command']}`",
+        f"{record['started']} UTC, {record['seconds']:.0f} s: `{record['command']}`",
         "",
         f"{words}; commit {str(device.get('commit', ''))[:12] or 'unknown'}; "
         f"{device.get('cores', '?')} cores; "
@@ -176,6 +176,8 @@ def _widths(scale: str, answer: dict[str, Any]) -> list[str]:
 
 def _precisions(answer: dict[str, Any]) -> list[str]:
     """Table of times and errors, a line a precision."""
+    if "precisions" not in answer:
+        return []
     lines = [
         f"Blocks of {answer.get('width', '?')} lanes; errors relative to float64.",
         "",

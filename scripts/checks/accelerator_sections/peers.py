@@ -19,7 +19,7 @@ def run(job: Job) -> None:
     width = job.suggested_width(0)
     words = [sys.executable, str(ROOT / "scripts/bench/peers.py"), "--together"]
     # PyTorch computes on the host of a TPU, which would be no comparison.
-    numbers = "8" if job.answer_of("device")["platform"] == "tpu" else "1,3,5,8"
+    numbers = "8" if job.answer_of("device").get("platform") == "tpu" else "1,3,5,8"
     if job.quick:
         words += ["--scale=laptop", "--only=1,8", "--rounds=1", "--steps=2"]
     else:

@@ -68,7 +68,7 @@ def row(
 ) -> dict[str, object]:
     """Return what is said of one width."""
     low, middle, high = np.quantile(times, [0.25, 0.5, 0.75])
-    facts: dict[str, object] = {
+    row: dict[str, object] = {
         "width": width,
         "ms": middle * 1e3,
         "ms_quartiles": [low * 1e3, high * 1e3],
@@ -78,27 +78,27 @@ def row(
         "share_of_flop": flop / middle / job.answer["flop_per_second"],
     }
     if memory := built.engine.memory:
-        facts["mb_a_lane"] = memory / width / 1e6
-    return facts | of_program(built.engine, width, middle, job)
+        row["mb_a_lane"] = memory / width / 1e6
+    return row | of_program(built.engine, width, middle, job)
 
 
 def of_program(
     engine: Engine, width: int, seconds: float, job: Job
 ) -> dict[str, object]:
     """Return what the compiled step launches and moves, as far as that is known."""
-    facts: dict[str, object] = {}
+    row: dict[str, object] = {}
     try:
         program = engine._devices[0].train
         count = kernels.launches(program.as_text())
-        facts["kernels"] = count.total()
-        facts["kernels_by_kind"] = dict(count.most_common())
+        row["kernels"] = count.total()
+        row["kernels_by_kind"] = dict(count.most_common())
         moved = float(program.cost_analysis()["bytes accessed"]) / width
-        facts["bytes"] = moved
+        row["bytes"] = moved
         share = moved / seconds / job.answer["bytes_per_second"]
-        facts["share_of_bandwidth"] = share
+        row["share_of_bandwidth"] = share
     except Exception as error:
-        facts["unknown"] = one_line(error)
-    return facts
+        row["unknown"] = one_line(error)
+    return row
 
 
 def suggestion(rows: list[dict[str, object]]) -> int | None:

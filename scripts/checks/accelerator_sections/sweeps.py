@@ -66,7 +66,7 @@ def run(job: Job) -> None:
             overrides = [*TINY, f"--grid.steps=({steps},)"]
         words += overrides
         answer = train(words, out, seconds)
-        answer |= told(out) | {"figures": figures(name, out, job.out)}
+        answer |= progress(out) | {"figures": figures(name, out, job.out)}
         job.say(**{name: answer})
         if answer["exit_code"] not in FINE:
             raise RuntimeError(f"{name} ended with {answer['exit_code']}; see its log")
@@ -102,7 +102,7 @@ def train(words: list[str], out: Path, seconds: float) -> dict[str, Any]:
     }
 
 
-def told(out: Path) -> dict[str, Any]:
+def progress(out: Path) -> dict[str, Any]:
     """Return what a run has so far: its cells, their phases and grok steps."""
     try:
         dataset = jaxgrok.load(out)
