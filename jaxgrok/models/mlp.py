@@ -18,6 +18,7 @@ from flax import linen as nn
 
 from jaxgrok.fields.checks import check_all
 from jaxgrok.fields.field import MOST_WIDE, field
+from jaxgrok.models.activations import activation
 from jaxgrok.models.device_costs import CPU, DeviceCosts
 from jaxgrok.models.one_hot import look_up, one_hot
 from jaxgrok.models.transformer import ACTIVATIONS
@@ -132,7 +133,7 @@ class MLP(nn.Module):
             pre = (2 * inputs - 1).astype(W_in.dtype) @ W_in
         if self.biases == "mlp":
             pre = pre + self._bias("mlp.b_in", self.d_mlp)
-        post = ACTIVATIONS[self.activation](pre)
+        post = activation(self.activation, self.costs)(pre)
         acts = {"mlp.hook_pre": pre[:, None], "mlp.hook_post": post[:, None]}
         if dropout is not None:
             rate, key = dropout

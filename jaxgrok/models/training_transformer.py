@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from jaxgrok.models.activations import relu
+from jaxgrok.models.activations import activation
 from jaxgrok.models.attention_output import AttentionOutput, PatternRows
 from jaxgrok.models.device_costs import GPU, DeviceCosts
 from jaxgrok.models.examples_last import MOST_PAIRS, Drop, Projections, attend
@@ -27,7 +27,7 @@ from jaxgrok.models.linear import add, linear, mix
 from jaxgrok.models.one_hot import select
 from jaxgrok.models.product_order import ProductOrder, Sizes
 from jaxgrok.models.residual_rows import Positions, ResidualRows, embed
-from jaxgrok.models.transformer import ACTIVATIONS, Arrays, Transformer, layer_norm
+from jaxgrok.models.transformer import Arrays, Transformer, layer_norm
 from jaxgrok.models.transformer_parameters import declare
 
 Dropout = tuple[jax.Array, jax.Array]
@@ -179,8 +179,7 @@ class TrainingTransformer(Transformer):
         else:
             pre = middle.times(W_in)
         pre = add(pre, _bias(weights, f"{name}.mlp.b_in"))
-        is_relu = self.activation == "relu" and self.costs.examples_last
-        post = relu(pre) if is_relu else ACTIVATIONS[self.activation](pre)
+        post = activation(self.activation, self.costs)(pre)
         b_out = _bias(weights, f"{name}.mlp.b_out")
         out = linear(post, W_out, b_out)
         if drop is not None:

@@ -4,9 +4,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrok.models.activations import relu
+from jaxgrok.models.activations import activation, relu
+from jaxgrok.models.device_costs import CPU, TPU
+from jaxgrok.models.transformer import ACTIVATIONS
 
 X = jnp.array([-jnp.inf, -2.0, -0.0, 0.0, 1e-30, 3.0, jnp.inf])
+
+
+def test_accelerators_have_a_relu_of_their_own():
+    assert activation("relu", TPU) is relu
+    assert activation("relu", CPU) is ACTIVATIONS["relu"]
+    assert activation("gelu", TPU) is ACTIVATIONS["gelu"]
 
 
 def test_values_and_gradients_are_those_of_relu():

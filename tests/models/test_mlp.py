@@ -10,10 +10,11 @@ from jaxgrok import grid
 from jaxgrok.circuits.circuit import circuit
 from jaxgrok.circuits.network import read
 from jaxgrok.fourier.basis import basis
-from jaxgrok.models import mlp
+from jaxgrok.models import mlp, textbook_form, training_form
 from jaxgrok.tasks.digits import Digits
 from jaxgrok.tasks.modular import Modular
 from jaxgrok.tasks.parity import Parity
+from jaxgrok.training.losses import cross_entropy
 
 
 def params_of(model, tokens, scale=1.0):
@@ -49,6 +50,28 @@ def test_logits_are_those_of_summed_one_hots(activation, biases):
         "mlp.W_out": (16, 8),
         **({"mlp.b_in": (16,), "mlp.b_out": (8,)} if biases == "mlp" else {}),
     }
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_accelerators_have_the_same_losses_and_gradients(activation):
+    task = Modular(modulus=7)
+    model = mlp.build(task, d_mlp=16, activation=activation)
+    tokens, labels = map(jnp.asarray, task.pool())
+    params = params_of(model, tokens)
+
+    def loss(params, form):
+        logits, _ = form.apply({"params": params}, tokens)
+        return cross_entropy(logits, labels).mean()
+
+    form = training_form(model, "tpu")
+    assert form != model and textbook_form(form) == model
+    gradients = jax.jit(jax.value_and_grad(loss), static_argnums=1)
+    found, want = gradients(params, form), gradients(params, model)
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6), found, want
+    )
+    jaxpr = str(jax.make_jaxpr(jax.grad(loss), static_argnums=1)(params, form))
+    assert "scatter" not in jaxpr
 
 
 def test_bits_are_read_as_signs():
