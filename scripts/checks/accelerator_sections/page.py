@@ -68,7 +68,8 @@ def verdicts(sections: Sequence[Section], answers: Answers) -> list[str]:
                 f"**NOT MADE** {section.title}: {answers[section.name]['status']}"
             )
         elif checks:
-            lines.append(f"passed: {section.title}, {len(checks)} checks")
+            plural = "" if len(checks) == 1 else "s"
+            lines.append(f"passed: {section.title}, {len(checks)} check{plural}")
         elif answers[section.name]["status"].startswith(("failed", "cut", "left")):
             lines.append(f"{section.title}: {answers[section.name]['status']}")
     return lines
