@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxgrok.circuits.network import read
 from jaxgrok.models import transformer
-from jaxgrok.models.attention_output import AttentionOutput
+from jaxgrok.models.attention_output import AttentionOutput, PatternRows
 from jaxgrok.tasks import Example, Sampled, draw, is_pool
 
 DRAW = jax.jit(draw, static_argnums=(0, 2))
@@ -99,10 +99,8 @@ def attention_output(biases=True):
     z = jnp.einsum("ehqp,ephd->eqhd", pattern, v[0, row_index])
     return AttentionOutput(
         z=z.reshape(5, 1, 6),
-        pattern=pattern,
         v=v,
-        row_index=jnp.asarray(row_index),
-        is_fixed=(False, False, True),
         W_O=normal(6, 4),
         b_O=normal(1, 1, 4) if biases else None,
+        rows=PatternRows(pattern, jnp.asarray(row_index), (False, False, True)),
     )

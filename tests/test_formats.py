@@ -5,12 +5,14 @@ A new format gets a folder of its own; those that are there stay as they are. Fo
 and its circuits.
 """
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import jaxgrok
+import tiny
 from jaxgrok.results.files.manifest import FORMAT
 
 FOLDER = Path(__file__).parent / "formats"
@@ -48,6 +50,24 @@ def test_its_snapshots_are_the_networks_of_its_curves(path):
             for name, array in cell.params(step).items():
                 recorded = squares.sel(matrix=name)
                 np.testing.assert_allclose((array**2).sum(), recorded, rtol=1e-5)
+
+
+@every_format
+def test_its_networks_can_be_read(path):
+    for seed in (0, 1):
+        circuit = jaxgrok.open(path).cell({"seed": seed}).circuit()
+        assert "of the logits' variance" in str(circuit.verdict)
+
+
+@every_format
+def test_other_names_of_a_field_are_a_difference_that_is_named(path, tmp_path):
+    shutil.copytree(path, tmp_path / "run")
+    config = tiny.config(
+        seed=(0, 1), snapshots="all", snapshot_every=20, snapshot_early_until=0
+    )
+    words = "precision is 'highest' there and 'float32' here"
+    with pytest.raises(ValueError, match=words):
+        jaxgrok.run(config, tmp_path / "run", quiet=True)
 
 
 @every_format

@@ -10,13 +10,15 @@ A block is a fixed number of lanes under one `vmap`: the unit of rounding.
 """
 
 import dataclasses
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgrok import models
-from jaxgrok.engine import programs
+from jaxgrok.engine import program_cache, programs
 from jaxgrok.engine.compilation import compiled, evaluator, unsized
 from jaxgrok.engine.programs import SlotContent
 from jaxgrok.training.setup import Setup
@@ -49,9 +51,12 @@ class Blocks:
         )
         steps = self._put(np.int32(0))
         active = self._put(self.busy.any(1))
-        lowered = programs.train.lower(setup, self._carry, active, steps)
-        self.train = compiled(lowered, device)
-        self.evaluate = evaluator(setup, count, width, device)
+        # XLA compiles outside Python's lock: the two programs' compilations overlap.
+        with ThreadPoolExecutor(1) as pool:
+            evaluate = pool.submit(evaluator, setup, count, width, device)
+            lowered = programs.train.lower(setup, self._carry, active, steps)
+            self.train = compiled(lowered, device)
+        self.evaluate = evaluate.result()
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -121,7 +126,35 @@ class Blocks:
         return jax.device_put(values, self.device)
 
 
+def placed(
+    setup: Setup, width: int, devices: Sequence[jax.Device], counts: Sequence[int]
+) -> list[Blocks]:
+    """Return each device's blocks; what one compiled serves the others, if it can.
+
+    Args:
+        setup: of every lane, in the form that suits the devices.
+        width: lanes of a block.
+        devices: of one kind.
+        counts: blocks of each.
+    """
+
+    def place(index: int) -> Blocks:
+        return Blocks(devices[index], setup, counts[index], width)
+
+    # A program is made for a number of blocks: the first device of each compiles.
+    first = {counts.index(count) for count in counts}
+    if not program_cache.is_shared(devices[0]):
+        first = set(range(len(devices)))
+    blocks: dict[int, Blocks] = {}
+    with ThreadPoolExecutor(len(devices)) as pool:
+        for indices in (sorted(first), sorted(set(range(len(devices))) - first)):
+            blocks.update(zip(indices, pool.map(place, indices), strict=True))
+    return [blocks[index] for index in range(len(devices))]
+
+
 def suited(setup: Setup, device: jax.Device) -> Setup:
-    """Return the setup with its model in the form that is fastest on a device."""
-    model = models.training_form(setup.model, device.platform)
-    return dataclasses.replace(setup, model=model)
+    """Return the setup for a device, its model in the form that is fastest there."""
+    setup = dataclasses.replace(setup, platform=device.platform)
+    # A CPU's sums of looked-up rows are products that no precision applies to.
+    form = "gpu" if setup.products.emulated else device.platform
+    return dataclasses.replace(setup, model=models.training_form(setup.model, form))

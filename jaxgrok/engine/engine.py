@@ -18,8 +18,9 @@ import jax
 import numpy as np
 
 from jaxgrok.engine.compilation import initialiser
-from jaxgrok.engine.device import Blocks, suited
+from jaxgrok.engine.device import placed, suited
 from jaxgrok.engine.programs import SlotContent
+from jaxgrok.engine.slots import Slot, cost, filling_order
 from jaxgrok.training.records import Schema, schema
 from jaxgrok.training.setup import Lane, Setup
 
@@ -74,22 +75,13 @@ class Engine:
         # Block b goes to device b % devices, in the order of `self._order` below.
         counts = [len(range(d, blocks, len(devices))) for d in range(len(devices))]
 
-        def place(device: jax.Device, count: int) -> Blocks:
-            return Blocks(device, self.setup, count, block_width)
-
-        # XLA compiles outside Python's lock: the threads overlap the compilation of
-        # each device's programs with each other's and with the initialiser's.
-        with ThreadPoolExecutor(len(devices) + 1) as pool:
+        # XLA compiles outside Python's lock: the initialiser's compilation overlaps.
+        with ThreadPoolExecutor(1) as pool:
             init = pool.submit(initialiser, self.setup, devices[0])
-            self._devices = list(pool.map(place, devices, counts))
+            self._devices = placed(self.setup, block_width, devices, counts)
         self._init = init.result()
-        # Filling order: one block of every device before their second ones.
-        self._order = [
-            _Slot(block % len(devices), block // len(devices), lane)
-            for block in range(blocks)
-            for lane in range(block_width)
-        ]
-        self._cells: dict[_Slot, str] = {}
+        self._order = filling_order(blocks, block_width, len(devices))
+        self._cells: dict[Slot, str] = {}
 
     @property
     def cells(self) -> list[str]:
@@ -228,10 +220,10 @@ class Engine:
         del self._cells[slot]
 
     def compact(self) -> None:
-        """Move lanes together where that leaves a block with nothing to do."""
+        """Move lanes into fewer blocks, or to idle devices, where that is faster."""
         needed = -(-len(self._cells) // self.width) * self.width
-        blocks = {(slot.device, slot.block) for slot in self._cells}
-        if needed >= len(blocks) * self.width:
+        # The order deals blocks over the devices, so its first ones are balanced.
+        if cost(self._cells) <= cost(self._order[:needed]):
             return
         holes = [slot for slot in self._order[:needed] if slot not in self._cells]
         strays = [slot for slot in self._order[needed:] if slot in self._cells]
@@ -255,14 +247,14 @@ class Engine:
         if n_lanes > self.free:
             raise ValueError(f"no room for {n_lanes} lanes; {self.free} are free")
 
-    def _vacant(self) -> "_Slot":
+    def _vacant(self) -> Slot:
         return next(slot for slot in self._order if slot not in self._cells)
 
-    def _occupy(self, slot: "_Slot", cell_id: str, content: SlotContent) -> None:
+    def _occupy(self, slot: Slot, cell_id: str, content: SlotContent) -> None:
         self._devices[slot.device].insert(slot.position, content)
         self._cells[slot] = cell_id
 
-    def _content(self, slot: "_Slot") -> SlotContent:
+    def _content(self, slot: Slot) -> SlotContent:
         return self._devices[slot.device].extract(slot.position)
 
     def _mark(self, cell_ids: Collection[str]) -> None:
@@ -282,16 +274,3 @@ class Engine:
                 evaluation[cell_id] = arrays[slot.device][slot.position]
             evaluations.append(evaluation)
         return evaluations
-
-
-class _Slot(NamedTuple):
-    """A lane of a block of a device."""
-
-    device: int
-    block: int
-    lane: int
-
-    @property
-    def position(self) -> tuple[int, int]:
-        """Where it is in its device's arrays."""
-        return self.block, self.lane

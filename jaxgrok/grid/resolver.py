@@ -25,6 +25,12 @@ from jaxgrok.host.machine import platform_of_jax
 from jaxgrok.tasks import is_pool
 from jaxgrok.training.setup import Setup
 
+BLOCK_WIDTHS = {"cpu": 2, "tpu": 4}
+"""Lanes of a block by platform. CPU: measured by scripts/bench/step.py. TPU: the least
+cycles a lane-step of a v5e, by scripts/bench/tpu_program.py --block_width."""
+GPU_BLOCK_WIDTH = 16
+"""Not measured: scripts/checks/accelerator.py suggests a width for the device."""
+
 
 def resolve(config: Mapping[str, Any]) -> Grid:
     """Check a config and lay out its cells and groups.
@@ -197,5 +203,5 @@ def _words(axes: Mapping[str, Any]) -> str:
 
 
 def _default_width() -> int:
-    """Return the lanes of a block: 2 on a CPU (measured), 16 elsewhere (not yet)."""
-    return 2 if platform_of_jax() == "cpu" else 16
+    """Return the lanes of a block."""
+    return BLOCK_WIDTHS.get(platform_of_jax(), GPU_BLOCK_WIDTH)

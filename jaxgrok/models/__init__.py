@@ -20,6 +20,8 @@ from flax import linen as nn
 
 from jaxgrok.fields.registry import Registry
 from jaxgrok.models import mlp, transformer
+from jaxgrok.models.device_costs import CPU, costs_of
+from jaxgrok.models.mlp import MLP
 from jaxgrok.models.training_transformer import TrainingTransformer
 from jaxgrok.models.transformer import Transformer
 from jaxgrok.tasks import Example, Task, blank
@@ -96,13 +98,18 @@ def training_form(model: nn.Module, platform: str = "") -> nn.Module:
         model: a module of this registry, in either form.
         platform: "cpu", "gpu" or "tpu", as JAX names them.
     """
+    costs = costs_of(platform)
+    if isinstance(model, MLP):
+        return model.clone(costs=costs)
     if not isinstance(model, Transformer):
         return model
-    return TrainingTransformer(**_fields(model), bags=platform == "cpu")
+    return TrainingTransformer(**_fields(model), costs=costs)
 
 
 def textbook_form(model: nn.Module) -> nn.Module:
     """Return the variant of a model that names every activation at all positions."""
+    if isinstance(model, MLP):
+        return model.clone(costs=CPU)
     if not isinstance(model, Transformer):
         return model
     return Transformer(**_fields(model))

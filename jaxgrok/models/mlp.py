@@ -18,6 +18,8 @@ from flax import linen as nn
 
 from jaxgrok.fields.checks import check_all
 from jaxgrok.fields.field import MOST_WIDE, field
+from jaxgrok.models.device_costs import CPU, DeviceCosts
+from jaxgrok.models.one_hot import look_up, one_hot
 from jaxgrok.models.transformer import ACTIVATIONS
 from jaxgrok.tasks import Task
 
@@ -81,6 +83,7 @@ class MLP(nn.Module):
 
     Attributes:
         mlp_input: "sum" or "signs": how tokens are read.
+        costs: what decides the form of its look-up.
 
     The others are the task's, or arguments of `build`.
     """
@@ -93,6 +96,7 @@ class MLP(nn.Module):
     activation: str
     biases: str
     dtype: str
+    costs: DeviceCosts = CPU
 
     @nn.compact
     def __call__(
@@ -118,7 +122,11 @@ class MLP(nn.Module):
             rows = self.vocab_in - (self.vocab_in - 1 in self.fixed_tokens)
             W_in = self._matrix("mlp.W_in", (rows, self.d_mlp))
             # A sum of one-hots times W_in is a sum of rows of W_in.
-            pre = W_in[inputs].sum(1)
+            if self.costs.one_hot_pays(rows):
+                hots = one_hot(inputs.T, rows).sum(0, keepdims=True)
+                pre = look_up(W_in.T[None], hots)[0].T
+            else:
+                pre = W_in[inputs].sum(1)
         else:
             W_in = self._matrix("mlp.W_in", (len(free), self.d_mlp))
             pre = (2 * inputs - 1).astype(W_in.dtype) @ W_in

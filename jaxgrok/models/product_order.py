@@ -1,13 +1,11 @@
 """Which products of the last layer's matrices to form first, by counting the work.
 
->>> ProductOrder.best(Sizes(examples=3840, rows=1, keys=229, ...))
+>>> ProductOrder.best(Sizes(examples=3840, rows=1, keys=229, ...), weighted=8)
 """
 
 import enum
 from typing import NamedTuple
 
-LOOKED_UP = 8
-"""Cost of multiplying a looked-up number on a CPU; in a matrix product it is 1."""
 MARGIN = 0.97
 """Forming products first must save more than 3% of the work."""
 
@@ -43,8 +41,14 @@ class ProductOrder(enum.Enum):
     ROWS = "W_out W_U, v W_O W_in, v W_O W_U"
 
     @staticmethod
-    def best(sizes: Sizes) -> "ProductOrder":
-        """Choose the order with the fewest multiplications, looked-up ones weighted."""
+    def best(sizes: Sizes, weighted: float) -> "ProductOrder":
+        """Choose the order with the least work.
+
+        Args:
+            sizes: what is multiplied.
+            weighted: work of multiplying a looked-up number; in a matrix product it
+                is 1.
+        """
         # The stream is multiplied by W_in and by W_U: their widths add up.
         s, out_width = sizes, sizes.mlp + sizes.vocab
         # z W_O, and the stream after attention times W_in.
@@ -65,6 +69,6 @@ class ProductOrder(enum.Enum):
         }
         if s.weights:
             # v W_O W_in and v W_O W_U: formed once a row, weighted for each example.
-            additions = s.examples * LOOKED_UP * s.weights
+            additions = s.examples * weighted * s.weights
             work[ProductOrder.ROWS] = both + (additions + s.keys * s.heads) * out_width
         return min(work, key=lambda order: work[order])

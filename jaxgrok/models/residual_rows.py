@@ -13,6 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrok.models.columns import Group, in_order, look_up_columns, runs_of
+from jaxgrok.models.device_costs import CPU, DeviceCosts
+from jaxgrok.models.one_hot import look_up, one_hot
+
 Positions = tuple[int, ...] | jax.Array
 """The same for every example, or [examples, positions]."""
 FixedTokens = tuple[int | None, ...]
@@ -30,12 +34,35 @@ class ResidualRows(NamedTuple):
     rows: jax.Array
     row_index: jax.Array | None = None
     """[examples, pos] integers into axis 1 of `rows`; [1, pos] if all hold the same."""
+    blocks: tuple[range, ...] = ()
+    """The rows that each position can hold, where they are looked up."""
+
+    costs: DeviceCosts = CPU
+    """What decides the form of a look-up."""
 
     def spread(self, values: jax.Array) -> jax.Array:
         """Spread values of the rows, [1, rows, ...], to [examples, pos, ...]."""
         if self.row_index is None:
             return values
+        if self.costs.examples_last:
+            return jnp.moveaxis(in_order(self.columns(values)), -1, 0)
         return jnp.take(values[0], self.row_index, axis=0)
+
+    def columns(self, values: jax.Array) -> list[Group]:
+        """Spread values of the rows to groups [positions, ..., examples].
+
+        Args:
+            values: [1 or examples, rows, ...].
+        """
+        shape, flat = values.shape[2:], values.reshape(*values.shape[:2], -1)
+        if self.row_index is None:
+            groups = [Group(np.arange(flat.shape[1]), flat.transpose(1, 2, 0))]
+        else:
+            groups = look_up_columns(flat[0], self.row_index, self.blocks, self.costs)
+        return [
+            Group(positions, x.reshape(len(positions), *shape, x.shape[-1]))
+            for positions, x in groups
+        ]
 
     def at(self, positions: Positions, fixed_tokens: FixedTokens) -> "ResidualRows":
         """Select positions.
@@ -46,39 +73,67 @@ class ResidualRows(NamedTuple):
             return self._at_each(positions)
         columns = np.array(positions)
         if self.row_index is None:
-            return ResidualRows(self.rows[:, columns])
+            return self._replace(rows=self._sliced(columns))
+        blocks = tuple(self.blocks[pos] for pos in positions)
         if all(fixed_tokens[pos] is not None for pos in positions):
-            # The first example speaks for all.
-            return ResidualRows(self.rows[0, self.row_index[:1, columns]])
-        return ResidualRows(self.rows, self.row_index[:, columns])
+            if self.costs.examples_last:
+                rows = self._sliced(np.array([block.start for block in blocks]))
+            else:
+                # The first example speaks for all.
+                rows = self.rows[0, self.row_index[:1, columns]]
+            return ResidualRows(rows, costs=self.costs)
+        return self._replace(row_index=self.row_index[:, columns], blocks=blocks)
+
+    def _sliced(self, columns: np.ndarray) -> jax.Array:
+        """Select along the second axis of `rows`."""
+        if not self.costs.examples_last:
+            return self.rows[:, columns]
+        # The gradient of a slice is no scatter.
+        parts = [self.rows[:, run[0] : run[-1] + 1] for run in runs_of(columns)]
+        return jnp.concatenate(parts, axis=1)
 
     def _at_each(self, positions: jax.Array) -> "ResidualRows":
         """Select positions [examples, positions] of each example's own."""
-        if self.row_index is None:
+        if self.row_index is not None:
+            index = jnp.take_along_axis(self.row_index, positions, axis=1)
+            # Any of the rows.
+            blocks = (range(self.rows.shape[1]),) * positions.shape[1]
+            return self._replace(row_index=index, blocks=blocks)
+        if self.costs.one_hot_pays(self.rows.shape[1]):
+            hot = one_hot(positions, self.rows.shape[1])
+            rows = look_up(self.rows.transpose(0, 2, 1), hot).transpose(0, 2, 1)
+            return self._replace(rows=rows)
 
-            def take(rows: jax.Array, columns: jax.Array) -> jax.Array:
-                return rows[columns]
+        def take(rows: jax.Array, columns: jax.Array) -> jax.Array:
+            return rows[columns]
 
-            return ResidualRows(jax.vmap(take)(self.rows, positions))
-        index = jnp.take_along_axis(self.row_index, positions, axis=1)
-        return ResidualRows(self.rows, index)
+        return self._replace(rows=jax.vmap(take)(self.rows, positions))
 
 
 def embed(
-    W_E: jax.Array, W_pos: jax.Array, tokens: jax.Array, fixed_tokens: FixedTokens
+    W_E: jax.Array,
+    W_pos: jax.Array,
+    tokens: jax.Array,
+    fixed_tokens: FixedTokens,
+    costs: DeviceCosts = CPU,
 ) -> ResidualRows:
     """Embed tokens [examples, pos]; as a table where that is less than the batch."""
     pos = tokens.shape[1]
     if pos * W_E.shape[0] < tokens.size:
-        return _table(W_E, W_pos, tokens, fixed_tokens)
-    return ResidualRows(W_E[tokens] + W_pos[None, :pos])
+        return _table(W_E, W_pos, tokens, fixed_tokens)._replace(costs=costs)
+    if costs.one_hot_pays(len(W_E)):
+        hot = one_hot(tokens.reshape(1, -1), len(W_E))
+        rows = look_up(W_E.T[None], hot)[0].T.reshape(*tokens.shape, -1)
+    else:
+        rows = W_E[tokens]
+    return ResidualRows(rows + W_pos[None, :pos], costs=costs)
 
 
 def _table(
     W_E: jax.Array, W_pos: jax.Array, tokens: jax.Array, fixed_tokens: FixedTokens
 ) -> ResidualRows:
     """Make a row for every (position, token) that can occur; one where it is fixed."""
-    rows, index, start = [], [], 0
+    rows, index, blocks, start = [], [], [], 0
     for pos in range(tokens.shape[1]):
         token = fixed_tokens[pos]
         if token is None:
@@ -88,5 +143,8 @@ def _table(
         else:
             rows.append((W_E[token] + W_pos[pos])[None])
             index.append(jnp.full(tokens.shape[0], start, tokens.dtype))
-        start += rows[-1].shape[0]
-    return ResidualRows(jnp.concatenate(rows)[None], jnp.stack(index, axis=1))
+        blocks.append(range(start, start + rows[-1].shape[0]))
+        start = blocks[-1].stop
+    return ResidualRows(
+        jnp.concatenate(rows)[None], jnp.stack(index, axis=1), tuple(blocks)
+    )

@@ -10,17 +10,21 @@ are formed first where that is less work (`ProductOrder`).
     >>> logits, _ = model.apply({"params": params}, tokens)
 """
 
+import math
 import zlib
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from jaxgrok.models.attention_output import AttentionOutput
+from jaxgrok.models.activations import relu
+from jaxgrok.models.attention_output import AttentionOutput, PatternRows
+from jaxgrok.models.device_costs import GPU, DeviceCosts
+from jaxgrok.models.examples_last import MOST_PAIRS, Drop, Projections, attend
 from jaxgrok.models.layer_output import AfterAttention, AfterMLP
 from jaxgrok.models.linear import add, linear, mix
+from jaxgrok.models.one_hot import select
 from jaxgrok.models.product_order import ProductOrder, Sizes
 from jaxgrok.models.residual_rows import Positions, ResidualRows, embed
 from jaxgrok.models.transformer import ACTIVATIONS, Arrays, Transformer, layer_norm
@@ -28,18 +32,17 @@ from jaxgrok.models.transformer_parameters import declare
 
 Dropout = tuple[jax.Array, jax.Array]
 """A rate, and a key."""
-Drop = Callable[[str, jax.Array], jax.Array]
 
 
 class TrainingTransformer(Transformer):
     """The training form of a `Transformer`: same fields, parameters and logits.
 
     Attributes:
-        bags: sum looked-up rows where that is less work. Fast on CPUs; forward-mode
-            differentiation is not possible then.
+        costs: what decides the forms of its look-ups and of attention. Forward-mode
+            differentiation is possible in some of them only.
     """
 
-    bags: bool = False
+    costs: DeviceCosts = GPU
 
     @nn.compact
     def __call__(
@@ -68,11 +71,11 @@ class TrainingTransformer(Transformer):
         positions = self.read or read
         assert positions is not None  # a task without `read` says where in its examples
         W_E, W_pos = weights["embed.W_E"], weights["pos_embed.W_pos"]
-        stream = embed(W_E, W_pos, tokens, self.fixed_tokens)
+        stream = embed(W_E, W_pos, tokens, self.fixed_tokens, self.costs)
         every = tuple(range(tokens.shape[1]))
         for layer in range(self.layers - 1):
             after = self._layer(layer, stream, every, weights, dropout)
-            stream = ResidualRows(after.stream)
+            stream = ResidualRows(after.stream, costs=self.costs)
         after = self._layer(self.layers - 1, stream, positions, weights, dropout)
         return self._unembed_read(after, weights, unembedding), {}
 
@@ -85,7 +88,8 @@ class TrainingTransformer(Transformer):
         dropout: Dropout | None,
     ) -> AfterAttention | AfterMLP:
         """Apply attention and the MLP at the query positions."""
-        name, drop = f"blocks.{layer}", _dropping(dropout, layer)
+        name = f"blocks.{layer}"
+        drop = None if dropout is None else _dropping(dropout, layer)
         before = stream.at(queries, self.fixed_tokens)
         heads = self._heads(name, stream, before, queries, weights, drop)
         attention = heads.times(heads.W_O, heads.b_O)
@@ -110,13 +114,13 @@ class TrainingTransformer(Transformer):
             # Over both leading axes: one of them is 1 where rows are looked up.
             rows=before.rows.size // self.d_model,
             keys=heads.v.shape[1],
-            weights=heads.n_weights if self.bags else 0,
+            weights=heads.n_weights,
             heads=z.shape[-1],
             model=self.d_model,
             mlp=self.d_mlp,
             vocab=self.vocab_out * self.unembeddings,
         )
-        return ProductOrder.best(sizes)
+        return ProductOrder.best(sizes, self.costs.weighted)
 
     def _heads(
         self,
@@ -125,7 +129,7 @@ class TrainingTransformer(Transformer):
         before: ResidualRows,
         queries: Positions,
         weights: Arrays,
-        drop: Drop,
+        drop: Drop | None,
     ) -> AttentionOutput:
         """Compute the heads' output; `before` is the stream at the query positions."""
         normed = self._normed(f"{name}.ln1", stream.rows, weights)
@@ -137,20 +141,28 @@ class TrainingTransformer(Transformer):
         q = add(q, _bias(weights, f"{name}.b_Q"))
         k = add(k, _bias(weights, f"{name}.b_K"))
         v = add(v, _bias(weights, f"{name}.b_V"))
+        W_O = weights[f"{name}.W_O"].reshape(-1, self.d_model)
+        b_O = _bias(weights, f"{name}.b_O")
+        n_queries = len(queries) if isinstance(queries, tuple) else queries.shape[1]
+        pairs = n_queries * len(self.fixed_tokens)
+        if self.costs.examples_last and pairs <= MOST_PAIRS:
+            projections = Projections(q, k, v)
+            z = attend(stream, before, projections, queries, drop)
+            return AttentionOutput(z, v, W_O, b_O)
         scores = _scores(stream, before, q, k) / self.d_head**0.5
         pattern = jax.nn.softmax(_causal(scores, queries))
-        z = mix(drop("pattern", pattern), stream.spread(v))
+        if drop is not None:
+            pattern = drop("pattern", pattern)
+        z = mix(pattern, stream.spread(v))
+        z = z.reshape(*z.shape[:2], -1)
+        if stream.row_index is None or self.costs.weighted == math.inf:
+            return AttentionOutput(z, v, W_O, b_O)
         is_fixed = [token is not None for token in self.fixed_tokens]
-        return AttentionOutput(
-            z=z.reshape(*z.shape[:2], -1),
-            pattern=pattern,
-            v=v,
-            row_index=stream.row_index,
-            # Tokens past the last read position have been cut off.
-            is_fixed=tuple(is_fixed[: pattern.shape[-1]]),
-            W_O=weights[f"{name}.W_O"].reshape(-1, self.d_model),
-            b_O=_bias(weights, f"{name}.b_O"),
+        # Tokens past the last read position have been cut off.
+        rows = PatternRows(
+            pattern, stream.row_index, tuple(is_fixed[: pattern.shape[-1]])
         )
+        return AttentionOutput(z, v, W_O, b_O, rows)
 
     def _project(self, x: jax.Array, name: str, weights: Arrays) -> jax.Array:
         """Multiply [..., model] by [heads, model, head]: [..., heads, head]."""
@@ -158,7 +170,7 @@ class TrainingTransformer(Transformer):
         return linear(x, flat).reshape(*x.shape[:-1], self.heads, self.d_head)
 
     def _mlp_after(
-        self, name: str, middle: AfterAttention, weights: Arrays, drop: Drop
+        self, name: str, middle: AfterAttention, weights: Arrays, drop: Drop | None
     ) -> AfterMLP:
         """Apply the MLP to the stream after attention."""
         W_in, W_out = weights[f"{name}.mlp.W_in"], weights[f"{name}.mlp.W_out"]
@@ -167,9 +179,12 @@ class TrainingTransformer(Transformer):
         else:
             pre = middle.times(W_in)
         pre = add(pre, _bias(weights, f"{name}.mlp.b_in"))
-        post = ACTIVATIONS[self.activation](pre)
+        is_relu = self.activation == "relu" and self.costs.examples_last
+        post = relu(pre) if is_relu else ACTIVATIONS[self.activation](pre)
         b_out = _bias(weights, f"{name}.mlp.b_out")
-        out = drop("mlp", linear(post, W_out, b_out))
+        out = linear(post, W_out, b_out)
+        if drop is not None:
+            out = drop("mlp", out)
         return AfterMLP(middle, post, W_out, b_out, middle.stream + out)
 
     def _normed(self, name: str, x: jax.Array, weights: Arrays) -> jax.Array:
@@ -197,6 +212,12 @@ class TrainingTransformer(Transformer):
         if unembedding is None:
             return logits
         each = logits.reshape(*logits.shape[:2], self.unembeddings, self.vocab_out)
+        if self.costs.one_hot_pays(self.unembeddings):
+            # [examples × read, unembeddings, vocab]
+            flat = each.reshape(-1, *each.shape[2:])
+            return select(flat, unembedding.reshape(-1, 1)).reshape(
+                *logits.shape[:2], -1
+            )
         index = unembedding[..., None, None]
         return jnp.take_along_axis(each, index, axis=-2)[..., 0, :]
 
@@ -206,12 +227,10 @@ def _bias(weights: Arrays, name: str) -> jax.Array | None:
     return weights[name][None, None] if name in weights else None
 
 
-def _dropping(dropout: Dropout | None, layer: int) -> Drop:
+def _dropping(dropout: Dropout, layer: int) -> Drop:
     """Return the dropout of a layer: a function of the draw's name and the values."""
 
     def drop(name: str, values: jax.Array) -> jax.Array:
-        if dropout is None:
-            return values
         rate, key = dropout
         # The name makes the draw, so that a draw more or less changes no other.
         key = jax.random.fold_in(key, zlib.crc32(f"{layer}.{name}".encode()))
@@ -228,7 +247,7 @@ def _scores(
     if stream.row_index is not None and before.row_index is None and q.shape[0] == 1:
         # The same queries for every example: score the rows, then look up.
         rows = jnp.einsum("qhd,rhd->rhq", q[0], k[0])
-        return jnp.take(rows, stream.row_index, axis=0).transpose(0, 2, 3, 1)
+        return stream.spread(rows[None]).transpose(0, 2, 3, 1)
     return jnp.einsum("eqhd,ephd->ehqp", before.spread(q), stream.spread(k))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
-from jaxgrok.engine.platform import Platform
+from jaxgrok.engine.platform import Platform, notes, refuse
 from jaxgrok.engine.sizing import build
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.host.terminal import duration, number, size
@@ -117,7 +117,13 @@ def describe(grid: Grid, blocks: int | None) -> str:
     Args:
         grid: all cells, none of them trained yet.
         blocks: blocks of lanes; None for one a device.
+
+    Raises:
+        ValueError: the devices cannot compute what the grid asks for.
     """
+    platform = Platform.of(jax.local_devices())
+    setups = [group.setup for group in grid.groups]
+    refuse(setups, platform)
     pace, lanes, compiling = Pace(), 0, 0.0
     lines: list[str] = []
     for position, group in enumerate(grid.groups, 1):
@@ -132,7 +138,6 @@ def describe(grid: Grid, blocks: int | None) -> str:
         calibrate(engine, group, pace)
         lanes = max(lanes, engine.lanes)
         lines.append(f"  group {position}: {_plan(group, engine, pace)}")
-    platform = Platform.of(jax.local_devices())
     seconds = sum(_seconds(group, pace) for group in grid.groups)
     # The last group's model stands for those of all groups.
     snapshots = snapshot_bytes(grid, engine.n_parameters)
@@ -144,6 +149,7 @@ def describe(grid: Grid, blocks: int | None) -> str:
         f"{size(_curve_bytes(grid, engine))} of curves on disk{disk}",
         f"  compiled in {duration(compiling)}, beside the time above; a sweep on this "
         "machine takes the programs from the cache",
+        *notes(setups, platform),
         *grid.warnings(),
         *warnings(grid, platform, seconds, snapshots),
     ]

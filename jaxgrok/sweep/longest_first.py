@@ -1,5 +1,8 @@
 """The queue of a plain sweep: every cell of a grid, the longest expected first.
 
+A family is the cells that differ by the seed alone. One cell of each comes before the
+second of any with the same budget: it tells how long its siblings may take.
+
 >>> queue = Everything(grid, pace)
 >>> cells = queue.take(group, free=4)
 """
@@ -25,6 +28,7 @@ class _Family:
         budget: steps at most.
         weight_decay: of all of them.
         waiting: cells that wait, by their index in the group, in order.
+        size: cells in all.
         version: counts the changes.
         steps_ahead: steps that those waiting should need, as last counted.
     """
@@ -33,9 +37,14 @@ class _Family:
         self.group, self.train_size = group, train_size
         self.budget, self.weight_decay = lane["steps"], lane["weight_decay"]
         self.waiting: dict[int, Cell] = {}
-        self.version = 0
+        self.size = self.version = 0
         self.steps_ahead = 0.0
-        self._steps, self._count = 0, 0
+        self._steps, self._count, self._longest = 0, 0, 0
+
+    def add(self, position: int, cell: Cell) -> None:
+        """Let a cell wait that is new."""
+        self.waiting[position] = cell
+        self.size += 1
 
     @property
     def expected(self) -> float:
@@ -43,27 +52,35 @@ class _Family:
         return self._steps / self._count if self._count else self.budget
 
     @property
-    def urgency(self) -> tuple[float, float, int]:
-        """Least first. Equal expectations: a weak decay usually takes longer."""
-        return -self.expected, self.weight_decay, next(iter(self.waiting))
+    def urgency(self) -> tuple[float, bool, float, int]:
+        """Least first: by the longest sibling, or by the budget where none has ended.
+
+        A cell that starts last and is long leaves the other lanes idle; so the longest
+        sibling counts, not the mean. Of equals, families that none was taken of come
+        first, then those with a weak decay, which usually take longer.
+        """
+        longest = self._longest if self._count else self.budget
+        is_begun = len(self.waiting) < self.size
+        return -longest, is_begun, self.weight_decay, next(iter(self.waiting))
 
     def learn(self, row: Mapping[str, Any]) -> None:
         """Learn from a cell that ended."""
         if row["status"] != "failed":
             self._steps += row["steps"]
             self._count += 1
+            self._longest = max(self._longest, row["steps"])
 
 
-_Entry = tuple[float, float, int, int, int, _Family]
+_Entry = tuple[float, bool, float, int, int, int, _Family]
 """In a heap: a family's urgency, a number of the entry, the version, the family."""
 
 
 class Everything:
     """All cells, the longest expected first, none given up.
 
-    A cell is expected to take as many steps as its siblings, those with other seeds,
-    took on average; its budget where none has ended. What a cell costs here does not
-    grow with their number.
+    For the time left, a cell is expected to take as many steps as its siblings, those
+    with other seeds, took on average; its budget where none has ended. What a cell
+    costs here does not grow with their number.
     """
 
     stops_cells = False
@@ -88,7 +105,7 @@ class Everything:
                 key = index, tuple(sorted(lane.items()))
                 if key not in families:
                     families[key] = _Family(index, group.setup.train_size, lane)
-                families[key].waiting[position] = cell
+                families[key].add(position, cell)
                 self._families[cell.id] = families[key], position
         for family in families.values():
             self._requeue(family)
@@ -111,7 +128,7 @@ class Everything:
         return self._open[self._index[group.setup]]
 
     def take(self, group: Group, free: int) -> list[Cell]:
-        """Hand out the longest expected cells, each once."""
+        """Hand out the most urgent cells, each once."""
         cells: list[Cell] = []
         index = self._index[group.setup]
         while len(cells) < free and (family := self._most_urgent(index)):

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import jax
 import ml_collections
 import xarray as xr
 
 from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
+from jaxgrok.engine.platform import Platform, notes, refuse
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
@@ -75,6 +77,9 @@ def run(
             the directory cannot be written, once everything that fits is.
     """
     grid = resolve(config)
+    platform = Platform.of(jax.local_devices())
+    setups = [group.setup for group in grid.groups]
+    refuse(setups, platform)
     if out is None:
         name = file_name(f"{grid.config['task']}-{grid.config['scale']}")
         out = Path("runs") / name
@@ -87,6 +92,8 @@ def run(
         coordinator = Coordinator(grid, archive, fleet, queue, quiet=quiet)
         if note := machine.idle_cores():
             coordinator.console.say(note)
+        for line in notes(setups, platform):
+            coordinator.console.say(line)
         try:
             dataset = coordinator.finish() if coordinator.train(stop) else None
         except OSError as error:

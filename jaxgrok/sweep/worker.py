@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 
+from jaxgrok.engine import device_errors
 from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
 from jaxgrok.engine.platform import Platform
@@ -20,8 +21,6 @@ from jaxgrok.sweep.messages import Assignment, Dispatch, Progress
 
 Engines = Callable[[Group, int], Engine]
 """Builds the engine of a group, for a number of cells."""
-MAX_CAUSE = 200
-"""Characters of an error that are passed on."""
 
 
 class Worker:
@@ -51,11 +50,11 @@ class Worker:
         """
         try:
             return self._do(assignment)
-        except jax.errors.JaxRuntimeError as error:
+        except device_errors.REFUSALS as error:
             self._open = None
-            # XLA's messages can be pages long. The first line names the cause.
-            cause = str(error).splitlines()[0][:MAX_CAUSE]
-            return self.greet()._replace(group=assignment.group, failure=cause)
+            width = self._grid.groups[assignment.group].block_width
+            failure = device_errors.cause(error, width)
+            return self.greet()._replace(group=assignment.group, failure=failure)
 
     def _do(self, assignment: Assignment) -> Progress:
         work = self._work(assignment)

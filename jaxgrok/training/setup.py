@@ -20,10 +20,10 @@ from jaxgrok.tasks import Task, is_pool
 from jaxgrok.training import measures
 from jaxgrok.training.losses import LOSSES
 from jaxgrok.training.optimisers import OPTIMISERS
+from jaxgrok.training.precision import PRECISIONS, Products, products
 
 SLICE_PAIRS, SLICE_CLASSES = 113**2, 114
 """An evaluation's slice: all pairs of the post's modulus, each with so many logits."""
-PRECISIONS = ("highest", "high", "default", "tensorfloat32", "BF16_BF16_F32_X3")
 
 
 @jax.tree_util.register_dataclass
@@ -140,6 +140,7 @@ class Setup:
         thresholds: what counts as memorised and grokked.
         l1: whether any lane has an L1 penalty.
         dropout: whether any lane has dropout.
+        platform: where it is trained: cpu, gpu or tpu.
     """
 
     task: Task
@@ -164,7 +165,10 @@ class Setup:
     )
     eps: float = field(1e-8, low=0, help="epsilon of adamw and adam")
     precision: str = field(
-        "highest", choices=PRECISIONS, help="precision of matrix products"
+        "float32",
+        choices=PRECISIONS,
+        help="what a matrix product is computed in; other than float32 it is emulated "
+        "on CPUs",
     )
     dtype: str = field(
         "float32",
@@ -223,6 +227,7 @@ class Setup:
     # Static switches: a program none of whose lanes has one leaves its work out.
     l1: bool = False
     dropout: bool = False
+    platform: str = "cpu"
 
     def __post_init__(self) -> None:
         check_all(self)
@@ -237,6 +242,16 @@ class Setup:
                 f"steps_past_grok={self.steps_past_grok} must be a multiple of "
                 f"eval_every={self.eval_every}"
             )
+        if self.dtype == "float64" and self.precision != "float32":
+            raise ValueError(
+                f"precision={self.precision!r} is one of float32 inputs; take "
+                "dtype='float32', or leave precision at 'float32'"
+            )
+
+    @property
+    def products(self) -> Products:
+        """How matrix products are computed."""
+        return products(self.precision, self.platform)
 
     @property
     def slice_rows(self) -> int | None:

@@ -5,6 +5,7 @@
 >>> state, record = evaluate(setup, lane, state)
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +19,7 @@ from jaxgrok.training import examples as data
 from jaxgrok.training import optimisers
 from jaxgrok.training.losses import cross_entropy
 from jaxgrok.training.measures import MEASURES, NOTHING, Evaluation
+from jaxgrok.training.precision import apply
 from jaxgrok.training.records import COMPONENT_CURVES, NEVER, schema
 from jaxgrok.training.setup import Lane, Setup
 
@@ -79,7 +81,9 @@ def train(
 
     def body(_: jax.Array, state: LaneState) -> LaneState:
         rows, weights = data.batch(setup, lane, examples, state.step)
-        return _update(setup, lane, state, rows, weights)
+        update = functools.partial(_update, setup)
+        updated: LaneState = apply(setup.products, update, lane, state, rows, weights)
+        return updated
 
     trained: LaneState = jax.lax.fori_loop(0, n_steps, body, state)
     return trained
@@ -103,8 +107,9 @@ def _update(
         return jnp.sum(losses.mean(-1) * weights)
 
     loss, grads = jax.value_and_grad(objective)(state.params)
-    optimiser = optimisers.build(setup, lane, state.step)
-    updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
+    with jax.named_scope("optimiser"):
+        optimiser = optimisers.build(setup, lane, state.step)
+        updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
     # The loss is that of the weights before the update, hence of this step.
     diverges = ~jnp.isfinite(loss) & (state.diverged_step < 0)
     return state._replace(
@@ -126,9 +131,9 @@ def _losses(
     extras = model_inputs(setup.task, examples)
     if dropout is not None:
         extras |= {"dropout": dropout}
-    with jax.default_matmul_precision(setup.precision):
-        logits, _ = setup.model.apply({"params": params}, examples.tokens, **extras)
-    return cross_entropy(logits, examples.labels, arm=setup.loss), logits
+    logits, _ = setup.model.apply({"params": params}, examples.tokens, **extras)
+    with jax.named_scope("loss"):
+        return cross_entropy(logits, examples.labels, arm=setup.loss), logits
 
 
 def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax.Array]:
@@ -138,6 +143,16 @@ def evaluate(setup: Setup, lane: Lane, state: LaneState) -> tuple[LaneState, jax
         The state, and one record packed by `records.schema`. Test metrics are NaN
         where every example trains.
     """
+    record_lane = functools.partial(_evaluate, setup)
+    evaluated: tuple[LaneState, jax.Array]
+    evaluated = apply(setup.products, record_lane, lane, state)
+    return evaluated
+
+
+def _evaluate(
+    setup: Setup, lane: Lane, state: LaneState
+) -> tuple[LaneState, jax.Array]:
+    """Make the record, and the state without what counts since the last one."""
     examples, is_train, is_test = data.evaluation(setup, lane, state.order, state.step)
     losses, matches, logits = _predictions(setup, state.params, examples)
     # One value for each prediction of each example: [examples, read].
@@ -185,7 +200,7 @@ def _predictions(
 
     def predict(part: Example) -> tuple[jax.Array, jax.Array, jax.Array]:
         losses, logits = _losses(setup, params, part)
-        matches = (jnp.argmax(logits, axis=-1) == part.labels).astype(setup.dtype)
+        matches = _is_argmax(logits, part.labels).astype(setup.dtype)
         return losses, matches, logits
 
     def predict_slice(part: Example) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -204,6 +219,19 @@ def _predictions(
         x.reshape(-1, *x.shape[2:])[:size] for x in jax.lax.map(predict_slice, parts)
     )
     return losses, matches, logits
+
+
+def _is_argmax(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Tell where argmax(logits [..., vocab]) is the label.
+
+    Without an argmax, which is slow on accelerators: no class may have a larger logit,
+    and none before the label an equal one.
+    """
+    classes = jax.lax.broadcasted_iota(labels.dtype, logits.shape, logits.ndim - 1)
+    label = labels[..., None]
+    right = jnp.sum(jnp.where(classes == label, logits, 0), axis=-1, keepdims=True)
+    wins = jnp.where(classes < label, logits >= right, logits > right)
+    return ~jnp.any(wins, axis=-1) & jnp.isfinite(right[..., 0])
 
 
 def _is_finished(lane: Lane, state: LaneState) -> jax.Array:

@@ -8,6 +8,7 @@ lock-step: all of them in one program until the last has ended, by the same rule
 
 - the wall time against lock-step's, compilation left out of both;
 - against the lane-steps needed times what a lane-step takes in a full engine;
+- the lane-steps of the slowest device, idle lanes included, against an equal share;
 - what passes outside the engine (queue, curves, tables, shards), and in figures;
 - how long a second start takes, with its programs in JAX's cache: the whole command.
 
@@ -35,7 +36,7 @@ machine.prepare()
 import jax  # noqa: E402
 
 from jaxgrok import grid  # noqa: E402
-from jaxgrok.engine import sizing  # noqa: E402
+from jaxgrok.engine import sizing, slots  # noqa: E402
 from jaxgrok.engine.engine import Engine  # noqa: E402
 from jaxgrok.sweep import run  # noqa: E402
 from jaxgrok.sweep.archive import Archive  # noqa: E402
@@ -79,9 +80,27 @@ class Clock:
         return timed
 
 
+class Span(Clock):
+    """A clock that adds up the lane-steps of the slowest device as well."""
+
+    lane_steps = 0
+
+    def around(self, function: Any) -> Any:
+        timed = super().around(function)
+
+        def counted(engine: Engine, *args: Any, **kwargs: Any) -> Any:
+            busy, cells = engine.busy, list(engine._cells)
+            result = timed(engine, *args, **kwargs)
+            steps = (engine.busy - busy) // len(cells)
+            self.lane_steps += steps * slots.cost(cells)[0] * engine.width
+            return result
+
+        return counted
+
+
 def sweep() -> dict[str, float]:
     """Wall seconds of a sweep, without compilation; of its engine; its lane-steps."""
-    build, advance, draw = Clock(), Clock(), Clock()
+    build, advance, draw = Clock(), Span(), Clock()
     with (
         tempfile.TemporaryDirectory() as out,
         mock.patch.object(sizing, "build", build.around(sizing.build)),
@@ -97,6 +116,7 @@ def sweep() -> dict[str, float]:
         "engine": advance.seconds,
         "figures": draw.seconds,
         "lane_steps": float(steps.sum()),
+        "slowest_device": float(advance.lane_steps),
         "longest": float(steps.max()),
         "grokked": float(dataset.grok_step.notnull().mean()),
     }
@@ -171,14 +191,18 @@ def main(_: list[str]) -> None:
     middle = {name: float(np.median([r[name] for r in rounds])) for name in rounds[0]}
     middle["needed"] = middle["lane_steps"] * middle["step"]
     cold, warm = second_start()
-    cells = len(DECAYS) * len(SEEDS)
+    cells, devices = len(DECAYS) * len(SEEDS), jax.local_device_count()
     longest = middle["longest"]
     print(
         f"{cells} cells, {middle['grokked']:.0%} grokked, "
         f"{middle['lane_steps']:,.0f} lane-steps, the longest {longest:,.0f} "
-        f"(in lock-step {cells * longest:,.0f}), {jax.local_device_count()} devices"
+        f"(in lock-step {cells * longest:,.0f}), {devices} devices"
     )
     ratios = {
+        # A count: it does not depend on what else the machine does.
+        "idle_tail": [
+            r["slowest_device"] / (r["lane_steps"] / devices) for r in rounds
+        ],
         "over_needed": [r["wall"] / (r["lane_steps"] * r["step"]) for r in rounds],
         "in_figures": [r["figures"] / r["wall"] for r in rounds],
         "outside_engine": [

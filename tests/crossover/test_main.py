@@ -58,7 +58,7 @@ def test_a_search_in_which_trainings_failed_ends_with_code_1(capsys, monkeypatch
     last = capsys.readouterr().err.splitlines()[-1]
     assert " cells failed: " in last and "(weight_decay=0.1, n_train=" in last
     assert last.endswith(
-        "RESOURCE_EXHAUSTED: out of memory; the same command tries again"
+        "(RESOURCE_EXHAUSTED: out of memory); the same command tries again"
     )
 
 

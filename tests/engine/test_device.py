@@ -4,6 +4,7 @@ The lanes' training is replaced by counting, which compiles in no time.
 """
 
 import dataclasses
+import random
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 import tiny
+from jaxgrok import models
 from jaxgrok.engine import programs
-from jaxgrok.engine.device import Blocks, suited
+from jaxgrok.engine.device import Blocks, placed, suited
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import blank_lane
 
@@ -23,6 +25,17 @@ def train(_, lane, state, n_steps):
 
 def evaluate(_, lane, state):
     return state._replace(held=state.held + 1), jnp.stack([state.step, state.held])
+
+
+def train_by(number):
+    return lambda _, lane, state, n_steps: state._replace(
+        step=state.step + jnp.where(number > 1, 0, n_steps),
+        max_train_loss=state.max_train_loss * number,
+    )
+
+
+def evaluate_by(number):
+    return lambda _, lane, state: (state, jnp.stack([state.max_train_loss * number]))
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +100,22 @@ def test_marking_lanes_after_an_evaluation_began_does_not_change_it(blocks):
     assert not blocks.extract((0, 1))[1].held
 
 
+@pytest.mark.parametrize(("counts", "loaded"), [((1, 1, 1), 4), ((2, 1, 1), 2)])
+def test_devices_with_as_many_blocks_compile_once(setup, monkeypatch, counts, loaded):
+    # A number that no run before this one has compiled.
+    setup = dataclasses.replace(setup, eps=random.SystemRandom().random())
+    monkeypatch.setattr(trainer, "train", train_by(setup.eps))
+    monkeypatch.setattr(trainer, "evaluate", evaluate_by(setup.eps))
+    names = []
+    jax.monitoring.register_event_listener(lambda name, **_: names.append(name))
+    devices = jax.local_devices()[:3]
+    blocks = placed(setup, 2, devices, counts)
+    assert [b.device for b in blocks] == devices
+    assert tuple(len(b.busy) for b in blocks) == counts
+    # Of every device but the first with that many blocks, both programs.
+    assert names.count("/jax/compilation_cache/cache_hits") == loaded
+
+
 def test_memory_holds_at_least_the_lanes(blocks, setup):
     arrays = jax.tree.leaves(programs.empty(setup, 2, 2))
     assert blocks.memory is None or blocks.memory >= sum(x.nbytes for x in arrays) / 2
@@ -95,5 +124,13 @@ def test_memory_holds_at_least_the_lanes(blocks, setup):
 def test_a_model_takes_the_form_that_suits_the_device(setup):
     (device, *_) = jax.local_devices()
     training = suited(setup, device)
-    assert training.model.bags and training.model != setup.model
+    assert training.model.costs.weighted == 8 and training.model != setup.model
     assert dataclasses.replace(training, model=setup.model) == setup
+
+
+def test_a_setup_learns_its_platform_and_emulated_products_are_matrix_products(setup):
+    (device, *_) = jax.local_devices()
+    assert suited(setup, device).platform == "cpu"
+    emulated = suited(dataclasses.replace(setup, precision="bf16"), device)
+    assert emulated.products.emulated
+    assert emulated.model == models.training_form(setup.model, "gpu")

@@ -10,6 +10,7 @@ import tiny
 from engines import admit, curves, same
 from jaxgrok.engine.compilation import options
 from jaxgrok.engine.engine import Engine
+from jaxgrok.engine.slots import cost
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import lane_of
 
@@ -140,6 +141,25 @@ def test_compaction_frees_a_block_and_changes_no_bit(group, alone):
             if record[-2]:
                 engine.release(cell)
     assert engine.executed - before == 2 * 30  # one block of two lanes, not two
+    same({cell: np.stack(rows) for cell, rows in records.items()}, alone)
+
+
+def test_blocks_of_one_device_are_dealt_over_the_idle_one(group, alone):
+    devices = jax.local_devices()[:2]
+    engine = Engine(group.setup, block_width=2, blocks=4, devices=devices)
+    records = admit(engine, group, group.cells)
+    # The second device got the second block, and has no other.
+    for cell in group.cells[2:4]:
+        engine.release(cell.id)
+        records.pop(cell.id)
+    assert cost(engine._cells) == (2, 2)
+    engine.compact()
+    assert cost(engine._cells) == (1, 2)
+    while engine.cells:
+        for cell, record in engine.advance(10)[0].items():
+            records[cell].append(record)
+            if record[-2]:
+                engine.release(cell)
     same({cell: np.stack(rows) for cell, rows in records.items()}, alone)
 
 

@@ -1,6 +1,8 @@
 """The training form against the textbook form, for every task, option and order."""
 
+import dataclasses
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxgrok.models import model_inputs, textbook_form, training_form, transformer
+from jaxgrok.models.device_costs import CPU, GPU, TPU
 from jaxgrok.models.product_order import ProductOrder, Sizes
 from jaxgrok.models.training_transformer import TrainingTransformer
 from jaxgrok.tasks.digits import Digits
@@ -39,6 +42,11 @@ TASKS = {
     "parity": Parity(bits=4, secret=2),
     "two read positions": Reads(),
 }
+COSTS = {
+    "cpu": CPU,
+    "gpu": GPU,
+    "tpu, a large table": dataclasses.replace(TPU, gathered=0),
+}
 OPTIONS = {
     "post": {},
     "attention only": {"attention_only": True},
@@ -56,7 +64,7 @@ def loss_and_gradients(model, params, examples, extras):
     return jax.value_and_grad(loss)(params)
 
 
-def assert_forms_agree(task, count, platform="", **fields):
+def assert_forms_agree(task, count, costs=GPU, **fields):
     """Loss within 1e-12; each gradient too, relative to its largest entry."""
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
         model, examples = (
@@ -67,7 +75,7 @@ def assert_forms_agree(task, count, platform="", **fields):
         params = random_params(model, examples.tokens, **extras)
         (loss, grads), (want, want_grads) = (
             jax.device_get(loss_and_gradients(form, params, examples, extras))
-            for form in (training_form(model, platform), model)
+            for form in (training_form(model).clone(costs=costs), model)
         )
     np.testing.assert_allclose(loss, want, rtol=1e-12)
     assert grads.keys() == want_grads.keys()
@@ -80,21 +88,26 @@ def assert_forms_agree(task, count, platform="", **fields):
 
 
 @pytest.mark.parametrize(("layers", "option"), [(1, "post"), (2, "norm")])
+@pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_both_forms_agree_on_every_task(task, layers, option):
-    assert_forms_agree(task, 40, layers=layers, **OPTIONS[option])
+def test_both_forms_agree_on_every_task(task, costs, layers, option):
+    assert_forms_agree(task, 40, costs, layers=layers, **OPTIONS[option])
 
 
 @pytest.mark.parametrize("fields", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("costs", [CPU, GPU], ids=["cpu", "gpu"])
 @pytest.mark.parametrize("count", [3, 40], ids=["no look-up", "look-up"])
-def test_both_forms_agree_with_and_without_look_up(count, layers, fields):
-    assert_forms_agree(XY, count, layers=layers, **fields)
+def test_both_forms_agree_with_and_without_look_up(count, costs, layers, fields):
+    assert_forms_agree(XY, count, costs, layers=layers, **fields)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_both_forms_agree_on_few_examples_with_read_positions_of_their_own(layers):
-    assert_forms_agree(TASKS["repeats"], 3, layers=layers)
+@pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
+def test_both_forms_agree_on_few_examples_with_read_positions_of_their_own(
+    costs, layers
+):
+    assert_forms_agree(TASKS["repeats"], 3, costs, layers=layers)
 
 
 @pytest.fixture
@@ -130,14 +143,14 @@ def test_both_forms_agree_in_every_product_order(task, count, biases, order):
 @pytest.mark.parametrize("task", [XY, Free()], ids=["x y =", "free"])
 @pytest.mark.parametrize("order", [ProductOrder.ROWS], indirect=True)
 def test_both_forms_agree_with_sums_of_looked_up_rows(task, biases, activation, order):
-    assert_forms_agree(task, 40, biases=biases, activation=activation)
+    assert_forms_agree(task, 40, CPU, biases=biases, activation=activation)
     assert order[-1] == 2 * 2  # heads × free positions
 
 
 def test_both_forms_have_the_same_fields_and_initial_weights():
     model = build(XY, layers=2, layer_norm=True, biases="all")
     training = training_form(model, "cpu")
-    assert training.bags and not training_form(training, "gpu").bags
+    assert (training.costs, training_form(training, "gpu").costs) == (CPU, GPU)
     assert textbook_form(training) == textbook_form(model) == model
     tokens = jnp.zeros((1, 3), jnp.int32)
     want, found = (
@@ -180,7 +193,9 @@ def test_rows_are_summed_where_a_query_has_few_of_them(monkeypatch):
     counted = []
     best = ProductOrder.best
     monkeypatch.setattr(
-        ProductOrder, "best", lambda sizes: counted.append(sizes) or best(sizes)
+        ProductOrder,
+        "best",
+        lambda sizes, weighted: counted.append(sizes) or best(sizes, weighted),
     )
 
     def sizes(task, platform="cpu", **fields):
@@ -199,7 +214,9 @@ def test_rows_are_summed_where_a_query_has_few_of_them(monkeypatch):
 
 def test_the_best_order_multiplies_less(monkeypatch):
     task = Modular()
-    model = training_form(transformer.build(task))
+    # As on a CPU, but without sums of rows.
+    costs = dataclasses.replace(CPU, weighted=math.inf)
+    model = training_form(transformer.build(task)).clone(costs=costs)
     tokens = tokens_of(task, 3840)
     params = jax.eval_shape(model.init, jax.random.key(0), tokens[:1])["params"]
 

@@ -39,7 +39,7 @@ def get_config(scale="laptop"):
 """
 FIELDS = sorted(fields.every())
 WORDS = """
-exact float32 float64 highest grokked steps mlp transformer adamw sgd adam x/y x*y none
+exact float32 float64 bf16 grokked steps mlp transformer adamw sgd adam x/y x*y none
 parity digits repeats trigrams multitask modular random x+y,x-y all phases online finite
 W_E,b_* seed,weight_decay seed=0 seed=0;seed=1 fourier relu True ( )
 """.split()  # noqa: SIM905

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine import sizing
@@ -54,3 +56,17 @@ def test_the_headline_names_the_devices_that_train():
         "laptop scale on 4 × TPU v5e: 2 cells (1 done) in 1 group, 8 lanes, up to 40 "
         "steps; about 1 min 5 s, less where cells grok early"
     )
+
+
+def test_the_plan_says_what_the_devices_compute_otherwise(monkeypatch):
+    monkeypatch.setattr(estimate, "CALIBRATION_SECONDS", 0.05)
+    plan = estimate.describe(grid.resolve(tiny.config(precision="bf16")), None)
+    assert "\nprecision=bf16 is emulated on a CPU" in plan
+
+
+def test_what_the_devices_cannot_compute_is_refused_before_compiling(monkeypatch):
+    tpu = Platform("tpu", "TPU v5 lite", 4)
+    monkeypatch.setattr(Platform, "of", lambda _: tpu)
+    monkeypatch.setattr(estimate, "build", None)
+    with pytest.raises(ValueError, match="loss='float64' cannot be computed on a TPU"):
+        estimate.describe(grid.resolve(tiny.config(loss="float64")), None)

@@ -1,4 +1,4 @@
-"""The queue hands out the longest expected cells first, and knows what is left."""
+"""The queue hands out one cell a family, then the longest expected; what is left."""
 
 import itertools
 import random
@@ -41,11 +41,21 @@ class Plainly:
         return float(np.mean(ran)) if ran else cell.lane["steps"]
 
     def take(self, group, free):
-        cells = [cell for cell in group.cells if cell.id in self.waiting]
-        cells.sort(key=lambda c: (-self.expected(c), c.lane["weight_decay"]))
-        for cell in cells[:free]:
+        taken = []
+        while len(taken) < free:
+            waiting = [cell for cell in group.cells if cell.id in self.waiting]
+            if not waiting:
+                break
+            cell = min(waiting, key=lambda c: self.urgency(group, c))
             self.busy[cell.id] = self.waiting.pop(cell.id)
-        return cells[:free]
+            taken.append(cell)
+        return taken
+
+    def urgency(self, group, cell):
+        siblings = [c for c in group.cells if self.key(c) == self.key(cell)]
+        is_begun = any(c.id not in self.waiting for c in siblings)
+        longest = max(self.ran.get(self.key(cell), [cell.lane["steps"]]))
+        return -longest, is_begun, cell.lane["weight_decay"]
 
     def ended(self, cell, steps, failed):
         del self.busy[cell.id]
@@ -91,6 +101,17 @@ def test_it_is_the_plain_order_and_the_plain_time(seed):
             plain.ended(cell, steps, failed)
     for group in resolved.groups:
         assert queue.most(group) == 0 and queue.take(group, 9) == []
+
+
+def test_one_cell_of_each_family_comes_first_then_siblings_of_the_longest():
+    resolved = grid.resolve(tiny.config(seed=(0, 1), weight_decay=(1.0, 0.1, 0.3)))
+    queue, (group,) = Everything(resolved, Pace()), resolved.groups
+    first = queue.take(group, 3)
+    assert [cell.lane["weight_decay"] for cell in first] == [0.1, 0.3, 1.0]
+    for cell, steps in zip(first, (20, 60, 40), strict=True):
+        queue.ended(cell, {"status": "done", "steps": steps})
+    second = queue.take(group, 3)
+    assert [cell.lane["weight_decay"] for cell in second] == [0.3, 1.0, 0.1]
 
 
 def test_every_cell_is_handed_out_once():

@@ -320,8 +320,9 @@ def test_a_sweep_in_which_cells_failed_ends_with_code_1(here, monkeypatch, capsy
     assert said.out.startswith("2 cells: 2 failed\n")
     assert said.err.splitlines()[-1] == (
         "2 cells failed: 0 (weight_decay=0.1, train_fraction=0.5, seed=0), "
-        "1 (weight_decay=1.0, train_fraction=0.5, seed=0): RESOURCE_EXHAUSTED: out of "
-        "memory; the same command tries again"
+        "1 (weight_decay=1.0, train_fraction=0.5, seed=0): a block of 2 lanes does not "
+        "fit the device's memory; take a narrower one, --grid.block_width=1 "
+        "(RESOURCE_EXHAUSTED: out of memory); the same command tries again"
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import jaxgrok
 import tiny
+from jaxgrok.engine.platform import Platform
 from jaxgrok.host import machine
 from jaxgrok.host.machine import ARITHMETIC
 from runs import FIELDS, same
@@ -42,6 +43,21 @@ def test_a_diverged_cell_stops_alone(tmp_path):
     for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy"):
         assert np.isnan(lost[name]).all() and np.isnan(lost[f"final_{name}"]).all()
         assert np.isfinite(dataset[name].sel(init_scale=1.0)).all()
+
+
+def test_a_precision_that_is_emulated_is_said_before_training(tmp_path, capsys):
+    jaxgrok.run(tiny.config(precision="tf32"), tmp_path / "a")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("precision=tf32 is emulated on a CPU")
+    assert lines[1].startswith("1/1 ")
+
+
+def test_float64_on_a_tpu_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    tpu = Platform("tpu", "TPU v5 lite", 4)
+    monkeypatch.setattr(Platform, "of", lambda _: tpu)
+    with pytest.raises(ValueError, match="loss='float64' cannot be computed on a TPU"):
+        jaxgrok.run(tiny.config(loss="float64"), tmp_path / "a")
+    assert not (tmp_path / "a").exists()
 
 
 def test_another_machine_is_refused_only_while_something_is_pending(

@@ -94,5 +94,9 @@ def test_an_error_of_the_device_ends_the_group_and_not_the_worker(resolved):
 
     worker = Worker(resolved, engines)
     progress = worker.do(Assignment(0, n_cells=3))
-    assert (progress.group, progress.failure) == (0, "RESOURCE_EXHAUSTED: no memory")
+    assert progress.group == 0
+    assert progress.failure == (
+        "a block of 2 lanes does not fit the device's memory; take a narrower one, "
+        "--grid.block_width=1 (RESOURCE_EXHAUSTED: no memory)"
+    )
     assert worker.do(Assignment(0, n_cells=3)).failure == ""

@@ -48,6 +48,11 @@ def test_equal_setups_are_one_key():
         ({"loss": "hinge"}, "loss='hinge' must be one of exact"),
         ({"optimiser": "lion"}, "optimiser='lion' must be one of adamw"),
         ({"stop": "never"}, "stop='never' must be one of grokked, steps"),
+        ({"precision": "highest"}, "precision='highest' must be one of float32, tf32"),
+        (
+            {"dtype": "float64", "precision": "bf16"},
+            "precision='bf16' is one of float32 inputs; take dtype='float32'",
+        ),
         ({"measures": "mood"}, "measures='mood' must be one of none"),
         (
             {"steps_past_grok": 150},

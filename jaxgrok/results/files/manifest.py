@@ -18,6 +18,7 @@ from jaxgrok.grid.setups import build
 from jaxgrok.host import machine
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import Task
+from jaxgrok.training.precision import PRECISIONS
 
 FORMAT = 1
 """What this version writes; a change that older versions could not read adds one."""
@@ -115,7 +116,9 @@ class Manifest:
 
     def network(self, cell_index: int) -> tuple[Task, nn.Module]:
         """Return the (task, model) of a cell."""
-        return build(self.config | self.cells[cell_index].static)
+        values = self.config | self.cells[cell_index].static
+        # No network depends on it, and older runs have other names for it.
+        return build(values | {"precision": PRECISIONS[0]})
 
 
 def describe(grid: Grid, grid_file: GridFile | None = None) -> Manifest:

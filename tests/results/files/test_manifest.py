@@ -37,7 +37,7 @@ def test_every_cell_is_in_one_group_of_one_program():
 def test_it_records_what_decides_the_bits():
     manifest = product()
     assert manifest.bits == machine.bits() | {"block_width": 2}
-    assert manifest.precision == ("highest",)
+    assert manifest.precision == ("float32",)
     assert manifest.versions == machine.versions()
 
 

@@ -1,0 +1,56 @@
+"""What a device refuses to compile or to run, in one line with the way out.
+
+>>> try:
+...     engine.advance(100)
+... except REFUSALS as error:
+...     print(cause(error, block_width=64))
+"""
+
+import jax
+
+REFUSALS = (jax.errors.JaxRuntimeError, NotImplementedError)
+"""What JAX raises where a device runs out of memory, or lacks an operation."""
+MAX_CAUSE = 200
+"""Characters of an error that are passed on."""
+
+
+def cause(error: Exception, block_width: int) -> str:
+    """Say why a group cannot be trained, and what can be done.
+
+    Args:
+        error: one of REFUSALS.
+        block_width: lanes of the group's blocks.
+    """
+    # XLA's messages can be pages long. The first line names the cause.
+    line = next(iter(str(error).splitlines()), type(error).__name__)[:MAX_CAUSE]
+    if "RESOURCE_EXHAUSTED" in line:
+        return f"{_too_large(block_width)} ({line})"
+    if "NOT_FOUND" in line:
+        return (
+            f"the device's compiler finds no program for a block of {block_width} "
+            f"lanes; {_narrower(block_width)} ({line})"
+        )
+    if isinstance(error, NotImplementedError) or "UNIMPLEMENTED" in line:
+        return (
+            "the device lacks an operation of this training; take precision='float32' "
+            f"and loss='exact' if they are others, or set JAX_PLATFORMS=cpu ({line})"
+        )
+    return line
+
+
+def _too_large(block_width: int) -> str:
+    """Say that a block does not fit the memory."""
+    if block_width == 1:
+        return (
+            "one lane does not fit the device's memory; take fewer examples, batches "
+            "or a smaller model"
+        )
+    return (
+        f"a block of {block_width} lanes does not fit the device's memory; "
+        f"{_narrower(block_width)}"
+    )
+
+
+def _narrower(block_width: int) -> str:
+    """Name the flag that makes blocks narrower."""
+    return f"take a narrower one, --grid.block_width={max(block_width // 2, 1)}"

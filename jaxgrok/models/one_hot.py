@@ -1,0 +1,107 @@
+"""Look-ups as matrix products, for devices on which gathers and scatters are slow.
+
+A one-hot is exact in bfloat16, and a float32 number is the sum of three bfloat16
+numbers. So three passes of a matrix unit look a table up exactly, and add gradients of
+its rows as precisely as float32 does. Both functions here are linear in their first
+argument, and each is the gradient of the other: reverse mode works to any order,
+forward mode does not.
+
+    >>> hot = one_hot(tokens.T, 114)                       # [pos, 114, examples]
+    >>> columns = look_up(table, hot)    # [pos, out, 114] → [pos, out, examples]
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+PARTS = 3
+"""bfloat16 numbers with 8 significant bits each that hold the 24 of a float32 one."""
+
+
+def one_hot(index: jax.Array, size: int, start: int = 0) -> jax.Array:
+    """Return [..., size, examples] bfloat16: 1 where the index is start + row."""
+    rows = jnp.arange(start, start + size, dtype=index.dtype)
+    rows = rows.reshape((1,) * (index.ndim - 1) + (size, 1))
+    return (index[..., None, :] == rows).astype(jnp.bfloat16)
+
+
+def select(values: jax.Array, index: jax.Array) -> jax.Array:
+    """Take [examples, read, ...] of values [examples, items, ...], without a gather.
+
+    Args:
+        values: [examples, items, ...], few items.
+        index: [examples, read].
+    """
+    items = jnp.arange(values.shape[1], dtype=index.dtype)
+    is_item = index[..., None] == items[None, None]
+    is_item = is_item.reshape(*is_item.shape, *(1,) * (values.ndim - 2))
+    # Not a product with 0, which would let a NaN through.
+    return jnp.where(is_item, values[:, None], 0).sum(2)
+
+
+@jax.custom_vjp
+@jax.named_scope("look_up")
+def look_up(table: jax.Array, hot: jax.Array) -> jax.Array:
+    """Look columns up: the sum of those that `hot` counts, exact for a single one.
+
+    Args:
+        table: [pos, out, rows].
+        hot: [pos, rows, examples], whole numbers up to 256.
+
+    Returns:
+        [pos, out, examples].
+    """
+    return _exact("pnr,pre->pne", table, hot)
+
+
+@jax.custom_vjp
+@jax.named_scope("look_up")
+def add_up(values: jax.Array, hot: jax.Array) -> jax.Array:
+    """Add values [pos, out, examples] of the same row: [pos, out, rows]."""
+    return _exact("pne,pre->pnr", values, hot)
+
+
+def _exact(spec: str, values: jax.Array, hot: jax.Array) -> jax.Array:
+    """Multiply by whole numbers without rounding the values."""
+    if values.dtype != jnp.float32:
+        hot = hot.astype(values.dtype)
+        return jnp.einsum(spec, values, hot, precision=jax.lax.Precision.HIGHEST)
+    total: Any = 0
+    # The smallest parts first, so that their sum is not rounded.
+    for part in reversed(_split(values)):
+        total = total + jnp.einsum(
+            spec,
+            part,
+            hot,
+            precision=jax.lax.Precision.DEFAULT,
+            preferred_element_type=jnp.float32,
+        )
+    product: jax.Array = total
+    return product
+
+
+def _split(x: jax.Array) -> list[jax.Array]:
+    """Split float32 numbers into bfloat16 ones that add up to them, largest first."""
+    parts = []
+    for _ in range(PARTS):
+        # XLA may remove a cast to bfloat16 and back, but no reduction of precision.
+        part = jax.lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7)
+        parts.append(part.astype(jnp.bfloat16))
+        x = x - part
+    return parts
+
+
+def _keep_hot(function: Callable[..., jax.Array]) -> Callable[..., Any]:
+    """Return the forward rule that keeps the counts for the gradient."""
+    return lambda values, hot: (function(values, hot), hot)
+
+
+def _gradient(function: Callable[..., jax.Array]) -> Callable[..., Any]:
+    """Return the gradient rule; counts have none."""
+    return lambda hot, g: (function(g, hot), jnp.zeros_like(hot))
+
+
+look_up.defvjp(_keep_hot(look_up), _gradient(add_up))
+add_up.defvjp(_keep_hot(add_up), _gradient(look_up))
