@@ -11,6 +11,7 @@ from accelerator_sections.engines_in_turn import Built, compile_all, in_turn
 from accelerator_sections.job import Job, one_line
 from accelerator_sections.shapes import group_of, without_evaluations
 from jaxgrok.engine.engine import Engine
+from tpu_floor import step_products
 
 WIDTHS, TINY_WIDTHS = (16, 64, 128, 32, 256, 8), (2, 4)
 """Lanes of a block, the most telling first: the last may find no time."""
@@ -45,7 +46,7 @@ def scale_rows(job: Job, scale: str, share: float) -> dict[str, object]:
     """Measure every width of a scale; the answer of that scale."""
     group = without_evaluations(group_of(scale))
     device = jax.local_devices()[0]
-    flop = step.flops(group)
+    flop = step_products(group.setup)
     widths = TINY_WIDTHS if job.quick else WIDTHS
     builders = {
         width: functools.partial(step.full_engine, group, width, 1, [device])
