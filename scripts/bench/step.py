@@ -32,6 +32,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import optax  # noqa: E402
+from tpu_floor import step_products  # noqa: E402
 
 import textbook  # noqa: E402
 from jaxgrok import grid  # noqa: E402
@@ -41,7 +42,6 @@ from jaxgrok.engine.engine import Engine  # noqa: E402
 from jaxgrok.tasks import Example, is_pool  # noqa: E402
 from jaxgrok.training import trainer  # noqa: E402
 from jaxgrok.training.setup import Setup, lane_of  # noqa: E402
-from tpu_floor import step_products  # noqa: E402
 
 SCALE = flags.DEFINE_enum("scale", "post", ["post", "laptop"], "model and modulus")
 FRACTION = flags.DEFINE_float("train_fraction", 0.3, "share of the pairs that train")

@@ -4,6 +4,7 @@ import functools
 
 import jax
 import numpy as np
+from tpu_floor import step_products
 
 import step
 from accelerator_sections import floors, kernels
@@ -11,7 +12,6 @@ from accelerator_sections.engines_in_turn import Built, compile_all, in_turn
 from accelerator_sections.job import Job, one_line
 from accelerator_sections.shapes import group_of, without_evaluations
 from jaxgrok.engine.engine import Engine
-from tpu_floor import step_products
 
 WIDTHS, TINY_WIDTHS = (16, 64, 128, 32, 256, 8), (2, 4)
 """Lanes of a block, the most telling first: the last may find no time."""
