@@ -6,10 +6,10 @@
 Times, interleaved in one run: the engine's training step at several block widths and
 numbers of blocks; the textbook transformer under plain `vmap`; and a GEMM of the
 model's own shape (examples × d_model × d_mlp), whose rate is what the machine can do
-here. A step's arithmetic is counted in its form by matrix products alone: one that sums
-looked-up rows does less, so that its share of that rate can pass 100%. With --profile,
-also the parts of the step, on one device. Medians of interleaved rounds. The last line
-is one line of JSON. About 3 minutes on two cores.
+here. A step's arithmetic is counted by matrix products alone, look-ups being gathers: a
+form that sums looked-up rows does less, so that its share of that rate can pass 100%.
+With --profile, also the parts of the step, on one device. Medians of interleaved
+rounds. The last line is one line of JSON. About 3 minutes on two cores.
 """
 
 import dataclasses
@@ -32,6 +32,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import optax  # noqa: E402
+from tpu_floor import step_products  # noqa: E402
 
 import textbook  # noqa: E402
 from jaxgrok import grid  # noqa: E402
@@ -150,19 +151,6 @@ def gemm(setup: Setup, n_steps: int) -> Timed:
     return timed
 
 
-def flops(group: grid.Group) -> float:
-    """XLA's count of operations of a lane's training step; nothing is compiled."""
-    setup = group.setup
-    lane = lane_of(setup, **group.cells[0].lane)
-    state = jax.eval_shape(functools.partial(trainer.init, setup), lane)
-    tokens, labels = (array[: setup.train_size] for array in pool(setup))
-    weights = jnp.ones(setup.train_size)
-    step = jax.jit(functools.partial(trainer._update, setup))
-    costs = step.lower(lane, state, Example(tokens, labels), weights).cost_analysis()
-    assert costs is not None
-    return float(costs["flops"])
-
-
 def parts(group: grid.Group, width: int, n_steps: int) -> dict[str, Timed]:
     """On one device: the forward pass, forward and backward, and the whole step."""
     device = jax.local_devices()[0]
@@ -230,7 +218,7 @@ def main(_: list[str]) -> None:
         for name, one in timed.items():
             rounds[name].append(one())
     median = {name: float(np.median(times[1:])) for name, times in rounds.items()}
-    report(group, median, flops(group))
+    report(group, median, step_products(group.setup))
 
 
 def report(group: grid.Group, median: dict[str, float], n_flops: float) -> None:

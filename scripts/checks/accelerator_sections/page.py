@@ -14,8 +14,6 @@ FLOAT32_GOAL, TF32_GOAL = 4.0, 2.0
 """Seconds of a training of p = 113 with 40,000 steps."""
 FIRST_PEER_GOAL, BEST_PEER_GOAL = 15.0, 3.0
 """How many times as fast as peer 1, and as the best of 3 and 5."""
-FLOAT32, TF32 = ("float32", "highest"), ("tf32", "tensorfloat32")
-"""Names of the precisions."""
 Answers = dict[str, Any]
 
 
@@ -68,7 +66,8 @@ def verdicts(sections: Sequence[Section], answers: Answers) -> list[str]:
                 f"**NOT MADE** {section.title}: {answers[section.name]['status']}"
             )
         elif checks:
-            lines.append(f"passed: {section.title}, {len(checks)} checks")
+            plural = "" if len(checks) == 1 else "s"
+            lines.append(f"passed: {section.title}, {len(checks)} check{plural}")
         elif answers[section.name]["status"].startswith(("failed", "cut", "left")):
             lines.append(f"{section.title}: {answers[section.name]['status']}")
     return lines
@@ -80,11 +79,11 @@ def _goals(answers: Answers) -> Iterator[str]:
     note = (
         "" if HOPPER.search(kind) else f" (a goal of an H100 or H200; this is {kind})"
     )
-    for names, goal in ((FLOAT32, FLOAT32_GOAL), (TF32, TF32_GOAL)):
-        if seconds := _cell_seconds(answers, names):
+    for precision, goal in (("float32", FLOAT32_GOAL), ("tf32", TF32_GOAL)):
+        if seconds := _cell_seconds(answers, precision):
             met = "met" if seconds <= goal else "missed"
             yield (
-                f"{met}: p = 113, 40,000 steps in {names[0]}: {seconds:.2f} s a cell, "
+                f"{met}: p = 113, 40,000 steps in {precision}: {seconds:.2f} s a cell, "
                 f"goal {goal:g} s{note}"
             )
     peers = answers.get("peers", {}).get("peers", {})
@@ -101,11 +100,11 @@ def _goals(answers: Answers) -> Iterator[str]:
             yield f"{met}: {ratio}, goal {goal:g}{note}"
 
 
-def _cell_seconds(answers: Answers, names: Sequence[str]) -> float | None:
+def _cell_seconds(answers: Answers, precision: str) -> float | None:
     """Return the seconds of a long p = 113 training, at the best width measured."""
     rows = answers.get("precisions", {}).get("rows", {})
-    times = [row["seconds_a_cell"] for name, row in rows.items() if name in names]
-    if names == FLOAT32:
+    times = [rows[precision]["seconds_a_cell"]] if precision in rows else []
+    if precision == "float32":
         widths = answers.get("speed", {}).get("post", {}).get("rows", [])
         times += [row["seconds_a_cell"] for row in widths]
     return min(times, default=None)

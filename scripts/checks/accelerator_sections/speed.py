@@ -4,6 +4,7 @@ import functools
 
 import jax
 import numpy as np
+from tpu_floor import step_products
 
 import step
 from accelerator_sections import floors, kernels
@@ -45,7 +46,7 @@ def scale_rows(job: Job, scale: str, share: float) -> dict[str, object]:
     """Measure every width of a scale; the answer of that scale."""
     group = without_evaluations(group_of(scale))
     device = jax.local_devices()[0]
-    flop = step.flops(group)
+    flop = step_products(group.setup)
     widths = TINY_WIDTHS if job.quick else WIDTHS
     builders = {
         width: functools.partial(step.full_engine, group, width, 1, [device])
