@@ -19,9 +19,6 @@ from scipy import stats
 
 import jaxgrok
 
-MEASURES = ("grok_step", "spikes", "n_key_frequencies", "answer_share")
-
-
 LATE = 1e9
 """Stands for a censored step in ranks."""
 

@@ -129,7 +129,7 @@ class Blocks:
 def placed(
     setup: Setup, width: int, devices: Sequence[jax.Device], counts: Sequence[int]
 ) -> list[Blocks]:
-    """Return each device's blocks; what one compiled serves the others, if it can.
+    """Return each device's blocks; one compiles for all, where JAX can share programs.
 
     Args:
         setup: of every lane, in the form that suits the devices.

@@ -14,6 +14,12 @@ MAX_CAUSE = 200
 """Characters of an error that are passed on."""
 
 
+def is_refusal(error: Exception) -> bool:
+    """Tell whether one of REFUSALS is the device's, and not of a user's function."""
+    is_lowering = "translation rule" in str(error) or "for platform" in str(error)
+    return not isinstance(error, NotImplementedError) or is_lowering
+
+
 def cause(error: Exception, block_width: int) -> str:
     """Say why a group cannot be trained, and what can be done.
 
@@ -26,14 +32,13 @@ def cause(error: Exception, block_width: int) -> str:
     if "RESOURCE_EXHAUSTED" in line:
         return f"{_too_large(block_width)} ({line})"
     if "NOT_FOUND" in line:
-        return (
-            f"the device's compiler finds no program for a block of {block_width} "
-            f"lanes; {_narrower(block_width)} ({line})"
-        )
+        lanes = "one lane" if block_width == 1 else f"a block of {block_width} lanes"
+        advice = "take a smaller model" if block_width == 1 else _narrower(block_width)
+        return f"the device's compiler finds no program for {lanes}; {advice} ({line})"
     if isinstance(error, NotImplementedError) or "UNIMPLEMENTED" in line:
         return (
             "the device lacks an operation of this training; take precision='float32' "
-            f"and loss='exact' if they are others, or set JAX_PLATFORMS=cpu ({line})"
+            f"and loss='exact' if they are set otherwise, or JAX_PLATFORMS=cpu ({line})"
         )
     return line
 

@@ -20,7 +20,7 @@ def activation(name: str, costs: DeviceCosts) -> Callable[[jax.Array], jax.Array
 
 @jax.custom_jvp
 def relu(x: jax.Array) -> jax.Array:
-    """Return max(x, 0), whose gradient at 0 is 0, computed from the result.
+    """Return max(x, 0), whose gradient at 0 is 0, if cotangents are finite.
 
     XLA keeps the mask x > 0 of `jax.nn.relu` for the backward pass, packed into bits on
     a TPU, where unpacking it took 7% of a step at p = 113. The result is kept anyway.

@@ -60,11 +60,20 @@ def look_up_columns(
     return groups
 
 
-def in_order(groups: list[Group]) -> jax.Array:
-    """Put the values of all groups in the order of their positions."""
+def in_order(groups: list[Group], examples: int = 1) -> jax.Array:
+    """Put the values of all groups in the order of their positions.
+
+    Args:
+        groups: they hold every position once.
+        examples: the least number of examples of the result.
+
+    Returns:
+        [pos, ..., examples].
+    """
+    examples = max(examples, *(group.values.shape[-1] for group in groups))
     if len(groups) == 1:
-        return groups[0].values
-    examples = max(group.values.shape[-1] for group in groups)
+        values = groups[0].values
+        return jnp.broadcast_to(values, (*values.shape[:-1], examples))
     by_position: dict[int, jax.Array] = {}
     for group in groups:
         for position, value in zip(group.positions, group.values, strict=True):
@@ -92,19 +101,21 @@ def _looked_up(
 def _tables(
     table: jax.Array, positions: np.ndarray, blocks: tuple[range, ...]
 ) -> jax.Array:
-    """Return the rows of positions with equally many: [positions, out, rows]."""
+    """Return the rows of positions with equally many: [positions, out, rows].
+
+    The positions index `blocks`, whose rows need not follow each other.
+    """
     first = blocks[positions[0]]
     if all(blocks[pos] == first for pos in positions):
         one = table[first.start : first.stop].T[None]
         return jnp.broadcast_to(one, (len(positions), *one.shape[1:]))
-    # By runs of positions that follow each other, so that there are few slices.
-    parts = []
-    for run in runs_of(positions):
-        part = table[blocks[run[0]].start : blocks[run[-1]].stop]
-        parts.append(part.reshape(len(run), len(first), -1))
-    return jnp.concatenate(parts).transpose(0, 2, 1)
+    # Rows that follow each other are one slice.
+    rows = np.concatenate([np.array(blocks[pos]) for pos in positions])
+    parts = [table[run[0] : run[-1] + 1] for run in runs_of(rows)]
+    stacked = jnp.concatenate(parts).reshape(len(positions), len(first), -1)
+    return stacked.transpose(0, 2, 1)
 
 
 def runs_of(positions: np.ndarray) -> list[np.ndarray]:
-    """Split positions into runs that follow each other."""
+    """Split indices into runs that follow each other."""
     return np.split(positions, np.flatnonzero(np.diff(positions) != 1) + 1)

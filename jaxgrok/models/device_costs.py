@@ -34,8 +34,9 @@ CPU = DeviceCosts(gathered=0, weighted=8, examples_last=False)
 TPU = DeviceCosts(gathered=10_000, weighted=math.inf, examples_last=True)
 """Assumed: 20 cycles for each row of 128 numbers, one row after the other. The compiler
 estimates no gather. The two minor axes of an array are padded to 8 × 128."""
-GPU = DeviceCosts(gathered=math.inf, weighted=math.inf, examples_last=True)
-"""Not measured. A scatter adds in an order that is not the same every time."""
+GPU = DeviceCosts(gathered=100_000, weighted=math.inf, examples_last=True)
+"""Not measured. A product up to sizes that no longer fit, as a scatter, the gradient of
+a gather, adds in an order that is not the same every time."""
 
 
 def costs_of(platform: str) -> DeviceCosts:

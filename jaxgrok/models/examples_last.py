@@ -70,13 +70,15 @@ def attend(
     ]
     patterns = _softmax([group.values for group in scores], reference is not None)
     if drop is not None:
-        patterns = _thinned(drop, scores, patterns)
+        patterns = _thinned(drop, scores, patterns, stream.examples)
     values = {int(group.positions[0]): group.values for group in stream.columns(v)}
     sums = [
         (pattern * values[int(group.positions[0])][:, None]).sum(0)
         for group, pattern in zip(scores, patterns, strict=True)
     ]
     z = base + functools.reduce(jnp.add, sums)
+    # Where every position is fixed, one example stands for all.
+    z = jnp.broadcast_to(z, (*z.shape[:-1], stream.examples))
     merged = z.reshape(len(z), -1, z.shape[-1])
     # With one query, XLA transposes two axes without a copy.
     return merged[0].T[:, None] if len(z) == 1 else merged.transpose(2, 0, 1)
@@ -142,12 +144,11 @@ def _softmax(scores: list[jax.Array], has_reference: bool) -> list[jax.Array]:
 
 
 def _thinned(
-    drop: Drop, groups: list[Group], patterns: list[jax.Array]
+    drop: Drop, groups: list[Group], patterns: list[jax.Array], examples: int
 ) -> list[jax.Array]:
     """Apply dropout, drawn in the shape of a pattern [examples, heads, query, pos]."""
     n_pos = sum(len(group.positions) for group in groups)
     _, n_query, heads, _, _ = patterns[0].shape
-    examples = max(pattern.shape[-1] for pattern in patterns)
     ones = jnp.ones((examples, heads, n_query, n_pos), patterns[0].dtype)
     factors = drop("pattern", ones).transpose(3, 2, 1, 0)[:, :, :, None]
     return [

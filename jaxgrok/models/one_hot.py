@@ -2,9 +2,11 @@
 
 A one-hot is exact in bfloat16, and a float32 number is the sum of three bfloat16
 numbers. So three passes of a matrix unit look a table up exactly, and add gradients of
-its rows as precisely as float32 does. Both functions here are linear in their first
-argument, and each is the gradient of the other: reverse mode works to any order,
-forward mode does not.
+its rows as precisely as float32 does. That holds between 2^-110, below which the third
+part is no normal number, and 3.38e38. A number beyond makes all examples NaN.
+
+Both products are linear in their first argument, and each is the gradient of the other:
+reverse mode works to any order, forward mode does not.
 
     >>> hot = one_hot(tokens.T, 114)                       # [pos, 114, examples]
     >>> columns = look_up(table, hot)    # [pos, out, 114] → [pos, out, examples]

@@ -40,12 +40,18 @@ class ResidualRows(NamedTuple):
     costs: DeviceCosts = CPU
     """What decides the form of a look-up."""
 
+    @property
+    def examples(self) -> int:
+        """Examples; 1 where all of them hold the same."""
+        return len(self.rows if self.row_index is None else self.row_index)
+
     def spread(self, values: jax.Array) -> jax.Array:
         """Spread values of the rows, [1, rows, ...], to [examples, pos, ...]."""
         if self.row_index is None:
             return values
         if self.costs.examples_last:
-            return jnp.moveaxis(in_order(self.columns(values)), -1, 0)
+            groups = self.columns(values)
+            return jnp.moveaxis(in_order(groups, self.examples), -1, 0)
         return jnp.take(values[0], self.row_index, axis=0)
 
     def columns(self, values: jax.Array) -> list[Group]:
@@ -65,7 +71,7 @@ class ResidualRows(NamedTuple):
         ]
 
     def at(self, positions: Positions, fixed_tokens: FixedTokens) -> "ResidualRows":
-        """Select positions.
+        """Select positions: a tuple, or [examples, positions] of each example's own.
 
         Where all of them hold fixed tokens, the result has one example for all.
         """
@@ -85,7 +91,7 @@ class ResidualRows(NamedTuple):
         return self._replace(row_index=self.row_index[:, columns], blocks=blocks)
 
     def _sliced(self, columns: np.ndarray) -> jax.Array:
-        """Select along the second axis of `rows`."""
+        """Select columns [n] along the second axis of `rows`."""
         if not self.costs.examples_last:
             return self.rows[:, columns]
         # The gradient of a slice is no scatter.

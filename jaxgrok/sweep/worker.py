@@ -51,6 +51,8 @@ class Worker:
         try:
             return self._do(assignment)
         except device_errors.REFUSALS as error:
+            if not device_errors.is_refusal(error):
+                raise
             self._open = None
             width = self._grid.groups[assignment.group].block_width
             failure = device_errors.cause(error, width)

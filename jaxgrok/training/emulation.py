@@ -157,7 +157,7 @@ def _once(dot: Dot, x: jax.Array, y: jax.Array, *, mantissa_bits: int) -> jax.Ar
 
 
 def _three_times(dot: Dot, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Multiply sums of two bf16 numbers each, without the product of both rests."""
+    """Multiply sums of two bf16 numbers each, but not the two remainders."""
     x_high, y_high = _rounded(x, BF16_BITS), _rounded(y, BF16_BITS)
     x_low, y_low = _rounded(x - x_high, BF16_BITS), _rounded(y - y_high, BF16_BITS)
     # The small terms are added first, as XLA does.

@@ -83,16 +83,31 @@ def _exact(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
     exps = _exp_difference(logits, origin)
     exp_top = _exp_difference(top, origin)
 
-    classes = jax.lax.broadcasted_iota(labels.dtype, logits.shape, logits.ndim - 1)
-    is_right = classes == labels[..., None]
-    # A sum with one term: accelerators are slow at gathers.
-    right = jnp.sum(jnp.where(is_right, logits, 0.0), axis=-1, keepdims=True)
+    right, is_right = right_logits(logits, labels)
     wrong = jnp.sum(jnp.where(is_right, 0.0, exps), axis=-1, keepdims=True)
 
     excess = wrong / exp_top + jnp.expm1(right - top)
     loss = (top - right) + jnp.log1p(excess)
     gradient = jnp.where(is_right, -wrong, exps) / (exp_top * (1 + excess))
     return jnp.squeeze(loss, axis=-1), gradient
+
+
+def right_logits(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Select the logits of the labels, without a gather: accelerators are slow at it.
+
+    Args:
+        logits: [..., vocab].
+        labels: [...] integers.
+
+    Returns:
+        The logits [..., 1], NaN for a label that is no class, and a mask [..., vocab].
+    """
+    labels = labels.astype(jnp.int32)[..., None]
+    is_right = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
+    is_right = is_right == labels
+    right = jnp.sum(jnp.where(is_right, logits, 0.0), axis=-1, keepdims=True)
+    is_class = (labels >= 0) & (labels < logits.shape[-1])
+    return jnp.where(is_class, right, jnp.nan), is_right
 
 
 def _exp_difference(a: jax.Array, origin: jax.Array) -> jax.Array:

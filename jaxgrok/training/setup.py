@@ -140,7 +140,7 @@ class Setup:
         thresholds: what counts as memorised and grokked.
         l1: whether any lane has an L1 penalty.
         dropout: whether any lane has dropout.
-        platform: where it is trained: cpu, gpu or tpu.
+        platform: where it is trained: cpu, gpu or tpu; `engine.device.suited` sets it.
     """
 
     task: Task

@@ -17,7 +17,7 @@ from jaxgrok.outcomes.grok_rule import run_length
 from jaxgrok.tasks import Example, blank, component_names, is_pool
 from jaxgrok.training import examples as data
 from jaxgrok.training import optimisers
-from jaxgrok.training.losses import cross_entropy
+from jaxgrok.training.losses import cross_entropy, right_logits
 from jaxgrok.training.measures import MEASURES, NOTHING, Evaluation
 from jaxgrok.training.precision import apply
 from jaxgrok.training.records import COMPONENT_CURVES, NEVER, schema
@@ -222,16 +222,16 @@ def _predictions(
 
 
 def _is_argmax(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Tell where argmax(logits [..., vocab]) is the label.
+    """Tell where argmax(logits [..., vocab]) is the label; nowhere beside a NaN.
 
-    Without an argmax, which is slow on accelerators: no class may have a larger logit,
-    and none before the label an equal one.
+    Without an argmax, which is slow on accelerators: classes before the label must have
+    smaller logits, and those behind it none that are larger.
     """
-    classes = jax.lax.broadcasted_iota(labels.dtype, logits.shape, logits.ndim - 1)
-    label = labels[..., None]
-    right = jnp.sum(jnp.where(classes == label, logits, 0), axis=-1, keepdims=True)
-    wins = jnp.where(classes < label, logits >= right, logits > right)
-    return ~jnp.any(wins, axis=-1) & jnp.isfinite(right[..., 0])
+    right, _ = right_logits(logits, labels)
+    classes = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
+    is_before = classes < labels.astype(jnp.int32)[..., None]
+    is_beaten = jnp.where(is_before, right > logits, right >= logits)
+    return jnp.all(is_beaten, axis=-1)
 
 
 def _is_finished(lane: Lane, state: LaneState) -> jax.Array:

@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from jaxgrok.engine.device_errors import MAX_CAUSE, REFUSALS, cause
+from jaxgrok.engine.device_errors import MAX_CAUSE, REFUSALS, cause, is_refusal
 
 runtime = jax.errors.JaxRuntimeError
 
@@ -31,10 +31,16 @@ runtime = jax.errors.JaxRuntimeError
             "narrower one, --grid.block_width=4 (NOT_FOUND: No algorithm worked!)",
         ),
         (
+            runtime("NOT_FOUND: No algorithm worked!"),
+            1,
+            "the device's compiler finds no program for one lane; take a smaller model "
+            "(NOT_FOUND: No algorithm worked!)",
+        ),
+        (
             runtime("UNIMPLEMENTED: Unsupported algorithm ALG_DOT_TF32_TF32_F32"),
             2,
             "the device lacks an operation of this training; take precision='float32' "
-            "and loss='exact' if they are others, or set JAX_PLATFORMS=cpu "
+            "and loss='exact' if they are set otherwise, or JAX_PLATFORMS=cpu "
             "(UNIMPLEMENTED: Unsupported algorithm ALG_DOT_TF32_TF32_F32)",
         ),
         (runtime("INTERNAL: a kernel failed\nat"), 2, "INTERNAL: a kernel failed"),
@@ -49,7 +55,13 @@ def test_an_error_becomes_one_line(error, width, words):
 def test_an_operation_without_a_rule_for_the_device_is_one_that_it_lacks():
     error = NotImplementedError("MLIR translation rule for primitive 'eig' not found")
     assert isinstance(error, REFUSALS)
+    assert is_refusal(error)
     assert cause(error, 2).startswith("the device lacks an operation of this training")
+
+
+def test_what_a_users_function_has_not_implemented_is_no_refusal():
+    assert not is_refusal(NotImplementedError("pool() is to be written"))
+    assert is_refusal(runtime("INTERNAL"))
 
 
 def test_long_messages_are_cut():

@@ -45,7 +45,7 @@ def test_a_second_cpu_device_loads_what_the_first_compiled(hits, lowered):
     assert results[0].tobytes() == results[1].tobytes()
 
 
-def test_nothing_is_shared_without_a_cache(monkeypatch):
+def test_nothing_is_shared_without_a_cache():
     (device, *_) = jax.local_devices()
     directory = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", None)

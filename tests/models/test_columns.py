@@ -16,6 +16,7 @@ BLOCKS = {
     "x y =": (range(5), range(5, 10), range(10, 11)),
     "fixed inside": (range(1), range(1, 6), range(6, 7), range(7, 12), range(12, 17)),
     "many": tuple(range(3 * i, 3 * i + 3) for i in range(FEW + 2)),
+    "many with gaps": tuple(range(6 * i, 6 * i + 3) for i in range(FEW + 2)),
     "any row": (range(7), range(7)),
     "all fixed": (range(1), range(1, 2)),
 }

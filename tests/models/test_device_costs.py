@@ -12,6 +12,7 @@ from jaxgrok.models.device_costs import CPU, GPU, TPU, costs_of
         (TPU, 114, True),
         (TPU, 5000, False),
         (GPU, 5000, True),
+        (GPU, 50_000, False),
     ],
 )
 def test_a_one_hot_pays_for_small_tables_on_accelerators(costs, rows, pays):

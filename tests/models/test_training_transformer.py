@@ -87,19 +87,59 @@ def assert_forms_agree(task, count, costs=GPU, **fields):
         assert np.abs(grad - want_grads[name]).max() <= 1e-12 * scale, name
 
 
-@pytest.mark.parametrize(("layers", "option"), [(1, "post"), (2, "norm")])
-@pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
+@pytest.mark.parametrize(
+    ("name", "layers", "option"),
+    [
+        pytest.param("cpu", 1, "post", marks=pytest.mark.long),
+        ("cpu", 2, "norm"),
+        ("gpu", 1, "post"),
+        pytest.param("gpu", 2, "norm", marks=pytest.mark.long),
+        pytest.param("tpu, a large table", 1, "post", marks=pytest.mark.long),
+        pytest.param("tpu, a large table", 2, "norm", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_both_forms_agree_on_every_task(task, costs, layers, option):
-    assert_forms_agree(task, 40, costs, layers=layers, **OPTIONS[option])
+def test_both_forms_agree_on_every_task(task, name, layers, option):
+    assert_forms_agree(task, 40, COSTS[name], layers=layers, **OPTIONS[option])
 
 
 @pytest.mark.parametrize("fields", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("costs", [CPU, GPU], ids=["cpu", "gpu"])
+@pytest.mark.parametrize(
+    "costs", [pytest.param(CPU, marks=pytest.mark.long), GPU], ids=["cpu", "gpu"]
+)
 @pytest.mark.parametrize("count", [3, 40], ids=["no look-up", "look-up"])
 def test_both_forms_agree_with_and_without_look_up(count, costs, layers, fields):
     assert_forms_agree(XY, count, costs, layers=layers, **fields)
+
+
+def fixed_reads(fixed_tokens, read):
+    """A task stand-in with four tokens."""
+
+    class Fixed(Reads):
+        vocab_in = 4
+
+    Fixed.fixed_tokens, Fixed.read = fixed_tokens, read
+    return Fixed()
+
+
+@pytest.mark.parametrize(
+    ("fixed_tokens", "read"),
+    [
+        ((None,) * 10, (0, 2, 4, 6, 8)),
+        ((None, None, None, None, 3, None, None), (0, 1, 2, 3, 5, 6)),
+        ((0, 1, 2), (2,)),
+    ],
+    ids=["reads with gaps", "a fixed token in a gap", "all fixed"],
+)
+def test_both_forms_agree_where_reads_have_gaps_or_all_is_fixed(fixed_tokens, read):
+    task = fixed_reads(fixed_tokens, read)
+    assert_forms_agree(task, 50, biases="all")
+    model = training_form(build(task))
+    tokens = tokens_of(task, 50)
+    params = random_params(model, tokens)
+    logits, _ = model.apply({"params": params}, tokens)
+    assert logits.shape == (50, len(read), task.vocab_out)
 
 
 @pytest.mark.parametrize("layers", [1, 2])

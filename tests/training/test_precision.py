@@ -142,7 +142,7 @@ def test_each_precision_is_a_training_of_its_own_near_that_of_float32(trained):
     losses = {name: np.stack(cells)[:, :, 0] for name, cells in trained.items()}
     errors = [np.abs(losses[name] / losses["float32"] - 1) for name in PRECISIONS[1:]]
     tf32, bf16x3, bf16 = (error[:, 0].max() for error in errors)
-    # Before the first step: later, a training amplifies what it likes.
+    # Before the first step: later, a training amplifies any difference.
     assert 0 < bf16x3 < tf32 / 10 < bf16 / 20
     assert all(0 < error[:, -1].max() < 0.01 for error in errors)
 
