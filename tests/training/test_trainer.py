@@ -71,8 +71,8 @@ def test_update_is_a_hand_written_adamw_step(decay, beta2):
             )
             ulps = np.abs(after.params[name] - want) / np.spacing(np.float32(np.abs(w)))
             moved = np.abs(want - w)
-            # An update rounds once where it is added. The gradient is of another program,
-            # whose rounding moves an update by up to 4e-5 of it.
+            # An update rounds once where it is added. The gradient is that of another
+            # program, whose rounding moves an update by up to 4e-5 of it.
             slack = 1 + 5e-5 * moved / np.spacing(np.float32(np.abs(w)))
             assert (ulps <= slack).all(), (name, count, ulps.max())
         state = after
