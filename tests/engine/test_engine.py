@@ -102,6 +102,15 @@ def test_several_chunks_in_flight_change_no_bit(group, alone):
         engine.advance(10, chunks=2)
 
 
+def finish(engine, records):
+    """Advance chunk by chunk until all cells have ended; add their records."""
+    while engine.cells:
+        for cell, record in engine.advance(10)[0].items():
+            records[cell].append(record)
+            if record[-2]:
+                engine.release(cell)
+
+
 def test_a_lane_saved_between_chunks_goes_on_bitwise_beside_busy_ones(group, alone):
     first = Engine(group.setup, block_width=2, blocks=1)
     records = admit(first, group, group.cells[:2])
@@ -117,11 +126,7 @@ def test_a_lane_saved_between_chunks_goes_on_bitwise_beside_busy_ones(group, alo
         records[cell].append(record)
     for cell, lane in saved.items():  # one by one
         second.adopt({cell: lane})
-    while second.cells:
-        for cell, record in second.advance(10)[0].items():
-            records[cell].append(record)
-            if record[-2]:
-                second.release(cell)
+    finish(second, records)
     same({cell: np.stack(rows) for cell, rows in records.items()}, alone)
 
 
@@ -135,11 +140,7 @@ def test_compaction_frees_a_block_and_changes_no_bit(group, alone):
         records.pop(cell.id)
     before = engine.executed
     engine.compact()
-    while engine.cells:
-        for cell, record in engine.advance(10)[0].items():
-            records[cell].append(record)
-            if record[-2]:
-                engine.release(cell)
+    finish(engine, records)
     assert engine.executed - before == 2 * 30  # one block of two lanes, not two
     same({cell: np.stack(rows) for cell, rows in records.items()}, alone)
 
@@ -155,11 +156,7 @@ def test_blocks_of_one_device_are_dealt_over_the_idle_one(group, alone):
     assert cost(engine._cells) == (2, 2)
     engine.compact()
     assert cost(engine._cells) == (1, 2)
-    while engine.cells:
-        for cell, record in engine.advance(10)[0].items():
-            records[cell].append(record)
-            if record[-2]:
-                engine.release(cell)
+    finish(engine, records)
     same({cell: np.stack(rows) for cell, rows in records.items()}, alone)
 
 
