@@ -49,14 +49,12 @@ def look_up_columns(
     """
     sizes = np.array([len(block) for block in blocks])
     free, fixed = np.flatnonzero(sizes > 1), np.flatnonzero(sizes == 1)
-    runs = [free] if len(free) > FEW else np.split(free, len(free)) if len(free) else []
+    runs = [free] if len(free) > FEW else list(free[:, None])
     groups = [
         Group(run, _looked_up(table, row_index[:, run], run, blocks, costs))
         for run in runs
     ]
-    for pos in fixed:
-        one = np.array([pos])
-        groups.append(Group(one, _tables(table, one, blocks)))
+    groups += [Group(pos, _tables(table, pos, blocks)) for pos in fixed[:, None]]
     return groups
 
 
