@@ -7,6 +7,7 @@ import pytest
 import tiny
 from engines import curves, same
 from jaxgrok import models
+from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine
 from jaxgrok.models.device_costs import CPU, GPU
 from jaxgrok.models.product_order import ProductOrder
@@ -63,6 +64,7 @@ def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
     sums_rows = costs is CPU and fields == REGIMES["sums of rows"]
     assert (ProductOrder.ROWS in chosen) == sums_rows
     assert one.setup.model.costs is costs
+    assert sizing.least_bytes(one.setup, 2) <= one.memory
     assert all(np.isfinite(rows).all() for rows in alone.values())
     assert len({rows[-1, 0].item() for rows in alone.values()}) == 3
     crowd = Engine(group.setup, block_width=2, blocks=2)
