@@ -28,7 +28,7 @@ from jaxgrok.training.setup import Setup
 BLOCK_WIDTHS = {"cpu": 2, "tpu": 4}
 """Lanes of a block by platform. CPU: measured by scripts/bench/step.py. TPU: the least
 cycles a lane-step of a v5e, by scripts/bench/tpu_program.py --block_width."""
-GPU_BLOCK_WIDTH = 16
+GPU_BLOCK_WIDTH = 64
 """Not measured: scripts/checks/accelerator.py suggests a width for the device."""
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgrok.models.device_costs import DeviceCosts
+from jaxgrok.models.device_costs import CPU, DeviceCosts
 from jaxgrok.models.transformer import ACTIVATIONS
 
 
 def activation(name: str, costs: DeviceCosts) -> Callable[[jax.Array], jax.Array]:
     """Return an activation function in the form that suits a kind of device."""
-    return relu if name == "relu" and costs.examples_last else ACTIVATIONS[name]
+    return relu if name == "relu" and costs != CPU else ACTIVATIONS[name]
 
 
 @jax.custom_jvp

@@ -55,18 +55,18 @@ def look_up(table: jax.Array, hot: jax.Array) -> jax.Array:
     Returns:
         [pos, out, examples].
     """
-    return _exact("pnr,pre->pne", table, hot)
+    return exact("pnr,pre->pne", table, hot)
 
 
 @jax.custom_vjp
 @jax.named_scope("look_up")
 def add_up(values: jax.Array, hot: jax.Array) -> jax.Array:
     """Add values [pos, out, examples] of the same row: [pos, out, rows]."""
-    return _exact("pne,pre->pnr", values, hot)
+    return exact("pne,pre->pnr", values, hot)
 
 
-def _exact(spec: str, values: jax.Array, hot: jax.Array) -> jax.Array:
-    """Multiply by whole numbers without rounding the values."""
+def exact(spec: str, values: jax.Array, hot: jax.Array) -> jax.Array:
+    """Multiply by whole numbers up to 256, as `einsum`, without rounding values."""
     if values.dtype != jnp.float32:
         hot = hot.astype(values.dtype)
         return jnp.einsum(spec, values, hot, precision=jax.lax.Precision.HIGHEST)
