@@ -7,6 +7,7 @@ import numpy as np
 from jaxgrok.circuits.network import read
 from jaxgrok.models import transformer
 from jaxgrok.models.attention_output import AttentionOutput, PatternRows
+from jaxgrok.models.device_costs import CPU
 from jaxgrok.tasks import Example, Sampled, draw, is_pool
 
 DRAW = jax.jit(draw, static_argnums=(0, 2))
@@ -102,5 +103,6 @@ def attention_output(biases=True):
         v=v,
         W_O=normal(6, 4),
         b_O=normal(1, 1, 4) if biases else None,
+        costs=CPU,
         rows=PatternRows(pattern, jnp.asarray(row_index), (False, False, True)),
     )

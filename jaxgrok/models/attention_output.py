@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrok.models.device_costs import DeviceCosts
 from jaxgrok.models.embedding_bag import bag
 from jaxgrok.models.linear import linear
 
@@ -35,6 +36,8 @@ class AttentionOutput(NamedTuple):
     """[heads × head, model]"""
     b_O: jax.Array | None
     """[1, 1, model]"""
+    costs: DeviceCosts
+    """What decides the form of a product."""
     rows: PatternRows | None = None
     """Where rows are looked up, and their sums can be weighted."""
 
@@ -51,7 +54,7 @@ class AttentionOutput(NamedTuple):
 
     def times(self, W: jax.Array, bias: jax.Array | None) -> jax.Array:
         """Multiply z by W [heads × head, out] and add a bias."""
-        return linear(self.z, W, bias)
+        return linear(self.z, W, self.costs, bias)
 
     def sum_rows(self, W: jax.Array, bias: jax.Array | None) -> jax.Array:
         """Return the same as `times`, from a weighted sum of looked-up rows of v W.

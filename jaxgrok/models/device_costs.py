@@ -51,8 +51,9 @@ GPU = DeviceCosts(
     examples_last=False,
     multiple=4,
 )
-"""A gather costs nothing where it is used. A scatter, its gradient, adds in an order
-that is not the same every time: a product up to sizes that no longer fit."""
+"""Measured on an H200: docs/accelerators.md. A gather costs nothing where it is used. A
+scatter, its gradient, adds in an order that is not the same every time: a product up to
+sizes that no longer fit."""
 
 
 def costs_of(platform: str) -> DeviceCosts:

@@ -68,15 +68,16 @@ def attend(
         for group in _scores(stream, before, Projections(q, k, v))
         if reference not in group.positions
     ]
-    patterns = _softmax([group.values for group in scores], reference is not None)
+    weights, total = _weights([group.values for group in scores], reference is not None)
     if drop is not None:
-        patterns = _thinned(drop, scores, patterns, stream.examples)
+        weights = _thinned(drop, scores, weights, stream.examples)
     values = {int(group.positions[0]): group.values for group in stream.columns(v)}
     sums = [
-        (pattern * values[int(group.positions[0])][:, None]).sum(0)
-        for group, pattern in zip(scores, patterns, strict=True)
+        (weight * values[int(group.positions[0])][:, None]).sum(0)
+        for group, weight in zip(scores, weights, strict=True)
     ]
-    z = base + functools.reduce(jnp.add, sums)
+    # One division in place of one a position.
+    z = base + functools.reduce(jnp.add, sums) / total
     # Where every position is fixed, one example stands for all.
     z = jnp.broadcast_to(z, (*z.shape[:-1], stream.examples))
     merged = z.reshape(len(z), -1, z.shape[-1])
@@ -130,8 +131,13 @@ def _causal(group: Group, queries: Positions) -> jax.Array:
     return jnp.where(is_future[:, :, None, None, None], -jnp.inf, scores)
 
 
-def _softmax(scores: list[jax.Array], has_reference: bool) -> list[jax.Array]:
-    """Return the pattern of each group; a reference position has a score of 0."""
+def _weights(
+    scores: list[jax.Array], has_reference: bool
+) -> tuple[list[jax.Array], jax.Array]:
+    """Return the weights of each group before they are divided, and their total.
+
+    A reference position has a score of 0; the total counts it.
+    """
     top = functools.reduce(jnp.maximum, [x.max(0) for x in scores])
     if has_reference:
         top = jnp.maximum(top, 0)
@@ -140,18 +146,18 @@ def _softmax(scores: list[jax.Array], has_reference: bool) -> list[jax.Array]:
     total = functools.reduce(jnp.add, [x.sum(0) for x in weights])
     if has_reference:
         total = total + jnp.exp(-top)
-    return [x / total[None] for x in weights]
+    return weights, total
 
 
 def _thinned(
-    drop: Drop, groups: list[Group], patterns: list[jax.Array], examples: int
+    drop: Drop, groups: list[Group], weights: list[jax.Array], examples: int
 ) -> list[jax.Array]:
     """Apply dropout, drawn in the shape of a pattern [examples, heads, query, pos]."""
     n_pos = sum(len(group.positions) for group in groups)
-    _, n_query, heads, _, _ = patterns[0].shape
-    ones = jnp.ones((examples, heads, n_query, n_pos), patterns[0].dtype)
+    _, n_query, heads, _, _ = weights[0].shape
+    ones = jnp.ones((examples, heads, n_query, n_pos), weights[0].dtype)
     factors = drop("pattern", ones).transpose(3, 2, 1, 0)[:, :, :, None]
     return [
-        pattern * factors[group.positions]
-        for group, pattern in zip(groups, patterns, strict=True)
+        weight * factors[group.positions]
+        for group, weight in zip(groups, weights, strict=True)
     ]

@@ -31,11 +31,11 @@ class AfterAttention(NamedTuple):
     def times(self, W: jax.Array) -> jax.Array:
         """Multiply the stream by W [model, out]."""
         if self.order not in (ProductOrder.ALL, ProductOrder.ROWS):
-            return linear(self.stream, W)
+            return linear(self.stream, W, self.heads.costs)
         heads = self.heads
         product = heads.sum_rows if self.order is ProductOrder.ROWS else heads.times
         # (x + z W_O + b_O) W = x W + (z (W_O W) + b_O W).
-        base = self.before.spread(linear(self.before.rows, W))
+        base = self.before.spread(linear(self.before.rows, W, heads.costs))
         return base + product(heads.W_O @ W, times(heads.b_O, W))
 
 
@@ -52,8 +52,9 @@ class AfterMLP(NamedTuple):
 
     def times(self, W: jax.Array) -> jax.Array:
         """Multiply the stream by W [model, out]."""
+        costs = self.middle.heads.costs
         if self.middle.order is ProductOrder.NONE:
-            return linear(self.stream, W)
+            return linear(self.stream, W, costs)
         # First, as gradients are added up in the reverse order of their uses.
-        mlp = linear(self.post, self.W_out @ W, times(self.b_out, W))
+        mlp = linear(self.post, self.W_out @ W, costs, times(self.b_out, W))
         return self.middle.times(W) + mlp

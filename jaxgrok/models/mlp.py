@@ -9,6 +9,7 @@ initial values: they are N(0, 1) over the square root of a matrix's width in; bi
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -125,8 +126,9 @@ class MLP(nn.Module):
             W_in = self._matrix("mlp.W_in", (rows, self.d_mlp))
             # A sum of one-hots times W_in is a sum of rows of W_in.
             if self.costs.one_hot_pays(rows):
-                hots = one_hot(inputs.T, rows).sum(0, keepdims=True)
-                pre = look_up(W_in.T[None], hots)[0].T
+                # Not the sum over an axis: XLA would make it anew in every step.
+                hots = [one_hot(inputs[:, i][None], rows) for i in range(len(free))]
+                pre = look_up(W_in.T[None], functools.reduce(jnp.add, hots))[0].T
             else:
                 pre = take(W_in, inputs, self.costs).sum(1)
         else:

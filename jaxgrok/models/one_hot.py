@@ -12,6 +12,7 @@ reverse mode works to any order, forward mode does not.
     >>> columns = look_up(table, hot)    # [pos, out, 114] → [pos, out, examples]
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +56,13 @@ def look_up(table: jax.Array, hot: jax.Array) -> jax.Array:
     Returns:
         [pos, out, examples].
     """
-    return exact("pnr,pre->pne", table, hot)
+    if table.dtype != jnp.float32:
+        return exact("pnr,pre->pne", table, hot)
+    # Where no gradient is asked for, one product of all parts side by side: an
+    # evaluation has so many examples that sums of parts would pass through memory.
+    # The largest parts first: then no sum of them is rounded.
+    parts = jnp.concatenate(_split(table), axis=-1)
+    return _product("pnr,pre->pne", parts, jnp.concatenate([hot] * PARTS, axis=1))
 
 
 @jax.custom_vjp
@@ -73,15 +80,20 @@ def exact(spec: str, values: jax.Array, hot: jax.Array) -> jax.Array:
     total: Any = 0
     # The smallest parts first, so that their sum is not rounded.
     for part in reversed(_split(values)):
-        total = total + jnp.einsum(
-            spec,
-            part,
-            hot,
-            precision=jax.lax.Precision.DEFAULT,
-            preferred_element_type=jnp.float32,
-        )
+        total = total + _product(spec, part, hot)
     product: jax.Array = total
     return product
+
+
+def _product(spec: str, parts: jax.Array, hot: jax.Array) -> jax.Array:
+    """Multiply bfloat16 numbers in one pass, and add up in float32."""
+    return jnp.einsum(
+        spec,
+        parts,
+        hot,
+        precision=jax.lax.Precision.DEFAULT,
+        preferred_element_type=jnp.float32,
+    )
 
 
 def _split(x: jax.Array) -> list[jax.Array]:
@@ -105,5 +117,5 @@ def _gradient(function: Callable[..., jax.Array]) -> Callable[..., Any]:
     return lambda hot, g: (function(g, hot), jnp.zeros_like(hot))
 
 
-look_up.defvjp(_keep_hot(look_up), _gradient(add_up))
+look_up.defvjp(_keep_hot(functools.partial(exact, "pnr,pre->pne")), _gradient(add_up))
 add_up.defvjp(_keep_hot(add_up), _gradient(look_up))

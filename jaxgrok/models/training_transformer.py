@@ -148,7 +148,7 @@ class TrainingTransformer(Transformer):
         if self.costs.examples_last and pairs <= MOST_PAIRS:
             projections = Projections(q, k, v)
             z = attend(stream, before, projections, queries, drop)
-            return AttentionOutput(z, v, W_O, b_O)
+            return AttentionOutput(z, v, W_O, b_O, self.costs)
         scores = _scores(stream, before, q, k) / self.d_head**0.5
         pattern = jax.nn.softmax(_causal(scores, queries))
         if drop is not None:
@@ -156,18 +156,20 @@ class TrainingTransformer(Transformer):
         z = mix(pattern, stream.spread(v))
         z = z.reshape(*z.shape[:2], -1)
         if stream.row_index is None or self.costs.weighted == math.inf:
-            return AttentionOutput(z, v, W_O, b_O)
+            return AttentionOutput(z, v, W_O, b_O, self.costs)
         is_fixed = [token is not None for token in self.fixed_tokens]
         # Tokens past the last read position have been cut off.
         rows = PatternRows(
             pattern, stream.row_index, tuple(is_fixed[: pattern.shape[-1]])
         )
-        return AttentionOutput(z, v, W_O, b_O, rows)
+        return AttentionOutput(z, v, W_O, b_O, self.costs, rows)
 
     def _project(self, x: jax.Array, name: str, weights: Arrays) -> jax.Array:
         """Multiply [..., model] by [heads, model, head]: [..., heads, head]."""
         flat = weights[name].transpose(1, 0, 2).reshape(self.d_model, -1)
-        return linear(x, flat).reshape(*x.shape[:-1], self.heads, self.d_head)
+        return linear(x, flat, self.costs).reshape(
+            *x.shape[:-1], self.heads, self.d_head
+        )
 
     def _mlp_after(
         self, name: str, middle: AfterAttention, weights: Arrays, drop: Drop | None
@@ -175,13 +177,15 @@ class TrainingTransformer(Transformer):
         """Apply the MLP to the stream after attention."""
         W_in, W_out = weights[f"{name}.mlp.W_in"], weights[f"{name}.mlp.W_out"]
         if self.layer_norm:
-            pre = linear(self._normed(f"{name}.ln2", middle.stream, weights), W_in)
+            pre = linear(
+                self._normed(f"{name}.ln2", middle.stream, weights), W_in, self.costs
+            )
         else:
             pre = middle.times(W_in)
         pre = add(pre, _bias(weights, f"{name}.mlp.b_in"))
         post = activation(self.activation, self.costs)(pre)
         b_out = _bias(weights, f"{name}.mlp.b_out")
-        out = linear(post, W_out, b_out)
+        out = linear(post, W_out, self.costs, b_out)
         if drop is not None:
             out = drop("mlp", out)
         return AfterMLP(middle, post, W_out, b_out, middle.stream + out)
@@ -205,7 +209,9 @@ class TrainingTransformer(Transformer):
         columns = W_U.shape[1]
         W_U = jnp.pad(W_U, ((0, 0), (0, -columns % self.costs.multiple)))
         if self.layer_norm:
-            logits = linear(self._normed("ln_final", after.stream, weights), W_U)
+            logits = linear(
+                self._normed("ln_final", after.stream, weights), W_U, self.costs
+            )
         else:
             logits = after.times(W_U)
         logits = logits[..., :columns]

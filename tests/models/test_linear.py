@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jaxgrok.models import linear
+from jaxgrok.models.device_costs import CPU, TPU
 
 
 def normal(*shape, seed=0):
@@ -16,13 +17,18 @@ def normal(*shape, seed=0):
     ("rows", "columns"), [(3, 5), (5, 3)], ids=["wide", "tall, transposed twice"]
 )
 @pytest.mark.parametrize("leading", [(4,), (4, 2)])
-def test_linear_multiplies_the_last_axis_and_adds_the_bias(leading, rows, columns):
+@pytest.mark.parametrize("costs", [CPU, TPU], ids=["CPU", "TPU"])
+def test_linear_multiplies_the_last_axis_and_adds_the_bias(
+    costs, leading, rows, columns
+):
     x, W = normal(*leading, rows), normal(rows, columns, seed=1)
     bias = normal(*(1 for _ in leading), columns, seed=2)
     product = np.asarray(x) @ np.asarray(W)
     close = {"rtol": 1e-5, "atol": 1e-6}
-    np.testing.assert_allclose(linear.linear(x, W), product, **close)
-    np.testing.assert_allclose(linear.linear(x, W, bias), product + bias, **close)
+    np.testing.assert_allclose(linear.linear(x, W, costs), product, **close)
+    np.testing.assert_allclose(
+        linear.linear(x, W, costs, bias), product + bias, **close
+    )
 
 
 def test_no_bias_stays_none():

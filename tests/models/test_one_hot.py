@@ -22,10 +22,26 @@ def test_a_one_hot_counts_from_its_start():
     assert hot[0].tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
 
 
-def test_a_look_up_of_float32_is_exact():
-    found = jax.jit(look_up)(TABLE, one_hot(INDEX, 7))
+def without_gradient(table, hot):
+    return look_up(table, hot)
+
+
+def with_gradient(table, hot):
+    return jax.vjp(lambda t: look_up(t, hot), table)[0]
+
+
+@pytest.mark.parametrize("form", [without_gradient, with_gradient])
+def test_a_look_up_of_float32_is_exact(form):
+    found = jax.jit(form)(TABLE, one_hot(INDEX, 7))
     expected = np.stack([t[:, i] for t, i in zip(TABLE, INDEX, strict=True)])
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("form", [without_gradient, with_gradient])
+def test_a_look_up_in_a_large_table_is_exact(form):
+    table = jnp.asarray(GENERATOR.normal(size=(1, 64, 300)), jnp.float32)
+    index = jnp.arange(300)[None]
+    np.testing.assert_array_equal(jax.jit(form)(table, one_hot(index, 300)), table)
 
 
 def test_a_look_up_of_float64_is_exact():
@@ -62,14 +78,17 @@ def test_each_is_the_gradient_of_the_other():
     np.testing.assert_array_equal(backward(TABLE)[0], look_up(TABLE, hot))
 
 
-def test_a_look_up_is_exact_whatever_the_precision_of_products():
+@pytest.mark.parametrize(
+    ("form", "products"), [(without_gradient, 1), (with_gradient, 3)]
+)
+def test_a_look_up_is_exact_whatever_the_precision_of_products(form, products):
     with jax.default_matmul_precision("bfloat16"):
-        found = jax.jit(look_up)(TABLE, one_hot(INDEX, 7))
-    lowered = jax.jit(look_up).lower(TABLE, one_hot(INDEX, 7)).as_text()
+        found = jax.jit(form)(TABLE, one_hot(INDEX, 7))
+    lowered = jax.jit(form).lower(TABLE, one_hot(INDEX, 7)).as_text()
     expected = np.stack([t[:, i] for t, i in zip(TABLE, INDEX, strict=True)])
     np.testing.assert_array_equal(found, expected)
-    # Three products of bfloat16 numbers, with float32 sums.
-    assert lowered.count("stablehlo.dot_general") == 3
+    # Products of bfloat16 numbers, with float32 sums.
+    assert lowered.count("stablehlo.dot_general") == products
     assert "gather" not in lowered and "scatter" not in lowered
 
 

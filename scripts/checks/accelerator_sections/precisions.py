@@ -22,7 +22,7 @@ from jaxgrok.training import precision
 ROUNDS = 5
 CELL = 40_000
 """Steps of a long training."""
-BITS = {"float32": 20.5, "tf32": 10.5, "bf16x3": 14, "bf16": 7.5}
+BITS = {"float32": 20.5, "tf32": 10, "bf16x3": 14, "bf16": 7.5}
 """Right bits at least of a product of random numbers."""
 SIZE = 256
 """Rows and columns of its matrices."""

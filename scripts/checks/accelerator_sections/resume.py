@@ -32,14 +32,14 @@ def get_config(scale="auto"):
         block_width=8,
     )
 '''
-STEPS = 6_000
+STEPS, QUICK_STEPS = 3_000, 1_200
 PATIENCE = 0.02
 """Seconds between two looks at what is on disk."""
 
 
 def run(job: Job) -> None:
     """Train a sweep twice, once with a kill in between, and compare."""
-    steps = STEPS // 5 if job.quick else STEPS
+    steps = QUICK_STEPS if job.quick else STEPS
     grid_file = job.work / "tiny_sweep.py"
     grid_file.write_text(GRID.format(steps=steps))
     whole, broken = job.work / "whole", job.work / "broken"
