@@ -30,7 +30,7 @@ BLOCK_WIDTHS = {"cpu": 2, "tpu": 4}
 cycles a lane-step of a v5e, by scripts/bench/tpu_program.py --block_width."""
 GPU_BLOCK_WIDTH = 32
 """Of an H200, by scripts/checks/accelerator.py: within 13% of the fastest width at
-p = 113. Wider blocks are faster only if a group fills them, as idle lanes compute too."""
+p = 113. Wider blocks are faster if a group fills them: idle lanes compute too."""
 
 
 def resolve(config: Mapping[str, Any]) -> Grid:
