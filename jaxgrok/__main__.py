@@ -10,6 +10,7 @@ COMMANDS = {
     "sweep": ("jaxgrok.sweep.__main__", "train every cell of a grid"),
     "crossover": ("jaxgrok.crossover.__main__", "search how little data still groks"),
     "analyse": ("jaxgrok.analyse.__main__", "read the circuits of a run"),
+    "report": ("jaxgrok.report.__main__", "write a page of a run to click through"),
     "export": ("jaxgrok.export", "write a network with TransformerLens' names"),
     "grids": ("jaxgrok.grid.__main__", "list the shipped grids, or copy one"),
 }

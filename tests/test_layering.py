@@ -20,6 +20,7 @@ RANKS = {
     "results": 5,
     "plots": 6,
     "analyse": 7,
+    "report": 7,
     "export": 7,
     "sweep": 8,
     "crossover": 9,

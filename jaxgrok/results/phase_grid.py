@@ -55,6 +55,35 @@ class PhaseGrid:
     end_step: np.ndarray
 
 
+@dataclass(frozen=True)
+class CellOutcomes:
+    """What the squares gather of each cell, all [cells].
+
+    Attributes:
+        labels: a phase, failed or pending.
+        grok_step: NaN where the cell did not grok.
+        is_tested: whether it was tested up to its budget, or to its grok.
+        is_censored: whether it was followed to the end of its budget in vain.
+        followed: step up to which it was followed.
+    """
+
+    labels: np.ndarray
+    grok_step: np.ndarray
+    is_tested: np.ndarray
+    is_censored: np.ndarray
+    followed: np.ndarray
+
+
+def cell_outcomes(dataset: xr.Dataset) -> CellOutcomes:
+    """Return what is known of every cell's grok, in cell order."""
+    labels = labels_of(dataset)
+    grok_step = column_of(dataset, "grok_step").astype(float)
+    is_tested = np.isin(labels, PHASES) & ~np.isin(labels, UNDECIDED)
+    # A diverged cell says nothing on how far the censored ones were followed.
+    is_censored = is_tested & np.isnan(grok_step) & (labels != "diverged")
+    return CellOutcomes(labels, grok_step, is_tested, is_censored, _followed(dataset))
+
+
 def gather(
     dataset: xr.Dataset, *, x: str = "weight_decay", y: str = "train_fraction"
 ) -> PhaseGrid:
@@ -69,20 +98,14 @@ def gather(
     shape = len(y_values), len(x_values)
     # `column` and `row` are [cells]: positions among the values of x and of y.
     square = row * shape[1] + column
-    labels = labels_of(dataset)
-    grok_step = column_of(dataset, "grok_step").astype(float)
-    has_grokked = np.isfinite(grok_step)
-    is_tested = np.isin(labels, PHASES) & ~np.isin(labels, UNDECIDED)
-    # A diverged cell says nothing on how far the censored ones were followed.
-    is_censored = is_tested & np.isnan(grok_step) & (labels != "diverged")
-
-    followed = _followed(dataset)
+    cells = cell_outcomes(dataset)
+    has_grokked = np.isfinite(cells.grok_step)
 
     def count(members: np.ndarray) -> np.ndarray:
         return np.bincount(square[members], minlength=shape[0] * shape[1])
 
     def earliest_end(members: np.ndarray) -> np.ndarray:
-        return _minima(square[members], followed[members], shape)
+        return _minima(square[members], cells.followed[members], shape)
 
     return PhaseGrid(
         x=x,
@@ -91,12 +114,12 @@ def gather(
         y_values=y_values,
         over=over,
         square=square,
-        counts={label: count(labels == label).reshape(shape) for label in LABELS},
-        median=_medians(square, grok_step, is_tested, shape),
-        grokked=count(is_tested & has_grokked).reshape(shape),
-        tested=count(is_tested).reshape(shape),
-        budget=earliest_end(is_censored),
-        end_step=earliest_end(labels == "ended"),
+        counts={label: count(cells.labels == label).reshape(shape) for label in LABELS},
+        median=_medians(square, cells.grok_step, cells.is_tested, shape),
+        grokked=count(cells.is_tested & has_grokked).reshape(shape),
+        tested=count(cells.is_tested).reshape(shape),
+        budget=earliest_end(cells.is_censored),
+        end_step=earliest_end(cells.labels == "ended"),
     )
 
 

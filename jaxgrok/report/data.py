@@ -1,0 +1,107 @@
+"""Gather everything that the page shows of its runs into one blob.
+
+>>> blob_of([jaxgrok.open("runs/mine")])
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+import matplotlib
+import numpy as np
+import xarray as xr
+from matplotlib.colors import to_hex
+
+from jaxgrok.plots import style
+from jaxgrok.report.cells import table
+from jaxgrok.report.curves import MOST_VALUES, curves
+from jaxgrok.report.facts import facts
+from jaxgrok.report.pack import Packer
+from jaxgrok.report.texts import sendable
+from jaxgrok.results.dataset import LABELS, labels_of
+from jaxgrok.results.run import Run
+
+_STOPS = 33
+"""Colours of a scale; the page blends between them."""
+
+
+def blob_of(runs: Sequence[Run]) -> bytes:
+    """Return the gzipped data of these runs.
+
+    Raises:
+        ValueError: a run has no cells, or the axes of the runs differ.
+    """
+    check_comparable(runs)
+    packer, entries = Packer(), []
+    for run in runs:
+        entries.append(_entry(run, run.dataset(), packer, MOST_VALUES // len(runs)))
+    return packer.blob({"runs": entries, "look": _look()})
+
+
+def check_comparable(runs: Sequence[Run]) -> None:
+    """Raise ValueError unless the runs have cells, and the same axes."""
+    for run in runs:
+        if not len(run):
+            raise ValueError(f"{run.path} has no cells: there is nothing to report")
+    first = runs[0]
+    for run in runs[1:]:
+        if set(run.manifest.axes) != set(first.manifest.axes):
+            raise ValueError(
+                f"{first.path} and {run.path} have different axes: "
+                f"{', '.join(first.manifest.axes)} and {', '.join(run.manifest.axes)}; "
+                "compare runs of the same axes"
+            )
+
+
+def _entry(run: Run, dataset: xr.Dataset, packer: Packer, room: int) -> dict[str, Any]:
+    """Return what the page shows of one run; its curves go to the packer."""
+    done = int((labels_of(dataset) != "pending").sum())
+    return {
+        "name": sendable(run.path.resolve().name),
+        "path": _path_to_send(run.path),
+        "title": sendable(str(dataset.attrs.get("title", ""))),
+        "progress": _progress(done, len(run)),
+        "cells": table(dataset),
+        "curves": curves(dataset, packer, room),
+        "facts": facts(run.manifest),
+    }
+
+
+def _path_to_send(path: PurePath) -> str:
+    """Return the path that the page's snippets open: a relative one, or the name."""
+    if path.is_absolute() or ".." in path.parts or not path.name:
+        return sendable(path.name)
+    return sendable(path.as_posix())
+
+
+def _progress(done: int, total: int) -> str:
+    """Say how far a run is: 36 of 84 cells, 23:41."""
+    now = time.localtime()
+    if done < total:
+        return f"{done:,} of {total:,} cells, {time.strftime('%H:%M', now)}"
+    return f"{total:,} cells, {time.strftime('%Y-%m-%d %H:%M', now)}"
+
+
+def _look() -> dict[str, Any]:
+    """Return the colours that the page shares with the other figures."""
+    fills = style.PHASE_FILLS | {
+        "censored": style.CENSORED,
+        "unknown": style.UNKNOWN,
+        "none": style.NONE,
+    }
+    return {
+        "labels": list(LABELS),
+        "fills": {name: to_hex(fill.colour) for name, fill in fills.items()},
+        "lines": list(style.LINES),
+        "scales": {
+            "steps": _stops(style.STEPS_MAP),
+            "signed": _stops(style.LEAD_MAP),
+        },
+    }
+
+
+def _stops(name: str) -> list[str]:
+    """Return the colours of a colour map, evenly spaced."""
+    colours = matplotlib.colormaps[name](np.linspace(0, 1, _STOPS))
+    return [to_hex(colour) for colour in colours]
