@@ -187,6 +187,21 @@ def test_both_forms_agree_with_sums_of_looked_up_rows(task, biases, activation, 
     assert order[-1] == 2 * 2  # heads × free positions
 
 
+@pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
+def test_an_unembedding_of_another_task_may_be_nan(costs):
+    task = TASKS["multitask"]
+    model, examples = build(task), examples_of(task, 40)
+    extras = model_inputs(task, examples)
+    params = random_params(model, examples.tokens, **extras)
+    params["unembed.W_U"][1] = np.nan
+    form = training_form(model).clone(costs=costs)
+    logits, _ = form.apply({"params": params}, examples.tokens, **extras)
+    is_other = np.asarray(extras["unembedding"])[..., None] == 1
+    assert 0 < is_other.sum() < is_other.size
+    is_nan = np.broadcast_to(is_other, logits.shape)
+    np.testing.assert_array_equal(np.isnan(logits), is_nan)
+
+
 def test_both_forms_have_the_same_fields_and_initial_weights():
     model = build(XY, layers=2, layer_norm=True, biases="all")
     training = training_form(model, "cpu")
