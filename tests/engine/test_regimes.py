@@ -9,7 +9,7 @@ from engines import curves, same
 from jaxgrok import models
 from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine
-from jaxgrok.models.device_costs import CPU, GPU
+from jaxgrok.models.device_costs import CPU, GPU, TPU
 from jaxgrok.models.product_order import ProductOrder
 
 
@@ -53,7 +53,8 @@ REGIMES = {
     "costs",
     [
         pytest.param(CPU, id="cpu", marks=pytest.mark.stand_in),
-        pytest.param(GPU, id="gpu"),
+        pytest.param(GPU, id="gpu", marks=pytest.mark.long),
+        pytest.param(TPU, id="tpu"),
     ],
 )
 @pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
