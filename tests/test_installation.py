@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import tiny
+
 ROOT = Path(__file__).parent.parent
 SOURCES = ("jaxgrok", "sweeps", "setup.py", "setup.cfg", "pyproject.toml", "README.md")
 # The finder of an editable install comes last, behind a package that this Python has.
@@ -82,7 +84,8 @@ def test_the_main_job_runs_by_its_name(python, tmp_path):
         return subprocess.run(
             [str(python), "-c", PROGRAM, *words],
             cwd=elsewhere,
-            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+            | {"XLA_FLAGS": tiny.UNOPTIMISED},
             capture_output=True,
             text=True,
             check=False,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import tiny
 from jaxgrok.host import machine
 from jaxgrok.host.atomic_files import write_atomically
 
@@ -116,7 +117,9 @@ def test_training_and_analysing_work_without_what_linux_has(tmp_path):
     program = WITHOUT_LINUX + WITHOUT_PROC + BODY
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "run")],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+        | {"XLA_FLAGS": tiny.UNOPTIMISED},
         capture_output=True,
         text=True,
         check=False,

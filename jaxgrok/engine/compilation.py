@@ -20,6 +20,15 @@ Options = dict[str, bool | str]
 CPU_OPTIONS: Options = {"xla_cpu_experimental_ynn_fusion_type": ""}
 """Without XLA's YNNPACK fusions: they keep elementwise work from being fused with what
 reads it. Measured: docs/performance.md."""
+GPU_OPTIONS: Options = {
+    "xla_gpu_autotune_level": "0",
+    "xla_gpu_enable_triton_gemm": False,
+    "xla_gpu_dot_merger_threshold_mb": "0",
+}
+"""With cuBLAS's own choice of a product's kernel. XLA would try several, and choose
+others in the next process, so that bits would differ; it takes a minute and is not
+faster. Products of a matrix with two others stay apart, as merging them copies both.
+Measured: docs/accelerators.md."""
 INIT_OPTIONS: Options = {"xla_backend_optimization_level": "1"}
 """For the program that initialises a lane, which runs once a cell: a third to a half of
 the time to compile. Its weights may differ from those of a fully optimised program in
@@ -43,11 +52,12 @@ def compiled(
 
 
 def options(device: jax.Device, more: Options | None = None) -> Options:
-    """Return compiler options of a CPU and more, but what XLA_FLAGS sets itself."""
-    if device.platform != "cpu":
-        return {}
+    """Return compiler options, of a CPU more too, but what XLA_FLAGS sets itself."""
+    every = {
+        "cpu": CPU_OPTIONS | (more or {}),
+        "gpu": GPU_OPTIONS,
+    }.get(device.platform, {})
     flags = os.environ.get("XLA_FLAGS", "")
-    every = CPU_OPTIONS | (more or {})
     # A compiler option would win over the same flag in XLA_FLAGS, which the user set.
     return {name: value for name, value in every.items() if name not in flags}
 

@@ -1,18 +1,29 @@
-"""How many blocks of lanes fit the devices.
+"""How many blocks of lanes fit the devices, and whether one does.
 
+>>> refuse_too_wide([(setup, 2)], jax.local_devices()[0])
 >>> engine = build(setup, block_width=2, cells=84, blocks=None)
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import jax
+import numpy as np
+from jax.extend.core import Jaxpr, jaxprs_in_params
 
+from jaxgrok.engine import programs
+from jaxgrok.engine.compilation import unsized
+from jaxgrok.engine.device import suited
 from jaxgrok.engine.engine import Engine
 from jaxgrok.host import machine
+from jaxgrok.host.terminal import size
 from jaxgrok.training.setup import Setup
 
 USABLE_SHARE = 0.8
 """Share of a device's memory for a program; the remainder is left to other uses."""
+SMALL_SHARE = 1e-3
+"""Where lanes take less of the memory, their activations fit as well: no tracing."""
 
 
 def build(
@@ -57,6 +68,91 @@ def build(
         per_device = max(int(blocks / share / engine.devices), 1)
         blocks = per_device * engine.devices
         del engine  # Frees its lanes before the next one allocates as many.
+
+
+def refuse_too_wide(blocks: Iterable[tuple[Setup, int]], device: jax.Device) -> None:
+    """Refuse blocks that surely exceed a device's memory, before one is compiled.
+
+    Args:
+        blocks: what lanes train, and lanes of a block.
+        device: where they are to live.
+
+    Raises:
+        ValueError: one lane, or so many, do not fit; with the most that could.
+    """
+    # Of groups that differ by the size of the training set alone, the last stays.
+    by_size = sorted(blocks, key=lambda block: block[0].train_size)
+    largest = {(unsized(setup), width): setup for setup, width in by_size}
+    limit = _limit(device)
+    for (_, width), setup in largest.items():
+        least = least_bytes(suited(setup, device), width, SMALL_SHARE * limit)
+        if least > limit:
+            raise ValueError(_refusal(width, least / width, limit))
+
+
+def _refusal(width: int, lane: float, limit: float) -> str:
+    """Say that a block does not fit, by the least bytes of a lane, and what could."""
+    most = int(limit / lane)
+    advice = "fewer examples or a smaller model"
+    if most:
+        advice = f"at most --grid.block_width={most}, or {advice}"
+    return (
+        f"block_width={width} does not fit the device's memory of {size(limit)}: "
+        f"a lane takes at least {size(lane)}; take {advice}"
+    )
+
+
+def least_bytes(setup: Setup, width: int, small: float = 0.0) -> int:
+    """Return the bytes that a block takes at least: its lanes and its largest product.
+
+    A compiler may compute elementwise work where it is read, and keep nothing of it,
+    but what a matrix product has computed is in memory as a whole.
+
+    Args:
+        setup: of every lane, in the form that suits the device.
+        width: lanes of the block.
+        small: bytes of lanes below which products are left out.
+    """
+
+    def shaped(x: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((1, width, *x.shape), x.dtype)
+
+    content = jax.tree.map(shaped, programs.one_lane(unsized(setup)))
+    lanes = sum(map(_bytes, jax.tree.leaves(content)))
+    if lanes < small:
+        return lanes
+    active = jax.ShapeDtypeStruct((1,), np.dtype(bool))
+    steps = jax.ShapeDtypeStruct((), np.dtype(np.int32))
+    # JAX keeps the trace: compiling a block a device takes no other.
+    traced = programs.train.trace(setup, content, active, steps)
+    return lanes + _largest_product(traced.jaxpr.jaxpr)
+
+
+def _largest_product(jaxpr: Jaxpr) -> int:
+    """Return the bytes of the largest matrix product in a jaxpr, however deep."""
+    largest = 0
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            largest = max(largest, _bytes(equation.outvars[0].aval))
+        inner = map(_largest_product, jaxprs_in_params(equation.params))
+        largest = max(largest, *inner, 0)
+    return largest
+
+
+def _bytes(array: Any) -> int:
+    """Return the bytes of an array that is known by its shape and dtype."""
+    count: int = math.prod(array.shape) * array.dtype.itemsize
+    return count
+
+
+def _limit(device: jax.Device) -> float:
+    """Return the bytes of memory that no program on a device can exceed."""
+    stats = device.memory_stats()
+    if stats and "bytes_limit" in stats:
+        return float(stats["bytes_limit"])
+    memory = machine.memory()
+    is_known = device.platform == "cpu" and memory != machine.UNKNOWN_MEMORY
+    return memory if is_known else math.inf
 
 
 def room(devices: Sequence[jax.Device]) -> float:

@@ -28,8 +28,9 @@ from jaxgrok.training.setup import Setup
 BLOCK_WIDTHS = {"cpu": 2, "tpu": 4}
 """Lanes of a block by platform. CPU: measured by scripts/bench/step.py. TPU: the least
 cycles a lane-step of a v5e, by scripts/bench/tpu_program.py --block_width."""
-GPU_BLOCK_WIDTH = 16
-"""Not measured: scripts/checks/accelerator.py suggests a width for the device."""
+GPU_BLOCK_WIDTH = 32
+"""Of an H200, by scripts/checks/accelerator.py: within 13% of the fastest width at
+p = 113. Wider blocks are faster if a group fills them: idle lanes compute too."""
 
 
 def resolve(config: Mapping[str, Any]) -> Grid:

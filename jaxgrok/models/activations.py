@@ -9,14 +9,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgrok.models.device_costs import DeviceCosts
+from jaxgrok.models.device_costs import CPU, DeviceCosts
 from jaxgrok.models.transformer import ACTIVATIONS
 
 
 def activation(name: str, costs: DeviceCosts) -> Callable[[jax.Array], jax.Array]:
     """Return an activation function in the form that suits a kind of device."""
-    forms = {"relu": relu, "gelu": gelu} if costs.examples_last else {}
-    return forms.get(name, ACTIVATIONS[name])
+    if name == "relu" and costs != CPU:
+        return relu
+    if name == "gelu" and costs.examples_last:
+        return gelu
+    return ACTIVATIONS[name]
 
 
 @jax.custom_jvp

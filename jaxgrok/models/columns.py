@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrok.models.device_costs import DeviceCosts
+from jaxgrok.models.gathers import take
 from jaxgrok.models.one_hot import look_up, one_hot
 
 FEW = 4
@@ -90,7 +91,8 @@ def _looked_up(
     """Look rows up at positions that are not fixed: [positions, out, examples]."""
     rows = len(blocks[positions[0]])
     if not costs.one_hot_pays(rows):
-        return jnp.take(table, index, axis=0).transpose(1, 2, 0)
+        held = tuple(blocks[pos] for pos in positions)
+        return take(table, index, costs, held).transpose(1, 2, 0)
     starts = np.array([blocks[pos].start for pos in positions], index.dtype)
     hot = one_hot((index - starts[None]).T, rows)
     return look_up(_tables(table, positions, blocks), hot)

@@ -21,6 +21,7 @@ from jaxgrok.fields.checks import check_all
 from jaxgrok.fields.field import MOST_WIDE, field
 from jaxgrok.models.activations import activation
 from jaxgrok.models.device_costs import CPU, DeviceCosts
+from jaxgrok.models.gathers import take
 from jaxgrok.models.one_hot import look_up, one_hot
 from jaxgrok.models.transformer import ACTIVATIONS
 from jaxgrok.tasks import Task
@@ -129,7 +130,7 @@ class MLP(nn.Module):
                 hots = [one_hot(inputs[:, i][None], rows) for i in range(len(free))]
                 pre = look_up(W_in.T[None], functools.reduce(jnp.add, hots))[0].T
             else:
-                pre = W_in[inputs].sum(1)
+                pre = take(W_in, inputs, self.costs).sum(1)
         else:
             W_in = self._matrix("mlp.W_in", (len(free), self.d_mlp))
             pre = (2 * inputs - 1).astype(W_in.dtype) @ W_in

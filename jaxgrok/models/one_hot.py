@@ -43,7 +43,7 @@ def look_up(table: jax.Array, hot: jax.Array) -> jax.Array:
         [pos, out, examples].
     """
     if table.dtype != jnp.float32:
-        return _exact("pnr,pre->pne", table, hot)
+        return exact("pnr,pre->pne", table, hot)
     # Where no gradient is asked for, one product of all parts side by side: an
     # evaluation has so many examples that sums of parts would pass through memory.
     # The largest parts first: then no sum of them is rounded.
@@ -55,11 +55,11 @@ def look_up(table: jax.Array, hot: jax.Array) -> jax.Array:
 @jax.named_scope("look_up")
 def add_up(values: jax.Array, hot: jax.Array) -> jax.Array:
     """Add values [pos, out, examples] of the same row: [pos, out, rows]."""
-    return _exact("pne,pre->pnr", values, hot)
+    return exact("pne,pre->pnr", values, hot)
 
 
-def _exact(spec: str, values: jax.Array, hot: jax.Array) -> jax.Array:
-    """Multiply by whole numbers without rounding the values."""
+def exact(spec: str, values: jax.Array, hot: jax.Array) -> jax.Array:
+    """Multiply by whole numbers up to 256, as `einsum`, without rounding values."""
     if values.dtype != jnp.float32:
         hot = hot.astype(values.dtype)
         return jnp.einsum(spec, values, hot, precision=jax.lax.Precision.HIGHEST)
@@ -103,5 +103,5 @@ def _gradient(function: Callable[..., jax.Array]) -> Callable[..., Any]:
     return lambda hot, g: (function(g, hot), jnp.zeros_like(hot))
 
 
-look_up.defvjp(_keep_hot(functools.partial(_exact, "pnr,pre->pne")), _gradient(add_up))
+look_up.defvjp(_keep_hot(functools.partial(exact, "pnr,pre->pne")), _gradient(add_up))
 add_up.defvjp(_keep_hot(add_up), _gradient(look_up))

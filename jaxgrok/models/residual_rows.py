@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxgrok.models.columns import Group, in_order, look_up_columns, runs_of
 from jaxgrok.models.device_costs import CPU, DeviceCosts
+from jaxgrok.models.gathers import take
 from jaxgrok.models.one_hot import look_up, one_hot
 
 Positions = tuple[int, ...] | jax.Array
@@ -52,7 +53,7 @@ class ResidualRows(NamedTuple):
         if self.costs.examples_last:
             groups = self.columns(values)
             return jnp.moveaxis(in_order(groups, self.examples), -1, 0)
-        return jnp.take(values[0], self.row_index, axis=0)
+        return take(values[0], self.row_index, self.costs, self.blocks)
 
     def columns(self, values: jax.Array) -> list[Group]:
         """Spread values of the rows to groups [positions, ..., examples].
@@ -82,7 +83,7 @@ class ResidualRows(NamedTuple):
             return self._replace(rows=self._sliced(columns))
         blocks = tuple(self.blocks[pos] for pos in positions)
         if all(fixed_tokens[pos] is not None for pos in positions):
-            if self.costs.examples_last:
+            if self.costs.sum_by_product(1):
                 rows = self._sliced(np.array([block.start for block in blocks]))
             else:
                 # The first example speaks for all.
@@ -92,7 +93,7 @@ class ResidualRows(NamedTuple):
 
     def _sliced(self, columns: np.ndarray) -> jax.Array:
         """Select columns [n] along the second axis of `rows`."""
-        if not self.costs.examples_last:
+        if not self.costs.sum_by_product(1):
             return self.rows[:, columns]
         # The gradient of a slice is no scatter.
         parts = [self.rows[:, run[0] : run[-1] + 1] for run in runs_of(columns)]
@@ -105,7 +106,7 @@ class ResidualRows(NamedTuple):
             # Any of the rows.
             blocks = (range(self.rows.shape[1]),) * positions.shape[1]
             return self._replace(row_index=index, blocks=blocks)
-        if self.costs.one_hot_pays(self.rows.shape[1]):
+        if self.costs.sum_by_product(self.rows.shape[1]):
             hot = one_hot(positions, self.rows.shape[1])
             rows = look_up(self.rows.transpose(0, 2, 1), hot).transpose(0, 2, 1)
             return self._replace(rows=rows)
@@ -131,7 +132,7 @@ def embed(
         hot = one_hot(tokens.reshape(1, -1), len(W_E))
         rows = look_up(W_E.T[None], hot)[0].T.reshape(*tokens.shape, -1)
     else:
-        rows = W_E[tokens]
+        rows = take(W_E, tokens, costs)
     return ResidualRows(rows + W_pos[None, :pos], costs=costs)
 
 

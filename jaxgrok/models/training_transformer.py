@@ -206,18 +206,21 @@ class TrainingTransformer(Transformer):
         W_U, b_U = weights["unembed.W_U"], weights.get("unembed.b_U")
         if self.unembeddings > 1:  # side by side: [model, unembeddings × vocab]
             W_U = W_U.transpose(1, 0, 2).reshape(self.d_model, -1)
+        columns = W_U.shape[1]
+        W_U = jnp.pad(W_U, ((0, 0), (0, -columns % self.costs.multiple)))
         if self.layer_norm:
             logits = linear(
                 self._normed("ln_final", after.stream, weights), W_U, self.costs
             )
         else:
             logits = after.times(W_U)
+        logits = logits[..., :columns]
         if b_U is not None:
             logits = logits + b_U.reshape(1, 1, -1)
         if unembedding is None:
             return logits
         index = unembedding[..., None, None]
-        if self.costs.one_hot_pays(self.unembeddings):
+        if self.costs.sum_by_product(self.unembeddings):
             # Slices: an axis of its own for the unembeddings would be copied.
             parts = jnp.split(logits, self.unembeddings, axis=-1)
             # Not a product with 0, which would let a NaN through.

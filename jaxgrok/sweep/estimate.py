@@ -11,7 +11,7 @@ import numpy as np
 from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
 from jaxgrok.engine.platform import Platform, notes, refuse
-from jaxgrok.engine.sizing import build
+from jaxgrok.engine.sizing import build, refuse_too_wide
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.host.terminal import duration, number, size
 from jaxgrok.sweep import continuation
@@ -124,6 +124,8 @@ def describe(grid: Grid, blocks: int | None) -> str:
     platform = Platform.of(jax.local_devices())
     setups = [group.setup for group in grid.groups]
     refuse(setups, platform)
+    widths = [group.block_width for group in grid.groups]
+    refuse_too_wide(zip(setups, widths, strict=True), jax.local_devices()[0])
     pace, lanes, compiling = Pace(), 0, 0.0
     lines: list[str] = []
     for position, group in enumerate(grid.groups, 1):

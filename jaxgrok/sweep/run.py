@@ -72,7 +72,7 @@ def run(
     Raises:
         ValueError: for a config that makes no sense, and for a directory that holds
             another sweep, is in use, or was computed where results would differ in
-            bits.
+            bits; where a block of lanes surely exceeds a device's memory.
         Interrupted: after SIGINT, SIGTERM or SIGHUP, once everything is saved; where
             the directory cannot be written, once everything that fits is.
     """
@@ -80,6 +80,8 @@ def run(
     platform = Platform.of(jax.local_devices())
     setups = [group.setup for group in grid.groups]
     refuse(setups, platform)
+    widths = [group.block_width for group in grid.groups]
+    sizing.refuse_too_wide(zip(setups, widths, strict=True), jax.local_devices()[0])
     if out is None:
         name = file_name(f"{grid.config['task']}-{grid.config['scale']}")
         out = Path("runs") / name

@@ -9,11 +9,14 @@ inputs are not those of the forward pass.
 ...     loss, gradient = call(jax.value_and_grad(objective), params)
 """
 
+import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from jax import lax
 from jax.extend.core import (
     ClosedJaxpr,
@@ -44,7 +47,7 @@ LOOPS = (primitives.scan_p, primitives.while_p, primitives.cond_p)
 """Equations that evaluate their jaxprs a number of times."""
 
 
-def call(function: Callable[..., Any], *inputs: Any) -> Any:
+def call(function: Callable[..., Any], *inputs: Any, vectors_only: bool = False) -> Any:
     """Call a function with its products of reduced precision emulated.
 
     Those are the ones whose precision, set by themselves or by
@@ -54,51 +57,16 @@ def call(function: Callable[..., Any], *inputs: Any) -> Any:
     Args:
         function: of arrays, in pytrees.
         *inputs: its arguments.
+        vectors_only: whether to leave all to the device but products with a vector.
 
     Raises:
         ValueError: a product stands where it cannot be emulated.
     """
     closed, result = jax.make_jaxpr(function, return_shape=True)(*inputs)
-    outputs = _evaluate(closed.jaxpr, closed.consts, jax.tree.leaves(inputs))
+    emulation = Emulation(_is_with_vector if vectors_only else _is_reduced)
+    leaves = jax.tree.leaves(inputs)
+    outputs = emulation.evaluate(closed.jaxpr, closed.consts, leaves)
     return jax.tree.unflatten(jax.tree.structure(result), outputs)
-
-
-def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
-    """Evaluate a jaxpr, one equation after the other."""
-    values = dict(
-        zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *inputs], strict=True)
-    )
-
-    def read(atom: Any) -> Any:
-        return atom.val if isinstance(atom, Literal) else values[atom]
-
-    for equation in jaxpr.eqns:
-        outputs = _outputs(equation, [read(atom) for atom in equation.invars])
-        values.update(zip(equation.outvars, outputs, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
-
-
-def _outputs(equation: JaxprEqn, inputs: list[Any]) -> Sequence[Any]:
-    """Evaluate an equation, with another product in its place if it is one."""
-    primitive, params = equation.primitive, equation.params
-    if _is_reduced(equation) and primitive is primitives.dot_general_p:
-        x, y = inputs
-        return [_product(x, y, params)]
-    if primitive in CALLS:
-        inner = params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"]
-        if isinstance(inner, ClosedJaxpr):
-            return _evaluate(inner.jaxpr, inner.consts, inputs)
-        return _evaluate(inner, (), inputs)
-    has_products = any(map(_has_products, jaxprs_in_params(params)))
-    if _is_reduced(equation) or (has_products and primitive not in LOOPS):
-        raise ValueError(
-            f"the products of {primitive.name} cannot be emulated in reduced "
-            "precision; take precision='float32'"
-        )
-    if has_products:
-        params = {name: _emulated(value) for name, value in params.items()}
-    outputs = primitive.bind(*inputs, **params)
-    return outputs if primitive.multiple_results else [outputs]
 
 
 def _is_reduced(equation: JaxprEqn) -> bool:
@@ -106,30 +74,91 @@ def _is_reduced(equation: JaxprEqn) -> bool:
     return equation.params.get("precision") in PRODUCTS
 
 
-def _has_products(jaxpr: Jaxpr) -> bool:
-    """Tell whether a product of reduced precision stands in a jaxpr, however deep."""
-    return any(
-        _is_reduced(equation)
-        or any(map(_has_products, jaxprs_in_params(equation.params)))
-        for equation in jaxpr.eqns
-    )
-
-
-def _emulated(param: Any) -> Any:
-    """Return a parameter of a loop with emulated products in its jaxprs, if any."""
-    if isinstance(param, tuple):  # the branches of a cond
-        return tuple(map(_emulated, param))
-    if not isinstance(param, ClosedJaxpr):
-        return param
-    shapes = [
-        jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type)
-        for aval in param.in_avals
+def _is_with_vector(equation: JaxprEqn) -> bool:
+    """Tell whether an equation is a product, in reduced precision, with a vector."""
+    if not _is_reduced(equation) or equation.primitive is not primitives.dot_general_p:
+        return False
+    contracted, batch = equation.params["dimension_numbers"]
+    shapes: list[tuple[int, ...]] = [x.aval.shape for x in equation.invars]  # type: ignore[attr-defined]
+    free = [
+        math.prod(np.delete(shape, [*summed, *stacked]))
+        for shape, summed, stacked in zip(shapes, contracted, batch, strict=True)
     ]
+    return 1 in free
 
-    def evaluate(*inputs: Any) -> list[Any]:
-        return _evaluate(param.jaxpr, param.consts, inputs)
 
-    return jax.make_jaxpr(evaluate)(*shapes)
+@dataclasses.dataclass(frozen=True)
+class Emulation:
+    """Evaluates jaxprs with other products in the place of some.
+
+    Attributes:
+        replaces: whether an equation's product is replaced.
+    """
+
+    replaces: Callable[[JaxprEqn], bool]
+
+    def evaluate(
+        self, jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]
+    ) -> list[Any]:
+        """Evaluate a jaxpr, one equation after the other."""
+        values = dict(
+            zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *inputs], strict=True)
+        )
+
+        def read(atom: Any) -> Any:
+            return atom.val if isinstance(atom, Literal) else values[atom]
+
+        for equation in jaxpr.eqns:
+            outputs = self._outputs(equation, [read(atom) for atom in equation.invars])
+            values.update(zip(equation.outvars, outputs, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def _outputs(self, equation: JaxprEqn, inputs: list[Any]) -> Sequence[Any]:
+        """Evaluate an equation, with another product in its place if it is one."""
+        primitive, params = equation.primitive, equation.params
+        is_replaced = self.replaces(equation)
+        if is_replaced and primitive is primitives.dot_general_p:
+            x, y = inputs
+            return [_product(x, y, params)]
+        if primitive in CALLS:
+            inner = params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"]
+            if isinstance(inner, ClosedJaxpr):
+                return self.evaluate(inner.jaxpr, inner.consts, inputs)
+            return self.evaluate(inner, (), inputs)
+        has_products = any(map(self._has_products, jaxprs_in_params(params)))
+        if is_replaced or (has_products and primitive not in LOOPS):
+            raise ValueError(
+                f"the products of {primitive.name} cannot be emulated in reduced "
+                "precision; take precision='float32'"
+            )
+        if has_products:
+            params = {name: self._emulated(value) for name, value in params.items()}
+        outputs = primitive.bind(*inputs, **params)
+        return outputs if primitive.multiple_results else [outputs]
+
+    def _has_products(self, jaxpr: Jaxpr) -> bool:
+        """Tell whether a product to replace stands in a jaxpr, however deep."""
+        return any(
+            self.replaces(equation)
+            or any(map(self._has_products, jaxprs_in_params(equation.params)))
+            for equation in jaxpr.eqns
+        )
+
+    def _emulated(self, param: Any) -> Any:
+        """Return a parameter of a loop with emulated products in its jaxprs, if any."""
+        if isinstance(param, tuple):  # the branches of a cond
+            return tuple(map(self._emulated, param))
+        if not isinstance(param, ClosedJaxpr):
+            return param
+        shapes = [
+            jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type)
+            for aval in param.in_avals
+        ]
+
+        def evaluate(*inputs: Any) -> list[Any]:
+            return self.evaluate(param.jaxpr, param.consts, inputs)
+
+        return jax.make_jaxpr(evaluate)(*shapes)
 
 
 def _product(x: jax.Array, y: jax.Array, params: dict[str, Any]) -> jax.Array:

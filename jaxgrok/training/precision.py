@@ -26,11 +26,13 @@ class Products(NamedTuple):
         setting: the name of that for `jax.default_matmul_precision` on this device.
         emulated: whether the inputs are rounded by operations of their own, as the
             device has no such product.
+        vectors_emulated: whether those of products with a vector are.
     """
 
     computes: str
     setting: str
     emulated: bool = False
+    vectors_emulated: bool = False
 
 
 PRODUCTS = {
@@ -40,8 +42,9 @@ PRODUCTS = {
     ("bf16", "cpu"): Products("bf16", "BF16_BF16_F32", emulated=True),
     ("float32", "gpu"): Products("float32", "highest"),
     ("tf32", "gpu"): Products("tf32", "TF32_TF32_F32"),
-    ("bf16x3", "gpu"): Products("bf16x3", "BF16_BF16_F32_X3"),
-    ("bf16", "gpu"): Products("bf16", "BF16_BF16_F32"),
+    # XLA makes a product with a vector a sum of bf16 products, each rounded to bf16.
+    ("bf16x3", "gpu"): Products("bf16x3", "BF16_BF16_F32_X3", vectors_emulated=True),
+    ("bf16", "gpu"): Products("bf16", "BF16_BF16_F32", vectors_emulated=True),
     # A TPU multiplies bf16 alone: in six passes for float32, in three, or in one.
     ("float32", "tpu"): Products("float32", "highest"),
     ("tf32", "tpu"): Products("bf16x3", "high"),
@@ -63,8 +66,9 @@ def apply(products: Products, function: Callable[..., Any], *inputs: Any) -> Any
     Products that set a precision of their own keep it.
     """
     with jax.default_matmul_precision(products.setting):
-        if products.emulated:
-            return emulation.call(function, *inputs)
+        if products.emulated or products.vectors_emulated:
+            vectors_only = not products.emulated
+            return emulation.call(function, *inputs, vectors_only=vectors_only)
         return function(*inputs)
 
 

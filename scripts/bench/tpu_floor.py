@@ -21,7 +21,7 @@ from jaxgrok.training import trainer
 from jaxgrok.training.precision import products
 from jaxgrok.training.setup import Setup
 
-GATHERED = DeviceCosts(gathered=0, weighted=math.inf, examples_last=False)
+GATHERED = DeviceCosts(gathered=0, scattered=0, weighted=math.inf, examples_last=False)
 """Costs with which a network looks everything up by gathers."""
 PASSES = {"float32": 6, "bf16x3": 3, "bf16": 1}
 """bfloat16 products that make one of a precision that a TPU computes."""

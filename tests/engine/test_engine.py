@@ -264,11 +264,11 @@ def test_training_sizes_of_a_pool_share_the_evaluation(fields):
     assert blocks[0].evaluate is blocks[1].evaluate
     assert blocks[0].train is not blocks[1].train
     lane = lane_of(group.setup, **group.cells[0].lane)
-    for setup, engine in zip((group.setup, other), engines, strict=True):
-        found = engine.admit({"a": lane})["a"]
-        state = jax.jit(trainer.init, static_argnums=0)(setup, lane)
-        want = jax.jit(trainer.evaluate, static_argnums=0)(setup, lane, state)[1]
-        np.testing.assert_allclose(found, want, rtol=1e-5)
+    found = [engine.admit({"a": lane})["a"] for engine in engines]
+    state = jax.jit(trainer.init, static_argnums=0)(other, lane)
+    want = jax.jit(trainer.evaluate, static_argnums=0)(other, lane, state)[1]
+    for record in found:
+        np.testing.assert_allclose(record, want, rtol=1e-5)
 
 
 def test_initial_weights_are_those_of_a_program_compiled_in_full(group):

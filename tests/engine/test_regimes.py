@@ -7,21 +7,22 @@ import pytest
 import tiny
 from engines import curves, same
 from jaxgrok import models
+from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine
-from jaxgrok.models.device_costs import CPU, GPU
+from jaxgrok.models.device_costs import CPU, GPU, TPU
 from jaxgrok.models.product_order import ProductOrder
 
 
-@pytest.fixture(
-    scope="module",
-    params=["unoptimised", pytest.param("shipped", marks=pytest.mark.long)],
-    autouse=True,
-)
-def programs(request):
-    """Programs that compile soon, and those that users get."""
-    jax.clear_caches()  # a test sees what is chosen while its programs are traced
-    if request.param == "shipped":
-        request.getfixturevalue("shipped")
+@pytest.fixture(scope="module", autouse=True)
+def anew():
+    """Nothing is traced yet: a test sees what is chosen while its programs are."""
+    jax.clear_caches()
+
+
+@pytest.fixture(scope="module")
+def anew_as_shipped(shipped):
+    """The programs that users get, and nothing traced yet."""
+    jax.clear_caches()
 
 
 SAMPLED = {"task": "digits", "digits": 2, "train_fraction": (), "test_size": 16}
@@ -48,9 +49,29 @@ REGIMES = {
 }
 
 
-@pytest.mark.parametrize("costs", [CPU, GPU], ids=["cpu", "accelerators"])
+@pytest.mark.parametrize(
+    "costs",
+    [
+        pytest.param(CPU, id="cpu", marks=pytest.mark.stand_in),
+        pytest.param(GPU, id="gpu", marks=pytest.mark.long),
+        pytest.param(TPU, id="tpu"),
+    ],
+)
 @pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
 def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
+    assert_lanes_are_independent(fields, costs, monkeypatch)
+
+
+# Below the others: the programs stay as shipped. CPUs get the accelerators' form with
+# emulated precisions alone, whose lanes tests/training compares.
+@pytest.mark.long
+@pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
+def test_lanes_of_every_regime_as_shipped(fields, anew_as_shipped, monkeypatch):
+    assert_lanes_are_independent(fields, CPU, monkeypatch)
+
+
+def assert_lanes_are_independent(fields, costs, monkeypatch):
+    """Lanes end with the same bits alone, in a crowd, and beside a NaN."""
     chosen = []
     best = ProductOrder.best
     monkeypatch.setattr(
@@ -63,6 +84,7 @@ def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
     sums_rows = costs is CPU and fields == REGIMES["sums of rows"]
     assert (ProductOrder.ROWS in chosen) == sums_rows
     assert one.setup.model.costs is costs
+    assert sizing.least_bytes(one.setup, 2) <= one.memory
     assert all(np.isfinite(rows).all() for rows in alone.values())
     assert len({rows[-1, 0].item() for rows in alone.values()}) == 3
     crowd = Engine(group.setup, block_width=2, blocks=2)

@@ -1,11 +1,16 @@
 """The number of blocks follows from the memory that the compiled program asks for."""
 
+import dataclasses
+import math
+
 import jax
 import pytest
 
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine import sizing
+from jaxgrok.engine.engine import Engine
+from jaxgrok.host import machine
 
 
 @pytest.fixture
@@ -47,3 +52,63 @@ def test_a_backend_that_does_not_tell_gets_what_was_asked(group, monkeypatch):
         ).lanes
         == 8 * group.block_width
     )
+
+
+def largest_product(group, width=2):
+    """Bytes of the MLP's activations, the widest in this model."""
+    setup = group.setup
+    return width * setup.train_size * setup.model.d_mlp * 4
+
+
+@pytest.fixture
+def wide(monkeypatch):
+    """A grid whose largest product outweighs its lanes, and no compiler."""
+    monkeypatch.setattr(sizing, "Engine", None)
+    return tiny.group(modulus=23, d_mlp=64)
+
+
+def least(group, width=2):
+    device = jax.local_devices()[0]
+    return sizing.least_bytes(sizing.suited(group.setup, device), width)
+
+
+def test_a_block_takes_its_lanes_and_its_largest_product(group, wide):
+    small = [sizing.least_bytes(wide.setup, width, 1e12) for width in (1, 3)]
+    assert small[1] == 3 * small[0]
+    assert least(wide) == 2 * small[0] + largest_product(wide)
+    assert least(wide, 6) == 3 * least(wide)
+    # The compiler says what it really takes.
+    engine = Engine(group.setup, block_width=2, blocks=1)
+    assert 0 < least(group) <= engine.memory
+
+
+def test_a_block_too_wide_is_refused_before_compiling(wide, monkeypatch):
+    device, bytes_of_two = jax.local_devices()[0], least(wide)
+    pairs = [(wide.setup, 2), (dataclasses.replace(wide.setup, train_size=1), 2)]
+    monkeypatch.setattr(sizing, "_limit", lambda _: bytes_of_two)
+    sizing.refuse_too_wide(pairs, device)
+    monkeypatch.setattr(sizing, "_limit", lambda _: bytes_of_two - 1)
+    for blocks in (pairs, pairs[::-1]):
+        with pytest.raises(ValueError, match=r"^block_width=2 does not fit .*=1, or"):
+            sizing.refuse_too_wide(blocks, device)
+    monkeypatch.setattr(sizing, "_limit", lambda _: bytes_of_two / 2 - 1)
+    with pytest.raises(ValueError, match="take fewer examples or a smaller model"):
+        sizing.refuse_too_wide(pairs, device)
+
+
+def test_nothing_is_refused_where_the_memory_is_not_known(wide, monkeypatch):
+    device = jax.local_devices()[0]
+    assert sizing._limit(device) == machine.memory()
+    monkeypatch.setattr(machine, "memory", lambda: machine.UNKNOWN_MEMORY)
+    assert sizing._limit(device) == math.inf
+    sizing.refuse_too_wide([(wide.setup, 65536)], device)
+
+
+def test_an_accelerators_limit_is_what_its_allocator_has():
+    class Device:
+        platform = "gpu"
+
+        def memory_stats(self):
+            return {"bytes_limit": 80 * 10**9}
+
+    assert sizing._limit(Device()) == 80e9

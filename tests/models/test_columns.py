@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from jaxgrok.models.columns import FEW, in_order, look_up_columns, runs_of
-from jaxgrok.models.device_costs import GPU, TPU
+from jaxgrok.models.device_costs import TPU
 
-GATHERS = dataclasses.replace(TPU, gathered=0)
+SUMS = dataclasses.replace(TPU, gathered=0)
+GATHERS = dataclasses.replace(TPU, gathered=0, scattered=0)
 # Rows that each position can hold; one of a single row is fixed.
 BLOCKS = {
     "x y =": (range(5), range(5, 10), range(10, 11)),
@@ -30,7 +31,9 @@ def lookup_case(blocks):
     return table, jnp.asarray(index)
 
 
-@pytest.mark.parametrize("costs", [GPU, GATHERS], ids=["one-hot", "gather"])
+@pytest.mark.parametrize(
+    "costs", [TPU, SUMS, GATHERS], ids=["one-hot", "gather and sum", "gather"]
+)
 @pytest.mark.parametrize("blocks", BLOCKS.values(), ids=BLOCKS)
 def test_columns_are_the_rows_of_a_gather(blocks, costs):
     table, index = lookup_case(blocks)
@@ -52,7 +55,7 @@ def test_columns_are_the_rows_of_a_gather(blocks, costs):
 def test_few_positions_and_fixed_ones_are_groups_of_their_own():
     def positions(name):
         table, index = lookup_case(BLOCKS[name])
-        groups = look_up_columns(table, index, BLOCKS[name], GPU)
+        groups = look_up_columns(table, index, BLOCKS[name], TPU)
         return [(group.positions.tolist(), group.values.shape[-1]) for group in groups]
 
     assert positions("x y =") == [([0], 6), ([1], 6), ([2], 1)]

@@ -11,7 +11,7 @@ from jaxgrok.models.device_costs import CPU, GPU, TPU, costs_of
         (CPU, 2, False),
         (TPU, 114, True),
         (TPU, 5000, False),
-        (GPU, 5000, True),
+        (GPU, 5000, False),
         (GPU, 50_000, False),
     ],
 )

@@ -326,6 +326,15 @@ def test_a_sweep_in_which_cells_failed_ends_with_code_1(here, monkeypatch, capsy
     )
 
 
+@pytest.mark.parametrize("flags", [(), ("--dry_run",)], ids=["sweep", "plan"])
+def test_a_block_too_wide_is_refused_before_anything_is_made(
+    here, monkeypatch, capsys, flags
+):
+    monkeypatch.setattr(sizing, "_limit", lambda _: 1e4)
+    words = refusal(capsys, "tiny_grid.py", *flags)
+    assert words.startswith("block_width=2 does not fit the device's memory of 10 kB: ")
+
+
 def test_the_summary_counts_phases():
     phases = np.array([["grokking", "grokking", "untested"], ["", "ended", ""]], object)
     statuses = np.where(phases == "", "failed", "done").astype(object)

@@ -28,13 +28,13 @@ class Section(NamedTuple):
 
 SECTIONS = (
     Section("device", "Device and versions", 10, 30),
-    Section("numbers", "Right numbers", 30, 70, decides=True),
-    Section("lanes", "Lanes are independent, bit by bit", 40, 100, decides=True),
-    Section("resume", "Killed and resumed", 25, 50, decides=True),
-    Section("speed", "Speed by block width", 45, 100),
-    Section("precisions", "Precisions", 20, 60),
-    Section("levers", "Options of XLA", 0, 60),
-    Section("peers", "Other ways to train the same", 45, 110),
+    Section("numbers", "Right numbers", 30, 60, decides=True),
+    Section("lanes", "Lanes are independent, bit by bit", 40, 90, decides=True),
+    Section("resume", "Killed and resumed", 55, 90, decides=True),
+    Section("speed", "Speed by block width", 45, 80),
+    Section("precisions", "Precisions", 40, 60),
+    Section("levers", "Options of XLA", 0, 45),
+    Section("peers", "Other ways to train the same", 45, 80),
     Section("sweeps", "Sweeps", 0, 100_000),
 )
 """In the order in which they run."""

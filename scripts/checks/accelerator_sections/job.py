@@ -24,7 +24,7 @@ class Job:
         work: folder for everything else.
         deadline: seconds since the epoch at which the section will be ended.
         quick: whether to use tiny shapes.
-        planted: whether to spoil a number, which must then be reported.
+        planted: whether to check a spoilt number as well, which must be reported.
         answer: what was found so far.
     """
 

@@ -58,9 +58,9 @@ def run(job: Job) -> None:
     same("any lane, any neighbour", train(one, group, places(group, 1)[::-1]))
     spoilt = [group.cells[WATCHED].id]
     hashes = train(one, group, [group.cells[WATCHED], *watched[:1]], spoilt)
-    if job.planted:
-        hashes[watched[0].id] = hashes[watched[0].id][::-1]
     same("a NaN neighbour", hashes)
+    if job.planted:
+        same("a spoilt hash", {watched[0].id: hashes[watched[0].id][::-1]})
     del one  # its lanes, before others are made
     several = Engine(group.setup, block_width=group.block_width, blocks=BLOCKS)
     same(f"{BLOCKS} blocks", train(several, group, places(group, BLOCKS)[::-1]))

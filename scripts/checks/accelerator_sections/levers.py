@@ -20,11 +20,11 @@ GPU = {
     "loops in command buffers": (
         f"{GRAPHS} --xla_gpu_enable_command_buffer=+WHILE,+CONDITIONAL"
     ),
-    "small command buffers": GRAPHS,
     "no command buffers": "--xla_gpu_enable_command_buffer=",
-    "products not measured": "--xla_gpu_autotune_level=0",
-    "deterministic": "--xla_gpu_deterministic_ops=true",
-    "no Triton products": "--xla_gpu_enable_triton_gemm=false",
+    "products measured": "--xla_gpu_autotune_level=4",
+    "Triton products": ("--xla_gpu_autotune_level=4 --xla_gpu_enable_triton_gemm=true"),
+    "products merged": "--xla_gpu_dot_merger_threshold_mb=32",
+    "small command buffers": GRAPHS,
 }
 """Name → XLA_FLAGS, in order of predicted gain."""
 CPU = {"as shipped": "", "unoptimised": "--xla_backend_optimization_level=0"}

@@ -1,4 +1,4 @@
-"""What each precision of matrix products costs, and how wrong it is."""
+"""What each precision of matrix products costs, and whether it is what it says."""
 
 import dataclasses
 import functools
@@ -14,12 +14,18 @@ from accelerator_sections.engines_in_turn import compile_all, in_turn
 from accelerator_sections.job import Job, one_line
 from accelerator_sections.shapes import group_of, without_evaluations
 from jaxgrok import grid
+from jaxgrok.engine import compilation
 from jaxgrok.grid import fields
 from jaxgrok.host import machine
+from jaxgrok.training import precision
 
 ROUNDS = 5
 CELL = 40_000
 """Steps of a long training."""
+BITS = {"float32": 20.5, "tf32": 10, "bf16x3": 14, "bf16": 7.5}
+"""Right bits at least of a product of random numbers."""
+SIZE = 256
+"""Rows and columns of its matrices."""
 
 
 def run(job: Job) -> None:
@@ -29,6 +35,8 @@ def run(job: Job) -> None:
     if job.quick:
         names = [names[0], names[-1]]
     job.say(width=job.suggested_width(group.block_width), precisions=names)
+    for name in names:
+        check_products(job, name)
     inputs = gradients.inputs_of(group)
     process = gradients.reference(inputs, job.scale, job.work)
     add_times(job, group, names)
@@ -45,6 +53,29 @@ def in_precision(group: grid.Group, name: str) -> grid.Group:
     """Return the group with its products in a precision."""
     setup = dataclasses.replace(group.setup, precision=name)
     return dataclasses.replace(group, setup=setup)
+
+
+def check_products(job: Job, name: str) -> None:
+    """Multiply a matrix by a matrix and by a vector, and compare with float64."""
+    device = jax.local_devices()[0]
+    kind = precision.products(name, device.platform)
+    generator = np.random.default_rng(0)
+    a, b = (generator.normal(size=(SIZE, SIZE)).astype(np.float32) for _ in range(2))
+
+    def both(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return a @ b, a[0] @ b
+
+    lowered = jax.jit(functools.partial(precision.apply, kind, both)).lower(a, b)
+    bits = []
+    for found in compilation.compiled(lowered, device)(a, b):
+        right = np.float64(a)[: SIZE if found.ndim == 2 else 1] @ np.float64(b)
+        error = np.linalg.norm(found - right) / np.linalg.norm(right)
+        bits.append(float(-np.log2(error)))
+    if job.planted:
+        bits[1] = 0
+    least = BITS[kind.computes]
+    words = f"{bits[0]:.1f} and {bits[1]:.1f} bits of {kind.computes}, at least {least}"
+    job.check(f"{name}: products with a matrix, a vector", min(bits) > least, words)
 
 
 def add_times(job: Job, group: grid.Group, names: list[str]) -> None:
