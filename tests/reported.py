@@ -3,6 +3,9 @@
 import handmade
 import numpy as np
 
+import jaxgrok
+from jaxgrok.report import page as pages
+from jaxgrok.report.data import RunData
 from jaxgrok.results.files.shards import Result
 from jaxgrok.training.records import PLAIN, Curve, Schema
 
@@ -51,6 +54,12 @@ def result(cell, generator, kind, schema=SCHEMA):
     cause = "" if status == "done" else f"it {kind}"
     table = table[:0] if kind == "failed" else table
     return Result(cell.id, status, schema, table, 2, cause)
+
+
+def page(path, *others):
+    """Write the page of a run directory, or of several, into the first."""
+    runs = [RunData.of(jaxgrok.open(folder)) for folder in (path, *others)]
+    return pages.write(path / pages.FILE, runs)
 
 
 def write(path, *, pending=0, kinds=KINDS, draw=0, schema=SCHEMA, **fields):

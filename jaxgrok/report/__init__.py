@@ -1,7 +1,8 @@
 """The report of a run: one HTML file that opens anywhere, offline, and can be sent.
 
-`cells`, `curves` and `facts` gather what the page shows, `pack` makes it small, and
-`page` puts it into the template of `assets`, beside plotly.js.
+`data` gathers what the page shows, by `cells`, `curves` and `facts`; `pack` makes it
+small, and `page` puts it into the template of `assets`, beside plotly.js.
 
-    page.write(Path("runs/mine/report.html"), [jaxgrok.open("runs/mine")])
+    run = RunData.of(jaxgrok.open("runs/mine"))
+    page.write(Path("runs/mine/report.html"), [run])
 """

@@ -33,6 +33,7 @@ def _run(argv: list[str]) -> int:
     # Imported late: --help and a wrong flag need no JAX.
     from jaxgrok.host.atomic_files import check_writable
     from jaxgrok.report import page
+    from jaxgrok.report.data import RunData
     from jaxgrok.results.run import open_run
 
     out = Path(values.out or Path(folders[0]) / page.FILE)
@@ -43,7 +44,7 @@ def _run(argv: list[str]) -> int:
     runs = [open_run(folder) for folder in folders]
     check_writable(out.parent)
     out.parent.mkdir(parents=True, exist_ok=True)
-    print(page.write(out, runs))
+    print(page.write(out, [RunData.of(run) for run in runs]))
     return 0
 
 

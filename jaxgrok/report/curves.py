@@ -13,23 +13,21 @@ from jaxgrok.report.pack import Packer
 from jaxgrok.report.texts import sendable
 from jaxgrok.results.labels import described
 
-MOST_VALUES = 1_700_000
-"""Values of all curves in a page, at most: about 3 MB."""
+ROOM, ROOM_A_CELL = 1_400_000, 150
+"""Values of all curves in a page, at most: about 1 MB, and 110 bytes for each cell."""
 MOST_POINTS, LEAST_POINTS = 200, 12
 """Points of a curve; where there is no room for the least, curves are left out."""
 DIMENSIONS = ("", "component", "matrix", "freq")
 """Dimensions of curves, those first that are left out last."""
 
 
-def curves(
-    dataset: xr.Dataset, packer: Packer, room: int = MOST_VALUES
-) -> dict[str, Any]:
+def curves(dataset: xr.Dataset, packer: Packer, room: int = ROOM) -> dict[str, Any]:
     """Pack all curves, and say which steps they keep and which are left out.
 
     Args:
         dataset: of the run.
         packer: where the values go.
-        room: values there is room for.
+        room: values there is room for, besides some for each cell.
 
     Returns:
         `steps`: that every curve keeps; the last evaluation of each cell comes to them.
@@ -39,6 +37,7 @@ def curves(
     cells = dataset["phase"].size
     steps = np.asarray(dataset["step"].values)
     sections = _sections(dataset)
+    room += ROOM_A_CELL * cells
     if not steps.size or not sections:
         return {"steps": [], "last_step": [], "evaluations": 0, "sections": []}
     ends = _last_evaluations(dataset)

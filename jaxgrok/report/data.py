@@ -1,11 +1,12 @@
 """Gather everything that the page shows of its runs into one blob.
 
->>> blob_of([jaxgrok.open("runs/mine")])
+>>> blob_of([RunData.of(jaxgrok.open("runs/mine"))])
 """
 
 import time
 from collections.abc import Sequence
-from pathlib import PurePath
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 import matplotlib
@@ -15,34 +16,54 @@ from matplotlib.colors import to_hex
 
 from jaxgrok.plots import style
 from jaxgrok.report.cells import table
-from jaxgrok.report.curves import MOST_VALUES, curves
+from jaxgrok.report.curves import ROOM, curves
 from jaxgrok.report.facts import facts
 from jaxgrok.report.pack import Packer
 from jaxgrok.report.texts import sendable
 from jaxgrok.results.dataset import LABELS, labels_of
+from jaxgrok.results.files.manifest import Manifest
 from jaxgrok.results.run import Run
 
 _STOPS = 33
 """Colours of a scale; the page blends between them."""
 
 
-def blob_of(runs: Sequence[Run]) -> bytes:
+@dataclass(frozen=True)
+class RunData:
+    """What a page shows of a run.
+
+    Attributes:
+        path: its directory.
+        manifest: its resolved grid, and the circumstances of the training.
+        dataset: of its cells.
+    """
+
+    path: Path
+    manifest: Manifest
+    dataset: xr.Dataset
+
+    @classmethod
+    def of(cls, run: Run) -> "RunData":
+        """Return the data of a run."""
+        return cls(run.path, run.manifest, run.dataset())
+
+
+def blob_of(runs: Sequence[RunData]) -> bytes:
     """Return the gzipped data of these runs.
 
     Raises:
         ValueError: a run has no cells, or the axes of the runs differ.
     """
     check_comparable(runs)
-    packer, entries = Packer(), []
-    for run in runs:
-        entries.append(_entry(run, run.dataset(), packer, MOST_VALUES // len(runs)))
+    packer = Packer()
+    entries = [_entry(run, packer, ROOM // len(runs)) for run in runs]
     return packer.blob({"runs": entries, "look": _look()})
 
 
-def check_comparable(runs: Sequence[Run]) -> None:
+def check_comparable(runs: Sequence[RunData]) -> None:
     """Raise ValueError unless the runs have cells, and the same axes."""
     for run in runs:
-        if not len(run):
+        if not run.manifest.cells:
             raise ValueError(f"{run.path} has no cells: there is nothing to report")
     first = runs[0]
     for run in runs[1:]:
@@ -54,14 +75,14 @@ def check_comparable(runs: Sequence[Run]) -> None:
             )
 
 
-def _entry(run: Run, dataset: xr.Dataset, packer: Packer, room: int) -> dict[str, Any]:
+def _entry(run: RunData, packer: Packer, room: int) -> dict[str, Any]:
     """Return what the page shows of one run; its curves go to the packer."""
-    done = int((labels_of(dataset) != "pending").sum())
+    dataset = run.dataset
     return {
         "name": sendable(run.path.resolve().name),
         "path": _path_to_send(run.path),
         "title": sendable(str(dataset.attrs.get("title", ""))),
-        "progress": _progress(done, len(run)),
+        "progress": _progress(run),
         "cells": table(dataset),
         "curves": curves(dataset, packer, room),
         "facts": facts(run.manifest),
@@ -75,9 +96,13 @@ def _path_to_send(path: PurePath) -> str:
     return sendable(path.as_posix())
 
 
-def _progress(done: int, total: int) -> str:
-    """Say how far a run is: 36 of 84 cells, 23:41."""
-    now = time.localtime()
+def _progress(run: RunData) -> str:
+    """Say how far a run was at its last result: 36 of 84 cells, 23:41."""
+    done = int((labels_of(run.dataset) != "pending").sum())
+    total = len(run.manifest.cells)
+    # Not the time of writing: the same results give the same page.
+    shards = [file.stat().st_mtime for file in (run.path / "curves").glob("*")]
+    now = time.localtime(max(shards, default=None))
     if done < total:
         return f"{done:,} of {total:,} cells, {time.strftime('%H:%M', now)}"
     return f"{total:,} cells, {time.strftime('%Y-%m-%d %H:%M', now)}"

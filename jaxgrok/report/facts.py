@@ -11,6 +11,14 @@ from typing import Any
 from jaxgrok.report.texts import sendable
 from jaxgrok.results.files.manifest import Manifest
 
+CIRCUMSTANCES = {
+    "command": "command",
+    "begun": "began, UTC",
+    "ended": "ended, UTC",
+    "xla_flags": "XLA_FLAGS",
+}
+"""Field of the manifest → its name on the page; older runs lack some."""
+
 
 def facts(manifest: Manifest) -> dict[str, Any]:
     """Return the facts of a run as `rows` of name and text, and its grid's `text`."""
@@ -25,6 +33,8 @@ def _rows(manifest: Manifest) -> Iterator[tuple[str, str]]:
     grid_file = manifest.grid_file
     if grid_file and grid_file.path:
         yield "grid file", PurePath(grid_file.path).name
+    for field, name in CIRCUMSTANCES.items():
+        yield name, str(vars(manifest).get(field, ""))
     yield "device", str(manifest.bits.get("device", ""))
     yield "computed with", _listed(manifest.bits, leave_out="device")
     yield "precision", ", ".join(manifest.precision)

@@ -1,6 +1,6 @@
 """Write the report of one run, or of several to compare, as one HTML file.
 
->>> write(Path("runs/mine/report.html"), [jaxgrok.open("runs/mine")])
+>>> write(Path("runs/mine/report.html"), [RunData.of(jaxgrok.open("runs/mine"))])
 """
 
 import base64
@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxgrok.host.atomic_files import write_atomically
-from jaxgrok.report.data import blob_of
-from jaxgrok.results.run import Run
+from jaxgrok.report.data import RunData, blob_of
 
 FILE = "report.html"
 """Name of the page in a run directory."""
@@ -38,7 +37,7 @@ PLOTLY = "plotly-cartesian.min.js"
 _ASSETS = Path(__file__).parent / "assets"
 
 
-def write(path: Path, runs: Sequence[Run]) -> Path:
+def write(path: Path, runs: Sequence[RunData]) -> Path:
     """Write the page of these runs, atomically, and return its path.
 
     Raises:
@@ -48,7 +47,7 @@ def write(path: Path, runs: Sequence[Run]) -> Path:
     return path
 
 
-def html(runs: Sequence[Run]) -> bytes:
+def html(runs: Sequence[RunData]) -> bytes:
     """Return the page of these runs."""
     return fill(blob_of(runs))
 

@@ -101,7 +101,7 @@ def summary(dataset: "xr.Dataset", out: str) -> str:
 
     return (
         f"{number(dataset.phase.size, 'cell')}: {label_counts(dataset)}\n"
-        f"{out}/cells.csv, {out}/plots/phase_diagram.png"
+        f"{out}/cells.csv, {out}/plots/phase_diagram.png, {out}/report.html"
     )
 
 

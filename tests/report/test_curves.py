@@ -48,10 +48,10 @@ def test_there_is_a_section_for_every_dimension(dataset):
 
 
 def test_without_room_the_largest_sections_are_left_out_first(dataset):
-    entry = curves(dataset, Packer(), room=18 * 6 * 20)
+    entry = curves(dataset, Packer(), room=18 * (6 * 20 - module.ROOM_A_CELL))
     assert [section["dim"] for section in entry["sections"]] == ["", "matrix"]
     assert entry["left_out"] == ["freq"]
-    entry = curves(dataset, Packer(), room=1)
+    entry = curves(dataset, Packer(), room=-18 * module.ROOM_A_CELL)
     assert [section["dim"] for section in entry["sections"]] == [""]
     assert len(entry["steps"]) <= module.LEAST_POINTS
 

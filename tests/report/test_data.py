@@ -7,11 +7,11 @@ import pytest
 
 import jaxgrok
 import reported
-from jaxgrok.report.data import blob_of
+from jaxgrok.report.data import RunData, blob_of
 
 
 def header(*paths):
-    data = gzip.decompress(blob_of([jaxgrok.open(path) for path in paths]))
+    data = gzip.decompress(blob_of([RunData.of(jaxgrok.open(path)) for path in paths]))
     return json.loads(data[4 : 4 + int.from_bytes(data[:4], "little")])
 
 

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-import jaxgrok
 import reported
 from jaxgrok.report import page
 
@@ -12,7 +11,7 @@ from jaxgrok.report import page
 @pytest.fixture(scope="module")
 def html(tmp_path_factory):
     run = reported.write(tmp_path_factory.mktemp("runs") / "mine")
-    return page.html([jaxgrok.open(run)]).decode()
+    return reported.page(run).read_text(encoding="utf-8")
 
 
 def test_no_script_runs_but_those_whose_hash_the_policy_has(html):
@@ -53,8 +52,8 @@ def test_nothing_is_written_into_the_page_as_markup():
 
 def test_a_page_is_replaced_as_a_whole(tmp_path):
     path = reported.write(tmp_path / "run")
-    file = page.write(path / page.FILE, [jaxgrok.open(path)])
+    file = reported.page(path)
     first = file.read_bytes()
-    page.write(file, [jaxgrok.open(path)])
+    reported.page(path)
     assert len(file.read_bytes()) == len(first)
     assert not list(path.glob(".*.tmp"))

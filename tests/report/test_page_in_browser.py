@@ -64,7 +64,7 @@ def show(browser, tmp_path):
 def run(tmp_path_factory):
     """A run of 18 cells in 6 squares, two of them pending."""
     folder = reported.write(tmp_path_factory.mktemp("runs") / "mine", pending=2)
-    pages.write(folder / pages.FILE, [jaxgrok.open(folder)])
+    reported.page(folder)
     return jaxgrok.open(folder)
 
 
@@ -126,7 +126,7 @@ def test_every_square_says_what_the_dataset_says(show, tmp_path, seed):
         tmp_path / "run", pending=seed, draw=seed, learning_rate=(1e-3, 2e-3)
     )
     dataset = jaxgrok.load(path)
-    file = pages.write(path / pages.FILE, [jaxgrok.open(path)])
+    file = reported.page(path)
     tab = show(file)
     check(tab, dataset)
     for x, y in [("train_fraction", "weight_decay"), ("seed", "learning_rate")]:
@@ -138,7 +138,7 @@ def test_every_square_says_what_the_dataset_says(show, tmp_path, seed):
 
 def test_there_are_as_many_squares_as_cells_csv_has(show, tmp_path):
     path = reported.write(tmp_path / "run")
-    tab = show(pages.write(path / pages.FILE, [jaxgrok.open(path)]))
+    tab = show(reported.page(path))
     table = pd.read_csv(path / "cells.csv")
     count = len(table.groupby(["weight_decay", "train_fraction"]))
     assert tab.locator("[role=gridcell]").count() == count
@@ -267,7 +267,7 @@ def test_texts_are_never_markup(show, tmp_path):
     text = f'"""{MARKUP}"""'
     entries["grid_file"] = {"path": "/home/ada/x.py", "text": text, "sha256": ""}
     file.write_text(json.dumps(entries))
-    tab = show(pages.write(path / pages.FILE, [jaxgrok.open(path)]), "#x=seed")
+    tab = show(reported.page(path), "#x=seed")
     assert tab.locator("img, b").count() == 0
     assert tab.title().startswith(MARKUP)
     assert tab.locator("pre").text_content() == text

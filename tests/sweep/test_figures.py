@@ -39,3 +39,12 @@ def test_every_figure_is_a_file_and_an_old_one_is_replaced(drawn, tmp_path):
         files = {file.name: file.read_text() for file in (tmp_path / "plots").iterdir()}
         assert files == {"a.png": "1", "b.png": "2"}
         (tmp_path / "plots" / "a.png").write_text("old")
+
+
+def test_the_page_says_how_far_the_run_is(drawn, tmp_path):
+    manifest = product()
+    redraw(tmp_path, manifest, all_results(manifest)[:4])
+    first = (tmp_path / "report.html").read_bytes()
+    redraw(tmp_path, manifest, all_results(manifest))
+    assert first.startswith(b"<!doctype html>")
+    assert (tmp_path / "report.html").read_bytes() != first

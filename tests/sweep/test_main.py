@@ -131,7 +131,7 @@ def test_run_again_it_prints_the_summary_and_trains_nothing(copy, capsys, monkey
     captured = capsys.readouterr()
     first, second = captured.out.splitlines()
     assert first.startswith("2 cells: ")
-    assert second == "run/cells.csv, run/plots/phase_diagram.png"
+    assert second == "run/cells.csv, run/plots/phase_diagram.png, run/report.html"
     after = contents(copy)
     assert set(after) == set(before)
     for name in before:
@@ -343,5 +343,5 @@ def test_the_summary_counts_phases():
     dataset = xr.Dataset({"phase": (axes, phases), "status": (axes, statuses)})
     assert sweep.summary(dataset, "runs/x").splitlines() == [
         "6 cells: 2 grokking, 1 untested, 1 failed, 1 ended, 1 pending",
-        "runs/x/cells.csv, runs/x/plots/phase_diagram.png",
+        "runs/x/cells.csv, runs/x/plots/phase_diagram.png, runs/x/report.html",
     ]

@@ -12,7 +12,7 @@ function layoutOf(run, view, room) {
   const left = longest(y) * LETTER + (y.label ? 26 : 10);
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
   // Sides are independent: 200 × 10 squares are narrow and high.
-  const width = clamp((room - left - 8) / x.values.length, 5, 66);
+  const width = clamp((room - left - 16) / x.values.length, 3, 66);
   const height = clamp(520 / y.values.length, 6, 46);
   const every = Math.ceil((longest(x) * LETTER + GAP) / width);
   return { x, y, left, top: 6, width, height, every, everyRow: Math.ceil(15 / height) };

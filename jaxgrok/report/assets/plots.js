@@ -1,10 +1,12 @@
 // Plots by plotly.js, in the colours of the page.
 
+// Unpacked while the data are read and the squares drawn; run when a plot needs it.
+const plotlyText = unpack("plotly");
 let plotlyLoaded = null;
 
 /** Load plotly.js, once. */
 function loadPlotly() {
-  plotlyLoaded ??= unpack("plotly").then((buffer) => {
+  plotlyLoaded ??= plotlyText.then((buffer) => {
     const script = document.createElement("script");
     script.textContent = new TextDecoder().decode(buffer);
     document.head.append(script);
