@@ -132,7 +132,7 @@ def test_every_square_says_what_the_dataset_says(show, tmp_path, seed):
     for x, y in [("train_fraction", "weight_decay"), ("seed", "learning_rate")]:
         tab = show(file, f"#x={x}&y={y}&colour=grok_step")
         check(tab, dataset, x=x, y=y)
-    tab = show(file, "#at.learning_rate=1&at.seed=0")
+    tab = show(file, "#at.learning_rate=0.002&at.seed=0")
     check(tab, dataset.isel(learning_rate=[1], seed=[0]))
 
 
@@ -215,7 +215,7 @@ def test_menus_and_slider_change_the_diagram_and_the_address(show, run):
     assert "x=seed" in tab.url
     slider = tab.locator("#controls input[type=range]")
     slider.fill("1")
-    assert "at.weight_decay=1" in tab.url
+    assert "at.weight_decay=0.1" in tab.url
     menus.nth(2).select_option("phase")
     check(tab, run.dataset().isel(weight_decay=[1]), x="seed")
     again = show(run.path / pages.FILE, "#" + tab.url.partition("#")[2])
@@ -273,3 +273,38 @@ def test_texts_are_never_markup(show, tmp_path):
     assert tab.locator("pre").text_content() == text
     words = [words for _, _, words in squares(tab).values()]
     assert sum(MARKUP in text for text in words) == 2
+
+
+def test_runs_are_compared_square_by_square_on_one_scale(show, tmp_path):
+    paths = [
+        reported.write(tmp_path / "one"),
+        reported.write(tmp_path / "two", draw=1, seed=(1, 2, 5)),
+    ]
+    fragment = "#colour=grok_step&at.seed=2&open=square-0-1-1%20square-1-1-1"
+    tab = show(reported.page(*paths), fragment)
+    for index, path in enumerate(paths):
+        dataset = jaxgrok.load(path)
+        known = expected(dataset.isel(seed=[dataset.seed.values.tolist().index(2)]))
+        shown = tab.eval_on_selector_all(
+            f"[id^=square-{index}-]",
+            "nodes => nodes.map(n => [n.id, n.dataset.phases])",
+        )
+        assert {tuple(map(int, name.split("-")[2:])): p for name, p in shown} == {
+            place: phases for place, (phases, _, _) in known.items()
+        }
+    assert tab.locator('[aria-selected="true"]').count() == 2
+    assert tab.locator("#members td:has-text('two')").count() == 1
+
+
+@pytest.mark.parametrize(("side", "megabytes", "seconds"), [(10, 2, 1), (100, 5, 3)])
+def test_a_large_run_is_small_and_soon_there(show, tmp_path, side, megabytes, seconds):
+    values = tuple(np.geomspace(1e-4, 1, side).round(6).tolist())
+    seeds = tuple(range(5 if side == 10 else 1))
+    axes = {"weight_decay": values, "learning_rate": values, "train_fraction": (0.5,)}
+    path = reported.write(tmp_path / "run", seed=seeds, **axes)
+    file = reported.page(path)
+    assert file.stat().st_size <= megabytes * 1e6
+    tab = show(file)
+    assert tab.locator("[role=gridcell]").count() == side**2
+    # Several times as long where other processes have the cores.
+    assert tab.evaluate("readyAfter") <= 4000 * seconds

@@ -45,12 +45,12 @@ function drawControls(report, state, change) {
     menuOf("up", axes, state.y, pick("y", "x")),
     menuOf("colour", [["phase", "phase"], ...measures], state.colour, (colour) => change({ colour })));
   for (const axis of spareAxes(run, state)) {
-    const value = state.fixed[axis.name] ?? -1;
+    const value = axis.values.indexOf(state.fixed[axis.name]);
     const texts = ["all", ...axis.values];
     form.append(sliderOf(axis.label, texts, -1, value, (picked) => {
       const pin = (newest) => {
         const { [axis.name]: _, ...fixed } = newest.fixed;
-        return { fixed: picked < 0 ? fixed : { ...fixed, [axis.name]: picked } };
+        return { fixed: picked < 0 ? fixed : { ...fixed, [axis.name]: axis.values[picked] } };
       };
       change(pin, { keepControls: true });
     }));

@@ -30,6 +30,7 @@ async function begin() {
     width = innerWidth;
     change({ x: state.x }, { keepControls: true });
   });
+  window.readyAfter = performance.now();
   document.documentElement.dataset.ready = "true";
 }
 
@@ -119,6 +120,8 @@ async function drawPanels(report, state, change) {
   for (const panel of panels) {
     const figure = document.getElementById(`panel-${panel.id}`);
     drawMenus(report, state, panel, figure, change);
+    const isDotted = report.opened.length > 1 && ["loss", "accuracy"].includes(panel.id);
+    figure.querySelector("h3").textContent = panel.title + (isDotted ? " (train dotted)" : "");
     await drawPanel(report, state, panel, figure.querySelector(".plot"));
   }
 }

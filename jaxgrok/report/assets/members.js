@@ -11,12 +11,14 @@ function drawMembers(report) {
   const axes = rows[0][0].cells.axes.filter((axis) => axis.label);
   const finals = Object.keys(rows[0][0].cells.finals);
   const hasCauses = rows.some(([run, cell]) => run.cells.causes[cell]);
-  const heads = ["in Python", ...axes.map((axis) => axis.label), "phase", "memorise step", "grok step"];
+  const isCompared = report.runs.length > 1;
+  const heads = ["in Python", ...(isCompared ? ["run"] : []), ...axes.map((axis) => axis.label), "phase", "memorise step", "grok step"];
   heads.push(...finals.map((name) => name.replace("_", " ")), ...(hasCauses ? ["cause"] : []));
   const table = element("table", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head))));
   for (const [run, cell] of rows.slice(0, MOST_ROWS)) {
     const { cells } = run, row = element("tr", { "data-cell": cell });
     row.append(element("td", {}, copyButton(run, cell)));
+    if (isCompared) row.append(element("td", {}, run.name));
     for (const { name } of axes) {
       const axis = axisOf(run, name);
       row.append(element("td", { class: "number" }, axis.values[axis.index[cell]]));

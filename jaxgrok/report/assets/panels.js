@@ -70,9 +70,13 @@ async function drawPanel(report, state, panel, node) {
     if (!own) continue;
     own.lines(choice, isAlone).forEach((line, j, { length }) => {
       const colour = lineColour(report.look, isAlone ? (length > 2 || j !== 0 ? j : 0) : i);
-      const name = isAlone ? line.name : length > 1 ? `${squareName(report, state, square)}: ${line.name}` : squareName(report, state, square);
-      const dash = !isAlone && length > 1 && j === 0 ? "dot" : "solid";
-      traces.push(...tracesOf(report, square, line, { name, colour, dash }));
+      // Of several squares, each has a colour; what comes before the last is dotted.
+      const isDotted = !isAlone && j < length - 1;
+      const name = isAlone ? line.name : legendName(report, state, square);
+      const style = { name: isDotted ? `${name}: ${line.name}` : name, colour, dash: isDotted ? "dot" : "solid" };
+      const more = tracesOf(report, square, line, style);
+      if (isDotted) for (const trace of more) trace.showlegend = false;
+      traces.push(...more);
     });
   }
   const axes = {
@@ -116,7 +120,7 @@ async function drawSpectrum(report, state, panel, node, choice) {
       });
       return median(values.filter(Number.isFinite));
     });
-    const name = squareName(report, state, square);
+    const name = legendName(report, state, square);
     traces.push({ type: "bar", x: section.labels, y, name, marker: { color: lineColour(report.look, i) } });
   }
   const title = panel.section.curves.find((one) => one.name === choice.curve) ?? panel.section.curves[0];

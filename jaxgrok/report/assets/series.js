@@ -66,6 +66,16 @@ function memberName(run, cell, cells) {
   return axes.map((axis) => `${axis.label} ${axis.values[axis.index[cell]]}`).join(", ") || `cell ${cell}`;
 }
 
+/** Name an opened square by its axis values alone, as a legend does. */
+function legendName(report, state, opened) {
+  const words = report.runs.length > 1 ? [opened.run.name] : [];
+  for (const [side, i] of [["y", opened.square.row], ["x", opened.square.column]]) {
+    const axis = axisOf(opened.run, state[side]);
+    if (axis.label) words.push(axis.values[i]);
+  }
+  return words.join(" · ") || "all cells";
+}
+
 /** Name an opened square. */
 function squareName(report, state, opened) {
   const words = report.runs.length > 1 ? [opened.run.name] : [];

@@ -29,7 +29,7 @@ function squaresOf(run, view) {
   const x = axisOf(run, view.x), y = axisOf(run, view.y);
   const picks = spareAxes(run, view)
     .filter((axis) => view.fixed[axis.name] !== undefined)
-    .map((axis) => [axis.index, view.fixed[axis.name]]);
+    .map((axis) => [axis.index, axis.values.indexOf(view.fixed[axis.name])]);
   const squares = new Map();
   for (let cell = 0; cell < run.cells.labels.length; cell++) {
     if (picks.some(([index, value]) => index[cell] !== value)) continue;

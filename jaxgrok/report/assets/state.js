@@ -24,7 +24,7 @@ function stateOf(report, hash) {
   if (measureOf(run, words.get("colour"))) state.colour = words.get("colour");
   for (const [key, value] of words) {
     const name = key.slice(3), axis = axisOf(run, name);
-    if (key.startsWith("at.") && axis?.values[value] !== undefined) state.fixed[name] = Number(value);
+    if (key.startsWith("at.") && axis?.values.includes(value)) state.fixed[name] = value;
     if (key.startsWith("in.")) state.choices[name] = value;
   }
   state.linear = words.get("linear") === "1";
