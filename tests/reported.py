@@ -1,9 +1,14 @@
 """A run directory of planted trainings, for tests of its report."""
 
+import json
+
+import drawn
 import handmade
 import numpy as np
 
 import jaxgrok
+from jaxgrok.analyse import figure_arrays
+from jaxgrok.analyse.circuits import CellSource, Report
 from jaxgrok.report import page as pages
 from jaxgrok.report.data import RunData
 from jaxgrok.results.files.shards import Result
@@ -60,6 +65,18 @@ def page(path, *others):
     """Write the page of a run directory, or of several, into the first."""
     runs = [RunData.of(jaxgrok.open(folder)) for folder in (path, *others)]
     return pages.write(path / pages.FILE, runs)
+
+
+def analyse(path, cell):
+    """Leave what an analysis of a cell leaves, of a planted network; return that."""
+    network, circuit = drawn.planted()
+    source = CellSource(str(path), cell, {}, 100)
+    report = Report(source, network, circuit, drawn.measured(circuit))
+    folder = path / "circuits" / f"cell={cell}"
+    folder.mkdir(parents=True)
+    (folder / "circuit.json").write_text(json.dumps(report.as_dict()))
+    figure_arrays.write(report, folder)
+    return network, circuit
 
 
 def write(path, *, pending=0, kinds=KINDS, draw=0, schema=SCHEMA, **fields):

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgrok.analyse import figure_arrays
 from jaxgrok.circuits.circuit import Circuit, circuit
 from jaxgrok.circuits.network import Diverged, Network, read
 from jaxgrok.circuits.stages import observations, stages
@@ -204,7 +205,7 @@ def write(
     folder: str | os.PathLike[str],
     names: Sequence[str] | None = None,
 ) -> Path:
-    """Write circuit.json and the figures of a report into a folder; return it.
+    """Write circuit.json, figures.npz and the figures into a folder; return it.
 
     Args:
         report: of `read_circuit` or `read_weights`.
@@ -224,6 +225,7 @@ def write(
     # `allow_nan` is a check: `as_dict` has None for every NaN.
     text = json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(out / "circuit.json", text.encode())
+    figure_arrays.write(report, out)
     # One figure at a time is open: `figures` draws the next when it is asked for.
     for name, figure in (first, *figures):
         save(figure, out / f"{name}.png")

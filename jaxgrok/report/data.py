@@ -16,6 +16,7 @@ from matplotlib.colors import to_hex
 
 from jaxgrok.plots import style
 from jaxgrok.report.cells import table
+from jaxgrok.report.circuits import analysed, tables
 from jaxgrok.report.curves import ROOM, curves
 from jaxgrok.report.facts import facts
 from jaxgrok.report.pack import Packer
@@ -85,6 +86,8 @@ def _entry(run: RunData, packer: Packer, room: int) -> dict[str, Any]:
         "progress": _progress(run),
         "cells": table(dataset),
         "curves": curves(dataset, packer, room),
+        "tables": tables(run.path),
+        "analysed": analysed(run.path, packer),
         "facts": facts(run.manifest),
     }
 
@@ -122,6 +125,8 @@ def _look() -> dict[str, Any]:
         "scales": {
             "steps": _stops(style.STEPS_MAP),
             "signed": _stops(style.LEAD_MAP),
+            "magnitude": _stops(style.MAGNITUDE_MAP),
+            "cyclic": _stops(style.CYCLIC_MAP),
         },
     }
 

@@ -27,6 +27,8 @@ SCRIPTS = (
     "plots",
     "panels",
     "members",
+    "tables",
+    "circuits",
     "facts",
     "state",
     "controls",

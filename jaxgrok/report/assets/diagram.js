@@ -15,7 +15,9 @@ function layoutOf(run, view, room) {
   const width = clamp((room - left - 16) / x.values.length, 3, 66);
   const height = clamp(520 / y.values.length, 6, 46);
   const every = Math.ceil((longest(x) * LETTER + GAP) / width);
-  return { x, y, left, top: 6, width, height, every, everyRow: Math.ceil(15 / height) };
+  // The name of the side stands upright: few rows need room for it.
+  const top = Math.max(6, (y.label.length * 7.4 - y.values.length * height) / 2);
+  return { x, y, left, top, width, height, every, everyRow: Math.ceil(15 / height) };
 }
 
 /** Draw the squares of one run; return its svg. */

@@ -19,6 +19,7 @@ async function begin() {
     return drawOpened(report, state, change);
   };
   drawMap(report, state, change);
+  drawTables(report, (id) => change({ open: [id] }));
   if (!report.squares.flat().some(({ id }) => state.open.includes(id))) state.open = [firstToOpen(report)];
   await drawOpened(report, state, change);
 
@@ -106,6 +107,7 @@ async function drawOpened(report, state, change) {
   drawOptions(state, change);
   drawMembers(report);
   await drawPanels(report, state, change);
+  await drawCircuits(report, state, change);
 }
 
 /** Draw all panels, making those that are missing. */
@@ -134,7 +136,7 @@ function panelNode(panel) {
     return button;
   });
   const caption = element("figcaption", {}, element("h3", {}, panel.title), element("form"), ...buttons);
-  return element("figure", { class: "panel", id: `panel-${panel.id}` }, caption, plotNode);
+  return element("figure", { class: panel.isWide ? "panel wide" : "panel", id: `panel-${panel.id}` }, caption, plotNode);
 }
 
 function drawMenus(report, state, panel, figure, change) {
