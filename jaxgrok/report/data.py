@@ -15,6 +15,7 @@ import xarray as xr
 from matplotlib.colors import to_hex
 
 from jaxgrok.plots import style
+from jaxgrok.report.boundaries import boundaries
 from jaxgrok.report.cells import table
 from jaxgrok.report.circuits import analysed, tables
 from jaxgrok.report.curves import ROOM, curves
@@ -86,6 +87,7 @@ def _entry(run: RunData, packer: Packer, room: int) -> dict[str, Any]:
         "progress": _progress(run),
         "cells": table(dataset),
         "curves": curves(dataset, packer, room),
+        "boundaries": boundaries(run.path, dataset),
         "tables": tables(run.path),
         "analysed": analysed(run.path, packer),
         "facts": facts(run.manifest),

@@ -21,6 +21,7 @@ SCRIPTS = (
     "squares",
     "look",
     "diagram",
+    "boundaries",
     "legend",
     "keyboard",
     "series",

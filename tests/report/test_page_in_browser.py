@@ -336,3 +336,23 @@ def test_an_analysed_cell_shows_its_circuit(show, tmp_path):
     np.testing.assert_allclose(norms, circuit.W_E_norms, rtol=0.02, atol=0.01)
     tab.click("#square-0-0-2")
     tab.wait_for_function("!document.querySelector('#circuits').children.length")
+
+
+def test_crossovers_lie_between_the_squares_of_their_sizes(show, tmp_path):
+    path = reported.write(tmp_path / "run")
+    sizes = jaxgrok.load(path).n_train.values
+    few, many = sizes.min(), sizes.max()
+    middle = round(float(np.sqrt(few * many)))
+    table = (
+        f"weight_decay,outcome,crossover,low,high\n0.1,found,{middle},{few},{many}\n"
+    )
+    (path / "crossover.csv").write_text(table + f"1.0,below,,,{few}\n")
+    tab = show(reported.page(path))
+    lines = tab.locator(".crossover")
+    assert lines.count() == 2
+    interval, crossover = (lines.nth(i).bounding_box() for i in range(2))
+    upper, lower = (tab.locator(f"#square-0-{row}-1").bounding_box() for row in (1, 0))
+    assert abs(crossover["y"] - lower["y"]) < 4
+    assert abs(interval["y"] - (upper["y"] + upper["height"] / 2)) < 4
+    tab.locator("#controls select").nth(1).select_option("seed")
+    assert tab.locator(".crossover").count() == 0

@@ -43,6 +43,7 @@ function drawDiagram(report, index, state, room) {
   }
   // From the top down, as they are read.
   for (const row of [...lines.keys()].sort((one, other) => other - one)) svg.append(lines.get(row));
+  drawBoundaries(svg, run, report.squares[index], state, at, bottom);
   svg.append(shape("g", { class: "marks" }));
   return svg;
 }

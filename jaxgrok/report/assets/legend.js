@@ -20,6 +20,12 @@ function drawLegend(report, state) {
       legend.append(keyOf(fills.unknown, "none"));
     }
   }
+  if (document.querySelector(".crossover")) {
+    const line = shape("svg", { width: 22, height: 16, "aria-hidden": "true" });
+    line.append(shape("path", { d: "M2 8h18", stroke: "currentColor", "stroke-width": 4 }));
+    line.append(shape("path", { d: "M11 1v14", stroke: "currentColor", "stroke-width": 2 }));
+    legend.append(element("span", { class: "key" }, line, "crossover, and its interval"));
+  }
   document.getElementById("notes").textContent = notesOf(report, state).join("; ");
 }
 
