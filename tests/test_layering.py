@@ -19,13 +19,13 @@ RANKS = {
     "grid": 4,
     "results": 5,
     "plots": 6,
-    "analyse": 7,
     "report": 7,
-    "export": 7,
-    "sweep": 8,
-    "crossover": 9,
-    "": 10,  # the package itself: what users import
-    "__main__": 11,  # the console command
+    "analyse": 8,
+    "export": 8,
+    "sweep": 9,
+    "crossover": 10,
+    "": 11,  # the package itself: what users import
+    "__main__": 12,  # the console command
 }
 """Package or module of jaxgrok → rank."""
 

@@ -174,7 +174,17 @@ def _cell(run: "Run", values: flags.FlagValues) -> int:
         key_frequencies=_frequencies(values),
     )
     label = run.cell(values.cell).label
-    return _write(report, values.out or str(run.path / "circuits" / label), values)
+    code = _write(report, values.out or str(run.path / "circuits" / label), values)
+    _rewrite_page(run)
+    return code
+
+
+def _rewrite_page(run: "Run") -> None:
+    """Write the page of a run again, if it has one: it shows what was read."""
+    from jaxgrok.report import page
+
+    if (run.path / page.FILE).exists():
+        page.rewrite(run.path)
 
 
 def _write(report: "Report", out: str, values: flags.FlagValues) -> int:
@@ -215,6 +225,7 @@ def _survey(run: "Run", values: flags.FlagValues) -> int:
         print(f"{left_out} left out: their operation has no Fourier reading")
     print(count(rows))
     print(write_survey(rows, values.out or run.path))
+    _rewrite_page(run)
     return 0
 
 
@@ -228,6 +239,7 @@ def _heads(run: "Run", values: flags.FlagValues) -> int:
             raise ValueError(f"--{name} does not go with heads; leave it out")
     if values.cell == "all":
         print(induction_heads.survey(run))
+        _rewrite_page(run)
         return 0
     heads = induction_heads.read_heads(run, values.cell)
     for row in heads.rows():

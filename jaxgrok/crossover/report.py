@@ -17,6 +17,7 @@ from jaxgrok.host.atomic_files import write_table
 from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
 from jaxgrok.plots.tables import read_rows
+from jaxgrok.report import page
 from jaxgrok.results.run import load
 
 FILE = "crossover.csv"
@@ -77,11 +78,12 @@ def table(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 
 def write(rows: Sequence[Mapping[str, Any]], out: str | Path) -> None:
-    """Write crossover.csv and plots/crossover.png into a run directory."""
+    """Write crossover.csv, its figure and the page into a run directory."""
     write_table(Path(out) / FILE, list(rows[0]), rows)
     figure = sweep.crossover(load(out), rows)
     (Path(out) / "plots").mkdir(exist_ok=True)
     save(figure, Path(out) / "plots" / "crossover.png")
+    page.rewrite(out)
 
 
 def read_table(run_dir: str | Path) -> list[dict[str, Any]] | None:

@@ -7,11 +7,13 @@ import base64
 import functools
 import gzip
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.report.data import RunData, blob_of
+from jaxgrok.results.run import open_run
 
 FILE = "report.html"
 """Name of the page in a run directory."""
@@ -48,6 +50,12 @@ def write(path: Path, runs: Sequence[RunData]) -> Path:
     """
     write_atomically(path, html(runs))
     return path
+
+
+def rewrite(folder: str | os.PathLike[str]) -> Path:
+    """Write the page of a run directory again, from what lies there now."""
+    run = open_run(folder)
+    return write(run.path / FILE, [RunData.of(run)])
 
 
 def html(runs: Sequence[RunData]) -> bytes:

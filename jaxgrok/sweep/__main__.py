@@ -74,8 +74,10 @@ def _run(
         return stopped.exit_code
     print(summary(dataset, out))
     if config.snapshots != "none":
+        from jaxgrok.report import page
+
         _read_circuits(out)
-        _rewrite_page(out)
+        page.rewrite(out)
     return failures.report(dataset)
 
 
@@ -94,16 +96,6 @@ def _read_circuits(out: str) -> None:
         return
     path = survey.write_survey(rows, out)
     print(f"{survey.count(rows)}\n{path}")
-
-
-def _rewrite_page(out: str) -> None:
-    """Write the page again, now that the tables of circuits or heads are there."""
-    from jaxgrok.report import page
-    from jaxgrok.report.data import RunData
-    from jaxgrok.results.run import open_run
-
-    run = open_run(out)
-    page.write(run.path / page.FILE, [RunData.of(run)])
 
 
 def summary(dataset: "xr.Dataset", out: str) -> str:

@@ -239,3 +239,14 @@ def test_measures_ride_along_with_a_training(tmp_path):
 def test_measures_need_a_task_that_has_them():
     with pytest.raises(ValueError, match="measures='fourier' needs a task"):
         grid.resolve(tiny.config(measures="fourier", operation="x^3+xy"))
+
+
+def test_the_page_of_a_run_shows_a_circuit_once_it_is_read(run_dir, capsys):
+    page = run_dir / "report.html"
+    page.write_text("of before")
+    words = ["analyse", str(run_dir), "--cell", "seed=0", "--figures", "logits_2d"]
+    assert analyse.main(words) == 0
+    assert page.read_bytes().startswith(b"<!doctype html>")
+    page.unlink()
+    assert analyse.main(words) == 0
+    assert not page.exists()

@@ -57,3 +57,11 @@ def test_a_page_is_replaced_as_a_whole(tmp_path):
     reported.page(path)
     assert len(file.read_bytes()) == len(first)
     assert not list(path.glob(".*.tmp"))
+
+
+def test_a_page_is_written_again_from_what_lies_in_the_folder(tmp_path):
+    path = reported.write(tmp_path / "run")
+    first = page.rewrite(path).read_bytes()
+    (path / "circuits.csv").write_text("cell,step\n0,100\n")
+    assert page.rewrite(path) == path / page.FILE
+    assert (path / page.FILE).read_bytes() != first
