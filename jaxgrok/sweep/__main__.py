@@ -33,7 +33,12 @@ def main(argv: list[str]) -> int:
     It is 0 if every cell has its result, 1 if some failed, and 2, with one line, for
     bad input.
     """
-    return command_line.run(argv, __doc__, lambda argv: _run(*_parse(argv)))
+    return command_line.run(argv, __doc__, _main)
+
+
+def _main(argv: list[str]) -> int:
+    """Parse and run."""
+    return _run(*_parse(argv), command_line.text("sweep", argv))
 
 
 def _parse(
@@ -51,7 +56,10 @@ def _parse(
 
 
 def _run(
-    values: flags.FlagValues, config: ml_collections.ConfigDict, grid_file: GridFile
+    values: flags.FlagValues,
+    config: ml_collections.ConfigDict,
+    grid_file: GridFile,
+    command: str,
 ) -> int:
     # Imported late: --help and a mistyped flag should not wait for jax.
     from jaxgrok.grid.resolver import resolve
@@ -68,6 +76,7 @@ def _run(
             blocks=values.blocks,
             mixed_bits=values.mixed_bits,
             grid_file=grid_file,
+            command=command,
         )
     except run.Interrupted as stopped:
         print(f"{stopped}; the same command goes on", file=sys.stderr)

@@ -99,6 +99,7 @@ class Coordinator:
                 if assignment:
                     self.fleet.send(progress.worker, assignment)
             self.archive.flush()
+            self.archive.end()
         return True
 
     def finish(self) -> xr.Dataset:

@@ -55,6 +55,7 @@ def run(
     mixed_bits: bool = False,
     queue: Callable[[Grid, Pace], Queue] = Everything,
     grid_file: GridFile | None = None,
+    command: str = "",
 ) -> xr.Dataset:
     """Train every cell of a grid that has no result yet, and return the dataset.
 
@@ -68,6 +69,7 @@ def run(
             their last bits. Each cell says what it was computed with.
         queue: what makes the queue of cells; by default it holds every one of them.
         grid_file: where the config comes from, for the manifest.
+        command: the command line, for the manifest.
 
     Raises:
         ValueError: for a config that makes no sense, and for a directory that holds
@@ -90,7 +92,9 @@ def run(
     fleet = LocalFleet(Worker(grid, functools.partial(_engine, blocks)))
     # The lock comes first: two sweeps in one directory would mix their results.
     with RunDirectory(out) as directory, closing(fleet), asked_to_stop() as stop:
-        archive = Archive(grid, directory, grid_file, mixed_bits=mixed_bits)
+        archive = Archive(
+            grid, directory, grid_file, command=command, mixed_bits=mixed_bits
+        )
         coordinator = Coordinator(grid, archive, fleet, queue, quiet=quiet)
         if note := machine.idle_cores():
             coordinator.console.say(note)

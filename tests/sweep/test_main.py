@@ -139,6 +139,17 @@ def test_run_again_it_prints_the_summary_and_trains_nothing(copy, capsys, monkey
             assert after[name] == before[name], name
 
 
+def test_the_manifest_keeps_the_facts_of_the_training(finished, copy):
+    before = json.loads((finished / "manifest.json").read_text())
+    assert before["command"].startswith("jaxgrok sweep --grid ")
+    assert before["begun"] <= before["ended"]
+    assert before["grid_file"]["text"] == GRID and before["grid_file"]["sha256"]
+    assert run("tiny_grid.py", "--out", copy) == 0
+    after = json.loads((copy / "manifest.json").read_text())
+    for name in ("begun", "ended", "command", "xla_flags", "versions", "commit"):
+        assert after[name] == before[name]
+
+
 def test_more_seeds_extend_a_directory_and_keep_its_rows(copy):
     before = rows(copy)
     assert run("tiny_grid.py", "--out", copy, "--grid.seed=(1,0)") == 0
