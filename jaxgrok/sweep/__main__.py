@@ -63,10 +63,13 @@ def _run(
 ) -> int:
     # Imported late: --help and a mistyped flag should not wait for jax.
     from jaxgrok.grid.resolver import resolve
-    from jaxgrok.sweep import estimate, failures, run
+    from jaxgrok.sweep import failures, plan, run
 
     if values.dry_run:
-        print(estimate.describe(resolve(config), values.blocks))
+        grid = resolve(config)
+        # Flushed: what follows takes as long as a program takes to compile.
+        print(plan.outline(grid, values.blocks), flush=True)
+        print(plan.measured(grid, values.blocks))
         return 0
     out = values.out or grid_file.run_directory(config.scale)
     try:
@@ -92,10 +95,10 @@ def _read_circuits(out: str) -> None:
     from jaxgrok.analyse import induction_heads, survey
 
     if induction_heads.reads(out):
-        print(induction_heads.survey(out))
+        print(induction_heads.survey(out, quiet=False))
         return
     try:
-        rows = survey.survey(out)
+        rows = survey.survey(out, quiet=False)
     except ValueError as error:
         # Not every task has circuits. The sweep itself is done, so its code stays 0.
         print(f"no circuits: {error}")

@@ -8,6 +8,7 @@
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -84,6 +85,11 @@ class Archive:
 
     def __exit__(self, *error: object) -> None:
         self._snapshots.__exit__(*error)
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self._directory.path
 
     @functools.cached_property
     def keeps_final(self) -> bool:

@@ -24,6 +24,7 @@ from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.paths import file_name
 from jaxgrok.host.signals import INTERRUPTED, asked_to_stop
 from jaxgrok.host.terminal import number
+from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
@@ -53,6 +54,7 @@ def run(
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
+    on_cell: OnCell | None = None,
     queue: Callable[[Grid, Pace], Queue] = Everything,
     grid_file: GridFile | None = None,
     command: str = "",
@@ -67,6 +69,9 @@ def run(
         quiet: print nothing.
         mixed_bits: go on with a directory that was computed where results differ in
             their last bits. Each cell says what it was computed with.
+        on_cell: called with every cell that ends, a `FinishedCell` with its axes, its
+            row of cells.csv and its curves; for live logging. A cell whose result was
+            lost to a kill is trained again, and handed over again.
         queue: what makes the queue of cells; by default it holds every one of them.
         grid_file: where the config comes from, for the manifest.
         command: the command line, for the manifest.
@@ -75,6 +80,8 @@ def run(
         ValueError: for a config that makes no sense, and for a directory that holds
             another sweep, is in use, or was computed where results would differ in
             bits; where a block of lanes surely exceeds a device's memory.
+        CallbackFailed: on_cell raised an error. Everything is saved by then, and the
+            same call goes on behind that cell.
         Interrupted: after SIGINT, SIGTERM or SIGHUP, once everything is saved; where
             the directory cannot be written, once everything that fits is.
     """
@@ -95,13 +102,16 @@ def run(
         archive = Archive(
             grid, directory, grid_file, command=command, mixed_bits=mixed_bits
         )
-        coordinator = Coordinator(grid, archive, fleet, queue, quiet=quiet)
+        coordinator = Coordinator(
+            grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell
+        )
+        coordinator.display.headline(platform)
         if note := machine.idle_cores():
-            coordinator.console.say(note)
+            coordinator.display.say(note)
         for line in notes(setups, platform):
-            coordinator.console.say(line)
+            coordinator.display.say(line)
         try:
-            dataset = coordinator.finish() if coordinator.train(stop) else None
+            dataset = archive.finish() if coordinator.train(stop) else None
         except OSError as error:
             raise _unwritable(error, directory.path, coordinator.ledger) from error
         if dataset is None or stop.is_set():
