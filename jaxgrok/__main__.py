@@ -11,6 +11,7 @@ COMMANDS = {
     "crossover": ("jaxgrok.crossover.__main__", "search how little data still groks"),
     "analyse": ("jaxgrok.analyse.__main__", "read the circuits of a run"),
     "export": ("jaxgrok.export", "write a network with TransformerLens' names"),
+    "status": ("jaxgrok.status", "how far is a run, also while it trains"),
     "grids": ("jaxgrok.grid.__main__", "list the shipped grids, or copy one"),
 }
 """Command → the module whose `main` runs it, and what it does."""

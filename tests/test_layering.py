@@ -21,6 +21,7 @@ RANKS = {
     "plots": 6,
     "analyse": 7,
     "export": 7,
+    "status": 7,
     "sweep": 8,
     "crossover": 9,
     "": 10,  # the package itself: what users import
