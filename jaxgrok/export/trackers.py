@@ -152,6 +152,8 @@ def export_wandb(
         tracked.summary.update(told.outcome)
         tracked.finish()
         count += 1
+    # Its service may still write what a run has finished.
+    wandb.teardown()
     return count
 
 
