@@ -10,7 +10,10 @@ COMMANDS = {
     "sweep": ("jaxgrok.sweep.__main__", "train every cell of a grid"),
     "crossover": ("jaxgrok.crossover.__main__", "search how little data still groks"),
     "analyse": ("jaxgrok.analyse.__main__", "read the circuits of a run"),
-    "export": ("jaxgrok.export", "write a network with TransformerLens' names"),
+    "export": (
+        "jaxgrok.export.__main__",
+        "write weights, figures, tracker runs or NetCDF",
+    ),
     "status": ("jaxgrok.status", "how far is a run, also while it trains"),
     "grids": ("jaxgrok.grid.__main__", "list the shipped grids, or copy one"),
 }

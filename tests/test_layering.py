@@ -20,8 +20,8 @@ RANKS = {
     "results": 5,
     "plots": 6,
     "analyse": 7,
-    "export": 7,
     "status": 7,
+    "export": 8,
     "sweep": 8,
     "crossover": 9,
     "": 10,  # the package itself: what users import

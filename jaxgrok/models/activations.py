@@ -15,7 +15,11 @@ from jaxgrok.models.transformer import ACTIVATIONS
 
 def activation(name: str, costs: DeviceCosts) -> Callable[[jax.Array], jax.Array]:
     """Return an activation function in the form that suits a kind of device."""
-    return relu if name == "relu" and costs != CPU else ACTIVATIONS[name]
+    if name == "relu" and costs != CPU:
+        return relu
+    if name == "gelu" and costs.examples_last:
+        return gelu
+    return ACTIVATIONS[name]
 
 
 @jax.custom_jvp
@@ -33,3 +37,19 @@ def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
     y = relu(*primals)
     # A comparison with 0 would be turned into that of x, and kept.
     return y, tangents[0] * jnp.sign(y)
+
+
+@jax.custom_jvp
+def gelu(x: jax.Array) -> jax.Array:
+    """Return `jax.nn.gelu`, and keep its slope for the backward pass.
+
+    XLA would compute the slope anew for every product that reads the gradient: 16% of a
+    step of an MLP at p = 113 on a TPU.
+    """
+    return ACTIVATIONS["gelu"](x)
+
+
+@gelu.defjvp
+def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+    y, slope = jax.jvp(ACTIVATIONS["gelu"], primals, (jnp.ones_like(primals[0]),))
+    return y, tangents[0] * jax.lax.optimization_barrier(slope)

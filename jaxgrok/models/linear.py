@@ -16,8 +16,8 @@ def linear(
 
     On CPU leading axes are flattened, or XLA would copy a transposed [..., out]
     gradient; and a gradient with more rows than columns is formed transposed. The first
-    saves 14% of a step at p=113 on two cores, both 20%. On accelerators the axes keep
-    apart, so that XLA can have any of them last in memory.
+    saves 14% of a step at p=113 on two cores, both 20%. Where examples are last in
+    memory, the axes keep apart, or they would be copied.
     """
     if costs.examples_last:
         return add(x @ W, bias)

@@ -30,20 +30,6 @@ def one_hot(index: jax.Array, size: int, start: int = 0) -> jax.Array:
     return (index[..., None, :] == rows).astype(jnp.bfloat16)
 
 
-def select(values: jax.Array, index: jax.Array) -> jax.Array:
-    """Take [examples, read, ...] of values [examples, items, ...], without a gather.
-
-    Args:
-        values: [examples, items, ...], few items.
-        index: [examples, read].
-    """
-    items = jnp.arange(values.shape[1], dtype=index.dtype)
-    is_item = index[..., None] == items[None, None]
-    is_item = is_item.reshape(*is_item.shape, *(1,) * (values.ndim - 2))
-    # Not a product with 0, which would let a NaN through.
-    return jnp.where(is_item, values[:, None], 0).sum(2)
-
-
 @jax.custom_vjp
 @jax.named_scope("look_up")
 def look_up(table: jax.Array, hot: jax.Array) -> jax.Array:

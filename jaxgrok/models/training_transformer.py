@@ -10,6 +10,7 @@ are formed first where that is less work (`ProductOrder`).
     >>> logits, _ = model.apply({"params": params}, tokens)
 """
 
+import functools
 import math
 import zlib
 
@@ -24,7 +25,6 @@ from jaxgrok.models.device_costs import GPU, DeviceCosts
 from jaxgrok.models.examples_last import MOST_PAIRS, Drop, Projections, attend
 from jaxgrok.models.layer_output import AfterAttention, AfterMLP
 from jaxgrok.models.linear import add, linear, mix
-from jaxgrok.models.one_hot import select
 from jaxgrok.models.product_order import ProductOrder, Sizes
 from jaxgrok.models.residual_rows import Positions, ResidualRows, embed
 from jaxgrok.models.transformer import Arrays, Transformer, layer_norm
@@ -219,14 +219,14 @@ class TrainingTransformer(Transformer):
             logits = logits + b_U.reshape(1, 1, -1)
         if unembedding is None:
             return logits
-        each = logits.reshape(*logits.shape[:2], self.unembeddings, self.vocab_out)
-        if self.costs.sum_by_product(self.unembeddings):
-            # [examples × read, unembeddings, vocab]
-            flat = each.reshape(-1, *each.shape[2:])
-            return select(flat, unembedding.reshape(-1, 1)).reshape(
-                *logits.shape[:2], -1
-            )
         index = unembedding[..., None, None]
+        if self.costs.sum_by_product(self.unembeddings):
+            # Slices: an axis of its own for the unembeddings would be copied.
+            parts = jnp.split(logits, self.unembeddings, axis=-1)
+            # Not a product with 0, which would let a NaN through.
+            own = [jnp.where(index[..., 0] == i, x, 0) for i, x in enumerate(parts)]
+            return functools.reduce(jnp.add, own)
+        each = logits.reshape(*logits.shape[:2], self.unembeddings, self.vocab_out)
         return jnp.take_along_axis(each, index, axis=-2)[..., 0, :]
 
 

@@ -50,5 +50,18 @@ def test_a_flag_of_the_user_wins(monkeypatch):
     assert compilation.options(device, {"xla_b": "2"}) == {"xla_a": "1"}
 
 
+def test_a_gpus_products_are_not_measured_unless_the_user_asks(monkeypatch):
+    class Device:
+        platform = "gpu"
+
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    # Options of programs of CPUs are none of a GPU's.
+    chosen = compilation.options(Device(), {"xla_b": "2"})
+    assert chosen == compilation.GPU_OPTIONS
+    monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_autotune_level=4")
+    chosen = compilation.options(Device())
+    assert "xla_gpu_autotune_level" not in chosen and len(chosen) == 2
+
+
 def test_the_test_processes_hide_their_own_flags():
     assert os.environ.get("XLA_FLAGS") != tiny.UNOPTIMISED

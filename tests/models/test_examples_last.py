@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgrok.models.device_costs import GPU
+from jaxgrok.models.device_costs import TPU
 from jaxgrok.models.examples_last import Projections, attend
 from jaxgrok.models.residual_rows import embed
 
@@ -23,7 +23,7 @@ def case(fixed_tokens, queries, scale=1.0, examples=9):
     tokens = generator.integers(4, size=(examples, pos))
     for position, token in enumerate(fixed_tokens):
         tokens[:, position] = tokens[:, position] if token is None else token
-    stream = embed(normal(4, 6), normal(pos, 6), jnp.asarray(tokens), fixed_tokens, GPU)
+    stream = embed(normal(4, 6), normal(pos, 6), jnp.asarray(tokens), fixed_tokens, TPU)
     before = stream.at(queries, fixed_tokens)
     W = normal(3, 6, HEADS * HEAD)
     projections = Projections(

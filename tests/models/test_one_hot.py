@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgrok.models.one_hot import add_up, look_up, one_hot, select
+from jaxgrok.models.one_hot import add_up, look_up, one_hot
 
 GENERATOR = np.random.default_rng(0)
 INDEX = jnp.asarray(GENERATOR.integers(7, size=(2, 40)))
@@ -90,16 +90,3 @@ def test_a_look_up_is_exact_whatever_the_precision_of_products(form, products):
     # Products of bfloat16 numbers, with float32 sums.
     assert lowered.count("stablehlo.dot_general") == products
     assert "gather" not in lowered and "scatter" not in lowered
-
-
-@pytest.mark.parametrize("tail", [(), (3,)])
-def test_selected_items_are_those_of_the_index(tail):
-    values = jnp.asarray(GENERATOR.normal(size=(5, 4, *tail)), jnp.float32)
-    index = jnp.asarray(GENERATOR.integers(4, size=(5, 2)))
-    expected = np.stack([v[i] for v, i in zip(values, index, strict=True)])
-    np.testing.assert_array_equal(select(values, index), expected)
-
-
-def test_items_that_are_not_selected_may_be_nan():
-    values = jnp.array([[1.0, np.nan]])
-    assert select(values, jnp.array([[0]])).tolist() == [[1.0]]

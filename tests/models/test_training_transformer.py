@@ -45,6 +45,7 @@ TASKS = {
 COSTS = {
     "cpu": CPU,
     "gpu": GPU,
+    "tpu": TPU,
     "tpu, a large table": dataclasses.replace(TPU, gathered=0),
 }
 OPTIONS = {
@@ -71,7 +72,7 @@ def training(*arguments):
     return loss_and_gradients(*arguments)
 
 
-def assert_forms_agree(task, count, costs=GPU, **fields):
+def assert_forms_agree(task, count, costs=TPU, **fields):
     """Loss within 1e-12; each gradient too, relative to its largest entry."""
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
         model, examples = (
@@ -99,7 +100,9 @@ def assert_forms_agree(task, count, costs=GPU, **fields):
         pytest.param("cpu", 1, "post", marks=pytest.mark.long),
         ("cpu", 2, "norm"),
         ("gpu", 1, "post"),
+        ("tpu", 1, "post"),
         pytest.param("gpu", 2, "norm", marks=pytest.mark.long),
+        pytest.param("tpu", 2, "norm", marks=pytest.mark.long),
         pytest.param("tpu, a large table", 1, "post", marks=pytest.mark.long),
         pytest.param("tpu, a large table", 2, "norm", marks=pytest.mark.long),
     ],
@@ -123,7 +126,12 @@ ELSEWHERE = ("norm", "no biases")
 )
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize(
-    "costs", [pytest.param(CPU, marks=pytest.mark.long), GPU], ids=["cpu", "gpu"]
+    "costs",
+    [
+        pytest.param(CPU, id="cpu", marks=pytest.mark.long),
+        pytest.param(GPU, id="gpu", marks=pytest.mark.long),
+        pytest.param(TPU, id="tpu"),
+    ],
 )
 @pytest.mark.parametrize("count", [3, 40], ids=["no look-up", "look-up"])
 def test_both_forms_agree_with_and_without_look_up(count, costs, layers, fields):
@@ -202,6 +210,21 @@ def test_both_forms_agree_in_every_product_order(task, count, biases, order):
 def test_both_forms_agree_with_sums_of_looked_up_rows(task, biases, activation, order):
     assert_forms_agree(task, 40, CPU, biases=biases, activation=activation)
     assert order[-1] == 2 * 2  # heads × free positions
+
+
+@pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
+def test_an_unembedding_of_another_task_may_be_nan(costs):
+    task = TASKS["multitask"]
+    model, examples = build(task), examples_of(task, 40)
+    extras = model_inputs(task, examples)
+    params = random_params(model, examples.tokens, **extras)
+    params["unembed.W_U"][1] = np.nan
+    form = training_form(model).clone(costs=costs)
+    logits, _ = form.apply({"params": params}, examples.tokens, **extras)
+    is_other = np.asarray(extras["unembedding"])[..., None] == 1
+    assert 0 < is_other.sum() < is_other.size
+    is_nan = np.broadcast_to(is_other, logits.shape)
+    np.testing.assert_array_equal(np.isnan(logits), is_nan)
 
 
 def test_both_forms_have_the_same_fields_and_initial_weights():

@@ -171,3 +171,38 @@ def solution(x, w):
 def test_products_that_cannot_be_replaced_are_named(function, name):
     with pytest.raises(ValueError, match=f"products of {name} cannot be emulated"):
         emulated("bf16", function, X[:5, :5], W[:5])
+
+
+def products_of(jaxpr):
+    """The precision of every product in a jaxpr, by whether a vector takes part."""
+    found = {}
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            is_vector = min(x.aval.ndim for x in equation.invars) == 1
+            found.setdefault(is_vector, set()).add(str(equation.params["precision"]))
+        for inner in jaxprs_in_params(equation.params):
+            for is_vector, names in products_of(inner).items():
+                found.setdefault(is_vector, set()).update(names)
+    return found
+
+
+@pytest.mark.parametrize("precision", ["bf16", "bf16x3"])
+def test_products_with_a_vector_alone_can_be_emulated(precision):
+    def function(x, w):
+        def step(y, row):
+            return y + row @ w, x @ w
+
+        y, matrices = jax.lax.scan(step, x[0] @ w, x)
+        return y, matrices, (x[:1] @ w)[0]
+
+    def call(x, w):
+        with jax.default_matmul_precision(PRESETS[precision]):
+            return emulation.call(function, x, w, vectors_only=True)
+
+    precisions = products_of(jax.make_jaxpr(call)(X, W).jaxpr)
+    # A matrix of one row is a vector, but keeps its axes.
+    assert PRESETS[precision] in str(precisions[False])
+    assert PRESETS[precision] not in str(precisions[True])
+    y, _, one_row = jax.jit(call)(X, W)
+    close(y, by_hand(precision, X[:1], W)[0] + by_hand(precision, X, W).sum(0))
+    close(one_row, by_hand(precision, X[:1], W)[0])
