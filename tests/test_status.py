@@ -89,7 +89,10 @@ def test_ctrl_c_ends_the_watching(tmp_path, capsys, monkeypatch):
     [
         (["nowhere"], "nowhere does not exist; name a run directory"),
         (["file"], "file is a file; name a run directory"),
-        (["thesis"], "thesis holds other files (one.tex, …) and no manifest.json"),
+        (
+            ["thesis"],
+            "thesis holds other files (one.tex, …) and no manifest.json; name a run",
+        ),
         (["thesis", "nowhere"], "name one run directory"),
         (["--watch"], "name one run directory"),
         (["thesis", "--jsn"], "flag --jsn is unknown; allowed: --watch, --json"),

@@ -7,12 +7,15 @@ ValueError: thesis holds other files (one.tex, …) and no manifest.json; ...
 from pathlib import Path
 
 
-def refuse_strangers(path: Path, name: str = "") -> None:
+def refuse_strangers(
+    path: Path, name: str = "", way_out: str = "choose an empty or new folder"
+) -> None:
     """Refuse a folder that has no manifest and holds files of something else.
 
     Args:
         path: a folder.
         name: what to call it in the message, before its path: "out=".
+        way_out: what the message advises.
 
     Raises:
         ValueError: it names one of the files.
@@ -23,7 +26,7 @@ def refuse_strangers(path: Path, name: str = "") -> None:
     if strangers:
         raise ValueError(
             f"{name}{path} holds other files ({min(strangers)}, …) and no "
-            "manifest.json; choose an empty or new folder"
+            f"manifest.json; {way_out}"
         )
 
 

@@ -134,7 +134,7 @@ def read_status(path: Path) -> Status:
     if not path.is_dir():
         kind = "is a file" if path.exists() else "does not exist"
         raise ValueError(f"{path} {kind}; name a run directory")
-    refuse_strangers(path)
+    refuse_strangers(path, way_out="name a run directory")
     file = path / "manifest.json"
     if not file.exists():
         return Status(path, "empty")

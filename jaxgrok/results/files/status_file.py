@@ -83,7 +83,17 @@ class Live:
             return False
         except (OSError, OverflowError):
             pass  # somebody else's process
-        return True
+        return not _is_zombie(self.process)
+
+
+def _is_zombie(process: int) -> bool:
+    """Tell whether a process has ended, and nobody has asked how; False if unknown."""
+    try:
+        # After the name, which is in parentheses and may hold any character.
+        state = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2]
+    except OSError:
+        return False
+    return state.split()[:1] == [b"Z"]
 
 
 def write(path: Path, live: Live) -> None:
