@@ -85,12 +85,8 @@ def run(
         Interrupted: after SIGINT, SIGTERM or SIGHUP, once everything is saved; where
             the directory cannot be written, once everything that fits is.
     """
-    grid = resolve(config)
     platform = Platform.of(jax.local_devices())
-    setups = [group.setup for group in grid.groups]
-    refuse(setups, platform)
-    widths = [group.block_width for group in grid.groups]
-    sizing.refuse_too_wide(zip(setups, widths, strict=True), jax.local_devices()[0])
+    grid = _resolved(config, platform)
     if out is None:
         name = file_name(f"{grid.config['task']}-{grid.config['scale']}")
         out = Path("runs") / name
@@ -106,9 +102,8 @@ def run(
             grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell
         )
         coordinator.display.headline(platform)
-        if note := machine.idle_cores():
-            coordinator.display.say(note)
-        for line in notes(setups, platform):
+        precisions = notes((group.setup for group in grid.groups), platform)
+        for line in filter(None, (machine.idle_cores(), *precisions)):
             coordinator.display.say(line)
         try:
             dataset = archive.finish() if coordinator.train(stop) else None
@@ -118,6 +113,16 @@ def run(
             words = f"stopped; {_finished(coordinator.ledger)}"
             raise Interrupted(words, stop.exit_code)
         return dataset
+
+
+def _resolved(config: ml_collections.ConfigDict, platform: Platform) -> Grid:
+    """Resolve a config; refuse what the devices of this machine cannot train."""
+    grid = resolve(config)
+    setups = [group.setup for group in grid.groups]
+    refuse(setups, platform)
+    widths = [group.block_width for group in grid.groups]
+    sizing.refuse_too_wide(zip(setups, widths, strict=True), jax.local_devices()[0])
+    return grid
 
 
 def _unwritable(error: OSError, path: Path, ledger: Ledger) -> Interrupted:
