@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from jaxgrok import grid, models, tasks
     from jaxgrok.analyse.circuits import read_circuit
     from jaxgrok.crossover.find import find as find_crossover
-    from jaxgrok.export import export_weights
+    from jaxgrok.export.weights import export_weights
     from jaxgrok.host.machine import prepare
     from jaxgrok.plots.run_figures import figures
     from jaxgrok.results.run import (
@@ -77,7 +77,7 @@ _OBJECTS = {
     "Run": ("jaxgrok.results.run", "Run"),
     "cells": ("jaxgrok.results.run", "cells"),
     "curves": ("jaxgrok.results.run", "curves"),
-    "export_weights": ("jaxgrok.export", "export_weights"),
+    "export_weights": ("jaxgrok.export.weights", "export_weights"),
     "figures": ("jaxgrok.plots.run_figures", "figures"),
     "find_crossover": ("jaxgrok.crossover.find", "find"),
     "load": ("jaxgrok.results.run", "load"),

@@ -11,7 +11,11 @@ COMMANDS = {
     "crossover": ("jaxgrok.crossover.__main__", "search how little data still groks"),
     "analyse": ("jaxgrok.analyse.__main__", "read the circuits of a run"),
     "report": ("jaxgrok.report.__main__", "write a page of a run to click through"),
-    "export": ("jaxgrok.export", "write a network with TransformerLens' names"),
+    "export": (
+        "jaxgrok.export.__main__",
+        "write weights, figures, tracker runs or NetCDF",
+    ),
+    "status": ("jaxgrok.status", "how far is a run, also while it trains"),
     "grids": ("jaxgrok.grid.__main__", "list the shipped grids, or copy one"),
 }
 """Command → the module whose `main` runs it, and what it does."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,37 @@ def python(request, tmp_path):
         capture_output=True,
     )
     return executable
+
+
+@pytest.mark.process
+def test_a_wheel_says_the_commit_that_it_was_built_from(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in (*SOURCES, "LICENSE"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, source / name)
+    git = ["git", "-C", str(source), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *words], check=True)
+    commit = subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip()
+    command = [sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps"]
+    subprocess.run([*command, "-w", str(tmp_path), str(source)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from jaxgrok.host.source import commit; print(commit())",
+        ],
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{commit}\n"
 
 
 @pytest.mark.process

@@ -20,8 +20,9 @@ RANKS = {
     "results": 5,
     "plots": 6,
     "report": 7,
+    "status": 7,
     "analyse": 8,
-    "export": 8,
+    "export": 9,
     "sweep": 9,
     "crossover": 10,
     "": 11,  # the package itself: what users import

@@ -63,7 +63,8 @@ def test_importing_and_listing_need_no_jax():
 
 
 @pytest.mark.parametrize(
-    "module", ["analyse.__main__", "crossover.__main__", "export", "sweep.__main__"]
+    "module",
+    ["analyse.__main__", "crossover.__main__", "export.__main__", "sweep.__main__"],
 )
 def test_the_help_of_a_command_needs_no_jax(module):
     module = f"jaxgrok.{module}"

@@ -219,7 +219,7 @@ def _survey(run: "Run", values: flags.FlagValues) -> int:
     """Read every cell."""
     from jaxgrok.analyse.survey import count, survey, write_survey
 
-    rows = survey(run, values.key_rule, _frequencies(values))
+    rows = survey(run, values.key_rule, _frequencies(values), quiet=False)
     print(summary(rows))
     if left_out := len(run.indices_with_snapshots()) - len(rows):
         print(f"{left_out} left out: their operation has no Fourier reading")
@@ -238,7 +238,7 @@ def _heads(run: "Run", values: flags.FlagValues) -> int:
         if values[name].value is not None:
             raise ValueError(f"--{name} does not go with heads; leave it out")
     if values.cell == "all":
-        print(induction_heads.survey(run))
+        print(induction_heads.survey(run, quiet=False))
         _rewrite_page(run)
         return 0
     heads = induction_heads.read_heads(run, values.cell)

@@ -18,6 +18,7 @@ import numpy as np
 from jaxgrok.circuits.induction_heads import SCORES, has_heads, head_scores
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_table
+from jaxgrok.host.terminal import tracked
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
 from jaxgrok.results.run import RunOrPath, open_run
@@ -143,11 +144,17 @@ def write(heads: Heads, run: RunOrPath) -> Path:
     return folder / f"{name}.png"
 
 
-def survey(run: RunOrPath) -> Path:
-    """Write heads.csv, and a figure for every cell that has snapshots."""
+def survey(run: RunOrPath, *, quiet: bool = True) -> Path:
+    """Write heads.csv, and a figure for every cell that has snapshots.
+
+    Args:
+        run: a run or its directory.
+        quiet: show no bar.
+    """
     opened = open_run(run)
     rows: list[HeadRow] = []
-    for cell in opened.cells_with_snapshots():
+    cells = opened.cells_with_snapshots()
+    for cell in tracked(cells, "circuits", quiet=quiet):
         heads = read_heads(opened, cell.index)
         write(heads, opened)
         rows += heads.rows()

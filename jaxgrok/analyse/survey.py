@@ -15,7 +15,7 @@ from jaxgrok.analyse.circuits import read_circuit
 from jaxgrok.circuits.network import Diverged
 from jaxgrok.fourier.group_order import reading_of
 from jaxgrok.host.atomic_files import write_table
-from jaxgrok.host.terminal import number
+from jaxgrok.host.terminal import number, tracked
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
 from jaxgrok.results.run import RunOrPath, open_run
@@ -86,6 +86,8 @@ def survey(
     run: RunOrPath,
     key_rule: str | None = None,
     key_frequencies: Sequence[int] | None = None,
+    *,
+    quiet: bool = True,
 ) -> list[CircuitRow]:
     """Read the last circuit of every cell that has snapshots.
 
@@ -95,6 +97,7 @@ def survey(
         run: a run or its directory.
         key_rule: as in `read_circuit`.
         key_frequencies: likewise.
+        quiet: show no bar.
 
     Raises:
         ValueError: no cell has snapshots, or no task a Fourier reading.
@@ -107,7 +110,7 @@ def survey(
     if not readable:
         reading_of(cells[0].task)
     rows = []
-    for cell in readable:
+    for cell in tracked(readable, "circuits", quiet=quiet):
         row = _blank_row(cell, outcomes.get(cell.index, {}))
         # One cell that diverged keeps no other from being read.
         with contextlib.suppress(Diverged):

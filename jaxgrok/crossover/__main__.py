@@ -51,7 +51,8 @@ def _main(argv: list[str]) -> int:
     values = _flags()
     if len(argv) > 1 and not argv[1].startswith("-"):
         return _read(values, argv)
-    return _search(values, *overrides.parse(values, argv))
+    command = command_line.text("crossover", argv)
+    return _search(values, *overrides.parse(values, argv), command)
 
 
 def _flags() -> flags.FlagValues:
@@ -89,7 +90,9 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
     return 0
 
 
-def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -> int:
+def _search(
+    values: flags.FlagValues, config: ConfigDict, grid_file: GridFile, command: str
+) -> int:
     """Search a grid, or with --dry_run only say what would be searched."""
     from jaxgrok.crossover import find, report
     from jaxgrok.grid.train_sizes import sizes
@@ -114,6 +117,7 @@ def _search(values: flags.FlagValues, config: ConfigDict, grid_file: GridFile) -
             blocks=values.blocks,
             mixed_bits=values.mixed_bits,
             grid_file=grid_file,
+            command=command,
         )
     except run.Interrupted as interruption:
         print(f"{interruption}; the same command goes on", file=sys.stderr)

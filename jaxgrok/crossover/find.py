@@ -126,6 +126,7 @@ def train(
     quiet: bool = False,
     mixed_bits: bool = False,
     grid_file: GridFile | None = None,
+    command: str = "",
 ) -> list[Finding]:
     """Train what a search asks for until it asks for nothing; write what it found."""
     queue = functools.partial(CrossoverQueue, search)
@@ -137,6 +138,7 @@ def train(
         mixed_bits=mixed_bits,
         queue=queue,
         grid_file=grid_file,
+        command=command,
     )
     findings = search.findings()
     report.write(report.table(findings), out)

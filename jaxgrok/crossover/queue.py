@@ -12,6 +12,7 @@ from jaxgrok.crossover.settings import Axes, trial_of
 from jaxgrok.crossover.trainings import report_row
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Cell, Grid, Group
+from jaxgrok.host.durations import TimeLeft
 
 
 class CrossoverQueue:
@@ -69,7 +70,7 @@ class CrossoverQueue:
         stops = self._search.needless(progress)
         return {self._cells[trial].id: stop_words(stops[trial]) for trial in stops}
 
-    def left(self, steps: Mapping[str, int]) -> float | None:
+    def left(self, steps: Mapping[str, int]) -> TimeLeft | None:
         """Return None: how long a search takes is not known."""
         return None
 

@@ -6,6 +6,8 @@ The pace sets the length of a dispatch and the time left. It decides no result.
     >>> pace.steps(train_size=3830, seconds=1.0)
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 LEAST_SECONDS = 0.5
@@ -22,6 +24,8 @@ class Pace:
     def __init__(self) -> None:
         # By train size: decaying sums of seconds, steps and lane-steps.
         self._sums: dict[int, np.ndarray] = {}
+        self._totals: dict[int, np.ndarray] = {}
+        """The same sums, not decaying."""
         self._warm: set[int] = set()
 
     def learn(
@@ -40,6 +44,7 @@ class Pace:
             return
         new = np.array([seconds, steps, lane_steps])
         self._sums[train_size] = PACE_DECAY * self._sums.get(train_size, 0) + new
+        self._totals[train_size] = self._totals.get(train_size, 0) + new
 
     @property
     def known(self) -> bool:
@@ -55,10 +60,23 @@ class Pace:
 
     def seconds(self, train_size: int) -> float:
         """Return the seconds of a lane-step; in proportion to the nearest measured."""
-        if not self._sums:
-            return 0.0
-        reliable = {n: s for n, s in self._sums.items() if s[0] > LEAST_SECONDS}
-        sums = reliable or self._sums
-        nearest = min(sums, key=lambda size: abs(size - train_size))
-        measured, _, lane_steps = sums[nearest]
-        return float(measured / lane_steps * train_size / nearest)
+        return _seconds(self._sums, train_size)
+
+    def spread(self, train_size: int) -> tuple[float, float]:
+        """Return the same as a range, low and high: of late, and since the start.
+
+        They differ where other programs come and go, or lanes stay idle.
+        """
+        late, whole = self.seconds(train_size), _seconds(self._totals, train_size)
+        return min(late, whole), max(late, whole)
+
+
+def _seconds(measured: Mapping[int, np.ndarray], train_size: int) -> float:
+    """Return the seconds of a lane-step from sums by train size."""
+    if not measured:
+        return 0.0
+    reliable = {n: s for n, s in measured.items() if s[0] > LEAST_SECONDS}
+    sums = reliable or measured
+    nearest = min(sums, key=lambda size: abs(size - train_size))
+    seconds, _, lane_steps = sums[nearest]
+    return float(seconds / lane_steps * train_size / nearest)

@@ -20,8 +20,8 @@ from typing import Any
 import ml_collections
 
 from jaxgrok.grid import shipped
-from jaxgrok.host.machine import commit_of
 from jaxgrok.host.paths import expanded, file_name
+from jaxgrok.host.source import commit_of
 
 LONGEST = 200
 """Characters of an error that comes out of a grid file."""

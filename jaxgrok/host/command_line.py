@@ -7,6 +7,7 @@
 import difflib
 import errno
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 
@@ -66,6 +67,15 @@ def run(
             except ValueError as error:
                 return report(error)
             raise
+
+
+def text(command: str, argv: list[str]) -> str:
+    """Return a command line as one may type it again, by the command's name.
+
+    >>> text("sweep", ["/usr/bin/jaxgrok sweep", "--grid", "my file.py"])
+    "jaxgrok sweep --grid 'my file.py'"
+    """
+    return shlex.join(["jaxgrok", command, *argv[1:]])
 
 
 def report(error: Exception) -> int:

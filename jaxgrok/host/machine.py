@@ -1,4 +1,4 @@
-"""The machine and its versions: memory, cores, and what a result's last bits depend on.
+"""The machine: its memory and cores, and what a result's last bits depend on.
 
 >>> prepare()          # before jax is used
 >>> bits()["device"]
@@ -171,69 +171,12 @@ def ways_to_equal(bits: Mapping[str, object]) -> list[str]:
     return [settings[name].format(bits[name]) for name in bits if name in settings]
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that matter."""
-    names = ("jaxgrok", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
-    record = {"python": platform.python_version()}
-    for name in names:
-        try:
-            record[name] = version(name)
-        except ImportError:  # run from a checkout that is not installed
-            record[name] = "not installed"
-    return record
-
-
-def commit() -> str:
-    """Return the git commit of the package's own checkout, "" for an installed package.
-
-    A "+" at its end says that the package's files differ from that commit.
-    """
-    package = Path(__file__).resolve().parents[1]
-    # An installed copy may lie in somebody else's repository, even as part of it.
-    try:
-        is_ours = "name = jaxgrok\n" in (package.parent / "setup.cfg").read_text(
-            encoding="utf-8"
-        )
-        top = _git(package, "rev-parse", "--show-toplevel")
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    is_ours = is_ours and Path(top).resolve() == package.parent
-    return commit_of(package) if is_ours else ""
-
-
-def commit_of(folder: Path) -> str:
-    """Return the git commit of the repository that a folder lies in, "" if in none.
-
-    A "+" at its end says that files of the folder differ from that commit.
-    """
-    try:
-        name = _git(folder, "rev-parse", "HEAD")
-        changes = _git(folder, "status", "--porcelain", ".")
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return f"{name}+" if changes else name
-
-
 def _threads() -> int:
     """Return the number of threads that XLA uses on a CPU."""
     nproc = os.environ.get("NPROC") or "0"
     if not nproc.isdecimal():
         raise ValueError(f"NPROC={nproc!r} must be a whole number, or unset")
     return int(nproc) or cores()
-
-
-def _git(folder: Path, *words: str) -> str:
-    """Return what a git command prints, run in a folder."""
-    # These would name another repository, as they do inside of git's own hooks.
-    hooks = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
-    return subprocess.run(
-        ["git", "-C", str(folder), *words],
-        env={name: v for name, v in os.environ.items() if name not in hooks},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=10,
-    ).stdout.strip()
 
 
 def _group_limits(root: Path) -> Iterator[int]:

@@ -1,33 +1,31 @@
-"""Progress of a sweep: a bar on a terminal or in a notebook, elsewhere a line per cell.
+"""Progress of a sweep: a bar on a terminal or in a notebook, elsewhere lines.
 
 >>> with Console(total=72) as console:
-...     console.finished(row, left=80)
+...     console.finished(row, left=TimeLeft(60, 80))
+>>> for cell in tracked(cells, "circuit"): ...
 """
 
 import sys
+import threading
 import time
-from collections.abc import Mapping
-from typing import Any, TextIO
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console as RichConsole
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.jupyter import JupyterMixin
+from rich.live import Live
 
+from jaxgrok.host.durations import TimeLeft, clock
+from jaxgrok.host.progress_bar import ProgressBar
 from jaxgrok.host.streams import lenient
 
 NOTEBOOK_SECONDS = 0.2
 """Least time between two pictures of a bar in a notebook: each is a message."""
+HEARTBEAT_SECONDS = 30.0
+"""Time between two lines of a log that say how far things are."""
 
-
-def duration(seconds: float) -> str:
-    """Write a time span in its two largest units: 42 s, 7 min 5 s, 3 h 20 min."""
-    remainder = round(seconds)
-    words: list[str] = []
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, remainder = divmod(remainder, length)
-        # Zeros are left out in front, and kept behind: 1 h 0 min.
-        if count or words:
-            words.append(f"{count} {unit}")
-    return " ".join(words[:2]) or "0 s"
+T = TypeVar("T")
 
 
 def number(count: int, noun: str) -> str:
@@ -50,7 +48,9 @@ class Console:
 
     Args:
         total: cells of the sweep; None if the number is not known in advance.
-        done: cells that earlier runs finished.
+        counts: cells that earlier runs finished, by how they ended.
+        order: words for how cells end, in the order in which they are shown.
+        noun: what is counted, where it is not cells.
         stream: where to write; by default the cell of a notebook, or stderr.
         quiet: write nothing.
     """
@@ -59,74 +59,120 @@ class Console:
         self,
         total: int | None,
         *,
-        done: int = 0,
+        counts: Mapping[str, int] | None = None,
+        order: Sequence[str] = (),
+        noun: str = "",
         stream: TextIO | None = None,
         quiet: bool = False,
     ) -> None:
         self._stream = lenient(stream or sys.stderr)
-        self._total = "" if total is None else f"/{total}"
-        self._done, self._quiet = done, quiet
-        console = RichConsole(file=self._stream)
-        self._in_notebook = console.is_jupyter and stream is None and not quiet
+        self._total, self._noun, self._quiet = total, noun, quiet
+        self._counts = Counter(counts or {})
+        self._done, self._order = self._counts.total(), tuple(order)
+        self._lanes = ""
+        self._left: TimeLeft | None = None
+        self._start = time.monotonic()
+        self._over = threading.Event()
+        self._console = RichConsole(file=self._stream)
+        self._in_notebook = self._console.is_jupyter and stream is None and not quiet
         is_terminal = self._stream.isatty() and not quiet
         self._has_bar = is_terminal or self._in_notebook
-        self._bar = Progress(
-            TextColumn(f"{{task.completed}}{self._total} cells"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.description}"),
-            console=console,
-            disable=not is_terminal,
+        self._live = (
+            Live(get_renderable=self.picture, console=self._console)
+            if is_terminal and not self._in_notebook
+            else None
         )
-        self._task = self._bar.add_task("starting", total=total, completed=done)
+        # A log gets a line also while a program compiles, which takes a minute.
+        self._heart = threading.Thread(target=self._beat, daemon=True)
         self._picture: Any = None
         """IPython's handle of the bar in a notebook."""
         self._pictured = 0.0
 
     def __enter__(self) -> "Console":
-        self._bar.start()
+        if self._live:
+            self._live.start()
+        if not (self._has_bar or self._quiet):
+            self._heart.start()
         self._draw()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        self._over.set()
+        if self._live:
+            self._live.stop()
+        if self._heart.is_alive():
+            self._heart.join()
         self._draw()
+
+    def picture(self) -> ProgressBar:
+        """Return what the bar shows now."""
+        # A bar of one's own thread reads this while cells end.
+        counts = dict(self._counts)
+        ranks = {word: rank for rank, word in enumerate(self._order)}
+        labels = sorted(counts, key=lambda word: ranks.get(word, len(ranks)))
+        words = [f"{counts[label]:,} {label}" for label in labels if label]
+        is_over = self._over.is_set()
+        if not is_over:
+            words.append(self._lanes or "starting")
+        words.append(clock(time.monotonic() - self._start))
+        if self._left and not is_over:
+            words.append(f"{self._left.words(clock)} left")
+        total = "" if self._total is None else f"/{self._total:,}"
+        head = f"{self._done:,}{total}{self._noun and ' ' + self._noun}"
+        share = None if self._total is None else self._done / max(self._total, 1)
+        return ProgressBar(head, share, words)
 
     def say(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
         if self._has_bar:
-            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(text, highlight=False, markup=False)
         elif not self._quiet:
             print(text, file=self._stream, flush=True)
 
-    def moved(self, *, busy: int, lanes: int, rate: float, left: float | None) -> None:
-        """Update the bar's description.
+    def moved(self, *, busy: int, lanes: int, left: TimeLeft | None) -> None:
+        """Update the bar.
 
         Args:
             busy: lanes that train a cell.
             lanes: all lanes.
-            rate: lane-steps per second.
-            left: estimated seconds to the end; None if unknown.
+            left: estimated time to the end; None if unknown.
         """
-        self._bar.update(
-            self._task,
-            description=(
-                f"{busy}/{lanes} lanes busy · {rate:,.0f} lane-steps/s{_left(left)}"
-            ),
-        )
+        # Between two groups no lane is busy, and that is all that takes long there.
+        self._lanes = f"{busy}/{lanes} lanes" if busy else "compiling"
+        self._left = left
         self._draw(at_most_every=NOTEBOOK_SECONDS)
 
-    def finished(self, row: Mapping[str, Any], *, left: float | None) -> None:
+    def finished(self, row: Mapping[str, Any], *, left: TimeLeft | None) -> None:
         """Count a finished cell; where there is no bar, print its line.
 
         Args:
             row: the cell's row of cells.csv, with its `axes` as a mapping.
-            left: estimated seconds to the end; None if unknown.
+            left: estimated time to the end; None if unknown.
         """
-        self._done += 1
-        self._bar.update(self._task, completed=self._done)
-        self._draw(at_most_every=NOTEBOOK_SECONDS)
+        self._count(row["phase"] or row["status"], left)
         if not self._has_bar:
-            self.say(f"{self._done}{self._total} {_line(row)}{_left(left)}")
+            total = "" if self._total is None else f"/{self._total}"
+            words = "" if left is None else f" · {left.words()} left"
+            self.say(f"{self._done}{total} {_line(row)}{words}")
+
+    def passed(self) -> None:
+        """Count one item that is no cell."""
+        seconds = time.monotonic() - self._start
+        remaining = (self._total or 0) - self._done - 1
+        left = seconds / (self._done + 1) * remaining
+        self._lanes = "reading"
+        self._count("", TimeLeft(left, left))
+
+    def _count(self, label: str, left: TimeLeft | None) -> None:
+        """Count what has ended."""
+        self._done, self._left = self._done + 1, left
+        self._counts[label] += 1
+        self._draw(at_most_every=NOTEBOOK_SECONDS)
+
+    def _beat(self) -> None:
+        """Print how far things are, now and then, until all is over."""
+        while not self._over.wait(HEARTBEAT_SECONDS):
+            self.say(str(self.picture()))
 
     def _draw(self, at_most_every: float = 0.0) -> None:
         """Draw the bar in a notebook's cell, in place of its last picture."""
@@ -137,15 +183,35 @@ class Console:
         # Rich's own live display needs ipywidgets, and a front end that has them.
         from IPython.display import display
 
+        picture = _Drawn(self.picture())
         if self._picture is None:
-            self._picture = display(self._bar, display_id=True)
+            self._picture = display(picture, display_id=True)
         else:
-            self._picture.update(self._bar)
+            self._picture.update(picture)
 
 
-def _left(seconds: float | None) -> str:
-    """Write the remaining time, or nothing if it is unknown."""
-    return "" if seconds is None else f" · {duration(seconds)} left"
+def tracked(items: Sequence[T], noun: str, *, quiet: bool = False) -> Iterator[T]:
+    """Yield items, and show how many are done and how long the others take.
+
+    Args:
+        items: what is gone through.
+        noun: what they are, in the plural.
+        quiet: show nothing.
+    """
+    with Console(len(items), noun=noun, quiet=quiet) as console:
+        for item in items:
+            yield item
+            console.passed()
+
+
+class _Drawn(JupyterMixin):
+    """A bar as an output of a notebook's cell."""
+
+    def __init__(self, bar: ProgressBar) -> None:
+        self._bar = bar
+
+    def __rich__(self) -> ProgressBar:
+        return self._bar
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -95,3 +95,5 @@ FIGURES.register("W_L", _of_circuit(draw.W_L), W_L)
 FIGURES.register("pca_and_circles", _of_circuit(draw.pca_and_circles))
 FIGURES.register("embedding_norms_over_training", _norms_over_training, TRAINING)
 FIGURES.register("progress", _progress, TRAINING)
+OVER_TRAINING = ("embedding_norms_over_training", "progress")
+"""Figures that need the measures over training."""

@@ -6,13 +6,25 @@
 import os
 from pathlib import Path
 
+import matplotlib
 from matplotlib.figure import Figure
 
-KINDS = ("png", "svg")
+KINDS = ("png", "svg", "pdf")
+
+UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""Without a date, a figure of the same results is the same file."""
+
+
+def check_kind(path: Path) -> str:
+    """Return the kind of file that a path asks for; ValueError for an unknown one."""
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in KINDS:
+        raise ValueError(f"path={str(path)!r} must end in .png, .svg or .pdf")
+    return kind
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as PNG or SVG: the whole file or, on failure, nothing.
+    """Write a figure as PNG, SVG or PDF: the whole file or, on failure, nothing.
 
     Args:
         figure: to write.
@@ -22,16 +34,15 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         ValueError: for another suffix.
     """
     path = Path(path)
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in KINDS:
-        raise ValueError(f"path={str(path)!r} must end in .png or .svg")
+    kind = check_kind(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    # Without a date, an SVG of the same results is the same file.
-    metadata = {"Date": None} if kind == "svg" else None
+    metadata = UNDATED.get(kind)
     try:
-        figure.savefig(
-            partial, format=kind, dpi=150, bbox_inches="tight", metadata=metadata
-        )
+        # Or names inside an SVG would be random.
+        with matplotlib.rc_context({"svg.hashsalt": "jaxgrok"}):
+            figure.savefig(
+                partial, format=kind, dpi=150, bbox_inches="tight", metadata=metadata
+            )
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

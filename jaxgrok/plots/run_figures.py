@@ -4,18 +4,20 @@ for name, figure in figures("runs/mine"):
     save(figure, f"{name}.png")
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import xarray as xr
 from matplotlib.figure import Figure
 
+from jaxgrok.grid.selector import Selector
 from jaxgrok.plots import circuit, sweep
 from jaxgrok.plots.registry import FigureTable, Need
 from jaxgrok.plots.sweep.circuit_measures import MEASURES
 from jaxgrok.plots.sweep.grok_steps import varied_axis
 from jaxgrok.plots.tables import read_circuits, read_rows
+from jaxgrok.results.dataset import selected
 from jaxgrok.results.run import RunOrPath, open_run
 
 
@@ -26,10 +28,12 @@ class RunResults:
     Attributes:
         dataset: of its cells.
         folder: with its tables; None where there are none that agree with it.
+        sides: axes that were chosen for the sides of squares: `x`, `y`.
     """
 
     dataset: xr.Dataset
     folder: Path | None = None
+    sides: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, name: str) -> Path:
         """Return the path of a table that is there."""
@@ -75,20 +79,32 @@ FIGURES = FigureTable[RunResults]("run")
 
 
 def figures(
-    run: RunOrPath, names: Sequence[str] | None = None
+    run: RunOrPath,
+    names: Sequence[str] | None = None,
+    *,
+    cell: Selector | None = None,
+    x: str | None = None,
+    y: str | None = None,
 ) -> Iterator[tuple[str, Figure]]:
     """Draw the figures of a run one at a time, with their names.
 
     Args:
         run: as `jaxgrok.open` returns it, or the path of its directory.
         names: of the figures; by default all that the run has everything for.
+        cell: which cells they show; by default all. Figures of tables have no part.
+        x: axis of the columns where a figure has squares (OF_SQUARES).
+        y: axis of their rows.
 
     Raises:
         ValueError: before the first is drawn, for a figure that there is not or that
-            the run lacks something for.
+            the run lacks something for; for an axis that there is not.
     """
     run = open_run(run)
-    return FIGURES.draw(RunResults(run.dataset(), run.tables), names)
+    sides = {side: axis for side, axis in {"x": x, "y": y}.items() if axis}
+    if cell is None:
+        return FIGURES.draw(RunResults(run.dataset(), run.tables, sides), names)
+    part = selected(run.dataset(), run.matching(cell))
+    return FIGURES.draw(RunResults(part, sides=sides), names)
 
 
 def sweep_figures(dataset: xr.Dataset) -> Iterator[tuple[str, Figure]]:
@@ -109,6 +125,14 @@ def register(
     FIGURES.register(name, lambda results: draw(results.dataset), *needs)
 
 
+def _phase_diagram(results: RunResults) -> Figure:
+    return sweep.phase_diagram(results.dataset, **results.sides)
+
+
+def _circuit_measures(results: RunResults) -> Figure:
+    return sweep.circuit_measures(results.dataset, **results.sides)
+
+
 def _crossover(results: RunResults) -> Figure:
     rows = read_rows(results.table("crossover.csv"))
     return sweep.crossover(results.dataset, rows)
@@ -119,12 +143,15 @@ def _circuits(results: RunResults) -> Figure:
 
 
 # The names are those of the files in a run's folder plots/.
-register("phase_diagram", sweep.phase_diagram)
+FIGURES.register("phase_diagram", _phase_diagram)
 register("curves", sweep.curves, CURVES)
 register("components", sweep.components, CURVES, COMPONENTS)
 register("steps", sweep.steps, CURVES, ONE_AXIS)
 register("spikes", sweep.spikes, CURVES, SPIKES)
-register("circuit_measures", sweep.circuit_measures, FOURIER_MEASURES)
+FIGURES.register("circuit_measures", _circuit_measures, FOURIER_MEASURES)
+OF_SQUARES = ("phase_diagram", "circuit_measures")
+"""Figures whose sides can be chosen."""
 # Drawn from tables that other commands leave in the run directory.
 FIGURES.register("crossover", _crossover, _table("crossover.csv"))
 FIGURES.register("circuits", _circuits, _table("circuits.csv"))
+OF_TABLES = ("crossover", "circuits")

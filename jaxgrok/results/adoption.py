@@ -20,6 +20,17 @@ from jaxgrok.results.files.snapshot_shards import forget
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.wanted_snapshots import SnapshotSteps, lacking
 
+_OF_TRAINING = (
+    "bits",
+    "versions",
+    "commit",
+    "begun",
+    "ended",
+    "command",
+    "xla_flags",
+)
+"""Entries of a manifest that a run which trains nothing leaves as they are."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Adopted:
@@ -27,7 +38,7 @@ class Adopted:
 
     Attributes:
         manifest: the one to write. Where nothing is left to train, it keeps the
-            versions that trained.
+            versions, the times and the command of the training.
         results: those that the directory has of these cells, by cell id. Failed ones
             are among them, and count as none.
         heirs: old cell → the cells that are the same training with a longer budget.
@@ -69,7 +80,10 @@ def adopt(
         return Adopted(manifest)
     _check_format(directory.path, old)
     stored = directory.results()
-    manifest, heirs = dataclasses.replace(manifest, usage=old.usage), _heirs(old, grid)
+    manifest = dataclasses.replace(
+        manifest, usage=old.usage, begun=old.begun or manifest.begun
+    )
+    heirs = _heirs(old, grid)
     if all(stored[c.id].status == "failed" for c in old.cells if c.id in stored):
         return _take_over(directory.path, old, manifest, heirs, mixed_bits=mixed_bits)
     _check_cells(directory.path, old, manifest, heirs)
@@ -83,7 +97,7 @@ def adopt(
     if not pending:
         # Results of two machines cannot meet where nothing is left to train.
         manifest = dataclasses.replace(
-            manifest, bits=old.bits, versions=old.versions, commit=old.commit
+            manifest, **{name: getattr(old, name) for name in _OF_TRAINING}
         )
     elif elsewhere and not mixed_bits:
         raise ValueError(_refusal(directory.path, old, manifest))

@@ -148,6 +148,14 @@ class Run:
         """
         return RunCell(self, selectors.one(self._axes, selector))
 
+    def matching(self, selector: Selector) -> list[int]:
+        """Return the rows of cells.csv that a selector fits, at least one.
+
+        Raises:
+            ValueError: the selector fits no cell.
+        """
+        return selectors.matching(self._axes, selector)
+
     def cells_with_snapshots(self) -> list[RunCell]:
         """Return the cells that have snapshots; ValueError if none has."""
         indices = self.indices_with_snapshots()

@@ -23,6 +23,7 @@ from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.files.manifest import Manifest, read_manifest
 from jaxgrok.results.files.shards import Result, read_results, write_results
 from jaxgrok.results.rows import CellRow, ComponentRow, write_tables
+from jaxgrok.results.run_folder import refuse_strangers
 
 
 class RunDirectory:
@@ -108,24 +109,8 @@ def _check_free(path: Path) -> None:
     """Refuse a path that is a file, or a folder of something else."""
     if path.exists() and not path.is_dir():
         raise ValueError(f"out={path} is a file; choose a folder")
-    if path.is_dir() and not (path / "manifest.json").exists():
-        strangers = [p.name for p in path.iterdir() if not _is_ours(p.name)]
-        if strangers:
-            raise ValueError(
-                f"out={path} holds other files ({min(strangers)}, …) and no "
-                "manifest.json; choose an empty or new folder"
-            )
-
-
-def _is_ours(name: str) -> bool:
-    """Tell whether a file may lie in a run directory that has no manifest yet."""
-    # The notes of macOS, which it leaves in every folder.
-    if name == ".DS_Store" or name.startswith("._"):
-        return True
-    # A run may be killed while it writes its first manifest under a temporary name.
-    return name.startswith(".lock") or (
-        name.startswith(".manifest") and name.endswith(".tmp")
-    )
+    if path.is_dir():
+        refuse_strangers(path, "out=")
 
 
 def _lines(value: Any) -> str:

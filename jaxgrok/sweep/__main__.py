@@ -33,7 +33,12 @@ def main(argv: list[str]) -> int:
     It is 0 if every cell has its result, 1 if some failed, and 2, with one line, for
     bad input.
     """
-    return command_line.run(argv, __doc__, lambda argv: _run(*_parse(argv)))
+    return command_line.run(argv, __doc__, _main)
+
+
+def _main(argv: list[str]) -> int:
+    """Parse and run."""
+    return _run(*_parse(argv), command_line.text("sweep", argv))
 
 
 def _parse(
@@ -51,14 +56,20 @@ def _parse(
 
 
 def _run(
-    values: flags.FlagValues, config: ml_collections.ConfigDict, grid_file: GridFile
+    values: flags.FlagValues,
+    config: ml_collections.ConfigDict,
+    grid_file: GridFile,
+    command: str,
 ) -> int:
     # Imported late: --help and a mistyped flag should not wait for jax.
     from jaxgrok.grid.resolver import resolve
-    from jaxgrok.sweep import estimate, failures, run
+    from jaxgrok.sweep import failures, plan, run
 
     if values.dry_run:
-        print(estimate.describe(resolve(config), values.blocks))
+        grid = resolve(config)
+        # Flushed: what follows takes as long as a program takes to compile.
+        print(plan.outline(grid, values.blocks), flush=True)
+        print(plan.measured(grid, values.blocks))
         return 0
     out = values.out or grid_file.run_directory(config.scale)
     try:
@@ -68,6 +79,7 @@ def _run(
             blocks=values.blocks,
             mixed_bits=values.mixed_bits,
             grid_file=grid_file,
+            command=command,
         )
     except run.Interrupted as stopped:
         print(f"{stopped}; the same command goes on", file=sys.stderr)
@@ -86,10 +98,10 @@ def _read_circuits(out: str) -> None:
     from jaxgrok.analyse import induction_heads, survey
 
     if induction_heads.reads(out):
-        print(induction_heads.survey(out))
+        print(induction_heads.survey(out, quiet=False))
         return
     try:
-        rows = survey.survey(out)
+        rows = survey.survey(out, quiet=False)
     except ValueError as error:
         # Not every task has circuits. The sweep itself is done, so its code stays 0.
         print(f"no circuits: {error}")

@@ -8,12 +8,14 @@
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.grid_file import GridFile
+from jaxgrok.host.clock import utc_now
 from jaxgrok.results import snapshots
 from jaxgrok.results.adoption import adopt
 from jaxgrok.results.files import resume
@@ -39,6 +41,7 @@ class Archive:
         grid: all cells.
         directory: where they are kept.
         grid_file: where the grid comes from, for the manifest.
+        command: the command line, for the manifest.
         mixed_bits: go on with a directory that was computed where bits differ.
 
     Attributes:
@@ -56,13 +59,14 @@ class Archive:
         directory: RunDirectory,
         grid_file: GridFile | None = None,
         *,
+        command: str = "",
         mixed_bits: bool = False,
     ) -> None:
         self._grid, self._directory = grid, directory
         self._cells = {cell.id: cell for cell in grid.cells}
         self._resume_folder = directory.path / "resume"
         # First of all: a directory that does not fit the grid stays as it is.
-        manifest = describe(grid, grid_file)
+        manifest = describe(grid, grid_file, command)
         adopted = adopt(
             directory, grid, manifest, self._snapshot_steps(), mixed_bits=mixed_bits
         )
@@ -81,6 +85,11 @@ class Archive:
 
     def __exit__(self, *error: object) -> None:
         self._snapshots.__exit__(*error)
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self._directory.path
 
     @functools.cached_property
     def keeps_final(self) -> bool:
@@ -106,6 +115,13 @@ class Archive:
     def write_manifest(self) -> None:
         """Write the manifest as it is now."""
         self._directory.write_manifest(self._manifest)
+
+    def end(self) -> None:
+        """Write in the manifest that training ends now."""
+        # A run that trained nothing keeps the time at which an earlier one ended.
+        if not self._manifest.ended:
+            self._manifest = dataclasses.replace(self._manifest, ended=utc_now())
+        self.write_manifest()
 
     def add(self, result: Result) -> CellRow:
         """Enter a result; return its row of cells.csv."""
@@ -174,7 +190,7 @@ class Archive:
         self._snapshots.wait()
         self._final_states.flush()
         self.save(lanes)
-        self.write_manifest()
+        self.end()
 
     def save(self, lanes: Mapping[str, SavedLane]) -> None:
         """Save the cells in flight, and snapshots that are on no shard."""

@@ -23,6 +23,7 @@ class Period(NamedTuple):
 
 
 PERIODS = {
+    "status": Period(seconds=2.0, spacing=50),
     "flush": Period(seconds=10.0, spacing=10),
     "save": Period(seconds=45.0, spacing=10),
     "redraw": Period(seconds=60.0, spacing=100),

@@ -6,22 +6,23 @@ The only caller of the queue and of the archive.
     >>> finished = coordinator.train(threading.Event())
 """
 
-import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import xarray as xr
-
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Cell, Grid, Group
-from jaxgrok.host.terminal import Console
+from jaxgrok.host.durations import TimeLeft
 from jaxgrok.results.files.resume import SavedLane
 from jaxgrok.results.files.shards import Result
-from jaxgrok.sweep import estimate, failures
+from jaxgrok.results.finished_cell import FinishedCell, OnCell, hand_over
+from jaxgrok.results.rows import CellRow
+from jaxgrok.sweep import failures
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.chores import Chores
+from jaxgrok.sweep.display import Display
 from jaxgrok.sweep.fleet import Fleet
 from jaxgrok.sweep.messages import Assignment, Progress
+from jaxgrok.sweep.openings import Openings
 from jaxgrok.sweep.queue import Queue
 
 ANSWER_SECONDS = 1.0
@@ -37,6 +38,7 @@ class Coordinator:
         fleet: the workers.
         queue: makes the queue of cells.
         quiet: print nothing.
+        on_cell: called with every cell that ends.
     """
 
     def __init__(
@@ -47,18 +49,19 @@ class Coordinator:
         queue: Callable[[Grid, Pace], Queue],
         *,
         quiet: bool = False,
+        on_cell: OnCell | None = None,
     ) -> None:
         self.grid, self.archive, self.fleet = grid, archive, fleet
+        self.on_cell = on_cell
         self.ledger = archive.ledger
         self.cells = {cell.id: cell for cell in grid.cells}
         self.pace = Pace()
         self.queue = queue(grid, self.pace)
         # Whether a stopped cell is trained on depends on the queue.
         self.ledger.stand(self.queue.known(archive.standing_rows()))
-        done = len(self.ledger)
-        self.console = Console(self.queue.total, done=done, quiet=quiet)
+        rows = [row for row in self.ledger.rows() if row["id"] in self.ledger]
+        self.display = Display(grid, self.queue.total, rows, archive.path, quiet=quiet)
         self.chores = Chores()
-        self.announced = False
         self.steps: dict[str, int] = {}
         """Steps made by each cell that was started and has not ended."""
         self.paused: dict[str, SavedLane] = {}
@@ -67,6 +70,7 @@ class Coordinator:
         """Steps from which cells go on that wait; they had a shorter budget."""
         self.groups: Iterator[int] = iter(())
         """Groups that no worker has begun."""
+        self.openings = Openings()
 
     def train(self, stop: threading.Event) -> bool:
         """Train until every cell has its result, or `stop` is set; all is saved then.
@@ -81,10 +85,12 @@ class Coordinator:
         self.archive.write_manifest()
         self._resume()
         self.groups = iter(self._order())
-        with self.console, self.archive:
+        with self.display, self.archive:
             for line in (*self.archive.notes, *self.grid.warnings()):
-                self.console.say(line)
+                self.display.say(line)
+            self.display.write_status()
             while progress := self.fleet.next():
+                self.openings.end(progress)
                 try:
                     self._take_in(progress)
                     if stop.is_set():
@@ -92,18 +98,16 @@ class Coordinator:
                         return False
                     self._run_chores(progress)
                     assignment = self._assign(progress)
-                except (OSError, ValueError):
-                    # A full disk may have room for the results; a state is damaged.
+                except Exception:
+                    # A full disk has room for results; or the user's callback failed.
                     self._pause(progress)
                     raise
                 if assignment:
+                    self.openings.begin(progress, assignment)
                     self.fleet.send(progress.worker, assignment)
             self.archive.flush()
+            self.archive.end()
         return True
-
-    def finish(self) -> xr.Dataset:
-        """Tidy up behind the last cell, and draw the figures."""
-        return self.archive.finish()
 
     def _order(self) -> list[int]:
         """Return the groups that were cut off, then the others, in the grid's order."""
@@ -183,7 +187,6 @@ class Coordinator:
             seconds=dispatch.seconds,
         )
         self.archive.count(dispatch)
-        self._announce(progress)
 
     def _take_in(self, progress: Progress) -> None:
         """Learn from a worker's progress, and keep what it hands over."""
@@ -194,7 +197,7 @@ class Coordinator:
     def _collect(self, progress: Progress) -> None:
         """Keep what a worker hands over."""
         # Results first: a full disk can refuse a snapshot.
-        self._add(progress.results)
+        rows = self._add(progress.results)
         for snapshot in progress.snapshots:
             self.archive.keep(snapshot, progress.shapes)
         for cell_id, lane in progress.final.items():
@@ -205,8 +208,17 @@ class Coordinator:
             self.ledger.reopen(cell_id)
         if progress.failure and progress.group is not None:
             self._fail(self.grid.groups[progress.group], progress.failure)
+        # Last: what it raises must not cost what the worker handed over.
+        for row, result in zip(rows, progress.results, strict=True):
+            self._call_back(row, result)
 
-    def _add(self, results: Iterable[Result]) -> None:
+    def _call_back(self, row: CellRow, result: Result) -> None:
+        """Hand a cell that has ended to the user's callback."""
+        if self.on_cell is not None:
+            cell = FinishedCell(row, result, len(self.ledger), self.queue.total)
+            hand_over(cell, self.on_cell)
+
+    def _add(self, results: Iterable[Result]) -> list[CellRow]:
         """Enter results and show them; tell the queue of those it did not ask for."""
         rows = []
         for result in results:
@@ -218,16 +230,20 @@ class Coordinator:
         # Once an answer, not once a row: it looks at every busy cell.
         left = self._left() if rows else None
         for row in rows:
-            self.console.finished(row, left=left)
+            self.display.ended(row, left)
+        return rows
 
     def _fail(self, group: Group, cause: str) -> None:
         """Give up on a group's open cells; a later run tries again."""
-        for cell in self._unfinished(group):
+        cells = self._unfinished(group)
+        for cell in cells:
             self.steps.pop(cell.id, None)
             self.paused.pop(cell.id, None)
             result = failures.failed(cell, group, cause)
-            self.queue.ended(cell, self.archive.add(result))
-        self.console.say(f"failed: {cause}")
+            row = self.archive.add(result)
+            self.queue.ended(cell, row)
+            self._call_back(row, result)
+        self.display.failed(cause, len(cells))
 
     def _unfinished(self, group: Group) -> list[Cell]:
         """Return the cells of a group that fail with it."""
@@ -245,28 +261,21 @@ class Coordinator:
             assert progress.group is not None
             self.fleet.send(progress.worker, Assignment(progress.group, save=True))
             progress = self.fleet.next() or progress
-        self.archive.leave(self._in_flight(progress))
+        self.archive.leave(self.paused | dict(progress.saved))
 
     def _run_chores(self, progress: Progress) -> None:
         """Show progress; flush, save and redraw when their time has come."""
-        dispatch, busy = progress.dispatch, len(progress.busy)
-        if dispatch.steps:
-            rate = busy * dispatch.steps / dispatch.seconds
-            left = self._left()
-            self.console.moved(busy=busy, lanes=progress.lanes, rate=rate, left=left)
+        self.display.moved(progress, self._left())
+        self.chores.run_if_due("status", self.display.write_status)
         if self.ledger.unwritten:
             self.chores.run_if_due("flush", self.archive.flush)
         if progress.saved:
-            # `_go_on` asked for the lanes when the save was due.
-            lanes = self._in_flight(progress)
+            # `_go_on` asked for the lanes when the save was due. It replaces the one
+            # before, so paused cells go in again.
+            lanes = self.paused | dict(progress.saved)
             self.chores.run("save", lambda: self.archive.save(lanes))
         if len(self.ledger):
             self.chores.run_if_due("redraw", self.archive.redraw)
-
-    def _in_flight(self, progress: Progress) -> dict[str, SavedLane]:
-        """Return all cells in flight, those that no worker holds included."""
-        # A save replaces the one before, so paused cells go in again.
-        return self.paused | dict(progress.saved)
 
     def _resume(self) -> None:
         """Take over the cells that were in flight when the run was last left."""
@@ -277,24 +286,11 @@ class Coordinator:
             self.queue.resumed(self.cells[cell_id])
         self.continued = self.archive.starting_steps()
 
-    def _left(self) -> float | None:
-        """Return the seconds to go, None if they are not known."""
-        return self.queue.left(self.continued | self.steps)
-
-    def _announce(self, progress: Progress) -> None:
-        """Say once, after the first dispatches, what is planned and its time."""
-        if self.announced or not self.pace.known:
-            return
-        self.announced = True
-        left, platform = self._left(), progress.platform
-        if left is None:
-            return
-        n_parameters = sum(map(math.prod, progress.shapes.values()))
-        size = estimate.snapshot_bytes(self.grid, n_parameters)
-        lanes, done = progress.lanes, len(self.ledger)
-        states = estimate.state_bytes(self.grid)
-        self.console.say(
-            estimate.headline(self.grid, platform, left, lanes, done, size, states)
-        )
-        for warning in estimate.warnings(self.grid, platform, left, size):
-            self.console.say(warning)
+    def _left(self) -> TimeLeft | None:
+        """Return the time to go, None if it is not known."""
+        left = self.queue.left(self.continued | self.steps)
+        if left is None or not self.pace.known:
+            return None
+        groups = enumerate(self.grid.groups)
+        waiting = [i for i, group in groups if self.queue.waiting(group)]
+        return left.later(self.openings.seconds_ahead(waiting))

@@ -9,14 +9,18 @@ second of any with the same budget: it tells how long its siblings may take.
 
 import heapq
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 from jaxgrok.engine.pace import Pace
 from jaxgrok.grid.cells import Cell, Grid, Group
+from jaxgrok.host.durations import TimeLeft
+from jaxgrok.sweep.survival import Survival
 
-OVERRUN = 1.1
-"""A cell that outlives its siblings is expected to take this multiple of its steps."""
+DOUBT = 0.5
+"""By which an estimate from one cell, or one group, may be wrong."""
 
 
 class _Family:
@@ -30,7 +34,8 @@ class _Family:
         waiting: cells that wait, by their index in the group, in order.
         size: cells in all.
         version: counts the changes.
-        steps_ahead: steps that those waiting should need, as last counted.
+        ahead: of those waiting, as last counted: steps that siblings say they need,
+            budgets as far as siblings say nothing, and whole budgets.
     """
 
     def __init__(self, group: int, train_size: int, lane: Mapping[str, Any]) -> None:
@@ -38,7 +43,7 @@ class _Family:
         self.budget, self.weight_decay = lane["steps"], lane["weight_decay"]
         self.waiting: dict[int, Cell] = {}
         self.size = self.version = 0
-        self.steps_ahead = 0.0
+        self.ahead = np.zeros(3)
         self._steps, self._count, self._longest = 0, 0, 0
 
     def add(self, position: int, cell: Cell) -> None:
@@ -47,9 +52,14 @@ class _Family:
         self.size += 1
 
     @property
-    def expected(self) -> float:
-        """Steps a cell should need: its siblings' mean, or its budget."""
-        return self._steps / self._count if self._count else self.budget
+    def mean(self) -> float:
+        """Steps that its cells took on average; 0 where none has ended."""
+        return self._steps / self._count if self._count else 0.0
+
+    @property
+    def trust(self) -> float:
+        """How much the mean says of the others, from 0 to 1."""
+        return self._count / (self._count + 1)
 
     @property
     def urgency(self) -> tuple[float, bool, float, int]:
@@ -63,12 +73,11 @@ class _Family:
         is_begun = len(self.waiting) < self.size
         return -longest, is_begun, self.weight_decay, next(iter(self.waiting))
 
-    def learn(self, row: Mapping[str, Any]) -> None:
-        """Learn from a cell that ended."""
-        if row["status"] != "failed":
-            self._steps += row["steps"]
-            self._count += 1
-            self._longest = max(self._longest, row["steps"])
+    def learn(self, steps: int) -> None:
+        """Learn from a cell that ended after so many steps."""
+        self._steps += steps
+        self._count += 1
+        self._longest = max(self._longest, steps)
 
 
 _Entry = tuple[float, bool, float, int, int, int, _Family]
@@ -79,8 +88,9 @@ class Everything:
     """All cells, the longest expected first, none given up.
 
     For the time left, a cell is expected to take as many steps as its siblings, those
-    with other seeds, took on average; its budget where none has ended. What a cell
-    costs here does not grow with their number.
+    with other seeds, took on average, and as long as all cells did that ended: the more
+    siblings have ended, the less the others count. What a cell costs here does not grow
+    with their number.
     """
 
     stops_cells = False
@@ -96,8 +106,12 @@ class Everything:
         # a family that changes gets a new one, and the version marks the old ones.
         self._heaps: list[list[_Entry]] = [[] for _ in grid.groups]
         self._entries = itertools.count()
-        self._steps_ahead: dict[int, float] = {}
-        """Steps that waiting cells should need, by train size."""
+        # By group: the sums of `ahead` over families, and the cells that have ended.
+        self._ahead = np.zeros((len(grid.groups), 3))
+        self._ends = [0] * len(grid.groups)
+        self._sizes = [group.setup.train_size for group in grid.groups]
+        self._survival = Survival()
+        self._ends_early = grid.config["stop"] == "grokked"
         families: dict[tuple[int, tuple[Any, ...]], _Family] = {}
         for index, group in enumerate(grid.groups):
             for position, cell in enumerate(group.cells):
@@ -148,20 +162,67 @@ class Everything:
         """Return no cell: all are trained to their end."""
         return {}
 
-    def left(self, steps: Mapping[str, int]) -> float:
-        """Return the seconds to go."""
-        totals = dict(self._steps_ahead)
+    def left(self, steps: Mapping[str, int]) -> TimeLeft:
+        """Return the seconds to go: what siblings took, and all that ended so far."""
+        self._survival.running(self._shares(steps))
+        low = high = 0.0
+        for group, ahead in enumerate(self._ahead):
+            fast, slow = self._pace.spread(self._sizes[group])
+            steps_left = self._span(group, 0.0, *ahead.tolist())
+            low += steps_left[0] * fast
+            high += steps_left[1] * slow
         for cell_id, done in steps.items():
             family, position = self._families[cell_id]
+            fast, slow = self._pace.spread(family.train_size)
+            least, most = self._steps_left(family, done)
             if position in family.waiting:
                 # It goes on from a shorter budget, and has been counted as a whole.
-                totals[family.train_size] -= min(done, family.expected)
-                continue
-            # A cell past its siblings' mean has shown that it takes longer.
-            total = min(max(family.expected, OVERRUN * done), family.budget)
-            # Every family was queued once, so its train size has an entry.
-            totals[family.train_size] += max(total - done, 0)
-        return sum(n * self._pace.seconds(size) for size, n in totals.items())
+                whole = self._steps_left(family, 0)
+                least, most = least - whole[0], most - whole[1]
+            low += least * fast
+            high += most * slow
+        return TimeLeft(max(low, 0.0), max(high, 0.0))
+
+    def _shares(self, steps: Mapping[str, int]) -> Iterator[float]:
+        """Yield what each busy cell has spent of its budget."""
+        for cell_id, done in steps.items():
+            family, position = self._families[cell_id]
+            if position not in family.waiting:
+                yield done / family.budget
+
+    def _steps_left(self, family: _Family, done: int) -> tuple[float, float]:
+        """Return the steps that a cell has still to make: low, high."""
+        known = max(family.mean - done, 0.0) * family.trust
+        # A cell that outlives its siblings is not like them.
+        room = family.budget * (1 - family.trust if done <= family.mean else 1.0)
+        share = done / family.budget
+        return self._span(family.group, share, known, room, family.budget - done)
+
+    def _span(
+        self, group: int, share: float, known: float, room: float, most: float
+    ) -> tuple[float, float]:
+        """Return the steps that cells of a group have still to make: low, high.
+
+        Args:
+            group: its index.
+            share: of their budgets that they have spent.
+            known: steps that their siblings say they need.
+            room: budgets, as far as siblings say nothing.
+            most: steps to the end of their budgets.
+        """
+        if not self._ends_early:
+            return most, most
+        # What some cells took says little of others while they are few, and those of
+        # other groups, which train on more or fewer examples, may take much longer.
+        seen = sum(self._ends)
+        if not self._ends[group]:
+            seen = sum(count > 0 for count in self._ends)
+        # Few cells to come are as much a matter of chance as few that were seen.
+        ahead = sum(self._open)
+        doubt = DOUBT * (1 / max(seen, 1) + 1 / max(ahead, 1)) ** 0.5
+        low, high = self._survival.remaining(share)
+        least = (known + low * room) * (1 - doubt)
+        return least, min((known + high * room) * (1 + doubt), most)
 
     def _start(self, cell_id: str) -> _Family:
         """Let a cell wait no longer."""
@@ -172,7 +233,10 @@ class Everything:
 
     def _end(self, cell_id: str, row: Mapping[str, Any]) -> None:
         family = self._start(cell_id)
-        family.learn(row)
+        if row["status"] != "failed":
+            family.learn(row["steps"])
+            self._survival.ended(row["steps"] / family.budget)
+            self._ends[family.group] += 1
         self._open[family.group] -= 1
         # Its siblings are expected to take as long, so the whole family moves.
         self._requeue(family)
@@ -189,10 +253,16 @@ class Everything:
 
     def _requeue(self, family: _Family) -> None:
         """Put a family that changed where it now belongs."""
-        total = family.expected * len(family.waiting)
-        before = self._steps_ahead.get(family.train_size, 0.0)
-        self._steps_ahead[family.train_size] = before + total - family.steps_ahead
-        family.steps_ahead = total
+        n_waiting = len(family.waiting)
+        total = np.array(
+            [
+                family.mean * family.trust * n_waiting,
+                family.budget * (1 - family.trust) * n_waiting,
+                family.budget * n_waiting,
+            ]
+        )
+        self._ahead[family.group] += total - family.ahead
+        family.ahead = total
         family.version += 1
         if family.waiting:
             # A number of its own in each entry: families have no order themselves.

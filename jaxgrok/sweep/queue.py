@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from jaxgrok.grid.cells import Cell, Group
+from jaxgrok.host.durations import TimeLeft
 
 
 class Queue(Protocol):
@@ -50,6 +51,6 @@ class Queue(Protocol):
         """Return which busy cells to stop, and why, from the steps that each made."""
         ...
 
-    def left(self, steps: Mapping[str, int]) -> float | None:
-        """Return the seconds to go, from the steps that busy cells made; or None."""
+    def left(self, steps: Mapping[str, int]) -> TimeLeft | None:
+        """Return the time to go, from the steps that busy cells made; or None."""
         ...

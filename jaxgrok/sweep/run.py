@@ -24,6 +24,7 @@ from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.paths import file_name
 from jaxgrok.host.signals import INTERRUPTED, asked_to_stop
 from jaxgrok.host.terminal import number
+from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
@@ -53,8 +54,10 @@ def run(
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
+    on_cell: OnCell | None = None,
     queue: Callable[[Grid, Pace], Queue] = Everything,
     grid_file: GridFile | None = None,
+    command: str = "",
 ) -> xr.Dataset:
     """Train every cell of a grid that has no result yet, and return the dataset.
 
@@ -66,22 +69,24 @@ def run(
         quiet: print nothing.
         mixed_bits: go on with a directory that was computed where results differ in
             their last bits. Each cell says what it was computed with.
+        on_cell: called with every cell that ends, a `FinishedCell` with its axes, its
+            row of cells.csv and its curves; for live logging. A cell whose result was
+            lost to a kill is trained again, and handed over again.
         queue: what makes the queue of cells; by default it holds every one of them.
         grid_file: where the config comes from, for the manifest.
+        command: the command line, for the manifest.
 
     Raises:
         ValueError: for a config that makes no sense, and for a directory that holds
             another sweep, is in use, or was computed where results would differ in
             bits; where a block of lanes surely exceeds a device's memory.
+        CallbackFailed: on_cell raised an error. Everything is saved by then, and the
+            same call goes on behind that cell.
         Interrupted: after SIGINT, SIGTERM or SIGHUP, once everything is saved; where
             the directory cannot be written, once everything that fits is.
     """
-    grid = resolve(config)
     platform = Platform.of(jax.local_devices())
-    setups = [group.setup for group in grid.groups]
-    refuse(setups, platform)
-    widths = [group.block_width for group in grid.groups]
-    sizing.refuse_too_wide(zip(setups, widths, strict=True), jax.local_devices()[0])
+    grid = _resolved(config, platform)
     if out is None:
         name = file_name(f"{grid.config['task']}-{grid.config['scale']}")
         out = Path("runs") / name
@@ -90,20 +95,34 @@ def run(
     fleet = LocalFleet(Worker(grid, functools.partial(_engine, blocks)))
     # The lock comes first: two sweeps in one directory would mix their results.
     with RunDirectory(out) as directory, closing(fleet), asked_to_stop() as stop:
-        archive = Archive(grid, directory, grid_file, mixed_bits=mixed_bits)
-        coordinator = Coordinator(grid, archive, fleet, queue, quiet=quiet)
-        if note := machine.idle_cores():
-            coordinator.console.say(note)
-        for line in notes(setups, platform):
-            coordinator.console.say(line)
+        archive = Archive(
+            grid, directory, grid_file, command=command, mixed_bits=mixed_bits
+        )
+        coordinator = Coordinator(
+            grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell
+        )
+        coordinator.display.headline(platform)
+        precisions = notes((group.setup for group in grid.groups), platform)
+        for line in filter(None, (machine.idle_cores(), *precisions)):
+            coordinator.display.say(line)
         try:
-            dataset = coordinator.finish() if coordinator.train(stop) else None
+            dataset = archive.finish() if coordinator.train(stop) else None
         except OSError as error:
             raise _unwritable(error, directory.path, coordinator.ledger) from error
         if dataset is None or stop.is_set():
             words = f"stopped; {_finished(coordinator.ledger)}"
             raise Interrupted(words, stop.exit_code)
         return dataset
+
+
+def _resolved(config: ml_collections.ConfigDict, platform: Platform) -> Grid:
+    """Resolve a config; refuse what the devices of this machine cannot train."""
+    grid = resolve(config)
+    setups = [group.setup for group in grid.groups]
+    refuse(setups, platform)
+    widths = [group.block_width for group in grid.groups]
+    sizing.refuse_too_wide(zip(setups, widths, strict=True), jax.local_devices()[0])
+    return grid
 
 
 def _unwritable(error: OSError, path: Path, ledger: Ledger) -> Interrupted:

@@ -1,7 +1,9 @@
 """From files to circuits: right network, right split, files that hold all."""
 
 import csv
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -151,6 +153,16 @@ def test_one_cell_that_diverged_keeps_no_other_from_being_read(run_dir, monkeypa
         ValueError, match=r"cell 1, step 40: .* last finite .* --step 40"
     ):
         circuits.read_circuit(run_dir, 1)
+
+
+def test_a_terminal_shows_which_circuits_are_read(run_dir, monkeypatch):
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", stream)
+    survey.survey(run_dir)
+    assert stream.getvalue() == ""
+    survey.survey(run_dir, quiet=False)
+    assert "2/2 circuits " in stream.getvalue()
 
 
 def test_snapshots_that_are_not_finite_are_left_out_and_counted(run_dir, monkeypatch):

@@ -44,6 +44,17 @@ def test_steps_fill_the_seconds_that_are_asked_for():
     assert pace.steps(40, 0.0) == 1
 
 
+def test_a_pace_that_changes_is_a_range():
+    pace = learned([40])
+    assert pace.spread(40) == pytest.approx((1e-3, 1e-3))
+    for _ in range(80):
+        pace.learn(40, steps=10, lane_steps=40, seconds=40 * 5e-3)
+    low, high = pace.spread(40)
+    assert high == pytest.approx(5e-3, rel=0.02)
+    assert 1e-3 < low < 4e-3
+    assert Pace().spread(40) == (0.0, 0.0)
+
+
 def test_the_past_fades():
     pace = learned([40])
     for _ in range(80):

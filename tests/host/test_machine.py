@@ -1,7 +1,6 @@
 """What is said of the machine."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import jax
@@ -83,76 +82,6 @@ def test_a_number_of_threads_that_is_none_is_named(monkeypatch, nproc):
         machine.bits()
     monkeypatch.setenv("NPROC", "")
     assert machine.bits()["cpu_threads"] >= 1
-
-
-def copy_in_a_repository(folder):
-    """A git repository of the package, which has a module: pack/host/machine.py."""
-    file = folder / "pack/host/machine.py"
-    file.parent.mkdir(parents=True)
-    file.write_text(Path(machine.__file__).read_text())
-    (folder / "setup.cfg").write_text("[metadata]\nname = jaxgrok\n")
-    git(folder, "init", "--quiet")
-    git(folder, "add", ".")
-    git(folder, "commit", "--quiet", "-m", "one")
-    return file
-
-
-def git(folder, *words):
-    names = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    command = ["git", "-C", str(folder), *names, *words]
-    variables = {name: v for name, v in os.environ.items() if name != "GIT_DIR"}
-    return subprocess.run(
-        command, check=True, capture_output=True, text=True, env=variables
-    ).stdout
-
-
-@pytest.fixture
-def repository(tmp_path, monkeypatch):
-    """Such a repository, and its module for the one in use."""
-    file = copy_in_a_repository(tmp_path)
-    monkeypatch.setattr(machine, "__file__", str(file))
-    # As git sets it for its hooks.
-    monkeypatch.setenv("GIT_DIR", str(Path(__file__).parent))
-    return tmp_path
-
-
-@pytest.mark.process
-def test_the_commit_has_a_plus_where_any_file_of_the_package_differs(repository):
-    (repository / "outside.txt").write_text("not of the package")
-    name = git(repository, "rev-parse", "HEAD").strip()
-    assert machine.commit() == name
-    (repository / "pack/other.py").write_text("")
-    assert machine.commit() == f"{name}+"
-
-
-@pytest.mark.process
-@pytest.mark.parametrize(
-    ("moves", "text"), [({}, "name = mine\n"), ({"setup.cfg": "pack"}, None)]
-)
-def test_a_commit_of_somebody_else_s_repository_is_not_ours(repository, moves, text):
-    # A copy that is part of it, or lies deeper in it, as in a virtual environment.
-    (repository / "setup.cfg").write_text(text or "")
-    for name, folder in moves.items():
-        (repository / name).rename(repository / folder / name)
-    git(repository, "add", ".")
-    git(repository, "commit", "--quiet", "-m", "two")
-    assert machine.commit() == ""
-
-
-@pytest.mark.process
-def test_a_folder_in_a_repository_has_its_commit_and_any_other_has_none(
-    repository, tmp_path_factory
-):
-    name = git(repository, "rev-parse", "HEAD").strip()
-    assert machine.commit_of(repository / "pack") == name
-    (repository / "pack/new.py").write_text("")
-    assert machine.commit_of(repository / "pack") == f"{name}+"
-    assert machine.commit_of(tmp_path_factory.mktemp("elsewhere")) == ""
-
-
-def test_a_machine_without_git_has_no_commits(monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    assert machine.commit() == machine.commit_of(Path()) == ""
 
 
 def test_no_programs_are_kept_where_no_folder_can_be_made(variables, tmp_path):

@@ -49,7 +49,7 @@ def test_progress_that_nobody_sees_ends_no_training(error, live):
     stream.isatty = lambda: live
     with Console(2, stream=stream) as console:
         console.say("the plan")
-        console.moved(busy=1, lanes=2, rate=1.0, left=3.0)
+        console.moved(busy=1, lanes=2, left=None)
 
 
 def test_output_that_is_refused_at_first_goes_on_when_there_is_room_again():

@@ -7,6 +7,7 @@ from handmade import SCHEMA, manifest_of, result
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine.engine import ResumeState
+from jaxgrok.results.files import manifest
 from jaxgrok.results.files.manifest import Usage, read_manifest
 from jaxgrok.results.files.resume import SavedLane
 from jaxgrok.results.run_directory import RunDirectory
@@ -76,6 +77,26 @@ def test_lane_steps_add_up_over_pauses(archive, directory):
     archive.count(dispatch)
     archive.write_manifest()
     assert read_manifest(directory.path).usage == Usage(90, 120)
+
+
+def test_the_times_of_a_run_span_its_pauses(archive, directory, monkeypatch):
+    begun = read_manifest(directory.path).begun
+    assert read_manifest(directory.path).ended == ""
+    archive.leave({})
+    assert read_manifest(directory.path).ended >= begun
+    monkeypatch.setattr(manifest, "utc_now", lambda: "2999-01-01T00:00:00Z")
+    monkeypatch.setattr(module, "utc_now", lambda: "2999-01-01T00:00:09Z")
+    with Archive(resolved(), directory, command="jaxgrok sweep --grid a") as later:
+        later.write_manifest()
+        entries = read_manifest(directory.path)
+        assert (entries.begun, entries.ended) == (begun, "")
+        for cell in resolved().cells:
+            later.keep(snapshot(cell, 40), SHAPES)
+            later.add(result(cell))
+        later.leave({})
+    entries = read_manifest(directory.path)
+    assert (entries.begun, entries.ended) == (begun, "2999-01-01T00:00:09Z")
+    assert entries.command == "jaxgrok sweep --grid a"
 
 
 def test_cells_in_flight_and_their_snapshots_come_back(archive, directory):

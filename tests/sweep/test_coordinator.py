@@ -14,6 +14,7 @@ from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine, ResumeState
 from jaxgrok.engine.platform import Platform
 from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.results.finished_cell import CallbackFailed
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep import chores, coordinator, run
 from jaxgrok.sweep.archive import Archive
@@ -123,6 +124,48 @@ def test_the_longest_expected_cells_go_first(tmp_path, monkeypatch):
     jaxgrok.run(config, tmp_path / "a", blocks=1, quiet=True)
     assert admitted[:2] == [(30, 0.0), (30, 1.0)]
     assert [steps for steps, _ in admitted] == 6 * [30] + 6 * [10]
+
+
+def test_a_callback_gets_every_cell_once_with_its_curves(tmp_path):
+    cells = []
+    config = tiny.config(seed=(0, 1, 2))
+    options = {"blocks": 1, "quiet": True, "on_cell": cells.append}
+    dataset = jaxgrok.run(config, tmp_path / "a", **options)
+    assert [(cell.done, cell.total) for cell in cells][-1] == (3, 3)
+    assert sorted(cell.axes["seed"] for cell in cells) == [0, 1, 2]
+    for cell in cells:
+        losses = dataset.test_loss.squeeze().sel(seed=cell.axes["seed"])
+        np.testing.assert_array_equal(cell.curves["test_loss"], losses)
+    jaxgrok.run(config, tmp_path / "a", **options)
+    assert len(cells) == 3
+
+
+def test_a_callback_that_fails_costs_no_cell(whole, tmp_path):
+    seen = []
+
+    def log(cell):
+        seen.append(cell.index)
+        if len(seen) == 2:
+            raise ConnectionError("no network")
+
+    options = {"blocks": 1, "quiet": True, "on_cell": log}
+    with pytest.raises(CallbackFailed, match=r"ConnectionError: no network.*is saved"):
+        jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", **options)
+    assert len(jaxgrok.cells(tmp_path / "a")) >= 2
+    jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", **options)
+    same(tmp_path / "a", whole)
+
+
+def test_cells_that_fail_are_handed_over_too(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    monkeypatch.setattr(sizing, "Engine", broken)
+    cells = []
+    config = tiny.config(seed=(0, 1))
+    jaxgrok.run(config, tmp_path / "a", quiet=True, on_cell=cells.append)
+    assert [cell.row["status"] for cell in cells] == ["failed"] * 2
+    assert [cell.curves["step"].size for cell in cells] == [0, 0]
 
 
 class Script:

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from jaxgrok import grid
 from jaxgrok.fields.values import shown
 from jaxgrok.grid import fields, grid_file
-from jaxgrok.host import command_line
+from jaxgrok.host import command_line, source
 from jaxgrok.models import MODELS
 from jaxgrok.results.files.manifest import describe
 from jaxgrok.sweep import __main__ as sweep
@@ -66,7 +66,7 @@ def folder():
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as name:
         patch.setattr(run, "resolve", _resolve)
         patch.setattr(run, "RunDirectory", _stop)
-        patch.setattr(command_line.machine, "commit", lambda: "")
+        patch.setattr(source, "commit", lambda: "")
         patch.setattr(command_line.machine, "prepare", lambda: None)
         patch.setattr(grid_file, "commit_of", lambda folder: "")
         patch.chdir(name)

@@ -9,6 +9,7 @@ import pytest
 import tiny
 from jaxgrok import grid
 from jaxgrok.sweep.longest_first import Everything
+from jaxgrok.sweep.survival import Survival
 
 FIELDS = {
     "seed": (0, 1, 2),
@@ -21,8 +22,8 @@ FIELDS = {
 class Pace:
     """A lane-step takes a second an example."""
 
-    def seconds(self, size):
-        return float(size)
+    def spread(self, size):
+        return float(size), float(size)
 
 
 class Plainly:
@@ -31,14 +32,11 @@ class Plainly:
     def __init__(self, resolved):
         self.groups = resolved.groups
         self.waiting = {cell.id: cell for cell in resolved.cells}
+        self.cells = dict(self.waiting)
         self.busy, self.ran = {}, {}
 
     def key(self, cell):
         return tuple(sorted((k, v) for k, v in cell.lane.items() if k != "seed"))
-
-    def expected(self, cell):
-        ran = self.ran.get(self.key(cell))
-        return float(np.mean(ran)) if ran else cell.lane["steps"]
 
     def take(self, group, free):
         taken = []
@@ -63,14 +61,40 @@ class Plainly:
             self.ran.setdefault(self.key(cell), []).append(steps)
 
     def left(self, made):
-        seconds = 0.0
+        survival = Survival()
+        survival.running(
+            steps / self.cells[name].lane["steps"]
+            for name, steps in made.items()
+            if name not in self.waiting
+        )
+        for key, ran in self.ran.items():
+            for steps in ran:
+                survival.ended(steps / dict(key)["steps"])
+        low = high = 0.0
         for group, cell in ((g, c) for g in self.groups for c in g.cells):
-            steps = made.get(cell.id, 0)
             if cell.id in self.waiting or cell.id in made:
-                expected = max(self.expected(cell), 1.1 * steps)
-                whole = min(expected, cell.lane["steps"])
-                seconds += max(whole - steps, 0) * group.setup.train_size
-        return seconds
+                steps = self.steps_left(survival, group, cell, made.get(cell.id, 0))
+                low += steps[0] * group.setup.train_size
+                high += steps[1] * group.setup.train_size
+        return low, high
+
+    def steps_left(self, survival, group, cell, done):
+        """Siblings count one by one, and all others together as one of them."""
+        counts = [
+            sum(len(self.ran.get(key, ())) for key in {self.key(c) for c in g.cells})
+            for g in self.groups
+        ]
+        seen = counts[self.groups.index(group)] and sum(counts)
+        n_ahead = len(self.waiting) + len(self.busy)
+        seen = max(seen or np.count_nonzero(counts), 1)
+        doubt = 0.5 * (1 / seen + 1 / n_ahead) ** 0.5
+        budget, ran = cell.lane["steps"], self.ran.get(self.key(cell), [])
+        mean, trust = np.mean(ran) if ran else 0, len(ran) / (len(ran) + 1)
+        known = max(mean - done, 0) * trust
+        room = budget * (1 - trust) if done <= mean else budget
+        low, high = survival.remaining(done / budget)
+        most = min((known + high * room) * (1 + doubt), budget - done)
+        return (known + low * room) * (1 - doubt), most
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -123,13 +147,31 @@ def test_every_cell_is_handed_out_once():
 
 
 def test_what_a_shorter_budget_has_trained_is_not_left():
-    resolved = grid.resolve(tiny.config(steps=(100,), seed=(0, 1, 2)))
+    resolved = grid.resolve(tiny.config(steps=(100,), seed=(0, 1, 2), stop="steps"))
     queue, (group,) = Everything(resolved, Pace()), resolved.groups
     one, two, three = (cell.id for cell in resolved.cells)
     size = group.setup.train_size
-    assert queue.left({}) == 300 * size
+    assert queue.left({}) == (300 * size, 300 * size)
     continued = {one: 40, three: 40}
-    assert queue.left(continued) == 220 * size
+    assert queue.left(continued) == (220 * size, 220 * size)
     assert [cell.id for cell in queue.take(group, 1)] == [one]
-    assert queue.left(continued | {one: 50}) == (50 + 100 + 60) * size
+    assert queue.left(continued | {one: 50}) == pytest.approx((210 * size,) * 2)
     assert two not in continued
+
+
+def test_the_time_left_is_a_range_that_holds_what_comes_and_narrows():
+    resolved = grid.resolve(tiny.config(steps=(1000,), seed=tuple(range(40))))
+    queue, (group,) = Everything(resolved, Pace()), resolved.groups
+    rng, widths = random.Random(0), []
+    assert queue.left({}) == (0, 40_000 * group.setup.train_size)
+    lengths = {cell.id: rng.randrange(200, 500) for cell in group.cells}
+    for step in range(0, 40, 4):
+        cells = queue.take(group, 4)
+        for cell in cells:
+            queue.ended(cell, {"status": "done", "steps": lengths.pop(cell.id)})
+        low, high = queue.left({})
+        truth = sum(lengths.values()) * group.setup.train_size
+        assert low <= truth <= high, step
+        widths.append(high - low)
+    assert widths[-1] < widths[4] < widths[0]
+    assert queue.left({}) == (0, 0)

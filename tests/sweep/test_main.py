@@ -18,7 +18,7 @@ import tiny
 from jaxgrok.engine import sizing
 from jaxgrok.results import run_directory
 from jaxgrok.sweep import __main__ as sweep
-from jaxgrok.sweep import estimate
+from jaxgrok.sweep import plan
 from jaxgrok.sweep import run as runner
 
 ROOT = Path(__file__).parents[2]
@@ -139,6 +139,17 @@ def test_run_again_it_prints_the_summary_and_trains_nothing(copy, capsys, monkey
             assert after[name] == before[name], name
 
 
+def test_the_manifest_keeps_the_facts_of_the_training(finished, copy):
+    before = json.loads((finished / "manifest.json").read_text())
+    assert before["command"].startswith("jaxgrok sweep --grid ")
+    assert before["begun"] <= before["ended"]
+    assert before["grid_file"]["text"] == GRID and before["grid_file"]["sha256"]
+    assert run("tiny_grid.py", "--out", copy) == 0
+    after = json.loads((copy / "manifest.json").read_text())
+    for name in ("begun", "ended", "command", "xla_flags", "versions", "commit"):
+        assert after[name] == before[name]
+
+
 def test_more_seeds_extend_a_directory_and_keep_its_rows(copy):
     before = rows(copy)
     assert run("tiny_grid.py", "--out", copy, "--grid.seed=(1,0)") == 0
@@ -169,7 +180,7 @@ def test_a_directory_in_use_or_of_something_else_is_refused(here, capsys):
 
 
 def test_dry_run_prints_the_plan_and_leaves_nothing(here, capsys, monkeypatch):
-    monkeypatch.setattr(estimate, "CALIBRATION_SECONDS", 0.05)
+    monkeypatch.setattr(plan, "CALIBRATION_SECONDS", 0.05)
     before = sorted(here.rglob("*"))
     assert run("tiny_grid.py", "--dry_run", "--out", "run") == 0
     assert sorted(here.rglob("*")) == before
@@ -178,11 +189,12 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(here, capsys, monkeypatch):
     for words in (
         "2 cells in 1 group,",
         "n_train 24 padded to 49",
-        "compiled in ",
+        "less where cells grok early; ",
+        "it compiled in ",
         "parameters a model",
     ):
         assert words in shown
-    assert "1 block × 2 lanes on 1 device, " in shown
+    assert "1 block × 2 lanes on 1 device\n" in shown
 
 
 def test_overrides_reach_the_config(here, seen, capsys):

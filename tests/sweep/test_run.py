@@ -48,8 +48,9 @@ def test_a_diverged_cell_stops_alone(tmp_path):
 def test_a_precision_that_is_emulated_is_said_before_training(tmp_path, capsys):
     jaxgrok.run(tiny.config(precision="tf32"), tmp_path / "a")
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("precision=tf32 is emulated on a CPU")
-    assert lines[1].startswith("1/1 ")
+    assert lines[0].startswith("laptop scale on ")
+    assert lines[1].startswith("precision=tf32 is emulated on a CPU")
+    assert lines[2].startswith("1/1 ")
 
 
 def test_float64_on_a_tpu_is_refused_before_anything_is_written(tmp_path, monkeypatch):

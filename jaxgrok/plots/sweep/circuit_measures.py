@@ -28,7 +28,9 @@ MEASURES = ("W_E_norm", "W_L_norm", "excluded_loss")
 """Curves that the figure reads: what a sweep with measures="fourier" records."""
 
 
-def circuit_measures(dataset: xr.Dataset) -> Figure:
+def circuit_measures(
+    dataset: xr.Dataset, *, x: str = "weight_decay", y: str = "train_fraction"
+) -> Figure:
     """Draw the share of W_E in the key frequencies, and the lead of its rise.
 
     Both are medians over the seeds of a square, the share of those with a sparse
@@ -36,8 +38,13 @@ def circuit_measures(dataset: xr.Dataset) -> Figure:
 
     Args:
         dataset: of a sweep with measures="fourier".
+        x: axis of the columns; one that is not varied gives way to another.
+        y: axis of the rows; likewise.
+
+    Raises:
+        ValueError: for an axis that the dataset does not have.
     """
-    phases = gather(dataset)
+    phases = gather(dataset, x=x, y=y)
     cells = dataset["phase"].size
     # [cells, evals, freq], whatever the axes of the grid are.
     curves = {
@@ -48,12 +55,12 @@ def circuit_measures(dataset: xr.Dataset) -> Figure:
         curves | {"step": dataset["step"].values},
         grok_step=column_of(dataset, "grok_step").astype(float),
     )
-    x, y = axis_labels(phases)
+    columns, rows = axis_labels(phases)
     return phase_share(
         medians(phases, share),
         medians(phases, lead),
-        x=x,
-        y=y,
+        x=columns,
+        y=rows,
         title=dataset.attrs.get("title", ""),
     )
 

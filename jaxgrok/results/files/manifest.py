@@ -7,6 +7,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from flax import linen as nn
 from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.setups import build
-from jaxgrok.host import machine
+from jaxgrok.host import machine, source
+from jaxgrok.host.clock import utc_now
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import Task
 from jaxgrok.training.precision import PRECISIONS
@@ -54,12 +56,17 @@ class Manifest:
         bits: what changes a result in its last bits.
         precision: matmul precisions of the groups.
         versions: Python and packages.
-        commit: git commit of the package; "" when installed.
+        commit: git commit of the package; "" where it cannot be told.
         groups: cells by compiled program.
         cells: all cells, in the order of cells.csv.
         usage: lane-steps made so far.
         grid_file: the grid file that the config comes from, as it was then; None for a
             config made in Python. Nothing ever runs it.
+        begun: when the first cell was started, in UTC: 2026-11-25T13:05:09Z.
+        ended: when training ended or was last interrupted; "" while it goes on, and
+            after a kill.
+        command: the command line; "" for a run from Python.
+        xla_flags: the variable XLA_FLAGS.
         format: of the run directory.
     """
 
@@ -76,6 +83,10 @@ class Manifest:
     cells: tuple[Cell, ...]
     usage: Usage = Usage()
     grid_file: GridFile | None = None
+    begun: str = ""
+    ended: str = ""
+    command: str = ""
+    xla_flags: str = ""
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:
@@ -121,8 +132,10 @@ class Manifest:
         return build(values | {"precision": PRECISIONS[0]})
 
 
-def describe(grid: Grid, grid_file: GridFile | None = None) -> Manifest:
-    """Return the manifest of a grid that is trained on this machine."""
+def describe(
+    grid: Grid, grid_file: GridFile | None = None, command: str = ""
+) -> Manifest:
+    """Return the manifest of a grid that is trained on this machine from now on."""
     block_width = grid.groups[0].block_width
     return Manifest(
         title=grid.title,
@@ -133,11 +146,14 @@ def describe(grid: Grid, grid_file: GridFile | None = None) -> Manifest:
         # Programs for blocks of another width may round sums in another order.
         bits=machine.bits() | {"block_width": block_width},
         precision=tuple(sorted({group.setup.precision for group in grid.groups})),
-        versions=machine.versions(),
-        commit=machine.commit(),
+        versions=source.versions(),
+        commit=source.commit(),
         groups=tuple(_described(group) for group in grid.groups),
         cells=grid.cells,
         grid_file=grid_file,
+        begun=utc_now(),
+        command=command,
+        xla_flags=os.environ.get("XLA_FLAGS", ""),
     )
 
 

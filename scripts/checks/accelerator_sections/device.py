@@ -8,7 +8,7 @@ import jax
 
 from accelerator_sections.job import Job, one_line
 from jaxgrok.engine.platform import Platform
-from jaxgrok.host import machine
+from jaxgrok.host import machine, source
 
 QUERY = "name,driver_version,memory.total,power.limit,clocks.max.sm,compute_mode"
 VARIABLES = ("XLA_", "JAX_", "CUDA_VISIBLE", "NPROC", "TF_")
@@ -23,9 +23,9 @@ def run(job: Job) -> None:
         device_kind=platform.device_kind,
         devices=platform.devices,
         bits=machine.bits(),
-        versions=machine.versions(),
+        versions=source.versions(),
         platform_version=one_line(devices[0].client.platform_version),
-        commit=machine.commit(),
+        commit=source.commit(),
         cores=machine.cores(),
         host_memory_gb=machine.memory() / 1e9,
         environment={k: v for k, v in os.environ.items() if k.startswith(VARIABLES)},

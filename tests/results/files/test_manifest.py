@@ -10,7 +10,8 @@ import jaxgrok
 import tiny
 from jaxgrok import grid
 from jaxgrok.grid.grid_file import GridFile
-from jaxgrok.host import machine
+from jaxgrok.host import machine, source
+from jaxgrok.host.clock import seconds_between, utc_now
 from jaxgrok.results.files.manifest import Manifest, Usage, describe, read_manifest
 from jaxgrok.results.run_directory import RunDirectory
 
@@ -38,7 +39,16 @@ def test_it_records_what_decides_the_bits():
     manifest = product()
     assert manifest.bits == machine.bits() | {"block_width": 2}
     assert manifest.precision == ("float32",)
-    assert manifest.versions == machine.versions()
+    assert manifest.versions == source.versions()
+
+
+def test_it_records_when_how_and_with_which_flags(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
+    manifest = describe(grid.resolve(tiny.config()), command="jaxgrok sweep --grid a")
+    assert manifest.xla_flags == "--xla_cpu_enable_fast_math=false"
+    assert manifest.command == "jaxgrok sweep --grid a"
+    assert seconds_between(manifest.begun, utc_now()) < 60
+    assert manifest.ended == ""
 
 
 def test_it_comes_back_from_json_as_it_was():

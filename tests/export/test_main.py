@@ -13,13 +13,14 @@ import pytest
 
 import jaxgrok
 import tiny
-from jaxgrok import export, grid
+from jaxgrok import grid
 from jaxgrok.circuits.weights.transformerlens import load_npz
+from jaxgrok.export import __main__ as export
 from jaxgrok.results import run_directory, snapshots
 from jaxgrok.results.files import manifest
 from jaxgrok.tasks.modular import Modular
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CELL = "weight_decay=1.0,train_fraction=0.5,seed=3"
 
 
@@ -103,6 +104,25 @@ def test_cells_and_steps_differ(run_dir, tmp_path):
             "RUN --cells 3",
             "flag --cells is unknown; allowed: --cell, --step, --out, --grid",
         ),
+        ("RUN --figure curve", "figure 'curve': there is none of this name"),
+        ("RUN --figure attention", "figure 'attention' is of one network; name its"),
+        ("RUN --figure curves --step 20", "figure 'curves' is of a run"),
+        ("RUN --figure curves --x seed", "figure 'curves' has no sides x and y"),
+        ("RUN --figure attention --cell 3 --y seed", "has no sides x and y to"),
+        ("RUN --figure spikes", "this run has no curves"),
+        ("RUN --figure crossover --cell 3", "figure 'crossover' is of all cells"),
+        ("RUN --figure phase_diagram --x sead", "axis='sead' is not in the dataset"),
+        ("RUN --figure phase_diagram --cell seed=9", "no cell has seed=9"),
+        ("RUN --figure phase_diagram --format jpg", "--format=jpg"),
+        ("RUN --figure curves --format svg --out c.pdf", "does not end in .svg"),
+        ("RUN --figure phase_diagram --out p.jpg", "must end in .png, .svg or .pdf"),
+        ("RUN --figure curves --to netcdf", "leave one of them out"),
+        ("RUN --to mlflow", "--to=mlflow"),
+        ("RUN --to netcdf --step 3", "--step does not go with --to"),
+        ("RUN --to netcdf --out d.h5", "--out d.h5 must end in .nc"),
+        ("RUN --to netcdf --project p", "--project goes with --to wandb"),
+        ("RUN --to tensorboard --x seed", "--x goes with --figure"),
+        ("RUN --to tensorboard --out .", "--out . holds something already"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -124,8 +144,8 @@ def test_bad_input_is_one_line(
 @pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), ([], 2)])
 def test_help_needs_no_jax(arguments, code):
     program = (
-        "import sys; from jaxgrok import export; code = export.main(sys.argv); "
-        "assert 'jax' not in sys.modules; sys.exit(code)"
+        "import sys; from jaxgrok.export.__main__ import main; "
+        "code = main(sys.argv); assert 'jax' not in sys.modules; sys.exit(code)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],

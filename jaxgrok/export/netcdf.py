@@ -1,0 +1,52 @@
+"""The dataset of a run as one NetCDF file, for any tool that reads HDF5.
+
+>>> export_netcdf("runs/mine", out="mine.nc")
+>>> xarray.open_dataset("mine.nc", engine="h5netcdf")
+"""
+
+import os
+from pathlib import Path
+
+from jaxgrok.export.packages import needed
+from jaxgrok.grid.selector import Selector
+from jaxgrok.host.atomic_files import check_writable
+from jaxgrok.results.dataset import selected
+from jaxgrok.results.run import RunOrPath, open_run
+
+
+def export_netcdf(
+    run: RunOrPath, *, cell: Selector | None = None, out: str | os.PathLike[str]
+) -> Path:
+    """Write what `jaxgrok.load` returns, of all cells or of some.
+
+    Args:
+        run: a run or its directory.
+        cell: which cells; all by default.
+        out: the .nc file to write.
+
+    Returns:
+        Its path.
+
+    Raises:
+        ValueError: there is no such cell, `out` does not end in .nc, or h5netcdf is
+            not installed.
+        FileNotFoundError: there is no run directory.
+    """
+    path = Path(out)
+    if path.suffix != ".nc":
+        raise ValueError(f"--out {out} must end in .nc")
+    for name in ("h5netcdf", "h5py"):
+        needed(name, extra="netcdf")
+    check_writable(path.parent)
+    opened = open_run(run)
+    dataset = opened.dataset()
+    if cell is not None:
+        dataset = selected(dataset, opened.matching(cell))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        dataset.to_netcdf(partial, engine="h5netcdf")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,210 @@
+"""How far a run is, without its lock, and without reading what is large.
+
+Reads manifest.json, cells.csv and status.json, whatever there is of them.
+
+>>> print(read_status(Path("runs/wd_vs_frac-laptop")))
+x+y mod 47 · laptop
+training: 40 of 84 cells · 8 grokking · 25 memorisation · 7 confusion
+4/4 lanes · 1,234 lane-steps/s · 0:52 · about 0:40 left
+"""
+
+import csv
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from jaxgrok.host.clock import seconds_between, utc_now
+from jaxgrok.host.durations import TimeLeft, clock, duration
+from jaxgrok.outcomes.outcomes import PHASES
+from jaxgrok.results.files import status_file
+from jaxgrok.results.files.status_file import Live
+from jaxgrok.results.run_folder import refuse_strangers
+
+SILENT_SECONDS = 600
+"""A running sweep that has written nothing for longer is said to be silent."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """A run directory at one moment.
+
+    Attributes:
+        path: the directory.
+        state: "empty", "training", "killed", "stopped" or "finished"; "unreadable"
+            where its manifest is damaged.
+        title: the task in a few words, "" where it is not known.
+        cells: cells in all; None where that is not known.
+        counts: cells that have ended, by how.
+        live: what the sweep says of itself; None where none is training.
+        elapsed: seconds so far, or from the first cell's start to the end of training;
+            None where that is not known.
+        begun: when the first cell was started; "" where it is not known.
+        ended: when training ended; "" where it goes on.
+        last_failure: why a cell failed last; "" if none did.
+        note: what could not be read.
+    """
+
+    path: Path
+    state: str
+    title: str = ""
+    cells: int | None = None
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    live: Live | None = None
+    elapsed: float | None = None
+    begun: str = ""
+    ended: str = ""
+    last_failure: str = ""
+    note: str = ""
+
+    @property
+    def done(self) -> int:
+        """Cells that have ended."""
+        return sum(self.counts.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        entries = dataclasses.asdict(self)
+        live = entries.pop("live") or {}
+        for name in ("busy", "lanes", "pace", "left", "process", "updated"):
+            entries[name] = live.get(name)
+        entries["workers"] = live.get("workers", ())
+        return entries | {"path": str(self.path), "done": self.done}
+
+    def __str__(self) -> str:
+        """Word it in a few lines."""
+        lines = [self.title] if self.title else []
+        total = "" if self.cells is None else f" of {self.cells:,}"
+        words = [f"{_STATES[self.state]}: {self.done:,}{total} cells"]
+        words += [f"{self.counts[label]:,} {label}" for label in _ordered(self.counts)]
+        if self.state == "empty":
+            words = [f"{_STATES[self.state]}: no manifest.json in {self.path}"]
+        lines.append(" · ".join(words))
+        lines += self._moment()
+        if self.last_failure:
+            lines.append(f"last failure: {self.last_failure}")
+        if self.note:
+            lines.append(self.note)
+        return "\n".join(lines)
+
+    def _moment(self) -> list[str]:
+        """Return the lines about lanes, pace, time and workers."""
+        live = self.live
+        if live is None:
+            elapsed = "" if self.elapsed is None else f"in {duration(self.elapsed)}"
+            words = [elapsed, f"ended {self.ended}" if self.ended else ""]
+            return [" · ".join(filter(None, words))] if any(words) else []
+        words = [f"{live.busy}/{live.lanes} lanes"]
+        words.append(
+            "starting" if live.pace is None else f"{live.pace:,.0f} lane-steps/s"
+        )
+        words.append(clock(self.elapsed or 0.0))
+        if live.left:
+            words.append(f"{TimeLeft(*live.left).words(clock)} left")
+        lines = [" · ".join(words)]
+        silence = seconds_between(live.updated, utc_now()) or 0.0
+        if self.state == "training" and silence > SILENT_SECONDS:
+            lines.append(f"silent for {duration(silence)}; process {live.process}")
+        for worker in live.workers:
+            group = "" if worker.group is None else f", group {worker.group + 1}"
+            lines.append(
+                f"worker {worker.name}: {worker.device}, {worker.busy}/{worker.lanes} "
+                f"lanes{group}"
+            )
+        return lines
+
+
+_STATES = {
+    "empty": "nothing yet",
+    "training": "training",
+    "killed": "killed; the same command goes on",
+    "stopped": "stopped; the same command goes on",
+    "finished": "finished",
+    "unreadable": "unreadable",
+}
+
+
+def read_status(path: Path) -> Status:
+    """Return how far a run is; damaged or missing files are no error.
+
+    Raises:
+        ValueError: the path is no folder, or holds something else than a run.
+    """
+    if not path.is_dir():
+        kind = "is a file" if path.exists() else "does not exist"
+        raise ValueError(f"{path} {kind}; name a run directory")
+    refuse_strangers(path, way_out="name a run directory")
+    file = path / "manifest.json"
+    if not file.exists():
+        return Status(path, "empty")
+    counts, failure = _table(path)
+    try:
+        entries = json.loads(file.read_bytes())
+        cells = len(entries["cells"])
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        note = f"{file.name} is not JSON ({error})"
+        return Status(path, "unreadable", counts=counts, note=note)
+    except (TypeError, LookupError):
+        raise ValueError(f"{file} is not that of a sweep") from None
+    return _described(path, entries, cells, counts, failure)
+
+
+def _described(
+    path: Path, entries: dict[str, Any], cells: int, counts: Counter[str], failure: str
+) -> Status:
+    """Return the status of a run whose manifest can be read."""
+    # Of older runs, some entries are missing.
+    begun, ended = entries.get("begun", ""), entries.get("ended", "")
+    live = status_file.read(path)
+    if live is not None:
+        # What is on disk may be ten seconds old.
+        state = "training" if live.is_alive else "killed"
+        counts = Counter(live.counts) if state == "training" else counts
+        failure = live.last_failure or failure
+    elif counts.total() - counts["stopped"] < cells and not _is_search(path):
+        state = "stopped"
+    else:
+        state = "finished"
+    elapsed = live.elapsed if live else seconds_between(begun, ended)
+    return Status(
+        path=path,
+        state=state,
+        title=str(entries.get("title", "")),
+        cells=None if _is_search(path) else cells,
+        counts=dict(counts),
+        live=live if state == "training" else None,
+        elapsed=elapsed,
+        begun=begun,
+        ended=ended if live is None else "",
+        last_failure=failure,
+    )
+
+
+def _is_search(path: Path) -> bool:
+    """Tell whether a run is a finished search, which trains only some of its cells."""
+    return (path / "crossover.csv").exists()
+
+
+def _table(path: Path) -> tuple[Counter[str], str]:
+    """Return the cells of cells.csv by how they ended, and the last failure's cause."""
+    counts: Counter[str] = Counter()
+    failure = ""
+    try:
+        text = (path / "cells.csv").read_text(encoding="utf-8", errors="replace")
+        for row in csv.DictReader(text.splitlines()):
+            status = row.get("status") or ""
+            counts[row.get("phase") or status or "unknown"] += 1
+            if status == "failed":
+                failure = row.get("cause") or ""
+    except (OSError, csv.Error):
+        pass
+    return counts, failure
+
+
+def _ordered(counts: dict[str, int]) -> list[str]:
+    """Return the words for how cells ended: phases in their order, then the others."""
+    others = [label for label in counts if label not in PHASES]
+    return [label for label in PHASES if counts.get(label)] + others

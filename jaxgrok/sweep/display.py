@@ -1,0 +1,135 @@
+"""What a sweep shows while it trains: its bar or log, and status.json.
+
+>>> display = Display(grid, queue.total, ledger.rows(), directory.path)
+>>> with display: display.moved(progress, left)
+"""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from jaxgrok.engine.platform import Platform
+from jaxgrok.grid.cells import Grid
+from jaxgrok.host.durations import TimeLeft
+from jaxgrok.host.terminal import Console
+from jaxgrok.results.dataset import LABELS
+from jaxgrok.results.files import status_file
+from jaxgrok.results.files.status_file import Live, WorkerStatus
+from jaxgrok.results.rows import CellRow
+from jaxgrok.sweep import estimate
+from jaxgrok.sweep.messages import Progress
+
+
+class Display:
+    """The face of one run; a context manager, left when training ends.
+
+    Args:
+        grid: all cells.
+        total: results that there will be in all; None if nobody knows.
+        rows: rows of cells.csv of the cells that are finished.
+        path: the run directory.
+        quiet: print nothing.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        total: int | None,
+        rows: Iterable[CellRow],
+        path: Path,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        self._grid, self._total, self._path = grid, total, path
+        self._counts = Counter(row["phase"] or row["status"] for row in rows)
+        self._finished = self._counts.total()
+        self._console = Console(total, counts=self._counts, order=LABELS, quiet=quiet)
+        self._workers: dict[str, WorkerStatus] = {}
+        self._start = time.monotonic()
+        self._pace: float | None = None
+        self._left: TimeLeft | None = None
+        self._failure = ""
+        self._warned = False
+
+    def __enter__(self) -> "Display":
+        self._console.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._console.__exit__(*error)
+        # Where the disk refuses even this, there are clearer words about it.
+        with contextlib.suppress(OSError):
+            status_file.remove(self._path)
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._console.say(text)
+
+    def headline(self, platform: Platform) -> None:
+        """Say what will be trained, and where; nothing where nothing will be."""
+        # A search says itself what it looks for.
+        if self._total is None or self._finished >= self._total:
+            return
+        self.say(estimate.headline(self._grid, platform, self._finished))
+        for warning in estimate.disk_warnings(self._grid):
+            self.say(warning)
+
+    def moved(self, progress: Progress, left: TimeLeft | None) -> None:
+        """Show what a worker is doing, and how long all may take."""
+        platform = progress.platform
+        device = f"{platform.devices} × {platform.device_kind}"
+        self._workers[progress.worker] = WorkerStatus(
+            progress.worker,
+            device,
+            len(progress.busy),
+            progress.lanes,
+            progress.group,
+        )
+        if progress.dispatch.steps:
+            self._pace = progress.dispatch.lane_steps / progress.dispatch.seconds
+            self._left = left
+            self._console.moved(busy=self._busy, lanes=self._lanes, left=left)
+            self._warn(platform, left)
+
+    def ended(self, row: CellRow, left: TimeLeft | None) -> None:
+        """Show a cell that has ended."""
+        self._counts[row["phase"] or row["status"]] += 1
+        self._console.finished(row, left=left)
+
+    def failed(self, cause: str, cells: int) -> None:
+        """Show that so many cells failed."""
+        self._counts["failed"] += cells
+        self._failure = cause
+        self.say(f"failed: {cause}")
+
+    def write_status(self) -> None:
+        """Write status.json; that the disk refuses it is no reason to stop."""
+        live = Live(
+            counts=dict(self._counts),
+            busy=self._busy,
+            lanes=self._lanes,
+            pace=self._pace,
+            elapsed=round(time.monotonic() - self._start, 1),
+            left=self._left,
+            last_failure=self._failure,
+            workers=tuple(self._workers.values()),
+        )
+        with contextlib.suppress(OSError):
+            status_file.write(self._path, live)
+
+    @property
+    def _busy(self) -> int:
+        return sum(worker.busy for worker in self._workers.values())
+
+    @property
+    def _lanes(self) -> int:
+        return sum(worker.lanes for worker in self._workers.values())
+
+    def _warn(self, platform: Platform, left: TimeLeft | None) -> None:
+        """Warn once of a sweep that takes a good part of a day."""
+        if left is not None and not self._warned:
+            self._warned = True
+            for warning in estimate.time_warnings(self._grid, platform, left):
+                self.say(warning)
