@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.colors import to_hex
 
+from jaxgrok.host.terminal import number
 from jaxgrok.plots import style
 from jaxgrok.report.boundaries import boundaries
 from jaxgrok.report.cells import table
@@ -110,7 +111,7 @@ def _progress(run: RunData) -> str:
     now = time.localtime(max(shards, default=None))
     if done < total:
         return f"{done:,} of {total:,} cells, {time.strftime('%H:%M', now)}"
-    return f"{total:,} cells, {time.strftime('%Y-%m-%d %H:%M', now)}"
+    return f"{number(total, 'cell')}, {time.strftime('%Y-%m-%d %H:%M', now)}"
 
 
 def _look() -> dict[str, Any]:

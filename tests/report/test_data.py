@@ -22,6 +22,12 @@ def test_a_run_that_trains_says_how_far_it_is(tmp_path):
     assert run["progress"].startswith("18 cells, ")
 
 
+def test_a_run_of_one_cell_says_so(tmp_path):
+    one = {"weight_decay": (0.1,), "train_fraction": (0.5,), "seed": (0,)}
+    (run,) = header(reported.write(tmp_path / "run", **one))["runs"]
+    assert run["progress"].startswith("1 cell, ")
+
+
 def test_no_folder_of_this_machine_is_in_it(tmp_path, monkeypatch):
     path = reported.write(tmp_path / "runs" / "mine")
     assert str(tmp_path) not in json.dumps(header(path))

@@ -146,7 +146,7 @@ function drawMenus(report, state, panel, figure, change) {
     change((newest) => ({ choices: { ...newest.choices, [`${panel.id}.${key}`]: value } }));
   form.replaceChildren();
   for (const menu of panel.menus ?? []) {
-    form.append(menuOf(menu.label, menu.options, choice[menu.key], choose(menu.key)));
+    form.append(menuOf(menu.label, menu.options, choice[menu.key] ?? menu.first, choose(menu.key)));
   }
   if (!panel.hasSlider) return;
   const steps = stepsOf(report).map((step) => step.toLocaleString("en"));

@@ -26,9 +26,9 @@ const last = (label) => label.split(".").pop();
 
 /** Return a panel of the entries of a curve, with menus for both. */
 function chosenPanel(id, title, section) {
-  const menus = [];
+  const menus = [], first = section.curves.find(({ name }) => name.endsWith("test_accuracy")) ?? section.curves[0];
   if (section.curves.length > 1) {
-    menus.push({ key: "curve", label: "curve", options: section.curves.map((curve) => [curve.name, curve.title]) });
+    menus.push({ key: "curve", label: "curve", first: first.name, options: section.curves.map((curve) => [curve.name, curve.title]) });
   }
   const isSquares = section.dim === "matrix" && section.curves[0].name === "sum_of_squares";
   if (section.labels.length > 1) {
@@ -37,7 +37,7 @@ function chosenPanel(id, title, section) {
     menus.push({ key: "entry", label: section.dim, options: [["each", "each"], ...options] });
   }
   const lines = (choice, isAlone) => {
-    const curve = section.curves.find((one) => one.name === choice.curve) ?? section.curves[0];
+    const curve = section.curves.find((one) => one.name === choice.curve) ?? first;
     const root = curve.name === "sum_of_squares";
     // The parameters of a block are known by their last name.
     const own = (label) => (new Set(section.labels.map(last)).size < section.labels.length ? label : last(label));
@@ -50,7 +50,8 @@ function chosenPanel(id, title, section) {
     if (entry === "each") return [line(isSquares ? "total" : 0)];
     return [line(entry === "total" ? entry : Number(entry))];
   };
-  return { id, title, menus, lines, log: !/accuracy/.test(section.curves[0].name) && section.curves[0].log };
+  const log = (choice) => (section.curves.find((one) => one.name === choice.curve) ?? first).log;
+  return { id, title, menus, lines, log };
 }
 
 /** Return the panel of spectra, with a slider over the steps. */
@@ -79,9 +80,10 @@ async function drawPanel(report, state, panel, node) {
       traces.push(...more);
     });
   }
+  const isLog = typeof panel.log === "function" ? panel.log(choice) : panel.log;
   const axes = {
     xaxis: { title: { text: "step" }, type: state.linear ? "linear" : "log" },
-    yaxis: { title: { text: panel.unit ?? "" }, type: panel.log ? "log" : "linear" },
+    yaxis: { title: { text: panel.unit ?? "" }, type: isLog ? "log" : "linear" },
   };
   if (panel.id === "accuracy") axes.yaxis.range = [-0.03, 1.03];
   const names = new Set(traces.map((trace) => trace.legendgroup));
