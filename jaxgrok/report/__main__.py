@@ -33,7 +33,7 @@ def _run(argv: list[str]) -> int:
     # Imported late: --help and a wrong flag need no JAX.
     from jaxgrok.host.atomic_files import check_writable
     from jaxgrok.report import page
-    from jaxgrok.report.data import RunData
+    from jaxgrok.report.data import RunData, check_comparable
     from jaxgrok.results.run import open_run
 
     out = Path(values.out or Path(folders[0]) / page.FILE)
@@ -42,6 +42,7 @@ def _run(argv: list[str]) -> int:
             f"--out {out} is a folder; name a file, e.g. {out / page.FILE}"
         )
     runs = [open_run(folder) for folder in folders]
+    check_comparable(runs)
     check_writable(out.parent)
     out.parent.mkdir(parents=True, exist_ok=True)
     print(page.write(out, [RunData.of(run) for run in runs]))

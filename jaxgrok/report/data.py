@@ -63,7 +63,7 @@ def blob_of(runs: Sequence[RunData]) -> bytes:
     return packer.blob({"runs": entries, "look": _look()})
 
 
-def check_comparable(runs: Sequence[RunData]) -> None:
+def check_comparable(runs: Sequence[Run | RunData]) -> None:
     """Raise ValueError unless the runs have cells, and the same axes."""
     for run in runs:
         if not run.manifest.cells:

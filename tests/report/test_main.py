@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 import reported
@@ -34,13 +36,18 @@ def test_runs_are_compared_in_a_page_of_their_own(run, tmp_path):
         (["{run}", "--out={run}"], "is a folder"),
         (["--out=x.html"], "name a run directory"),
         (["{run}", "{other}", "--out={run}/x.html"], "different axes"),
+        (["{empty}"], "has no cells: there is nothing to report"),
         (["{run}", "--nonsense"], "flag --nonsense is unknown"),
     ],
 )
 def test_bad_input_is_one_line(run, tmp_path, capsys, words, message):
     if "{other}" in words:
         reported.write(tmp_path / "other", learning_rate=(1e-3, 2e-3))
-    paths = {"run": run, "other": tmp_path / "other"}
+    if "{empty}" in words:
+        manifest = reported.write(tmp_path / "empty") / "manifest.json"
+        entries = json.loads(manifest.read_text()) | {"cells": []}
+        manifest.write_text(json.dumps(entries))
+    paths = {name: tmp_path / name for name in ("run", "other", "empty")}
     assert report(*(word.format(**paths) for word in words)) == 2
     errors = capsys.readouterr().err
     assert message in errors and errors.count("\n") == 1

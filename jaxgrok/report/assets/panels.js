@@ -82,7 +82,8 @@ async function drawPanel(report, state, panel, node) {
   }
   const isLog = typeof panel.log === "function" ? panel.log(choice) : panel.log;
   const axes = {
-    xaxis: { title: { text: "step" }, type: state.linear ? "linear" : "log" },
+    // On a log scale, ticks at 1, 2 and 5.
+    xaxis: { title: { text: "step" }, tickformat: "~s", ...(state.linear ? { type: "linear" } : { type: "log", dtick: "D2" }) },
     yaxis: { title: { text: panel.unit ?? "" }, type: isLog ? "log" : "linear" },
   };
   if (panel.id === "accuracy") axes.yaxis.range = [-0.03, 1.03];
