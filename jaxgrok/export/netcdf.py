@@ -10,8 +10,8 @@ from pathlib import Path
 from jaxgrok.export.packages import needed
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import check_writable
-from jaxgrok.results.dataset import selected
 from jaxgrok.results.run import RunOrPath, open_run
+from jaxgrok.results.selection import selected
 
 
 def export_netcdf(

@@ -53,10 +53,10 @@ class ProgressBar:
         """Return the head with a bar of so many columns."""
         assert self.share is not None
         full = int(min(self.share, 1.0) * columns)
-        mark, rest = ("#", ".") if ascii_only else ("━", "━")
+        mark, blank = ("#", ".") if ascii_only else ("━", "━")
         line = Text(f"{self.head} ", no_wrap=True)
         line.append(mark * full, "bar.complete")
-        return line.append(rest * (columns - full), "bar.back")
+        return line.append(blank * (columns - full), "bar.back")
 
 
 def _wrapped(words: Sequence[str], width: int) -> list[str]:

@@ -17,8 +17,8 @@ from jaxgrok.plots.registry import FigureTable, Need
 from jaxgrok.plots.sweep.circuit_measures import MEASURES
 from jaxgrok.plots.sweep.grok_steps import varied_axis
 from jaxgrok.plots.tables import read_circuits, read_rows
-from jaxgrok.results.dataset import selected
 from jaxgrok.results.run import RunOrPath, open_run
+from jaxgrok.results.selection import selected
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,8 @@ def adopt(
         return Adopted(manifest)
     _check_format(directory.path, old)
     stored = directory.results()
-    manifest = dataclasses.replace(
-        manifest, usage=old.usage, begun=old.begun or manifest.begun
-    )
+    start = old.begun or manifest.begun
+    manifest = dataclasses.replace(manifest, usage=old.usage, begun=start)
     heirs = _heirs(old, grid)
     if all(stored[c.id].status == "failed" for c in old.cells if c.id in stored):
         return _take_over(directory.path, old, manifest, heirs, mixed_bits=mixed_bits)
@@ -95,10 +94,7 @@ def adopt(
     pending = {cell.id for cell in grid.cells} - finished | again
     elsewhere = bool(pending and _differences(old, manifest))
     if not pending:
-        # Results of two machines cannot meet where nothing is left to train.
-        manifest = dataclasses.replace(
-            manifest, **{name: getattr(old, name) for name in _OF_TRAINING}
-        )
+        manifest = _as_trained(manifest, old)
     elif elsewhere and not mixed_bits:
         raise ValueError(_refusal(directory.path, old, manifest))
     # Before the manifest that names these cells: a kill in between leaves a shard of
@@ -110,6 +106,13 @@ def adopt(
     if again:
         notes.append(_repetition(grid, results, again))
     return Adopted(manifest, results, heirs, again, elsewhere, tuple(notes))
+
+
+def _as_trained(manifest: Manifest, old: Manifest) -> Manifest:
+    """Return a manifest with the facts of the training that is over."""
+    # Results of two machines cannot meet where nothing is left to train.
+    training = {name: getattr(old, name) for name in _OF_TRAINING}
+    return dataclasses.replace(manifest, **training)
 
 
 def _check_format(path: Path, old: Manifest) -> None:

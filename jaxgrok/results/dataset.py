@@ -92,21 +92,6 @@ def assemble(
     return dataset
 
 
-def selected(dataset: xr.Dataset, indices: Sequence[int]) -> xr.Dataset:
-    """Return some cells of a dataset, along one dimension `cell`.
-
-    Args:
-        dataset: of `assemble`.
-        indices: of the cells, in the row-major order of the axes: rows of cells.csv.
-    """
-    dims = [str(dim) for dim in dataset["phase"].dims]
-    if dims != ["cell"]:
-        dataset = dataset.stack(cell=dims).reset_index("cell")
-        dataset = dataset.assign_coords(cell=np.arange(dataset.sizes["cell"]))
-    chosen: xr.Dataset = dataset.isel(cell=list(indices)).transpose("cell", ...)
-    return chosen
-
-
 def origin_words(computed_with: Iterable[Bits]) -> str:
     """Word what computed a cell: versions, device, threads and block width."""
     places = []

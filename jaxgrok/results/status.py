@@ -157,7 +157,7 @@ def _described(
 ) -> Status:
     """Return the status of a run whose manifest can be read."""
     # Of older runs, some entries are missing.
-    begun, ended = entries.get("begun", ""), entries.get("ended", "")
+    start, end = entries.get("begun", ""), entries.get("ended", "")
     live = status_file.read(path)
     if live is not None:
         # What is on disk may be ten seconds old.
@@ -168,7 +168,7 @@ def _described(
         state = "stopped"
     else:
         state = "finished"
-    elapsed = live.elapsed if live else seconds_between(begun, ended)
+    elapsed = live.elapsed if live else seconds_between(start, end)
     return Status(
         path=path,
         state=state,
@@ -177,8 +177,8 @@ def _described(
         counts=dict(counts),
         live=live if state == "training" else None,
         elapsed=elapsed,
-        begun=begun,
-        ended=ended if live is None else "",
+        begun=start,
+        ended=end if live is None else "",
         last_failure=failure,
     )
 

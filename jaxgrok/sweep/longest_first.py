@@ -106,9 +106,12 @@ class Everything:
         # a family that changes gets a new one, and the version marks the old ones.
         self._heaps: list[list[_Entry]] = [[] for _ in grid.groups]
         self._entries = itertools.count()
-        # By group: the sums of `ahead` over families, and the cells that have ended.
+        # By group: the sums of `ahead` over families.
         self._ahead = np.zeros((len(grid.groups), 3))
-        self._ends = [0] * len(grid.groups)
+        self._n_over = self._n_ends = 0
+        """Cells that are over, and those among them that did not fail."""
+        self._groups_seen: set[int] = set()
+        """Groups that have any of the latter."""
         self._sizes = [group.setup.train_size for group in grid.groups]
         self._survival = Survival()
         self._ends_early = grid.config["stop"] == "grokked"
@@ -166,9 +169,9 @@ class Everything:
         """Return the seconds to go: what siblings took, and all that ended so far."""
         self._survival.running(self._shares(steps))
         low = high = 0.0
-        for group, ahead in enumerate(self._ahead):
+        for group, sums in enumerate(self._ahead):
             fast, slow = self._pace.spread(self._sizes[group])
-            steps_left = self._span(group, 0.0, *ahead.tolist())
+            steps_left = self._span(group, 0.0, *sums.tolist())
             low += steps_left[0] * fast
             high += steps_left[1] * slow
         for cell_id, done in steps.items():
@@ -192,21 +195,23 @@ class Everything:
 
     def _steps_left(self, family: _Family, done: int) -> tuple[float, float]:
         """Return the steps that a cell has still to make: low, high."""
-        known = max(family.mean - done, 0.0) * family.trust
+        sibling_steps = max(family.mean - done, 0.0) * family.trust
         # A cell that outlives its siblings is not like them.
         room = family.budget * (1 - family.trust if done <= family.mean else 1.0)
         share = done / family.budget
-        return self._span(family.group, share, known, room, family.budget - done)
+        return self._span(
+            family.group, share, sibling_steps, room, family.budget - done
+        )
 
     def _span(
-        self, group: int, share: float, known: float, room: float, most: float
+        self, group: int, share: float, sibling_steps: float, room: float, most: float
     ) -> tuple[float, float]:
         """Return the steps that cells of a group have still to make: low, high.
 
         Args:
             group: its index.
             share: of their budgets that they have spent.
-            known: steps that their siblings say they need.
+            sibling_steps: steps that their siblings say they need.
             room: budgets, as far as siblings say nothing.
             most: steps to the end of their budgets.
         """
@@ -214,15 +219,14 @@ class Everything:
             return most, most
         # What some cells took says little of others while they are few, and those of
         # other groups, which train on more or fewer examples, may take much longer.
-        seen = sum(self._ends)
-        if not self._ends[group]:
-            seen = sum(count > 0 for count in self._ends)
+        is_seen = group in self._groups_seen
+        n_seen = self._n_ends if is_seen else len(self._groups_seen)
         # Few cells to come are as much a matter of chance as few that were seen.
-        ahead = sum(self._open)
-        doubt = DOUBT * (1 / max(seen, 1) + 1 / max(ahead, 1)) ** 0.5
+        n_open = (self.total or 0) - self._n_over
+        doubt = DOUBT * (1 / max(n_seen, 1) + 1 / max(n_open, 1)) ** 0.5
         low, high = self._survival.remaining(share)
-        least = (known + low * room) * (1 - doubt)
-        return least, min((known + high * room) * (1 + doubt), most)
+        least = (sibling_steps + low * room) * (1 - doubt)
+        return least, min((sibling_steps + high * room) * (1 + doubt), most)
 
     def _start(self, cell_id: str) -> _Family:
         """Let a cell wait no longer."""
@@ -236,7 +240,9 @@ class Everything:
         if row["status"] != "failed":
             family.learn(row["steps"])
             self._survival.ended(row["steps"] / family.budget)
-            self._ends[family.group] += 1
+            self._n_ends += 1
+            self._groups_seen.add(family.group)
+        self._n_over += 1
         self._open[family.group] -= 1
         # Its siblings are expected to take as long, so the whole family moves.
         self._requeue(family)

@@ -56,13 +56,13 @@ class Survival:
 
     def _refresh(self) -> None:
         """Compute the share of cells that reach each bin, and the areas behind it."""
-        seen = self._ends + self._running
+        counts = self._ends + self._running
         # Those that reach a bin at all: its own and those of all later ones.
-        at_risk = seen[::-1].cumsum()[::-1]
+        at_risk = counts[::-1].cumsum()[::-1]
         # The last bin holds cells that spent their budget: none of them ended before.
         ratios = 1 - self._ends[:BINS] / np.maximum(at_risk[:BINS], 1)
         self._alive = np.concatenate([[1.0], ratios.cumprod()])
-        horizon = int(np.flatnonzero(seen)[-1]) if seen.any() else 0
+        horizon = int(np.flatnonzero(counts)[-1]) if counts.any() else 0
         widths = self._alive[:BINS] / BINS
         is_seen = np.arange(BINS) < horizon
         self._area = _area_behind(widths)
