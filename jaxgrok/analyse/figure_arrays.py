@@ -61,9 +61,9 @@ def _clear_neurons(report: "Report") -> list[int]:
     if report.network.neurons is None:
         return []
     best = np.argsort(-circuit.neuron_explained, kind="stable").tolist()
-    chosen: list[int] = []
+    neurons: list[int] = []
     for key in circuit.key_frequencies:
         own = [i for i in best if circuit.neuron_frequency[i] == key]
-        chosen += own[:1]
-    others = [i for i in best if i not in chosen]
-    return (chosen + others)[:MOST_NEURONS]
+        neurons += own[:1]
+    others = [i for i in best if i not in neurons]
+    return (neurons + others)[:MOST_NEURONS]

@@ -35,16 +35,16 @@ LOSSES = {
 
 def tables(folder: Path) -> list[dict[str, Any]]:
     """Return the tables that there are: `name`, `columns` and `rows`."""
-    found = []
+    entries = []
     for name in TABLES:
         path = folder / f"{name}.csv"
         if not path.exists():
             continue
         rows = read_rows(path)[:MOST_ROWS]
         columns = list(rows[0]) if rows else []
-        entries = [[_entry(row[column]) for column in columns] for row in rows]
-        found.append({"name": name, "columns": columns, "rows": entries})
-    return found
+        lines = [[_entry(row[column]) for column in columns] for row in rows]
+        entries.append({"name": name, "columns": columns, "rows": lines})
+    return entries
 
 
 def _entry(value: Any) -> Any:

@@ -41,28 +41,28 @@ def curves(dataset: xr.Dataset, packer: Packer, room: int = ROOM) -> dict[str, A
     if not steps.size or not sections:
         return {"steps": [], "last_step": [], "evaluations": 0, "sections": []}
     ends = _last_evaluations(dataset)
-    chosen, points = _fitting(sections, dataset, cells, room)
-    kept = thinned(steps, points)
+    dims, points = _fitting(sections, dataset, cells, room)
+    indices = thinned(steps, points)
     packed = []
-    for dim in chosen:
+    for dim in dims:
         labels = [str(label) for label in dataset[dim].values] if dim else []
         packed.append(
             {
                 "dim": dim,
                 "labels": [sendable(label) for label in labels],
                 "curves": [
-                    _packed(dataset, name, dim, kept, ends, packer)
+                    _packed(dataset, name, dim, indices, ends, packer)
                     for name in sections[dim]
                 ],
             }
         )
     last_step = [int(steps[end]) if end >= 0 else None for end in ends.tolist()]
     return {
-        "steps": steps[kept].tolist(),
+        "steps": steps[indices].tolist(),
         "last_step": last_step,
         "evaluations": len(steps),
         "sections": packed,
-        "left_out": [dim for dim in sections if dim not in chosen],
+        "left_out": [dim for dim in sections if dim not in dims],
     }
 
 
@@ -100,16 +100,16 @@ def _fitting(
 ) -> tuple[list[str], int]:
     """Return the dimensions that there is room for, and the points of a curve."""
     columns = 0
-    chosen: list[str] = []
+    dims: list[str] = []
     for dim, names in sections.items():
         more = len(names) * (dataset.sizes[dim] if dim else 1)
         # The plain curves always have room.
-        if chosen and room // (cells * (columns + more)) < LEAST_POINTS:
+        if dims and room // (cells * (columns + more)) < LEAST_POINTS:
             continue
         columns += more
-        chosen.append(dim)
+        dims.append(dim)
     points = room // (cells * columns) - 1
-    return chosen, int(np.clip(points, LEAST_POINTS, MOST_POINTS))
+    return dims, int(np.clip(points, LEAST_POINTS, MOST_POINTS))
 
 
 def _last_evaluations(dataset: xr.Dataset) -> np.ndarray:
@@ -126,7 +126,7 @@ def _packed(
     dataset: xr.Dataset,
     name: str,
     dim: str,
-    kept: np.ndarray,
+    indices: np.ndarray,
     ends: np.ndarray,
     packer: Packer,
 ) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def _packed(
         values[np.arange(len(ends)), :, ends][..., None],
         np.nan,
     )
-    values = np.concatenate([values[..., kept], last], axis=-1)
+    values = np.concatenate([values[..., indices], last], axis=-1)
     # What reaches over decades is drawn on a log scale.
     finite = values[np.isfinite(values)]
     is_log = bool((finite > 0).any() and not (finite < 0).any())

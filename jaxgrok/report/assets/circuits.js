@@ -20,10 +20,10 @@ const circuitPanels = [
 /** Draw the figures of the first opened cell that was analysed. */
 async function drawCircuits(report, state, change) {
   const node = document.getElementById("circuits");
-  const found = report.opened.flatMap(({ run, cells }) =>
+  const match = report.opened.flatMap(({ run, cells }) =>
     run.analysed.filter(({ cell }) => cells.includes(cell)).map((cell) => [run, cell]))[0];
-  if (!found) return node.replaceChildren();
-  const [run, cell] = found, key = `${run.name} ${cell.cell}`;
+  if (!match) return node.replaceChildren();
+  const [run, cell] = match, key = `${run.name} ${cell.cell}`;
   const panels = circuitPanels.filter((panel) => panel.has(cell));
   if (node.dataset.key !== key || !node.children.length) {
     const grid = element("div", { class: "grid" }, ...panels.map((panel) => panelNode(panel)));
