@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.extend.core import Jaxpr, jaxprs_in_params
+from jax.extend.core import Jaxpr, Var, jaxprs_in_params
 
 from jaxgrok.engine import programs
 from jaxgrok.engine.compilation import unsized
@@ -129,9 +129,16 @@ def least_bytes(setup: Setup, width: int, small: float = 0.0) -> int:
 
 
 def _largest_product(jaxpr: Jaxpr) -> int:
-    """Return the bytes of the largest matrix product in a jaxpr, however deep."""
+    """Return the bytes of the largest matrix product in a jaxpr, however deep.
+
+    One whose result is not used is not computed.
+    """
     largest = 0
-    for equation in jaxpr.eqns:
+    used = {atom for atom in jaxpr.outvars if isinstance(atom, Var)}
+    for equation in reversed(jaxpr.eqns):
+        if used.isdisjoint(equation.outvars) and not equation.effects:
+            continue
+        used.update(atom for atom in equation.invars if isinstance(atom, Var))
         if equation.primitive.name == "dot_general":
             largest = max(largest, _bytes(equation.outvars[0].aval))
         inner = map(_largest_product, jaxprs_in_params(equation.params))

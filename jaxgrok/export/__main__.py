@@ -16,7 +16,7 @@ phase_diagram) or of one network (attention, neurons_2d), which needs its --cell
 --format KIND  pdf, svg or png; by default as --out ends, or pdf
 --out FILE     by default NAME.pdf
 
---to KIND writes curves, axes and outcomes of the cells that have ended.
+--to KIND writes the curves, axes and outcomes of cells; trackers get those that ended.
 
 --to KIND      tensorboard or wandb: one tracker run a cell, its axes as
                hyper-parameters; netcdf: the dataset of jaxgrok.load in one file
@@ -75,7 +75,7 @@ def _figure(run: "Run", values: flags.FlagValues) -> Path:
 
     kind = values.format or "pdf"
     out = Path(values.out or f"{values.figure}.{kind}")
-    if values.format and out.suffix != f".{kind}":
+    if values.format and out.suffix.lower() != f".{kind}":
         raise ValueError(f"--out {out} does not end in .{kind}; leave --format out")
     return export_figure(
         run,

@@ -9,9 +9,11 @@ outcome.
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -43,25 +45,25 @@ class TrackerRun:
 
     def scalars(self) -> Iterator[tuple[int, dict[str, float]]]:
         """Yield each step and the values that were recorded at it."""
-        names = [name for name in self.curves if name != "step"]
-        for row in self.curves.itertuples(index=False):
-            values = row._asdict()
-            recorded = {name: values[name] for name in names}
-            yield (
-                int(values["step"]),
-                {k: float(v) for k, v in recorded.items() if pd.notna(v)},
-            )
+        for row in self.curves.to_dict("records"):
+            step = int(row.pop("step"))
+            yield step, {k: float(v) for k, v in row.items() if pd.notna(v)}
 
 
 def tracker_runs(run: Run, cell: Selector | None = None) -> Iterator[TrackerRun]:
-    """Yield what is told of each of some cells that has ended, in cell order."""
+    """Yield what is told of each of some cells that has ended, in cell order.
+
+    Raises:
+        ValueError: none of them has ended.
+    """
     curves = dict(tuple(run.curves().groupby("cell")))
     names = list(run.manifest.axes)
     chosen = range(len(run)) if cell is None else run.matching(cell)
-    for row in run.cells().to_dict("records"):
+    ended = [row for row in run.cells().to_dict("records") if row["cell"] in chosen]
+    if not ended:
+        raise ValueError("no such cell has ended yet")
+    for row in ended:
         index = row["cell"]
-        if index not in chosen:
-            continue
         axes = {name: row[name] for name in names}
         outcome = {
             name: _plain(value)
@@ -93,8 +95,23 @@ def export_tensorboard(
     """
     writers = needed("tensorboardX", extra="tensorboard")
     opened, folder = open_run(run), _fresh(out)
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        count = _write_events(writers, opened, cell, partial)
+        if folder.exists():
+            folder.rmdir()
+        os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return count
+
+
+def _write_events(
+    writers: ModuleType, run: Run, cell: Selector | None, folder: Path
+) -> int:
+    """Write the event files of cells, a folder each; return their number."""
     count = 0
-    for told in tracker_runs(opened, cell):
+    for told in tracker_runs(run, cell):
         with writers.SummaryWriter(str(folder / told.label)) as writer:
             for step, values in told.scalars():
                 for name, value in values.items():
@@ -137,24 +154,24 @@ def export_wandb(
     """
     wandb = needed("wandb", extra="wandb")
     opened, folder = open_run(run), _fresh(out)
+    told = list(tracker_runs(opened, cell))
     folder.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for told in tracker_runs(opened, cell):
-        tracked = wandb.init(
-            project=project or opened.path.name,
-            group=opened.path.name,
-            name=told.label,
-            config=told.axes,
-            dir=str(folder),
-        )
-        for step, values in told.scalars():
-            tracked.log(values, step=step)
-        tracked.summary.update(told.outcome)
-        tracked.finish()
-        count += 1
-    # Its service may still write what a run has finished.
-    wandb.teardown()
-    return count
+    place = {"project": project or opened.path.name, "group": opened.path.name}
+    try:
+        for one in told:
+            tracked = wandb.init(
+                name=one.label, config=one.axes, dir=str(folder), **place
+            )
+            for step, values in one.scalars():
+                tracked.log(values, step=step)
+            tracked.summary.update(one.outcome)
+            tracked.finish()
+    except wandb.errors.Error as error:
+        raise ValueError(f"wandb: {error}; or set WANDB_MODE=offline") from None
+    finally:
+        # Its service may still write what a run has finished.
+        wandb.teardown()
+    return len(told)
 
 
 def _fresh(out: str | os.PathLike[str]) -> Path:

@@ -19,12 +19,14 @@ CPU_DEVICES = "JAX_NUM_CPU_DEVICES"
 MOST_CPU_DEVICES = 16
 UNKNOWN_MEMORY = 8 * 2**30
 """Bytes of a machine that does not tell."""
-ARITHMETIC = 5
+ARITHMETIC = 6
 """Counts the changes of the programs that change a result's last bits.
 
 2: fusions and folded products. 3: only the record of step 0. 4: sums of looked-up rows,
 in wide networks on CPUs. 5: training sets of pools of at most 512 examples are padded
-to the whole pool; evaluations beyond p = 113 are computed in slices.
+to the whole pool; evaluations beyond p = 113 are computed in slices. 6: forms of their
+own on GPUs and TPUs, which change the emulated precisions of CPUs too; float32 on CPUs
+is what it was.
 """
 
 

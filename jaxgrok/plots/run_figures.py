@@ -61,7 +61,11 @@ def _table(name: str) -> Need[RunResults]:
     return Need(name, is_there)
 
 
-CURVES = of_dataset("curves", lambda dataset: "train_loss" in dataset)
+CURVES = of_dataset(
+    "curves",
+    # A part of a run may hold cells that have not ended.
+    lambda dataset: "train_loss" in dataset and bool(dataset["train_loss"].count()),
+)
 COMPONENTS = of_dataset("components", lambda dataset: "component" in dataset.dims)
 ONE_AXIS = of_dataset(
     "axis that alone is varied besides the seed",
@@ -100,11 +104,24 @@ def figures(
             the run lacks something for; for an axis that there is not.
     """
     run = open_run(run)
-    sides = {side: axis for side, axis in {"x": x, "y": y}.items() if axis}
+    sides = _sides(x, y)
     if cell is None:
         return FIGURES.draw(RunResults(run.dataset(), run.tables, sides), names)
     part = selected(run.dataset(), run.matching(cell))
     return FIGURES.draw(RunResults(part, sides=sides), names)
+
+
+def _sides(x: str | None, y: str | None) -> dict[str, str]:
+    """Return the sides of squares; one that is not named is not the other."""
+    if not x and not y:
+        return {}
+    if x == y:
+        raise ValueError(f"both sides of the squares are {x}; name two axes")
+    usual = ("weight_decay", "train_fraction")
+    return {
+        "x": x or usual[y == usual[0]],
+        "y": y or usual[x != usual[1]],
+    }
 
 
 def sweep_figures(dataset: xr.Dataset) -> Iterator[tuple[str, Figure]]:

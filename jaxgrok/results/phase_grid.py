@@ -168,7 +168,7 @@ def _axes(dataset: xr.Dataset, x: str, y: str) -> tuple[str, str, tuple[str, ...
     """Return the two axes of a diagram, and the varied ones that its squares gather."""
     names = axis_names(dataset)
     for name in (x, y):
-        if name not in dataset and name not in ("weight_decay", "train_fraction"):
+        if name not in (*names, "n_train", "weight_decay", "train_fraction"):
             raise ValueError(
                 f"axis={name!r} is not in the dataset; choose one of {names}"
             )

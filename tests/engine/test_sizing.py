@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import jax
+import numpy as np
 import pytest
 
 import tiny
@@ -112,3 +113,15 @@ def test_an_accelerators_limit_is_what_its_allocator_has():
             return {"bytes_limit": 80 * 10**9}
 
     assert sizing._limit(Device()) == 80e9
+
+
+def test_a_product_that_is_not_used_takes_no_memory():
+    def used(x):
+        return (x @ x).sum()
+
+    def unused(x):
+        return jax.lax.cond(x[0, 0] > 0, lambda x: (x @ x, x)[1], lambda x: x, x)
+
+    x = np.ones((64, 64), np.float32)
+    assert sizing._largest_product(jax.make_jaxpr(used)(x).jaxpr) == x.nbytes
+    assert sizing._largest_product(jax.make_jaxpr(unused)(x).jaxpr) == 0

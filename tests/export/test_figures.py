@@ -51,3 +51,31 @@ def test_a_figure_of_a_network_needs_its_cell_alone(tmp_path):
     out = tmp_path / "norms.svg"
     export_figure(tmp_path / "run", "embedding_norms", cell=0, step=10, out=out)
     assert b"<svg" in out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sides"),
+    [
+        ({"y": "weight_decay"}, ("train fraction", "weight decay")),
+        ({"x": "seed"}, ("seed", "weight decay")),
+        ({"y": "seed"}, ("weight decay", "seed")),
+    ],
+)
+def test_a_side_that_is_not_named_is_another_axis(run_dir, chosen, sides):
+    ((_, figure),) = run_figures.figures(run_dir, ["phase_diagram"], **chosen)
+    axes = figure.axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == sides
+
+
+@pytest.mark.parametrize("name", ["seed", "phase", "step", "cell"])
+def test_sides_are_two_axes(run_dir, name):
+    with pytest.raises(ValueError, match=r"both sides|is not in the dataset"):
+        list(run_figures.figures(run_dir, ["phase_diagram"], x=name, y="seed"))
+
+
+def test_cells_that_have_not_ended_have_no_curves(tmp_path):
+    manifest = handmade.product()
+    results = handmade.all_results(manifest)[:5]
+    path = handmade.write(tmp_path / "run", manifest, results)
+    with pytest.raises(ValueError, match="this run has no curves"):
+        list(run_figures.figures(path, ["curves"], cell=5))

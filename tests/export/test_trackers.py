@@ -1,5 +1,6 @@
 """What trackers are told of a cell is what the run holds."""
 
+import dataclasses
 import json
 import struct
 
@@ -76,3 +77,16 @@ def test_wandb_has_the_axes_and_the_outcome(run_dir, tmp_path, monkeypatch):
     stored = file.read_bytes()
     assert json.dumps("weight_decay").encode()[1:-1] in stored
     assert b"test_loss" in stored and b"grok" in stored
+
+
+def test_a_cell_that_has_not_ended_is_refused(run_dir, tmp_path):
+    with pytest.raises(ValueError, match="no such cell has ended"):
+        export_tensorboard(run_dir, cell=5, out=tmp_path / "events")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_name_of_a_curve_is_told(run_dir):
+    (told, *_) = tracker_runs(jaxgrok.open(run_dir))
+    odd = told.curves.rename(columns={"test_loss": "lambda", "train_loss": "_x"})
+    _, values = next(dataclasses.replace(told, curves=odd).scalars())
+    assert {"lambda", "_x"} <= values.keys()

@@ -72,7 +72,7 @@ def test_memory_is_the_lowest_limit_of_the_control_groups(
 def test_bits_name_everything_that_rounds():
     record = machine.bits()
     assert {"jax", "jaxlib", "device", "arithmetic", "cpu_threads"} == set(record)
-    assert record["arithmetic"] == machine.ARITHMETIC == 5
+    assert record["arithmetic"] == machine.ARITHMETIC == 6
 
 
 @pytest.mark.parametrize("nproc", ["two", "-1"])

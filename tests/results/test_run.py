@@ -8,9 +8,9 @@ import pytest
 
 import jaxgrok
 import tiny
-from jaxgrok import export
 from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.circuits.network import read
+from jaxgrok.export import __main__ as export
 from jaxgrok.results import run as runs_module
 from jaxgrok.results.run import open_run
 from jaxgrok.tasks import TASKS
