@@ -33,8 +33,8 @@ def sendable(text: str) -> str:
 def _names() -> tuple[tuple[str, str], ...]:
     """Return the names of the host and of the user, with what replaces them."""
     names = [(socket.gethostname(), "host")]
-    # Some containers have no entry for the user.
-    with contextlib.suppress(KeyError, OSError):
+    # Some containers have no entry for the user, and some systems no such list.
+    with contextlib.suppress(KeyError, OSError, ImportError, AttributeError):
         names.append((getpass.getuser(), "user"))
     # root says nothing on who it is, and is a word of every other text.
     return tuple(

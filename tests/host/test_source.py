@@ -77,6 +77,7 @@ def test_a_folder_in_a_repository_has_its_commit_and_any_other_has_none(
 
 def test_a_machine_without_git_has_no_commits(monkeypatch):
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(source, "COMMIT_FILE", "none.txt")  # of an installed wheel
     assert source.commit() == source.commit_of(Path()) == ""
 
 
