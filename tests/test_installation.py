@@ -43,7 +43,7 @@ def test_a_package_index_shows_every_picture():
     targets = re.findall(r"\]\(([^)]+)\)", page)
     assert len(targets) == len(re.findall(r"\]\(", README)) > 5
     assert all(target.startswith("https://") for target in targets)
-    assert f"]({home}docs/phase_diagram.png)" in page
+    assert f"]({home}docs/report.png)" in page
 
 
 def test_without_an_address_a_package_index_shows_no_broken_link():
