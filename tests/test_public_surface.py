@@ -1,27 +1,12 @@
 """What `import jaxgrok` offers: all of it, listed, typed, and at no cost."""
 
-import os
-import subprocess
-import sys
 import types
-from pathlib import Path
 
 import pytest
 
 import jaxgrok
+from children import ROOT, command_without_jax, python
 from jaxgrok.training import losses, measures, optimisers
-
-ROOT = Path(__file__).parent.parent
-
-
-def python(program, *arguments):
-    return subprocess.run(
-        [sys.executable, *arguments, "-c", program],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("name", jaxgrok.__all__)
@@ -67,12 +52,7 @@ def test_importing_and_listing_need_no_jax():
     ["analyse.__main__", "crossover.__main__", "export.__main__", "sweep.__main__"],
 )
 def test_the_help_of_a_command_needs_no_jax(module):
-    module = f"jaxgrok.{module}"
-    program = (
-        f"import sys, importlib; code = importlib.import_module({module!r})"
-        ".main(['x', '--help']); assert 'jax' not in sys.modules; sys.exit(code)"
-    )
-    done = python(program)
+    done = command_without_jax(f"jaxgrok.{module}", ["--help"])
     assert (done.returncode, done.stderr) == (0, "")
     assert "--grid FILE" in done.stdout
 

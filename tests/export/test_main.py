@@ -1,10 +1,6 @@
 """Exporting from the command line: one cell's weights, or one line."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +9,7 @@ import pytest
 
 import jaxgrok
 import tiny
+from children import command_without_jax
 from jaxgrok import grid
 from jaxgrok.circuits.weights.transformerlens import load_npz
 from jaxgrok.export import __main__ as export
@@ -20,7 +17,6 @@ from jaxgrok.results import run_directory, snapshots
 from jaxgrok.results.files import manifest
 from jaxgrok.tasks.modular import Modular
 
-ROOT = Path(__file__).parents[2]
 CELL = "weight_decay=1.0,train_fraction=0.5,seed=3"
 
 
@@ -143,17 +139,7 @@ def test_bad_input_is_one_line(
 @pytest.mark.process
 @pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), ([], 2)])
 def test_help_needs_no_jax(arguments, code):
-    program = (
-        "import sys; from jaxgrok.export.__main__ import main; "
-        "code = main(sys.argv); assert 'jax' not in sys.modules; sys.exit(code)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = command_without_jax("jaxgrok.export.__main__", arguments)
     assert (done.returncode, done.stderr) == (code, "")
     for flag in ("RUN_DIR", "--cell CELL", "--step N", "--out FILE"):
         assert flag in done.stdout

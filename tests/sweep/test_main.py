@@ -15,6 +15,7 @@ import xarray as xr
 
 import jaxgrok
 import tiny
+from children import command_without_jax
 from jaxgrok.engine import sizing
 from jaxgrok.results import run_directory
 from jaxgrok.sweep import __main__ as sweep
@@ -297,18 +298,7 @@ def test_the_command_itself_is_refused_in_one_line_and_exits_with_2(here):
 @pytest.mark.process
 @pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), ([], 2)])
 def test_help_needs_no_jax(arguments, code):
-    program = (
-        "import sys; from jaxgrok.sweep import __main__ as sweep; "
-        f"code = sweep.main(['sweep', *{arguments}]); "
-        "assert 'jax' not in sys.modules; sys.exit(code)"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    found = command_without_jax("jaxgrok.sweep.__main__", arguments)
     assert (found.returncode, found.stderr) == (code, "")
     for flag in ("--grid FILE[:SCALE]", "--grid.FIELD=VALUE", "--out", "--dry_run"):
         assert flag in found.stdout
