@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxgrok.host.packed_files import write_packed
+from jaxgrok.report.circuits import LOSSES
 
 if TYPE_CHECKING:
     from jaxgrok.analyse.circuits import Report
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 FILE = "figures.npz"
 MOST_NEURONS = 8
 """Neurons of which there is a map: of each key frequency the clearest one first."""
-CURVES = (
-    "train_loss",
-    "test_loss",
-    "excluded_loss_2d_full",
-    "trig_loss_all",
-    "trig_loss_train",
-    "trig_loss_test",
-)
-"""Measures over training that are drawn as losses."""
 
 
 def write(report: "Report", folder: Path) -> None:
@@ -32,7 +24,7 @@ def write(report: "Report", folder: Path) -> None:
 
     Its arrays: `W_E_norms` [n]; `attention` [heads, x, y], from `=` to x; `neurons`
     [neurons, x, y]; `circles` [keys, n, 2]; over training `steps` [snaps],
-    `W_E_norms_over_training` [snaps, n] and the CURVES [snaps].
+    `W_E_norms_over_training` [snaps, n] and the LOSSES [snaps].
     """
     circuit, network = report.circuit, report.network
     arrays = {"W_E_norms": circuit.W_E_norms}
@@ -49,7 +41,7 @@ def write(report: "Report", folder: Path) -> None:
         measures = report.measures
         arrays["steps"] = measures["steps"]
         arrays["W_E_norms_over_training"] = measures["W_E_norms"].astype(np.float16)
-        for name in CURVES:
+        for name in LOSSES:
             if name in measures:
                 arrays[name] = measures[name].astype(np.float32)
     write_packed(folder / FILE, head, arrays, compress=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jaxgrok.export.packages import needed
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.atomic_files import check_writable
+from jaxgrok.host.atomic_files import atomic_path, check_writable
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.results.selection import selected
 
@@ -43,10 +43,6 @@ def export_netcdf(
     if cell is not None:
         dataset = selected(dataset, opened.matching(cell))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with atomic_path(path) as partial:
         dataset.to_netcdf(partial, engine="h5netcdf")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path

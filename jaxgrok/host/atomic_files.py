@@ -24,6 +24,23 @@ def new_name() -> str:
 
 
 @contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary name to write to; rename the file once it is written.
+
+    Args:
+        path: the file; an old one is replaced.
+    """
+    # In the same folder: a rename is atomic within one file system alone.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file under a temporary name; fsync and rename it once it is written.
 
@@ -33,17 +50,10 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: if the disk refuses; the temporary file is removed.
     """
-    # In the same folder: a rename is atomic within one file system alone.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
     # The rename itself is only durable once the folder's entry is on disk. Windows
     # opens no folders.
     if not hasattr(os, "O_DIRECTORY"):

@@ -9,6 +9,8 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from jaxgrok.host.atomic_files import atomic_path
+
 KINDS = ("png", "svg", "pdf")
 
 UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -35,14 +37,10 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     kind = check_kind(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     metadata = UNDATED.get(kind)
-    try:
-        # Or names inside an SVG would be random.
-        with matplotlib.rc_context({"svg.hashsalt": "jaxgrok"}):
-            figure.savefig(
-                partial, format=kind, dpi=150, bbox_inches="tight", metadata=metadata
-            )
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    # Without a salt, names inside an SVG would be random.
+    salted = matplotlib.rc_context({"svg.hashsalt": "jaxgrok"})
+    with atomic_path(path) as partial, salted:
+        figure.savefig(
+            partial, format=kind, dpi=150, bbox_inches="tight", metadata=metadata
+        )

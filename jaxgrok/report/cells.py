@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from jaxgrok.circuits.sweep_measures import survey
 from jaxgrok.plots.labels import axis_name, value_names
+from jaxgrok.plots.sweep.circuit_measures import MEASURES, cell_measures
 from jaxgrok.report.pack import listed
 from jaxgrok.report.texts import sendable
 from jaxgrok.results.dataset import LABELS, axis_names, column_of, values_along
@@ -20,8 +20,6 @@ from jaxgrok.results.phase_grid import CellOutcomes, cell_outcomes, gather
 
 FINALS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 """Curves whose last values the page gives as cells.csv does."""
-FOURIER = ("W_E_norm", "W_L_norm", "excluded_loss")
-"""Curves that the two circuit measures are made of."""
 
 
 def table(dataset: xr.Dataset) -> dict[str, Any]:
@@ -120,21 +118,15 @@ def _measures(dataset: xr.Dataset, cells: CellOutcomes) -> Iterator[dict[str, An
         if name in dataset:
             column = column_of(dataset, name).astype(float)
             yield _measure(name, described(name)[0], column, "linear")
-    yield from _recorded(dataset, cells)
+    yield from _recorded(dataset)
 
 
-def _recorded(dataset: xr.Dataset, cells: CellOutcomes) -> Iterator[dict[str, Any]]:
+def _recorded(dataset: xr.Dataset) -> Iterator[dict[str, Any]]:
     """Yield the last values of other curves, and the two circuit measures."""
     dims = (*dataset["phase"].dims, "step")
     count = dataset["phase"].size
-    if all(name in dataset for name in FOURIER):
-        curves = {name: dataset[name].transpose(*dims, ...).values for name in FOURIER}
-        curves = {
-            name: curve.reshape(count, *curve.shape[-2:])
-            for name, curve in curves.items()
-        }
-        curves["step"] = dataset["step"].values
-        share, lead = survey(curves, grok_step=cells.grok_step)
+    if all(name in dataset for name in MEASURES):
+        share, lead = cell_measures(dataset)
         yield _measure("share", "share of W_E in key frequencies", share, "share")
         title = "lead of the excluded loss over the grok"
         yield _measure("lead", title, lead, "signed")

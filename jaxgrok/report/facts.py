@@ -17,14 +17,14 @@ CIRCUMSTANCES = {
     "ended": "ended, UTC",
     "xla_flags": "XLA_FLAGS",
 }
-"""Field of the manifest → its name on the page; older runs lack some."""
+"""Field of the manifest → its name on the page; it is empty in older runs."""
 
 
 def facts(manifest: Manifest) -> dict[str, Any]:
     """Return the facts of a run as `rows` of name and text, and its grid's `text`."""
     rows = [[name, sendable(text)] for name, text in _rows(manifest) if text]
     grid_file = manifest.grid_file
-    text = getattr(grid_file, "text", None) if grid_file else None
+    text = grid_file.text if grid_file else ""
     config = [[key, sendable(_shown(value))] for key, value in manifest.config.items()]
     return {"rows": rows, "config": config, "text": sendable(text) if text else ""}
 
@@ -34,7 +34,7 @@ def _rows(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if grid_file and grid_file.path:
         yield "grid file", PurePath(grid_file.path).name
     for field, name in CIRCUMSTANCES.items():
-        yield name, str(vars(manifest).get(field, ""))
+        yield name, str(getattr(manifest, field))
     yield "device", str(manifest.bits.get("device", ""))
     yield "computed with", _listed(manifest.bits, leave_out="device")
     yield "precision", ", ".join(manifest.precision)

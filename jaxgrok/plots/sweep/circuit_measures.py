@@ -45,16 +45,7 @@ def circuit_measures(
         ValueError: for an axis that the dataset does not have.
     """
     phases = gather(dataset, x=x, y=y)
-    cells = dataset["phase"].size
-    # [cells, evals, freq], whatever the axes of the grid are.
-    curves = {
-        name: dataset[name].values.reshape(cells, *dataset[name].shape[-2:])
-        for name in MEASURES
-    }
-    share, lead = survey(
-        curves | {"step": dataset["step"].values},
-        grok_step=column_of(dataset, "grok_step").astype(float),
-    )
+    share, lead = cell_measures(dataset)
     columns, rows = axis_labels(phases)
     return phase_share(
         medians(phases, share),
@@ -62,6 +53,22 @@ def circuit_measures(
         x=columns,
         y=rows,
         title=dataset.attrs.get("title", ""),
+    )
+
+
+def cell_measures(dataset: xr.Dataset) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return share and lead of every cell [cells]; see `circuits.sweep_measures`."""
+    dims, cells = dataset["phase"].dims, dataset["phase"].size
+    # [cells, evals, freq], whatever the axes of the grid are.
+    curves = {
+        name: dataset[name].transpose(*dims, "step", ...).values for name in MEASURES
+    }
+    curves = {
+        name: curve.reshape(cells, *curve.shape[-2:]) for name, curve in curves.items()
+    }
+    return survey(
+        curves | {"step": dataset["step"].values},
+        grok_step=column_of(dataset, "grok_step").astype(float),
     )
 
 
