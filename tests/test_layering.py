@@ -18,6 +18,7 @@ RANKS = {
     "engine": 4,
     "grid": 4,
     "results": 5,
+    "fleet": 6,
     "plots": 6,
     "report": 7,
     "status": 7,

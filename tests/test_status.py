@@ -9,9 +9,10 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok import status
+from jaxgrok.fleet import chores
+from jaxgrok.fleet.chores import Period
 from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.sweep import chores, coordinator
-from jaxgrok.sweep.chores import Period
+from jaxgrok.sweep import coordinator
 
 OLD = Path(__file__).parent / "formats" / "1"
 

@@ -51,6 +51,10 @@ class CrossoverQueue:
         """Return whether the search wants cells of a group now."""
         return self._search.waiting(self._settings(group))
 
+    def work(self, group: Group) -> float:
+        """Return the same for every group: nobody knows what a search will ask for."""
+        return 1.0
+
     def take(self, group: Group, free: int) -> list[Cell]:
         """Return cells to start in so many free lanes."""
         trials = self._search.take(free, self._settings(group))

@@ -7,18 +7,17 @@ budget finds the snapshots of a shorter one. `snapshot_shards` has the files.
 >>> index.load(cell.kin, [0, 5_000])["embed.W_E"]         # [snaps, vocab, model]
 """
 
-import shutil
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from jaxgrok.results.files.snapshot_shards import (
+    FOLDER,
     Rows,
     Shapes,
     Shard,
-    forget,
     read_shards,
     write_shard,
 )
@@ -91,18 +90,17 @@ class Writer:
 
     A context manager; leaving it waits for the shard that is being written.
 
+    Args:
+        run_dir: where they go.
+        worker: who writes, part of the names of its shards.
+
     Attributes:
         pending: snapshots that no shard has yet: they belong in the resume state.
     """
 
-    def __init__(self, run_dir: Path) -> None:
-        self._folder = run_dir / "checkpoints"
+    def __init__(self, run_dir: Path, worker: str = "local") -> None:
+        self._folder, self._worker = run_dir / FOLDER, worker
         self._written = SnapshotIndex(run_dir).every()
-        # The lock of the directory is ours: no other process can be writing one now.
-        # A shard whose .json never came was cut off while it was written.
-        for path in self._folder.glob("*"):
-            if path.is_dir() and not path.with_suffix(".json").exists():
-                shutil.rmtree(path)
         self.pending: Rows = {}
         self._shapes: Shapes = {}
         self._pool = ThreadPoolExecutor(1)
@@ -116,9 +114,10 @@ class Writer:
         self._pool.shutdown()
         self.wait()
 
-    def steps(self, kin: str) -> set[int]:
-        """Return the steps of a training whose snapshots are written, or pending."""
-        return self._written.get(kin, set()) | self.pending.get(kin, {}).keys()
+    @property
+    def unwritten(self) -> bool:
+        """Whether any snapshot is not on disk yet."""
+        return bool(self.pending or self._write)
 
     def has(self, kin: str, step: int) -> bool:
         """Tell whether this snapshot is written, or pending."""
@@ -142,14 +141,6 @@ class Writer:
         if count * vector.nbytes >= SHARD_BYTES:
             self.flush()
 
-    def forget(self, kins: Set[str]) -> None:
-        """Drop all snapshots of some trainings."""
-        gone = {kin: self._written.pop(kin) for kin in kins & self._written.keys()}
-        for kin in kins:
-            self.pending.pop(kin, None)
-        if gone:
-            forget(self._folder.parent, gone)
-
     def flush(self) -> None:
         """Start to write what is pending, once the previous shard is written."""
         # One write at a time: memory holds two shards at most.
@@ -160,7 +151,9 @@ class Writer:
         # Counted before they are on disk, so that `has` is right during the write.
         for kin, steps in rows.items():
             self._written.setdefault(kin, set()).update(steps)
-        self._write = self._pool.submit(write_shard, self._folder, rows, self._shapes)
+        self._write = self._pool.submit(
+            write_shard, self._folder, rows, self._shapes, self._worker
+        )
 
     def wait(self) -> None:
         """Wait for the shard being written; raise what went wrong with it.

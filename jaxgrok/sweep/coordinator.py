@@ -7,26 +7,31 @@ The only caller of the queue and of the archive.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 
 from jaxgrok.engine.pace import Pace
+from jaxgrok.fleet.chores import Chores
+from jaxgrok.fleet.messages import Assignment, Loss, Order, Progress, Report
+from jaxgrok.fleet.protocol import Fleet
 from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.host.durations import TimeLeft
-from jaxgrok.results.files.resume import SavedLane
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.finished_cell import FinishedCell, OnCell, hand_over
 from jaxgrok.results.rows import CellRow
 from jaxgrok.sweep import failures
 from jaxgrok.sweep.archive import Archive
-from jaxgrok.sweep.chores import Chores
+from jaxgrok.sweep.dealer import Dealer
 from jaxgrok.sweep.display import Display
-from jaxgrok.sweep.fleet import Fleet
-from jaxgrok.sweep.messages import Assignment, Progress
+from jaxgrok.sweep.members import Member
 from jaxgrok.sweep.openings import Openings
 from jaxgrok.sweep.queue import Queue
 
 ANSWER_SECONDS = 1.0
 """Target seconds per dispatch; bounds how long Ctrl-C takes to be noticed."""
+PAUSE_SECONDS = 60.0
+"""How long a coordinator that stops waits for its workers to save their cells."""
 
 
 class Coordinator:
@@ -57,19 +62,17 @@ class Coordinator:
         self.cells = {cell.id: cell for cell in grid.cells}
         self.pace = Pace()
         self.queue = queue(grid, self.pace)
+        self.dealer = Dealer(grid, self.queue, archive.place_of)
         # Whether a stopped cell is trained on depends on the queue.
         self.ledger.stand(self.queue.known(archive.standing_rows()))
         rows = [row for row in self.ledger.rows() if row["id"] in self.ledger]
         self.display = Display(grid, self.queue.total, rows, archive.path, quiet=quiet)
         self.chores = Chores()
+        self.members: dict[str, Member] = {}
         self.steps: dict[str, int] = {}
         """Steps made by each cell that was started and has not ended."""
-        self.paused: dict[str, SavedLane] = {}
-        """Those of them that no worker holds: saved when the run was last left."""
         self.continued: dict[str, int] = {}
         """Steps from which cells go on that wait; they had a shorter budget."""
-        self.groups: Iterator[int] = iter(())
-        """Groups that no worker has begun."""
         self.openings = Openings()
 
     def train(self, stop: threading.Event) -> bool:
@@ -84,132 +87,76 @@ class Coordinator:
         # Before the first shard: results without a manifest could not be read.
         self.archive.write_manifest()
         self._resume()
-        self.groups = iter(self._order())
-        with self.display, self.archive:
+        with self.display:
             for line in (*self.archive.notes, *self.grid.warnings()):
                 self.display.say(line)
             self.display.write_status()
-            while progress := self.fleet.next():
-                self.openings.end(progress)
+            while not self._is_over():
+                news = self.fleet.next()
                 try:
-                    self._take_in(progress)
+                    self._take_in(news)
                     if stop.is_set():
-                        self._pause(progress)
+                        self._pause()
                         return False
-                    self._run_chores(progress)
-                    assignment = self._assign(progress)
+                    self._run_chores()
+                    self._send(news)
                 except Exception:
                     # A full disk has room for results; or the user's callback failed.
-                    self._pause(progress)
+                    self.on_cell = None
+                    self._pause()
                     raise
-                if assignment:
-                    self.openings.begin(progress, assignment)
-                    self.fleet.send(progress.worker, assignment)
             self.archive.flush()
             self.archive.end()
         return True
 
-    def _order(self) -> list[int]:
-        """Return the groups that were cut off, then the others, in the grid's order."""
-        groups = self.grid.groups
-        # False sorts before True, and `sorted` keeps the order of equals.
-        return sorted(range(len(groups)), key=lambda i: not self._paused_in(groups[i]))
+    def _is_over(self) -> bool:
+        """Tell whether nothing is trained, and nothing waits to be."""
+        if any(member.is_waited_for for member in self.members.values()):
+            return False
+        return not self.dealer.waiting()
 
-    def _assign(self, progress: Progress) -> Assignment | None:
-        """Go on with a worker's group, or open another; None if there is none."""
-        if progress.group is not None and not progress.failure:
-            if assignment := self._go_on(progress.group, progress):
-                return assignment
-            # The group is over; what it cost is written once, not at every dispatch.
-            self.archive.write_manifest()
-        for index in self.groups:
-            group = self.grid.groups[index]
-            if self.queue.waiting(group) or self._paused_in(group):
-                return Assignment(index, n_cells=self.queue.most(group))
-        return None
+    def _take_in(self, news: Report | Loss | None) -> None:
+        """Learn from what a worker says, and keep what it hands over."""
+        if isinstance(news, Loss):
+            self._lose(news)
+        elif news is not None:
+            # The pace first: `_collect` shows the time left, which needs it.
+            self._learn(news)
+            self._collect(news)
 
-    def _go_on(self, index: int, progress: Progress) -> Assignment | None:
-        """Stop what is needless, fill free lanes and train; None at a group's end."""
-        start: dict[str, SavedLane | None] = {}
-        stop: Mapping[str, str] = {}
-        if progress.between_chunks:
-            group = self.grid.groups[index]
-            stop = self.queue.needless(progress.busy)
-            # Lanes of the cells to stop are free for others in the same assignment.
-            idle = len(stop) == len(progress.busy)
-            start = self._starts(group, progress.free + len(stop), idle=idle)
-        if not start and not progress.busy:
-            return None
-        return Assignment(
-            index,
-            start=start,
-            stop=stop,
-            seconds=ANSWER_SECONDS,
-            every_evaluation=self.queue.stops_cells,
-            save=self.chores.is_due("save"),
-            keep_final=self.archive.keeps_final,
-        )
+    def _learn(self, report: Report) -> None:
+        """Learn where a worker is, and from its dispatches how long things take."""
+        member = self.members.setdefault(report.worker, Member(report))
+        member.update(report)
+        for seat, progress in report.seats.items():
+            self.openings.end((report.worker, seat))
+            dispatch = progress.dispatch
+            if progress.group is not None and dispatch.steps:
+                self.pace.learn(
+                    self.grid.groups[progress.group].setup.train_size,
+                    steps=dispatch.steps,
+                    lane_steps=dispatch.lane_steps,
+                    seconds=dispatch.seconds,
+                )
+                self.archive.count(dispatch)
 
-    def _starts(
-        self, group: Group, free: int, *, idle: bool
-    ) -> dict[str, SavedLane | None]:
-        """Choose cells for free lanes: paused ones, then what the queue hands out."""
-        start: dict[str, SavedLane | None] = {}
-        paused = self._paused_in(group)
-        # A lane that was saved inside a chunk fits beside others of its offset alone.
-        offset = self.paused[paused[0]].state.offset if paused and idle else 0
-        for cell_id in paused:
-            if len(start) < free and self.paused[cell_id].state.offset == offset:
-                start[cell_id] = self.paused.pop(cell_id)
-        if not offset:
-            for cell in self.queue.take(group, free - len(start)):
-                start[cell.id] = lane = self.archive.starting_lane(cell.id)
-                every = self.grid.config["eval_every"]
-                self.steps[cell.id] = lane.step(every) if lane else 0
-        return start
-
-    def _paused_in(self, group: Group) -> list[str]:
-        """Return the paused cells of a group."""
-        if not self.paused:
-            return []
-        return [cell.id for cell in group.cells if cell.id in self.paused]
-
-    def _learn(self, progress: Progress) -> None:
-        """Learn from a dispatch how long things take."""
-        dispatch = progress.dispatch
-        if progress.group is None or not dispatch.steps:
-            return
-        size = self.grid.groups[progress.group].setup.train_size
-        self.pace.learn(
-            size,
-            steps=dispatch.steps,
-            lane_steps=dispatch.lane_steps,
-            seconds=dispatch.seconds,
-        )
-        self.archive.count(dispatch)
-
-    def _take_in(self, progress: Progress) -> None:
-        """Learn from a worker's progress, and keep what it hands over."""
-        # The pace first: `_collect` shows the time left, which needs it.
-        self._learn(progress)
-        self._collect(progress)
-
-    def _collect(self, progress: Progress) -> None:
+    def _collect(self, report: Report) -> None:
         """Keep what a worker hands over."""
-        # Results first: a full disk can refuse a snapshot.
-        rows = self._add(progress.results)
-        for snapshot in progress.snapshots:
-            self.archive.keep(snapshot, progress.shapes)
-        for cell_id, lane in progress.final.items():
-            self.archive.keep_final(cell_id, lane)
-        for cell_id, steps in progress.busy.items():
-            self.steps[cell_id] = steps
-            # A cell that was stopped may be wanted again: its old result is void.
-            self.ledger.reopen(cell_id)
-        if progress.failure and progress.group is not None:
-            self._fail(self.grid.groups[progress.group], progress.failure)
+        rows = self._add(report.results)
+        self.archive.note_saves(report.saved)
+        for note in report.notes:
+            self.display.say(note)
+        for seat, progress in report.seats.items():
+            for cell_id, steps in progress.busy.items():
+                self.steps[cell_id] = steps
+                # A cell that was stopped may be wanted again: its old result is void.
+                self.ledger.reopen(cell_id)
+            if progress.failure:
+                self._fail_at(report.worker, seat, progress)
+        if report.refusal:
+            raise OSError(*report.refusal)
         # Last: what it raises must not cost what the worker handed over.
-        for row, result in zip(rows, progress.results, strict=True):
+        for row, result in zip(rows, report.results, strict=True):
             self._call_back(row, result)
 
     def _call_back(self, row: CellRow, result: Result) -> None:
@@ -224,6 +171,7 @@ class Coordinator:
         for result in results:
             for steps in (self.steps, self.continued):
                 steps.pop(result.cell_id, None)
+            self.dealer.ended(result.cell_id)
             rows.append(self.archive.add(result))
             if result.status != "stopped":
                 self.queue.ended(self.cells[result.cell_id], rows[-1])
@@ -233,12 +181,34 @@ class Coordinator:
             self.display.ended(row, left)
         return rows
 
+    def _lose(self, loss: Loss) -> None:
+        """Let the cells of a lost worker go on elsewhere, from where it saved them."""
+        member = self.members.pop(loss.worker, None)
+        if member is not None:
+            self._let_wait(member.cells)
+            self.display.lost(loss)
+
+    def _let_wait(self, cell_ids: Iterable[str]) -> None:
+        """Let cells wait that were started, and that nobody holds any more."""
+        for cell_id in cell_ids:
+            place = self.archive.place_of(cell_id)
+            self.dealer.pause(cell_id, place)
+            self.steps[cell_id] = place.step if place else 0
+
+    def _fail_at(self, worker: str, seat: int, progress: Progress) -> None:
+        """Let others train what a seat cannot; give up where nobody is left."""
+        assert progress.group is not None
+        self._let_wait(self.members[worker].lose(seat))
+        self.dealer.fail(progress.group, worker)
+        if self.dealer.is_hopeless(progress.group, self.members):
+            self._fail(self.grid.groups[progress.group], progress.failure)
+
     def _fail(self, group: Group, cause: str) -> None:
         """Give up on a group's open cells; a later run tries again."""
         cells = self._unfinished(group)
         for cell in cells:
             self.steps.pop(cell.id, None)
-            self.paused.pop(cell.id, None)
+            self.dealer.ended(cell.id)
             result = failures.failed(cell, group, cause)
             row = self.archive.add(result)
             self.queue.ended(cell, row)
@@ -248,41 +218,105 @@ class Coordinator:
     def _unfinished(self, group: Group) -> list[Cell]:
         """Return the cells of a group that fail with it."""
         if not self.queue.stops_cells:
-            return [c for c in group.cells if c.id not in self.ledger]
+            held = set().union(*(member.cells for member in self.members.values()))
+            over = [cell for cell in group.cells if cell.id not in self.ledger]
+            return [cell for cell in over if cell.id not in held]
         # A search may never come to most of a group's cells: those in flight fail or,
         # if the engine could not even be built, those that would have been the first.
         busy = [cell for cell in group.cells if cell.id in self.steps]
         return busy or self.queue.take(group, group.block_width)
 
-    def _pause(self, progress: Progress) -> None:
-        """Write all that is in memory alone."""
-        # No training: a long chunk is saved as far as it has come.
-        if progress.busy:
-            assert progress.group is not None
-            self.fleet.send(progress.worker, Assignment(progress.group, save=True))
-            progress = self.fleet.next() or progress
-        self.archive.leave(self.paused | dict(progress.saved))
+    def _send(self, news: Report | Loss | None) -> None:
+        """Order something from the workers that wait for it."""
+        idle = [m for m in self.members.values() if not m.is_waited_for]
+        # One that has just answered goes on; others wait for something new to do.
+        for member in idle:
+            is_new = isinstance(news, Report) and news.worker == member.name
+            if is_new or self.dealer.waiting():
+                self._assign(member)
 
-    def _run_chores(self, progress: Progress) -> None:
-        """Show progress; flush, save and redraw when their time has come."""
-        self.display.moved(progress, self._left())
+    def _assign(self, member: Member) -> None:
+        """Send an order to a worker, if there is anything for it to do."""
+        if self.queue.stops_cells and any(
+            progress.between_chunks for progress in member.seats.values()
+        ):
+            self.dealer.stop_needless(self._busy_steps())
+        assignments = {}
+        for seat, progress in member.seats.items():
+            if assignment := self._assigned(member, progress):
+                assignments[seat] = assignment
+                key = member.name, seat
+                self.openings.begin(key, progress.group, assignment.group)
+        self.steps |= self.dealer.take_started()
+        # With nothing to train, it still holds results whose snapshots are in memory.
+        if assignments or member.cells:
+            member.begin(assignments)
+            self.fleet.send(member.name, Order(assignments, save=not assignments))
+
+    def _assigned(self, member: Member, progress: Progress) -> Assignment | None:
+        """Let a seat go on with its group, or open another; None if there is none."""
+        if progress.group is not None and not progress.failure:
+            if assignment := self.dealer.go_on(progress, ANSWER_SECONDS):
+                return assignment
+            # The group is over; what it cost is written once, not at every dispatch.
+            self.archive.write_manifest()
+        seats = Counter(
+            progress.group
+            for other in self.members.values()
+            for progress in other.seats.values()
+            if progress.group is not None
+        )
+        return self.dealer.open(member.name, seats, self.openings.groups)
+
+    def _busy_steps(self) -> dict[str, int]:
+        """Return the steps that every busy cell has made, as far as is known."""
+        steps: dict[str, int] = {}
+        for member in self.members.values():
+            for progress in member.seats.values():
+                steps |= progress.busy
+        return steps
+
+    def _pause(self) -> None:
+        """Have the workers save what is in their memory alone, then do the same."""
+        try:
+            self._save_all()
+        finally:
+            self.archive.leave()
+
+    def _save_all(self) -> None:
+        """Have each worker save its cells as soon as it answers."""
+        begun = {name for name, m in self.members.items() if m.cells}
+        waited = {name for name in begun if self.members[name].is_waited_for}
+        for name in begun - waited:
+            self.fleet.send(name, Order({}, save=True))
+        saving = begun - waited
+        deadline = time.monotonic() + PAUSE_SECONDS
+        while (waited or saving) and time.monotonic() < deadline:
+            news = self.fleet.next()
+            if news is None:
+                continue
+            self._take_in(news)
+            saving.discard(news.worker)
+            if news.worker in waited:
+                waited.discard(news.worker)
+                if isinstance(news, Report):
+                    self.fleet.send(news.worker, Order({}, save=True))
+                    saving.add(news.worker)
+
+    def _run_chores(self) -> None:
+        """Show progress; flush and redraw when their time has come."""
+        self.display.moved(self.members.values(), self._left())
         self.chores.run_if_due("status", self.display.write_status)
         if self.ledger.unwritten:
             self.chores.run_if_due("flush", self.archive.flush)
-        if progress.saved:
-            # `_go_on` asked for the lanes when the save was due. It replaces the one
-            # before, so paused cells go in again.
-            lanes = self.paused | dict(progress.saved)
-            self.chores.run("save", lambda: self.archive.save(lanes))
         if len(self.ledger):
             self.chores.run_if_due("redraw", self.archive.redraw)
 
     def _resume(self) -> None:
         """Take over the cells that were in flight when the run was last left."""
-        self.paused = self.archive.resume()
-        every = self.grid.config["eval_every"]
-        for cell_id, lane in self.paused.items():
-            self.steps[cell_id] = lane.step(every)
+        for cell_id, place in self.archive.resume().items():
+            self.dealer.pause(cell_id, place)
+            self.steps[cell_id] = place.step
             self.queue.resumed(self.cells[cell_id])
         self.continued = self.archive.starting_steps()
 
@@ -291,6 +325,4 @@ class Coordinator:
         left = self.queue.left(self.continued | self.steps)
         if left is None or not self.pace.known:
             return None
-        groups = enumerate(self.grid.groups)
-        waiting = [i for i, group in groups if self.queue.waiting(group)]
-        return left.later(self.openings.seconds_ahead(waiting))
+        return left.later(self.openings.seconds_ahead(self.dealer.waiting()))

@@ -1,16 +1,17 @@
 """What a sweep shows while it trains: its bar or log, and status.json.
 
 >>> display = Display(grid, queue.total, ledger.rows(), directory.path)
->>> with display: display.moved(progress, left)
+>>> with display: display.moved(members.values(), left)
 """
 
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from jaxgrok.engine.platform import Platform
+from jaxgrok.fleet.messages import Loss
 from jaxgrok.grid.cells import Grid
 from jaxgrok.host.durations import TimeLeft
 from jaxgrok.host.terminal import Console
@@ -19,7 +20,7 @@ from jaxgrok.results.files import status_file
 from jaxgrok.results.files.status_file import Live, WorkerStatus
 from jaxgrok.results.rows import CellRow
 from jaxgrok.sweep import estimate
-from jaxgrok.sweep.messages import Progress
+from jaxgrok.sweep.members import Member
 
 
 class Display:
@@ -46,7 +47,7 @@ class Display:
         self._counts = Counter(row["phase"] or row["status"] for row in rows)
         self._finished = self._counts.total()
         self._console = Console(total, counts=self._counts, order=LABELS, quiet=quiet)
-        self._workers: dict[str, WorkerStatus] = {}
+        self._workers: tuple[WorkerStatus, ...] = ()
         self._start = time.monotonic()
         self._pace: float | None = None
         self._left: TimeLeft | None = None
@@ -76,27 +77,23 @@ class Display:
         for warning in estimate.disk_warnings(self._grid):
             self.say(warning)
 
-    def moved(self, progress: Progress, left: TimeLeft | None) -> None:
-        """Show what a worker is doing, and how long all may take."""
-        platform = progress.platform
-        device = f"{platform.devices} × {platform.device_kind}"
-        self._workers[progress.worker] = WorkerStatus(
-            progress.worker,
-            device,
-            len(progress.busy),
-            progress.lanes,
-            progress.group,
-        )
-        if progress.dispatch.steps:
-            self._pace = progress.dispatch.lane_steps / progress.dispatch.seconds
-            self._left = left
+    def moved(self, members: Collection[Member], left: TimeLeft | None) -> None:
+        """Show what the workers are doing, and how long all may take."""
+        self._workers = tuple(map(_status, members))
+        pace = sum(map(_pace, members))
+        if pace:
+            self._pace, self._left = pace, left
             self._console.moved(busy=self._busy, lanes=self._lanes, left=left)
-            self._warn(platform, left)
+            self._warn(next(iter(members)).platform, left)
 
     def ended(self, row: CellRow, left: TimeLeft | None) -> None:
         """Show a cell that has ended."""
         self._counts[row["phase"] or row["status"]] += 1
         self._console.finished(row, left=left)
+
+    def lost(self, loss: Loss) -> None:
+        """Show that a worker is gone."""
+        self.say(f"lost {loss.worker}: {loss.cause}")
 
     def failed(self, cause: str, cells: int) -> None:
         """Show that so many cells failed."""
@@ -114,18 +111,18 @@ class Display:
             elapsed=round(time.monotonic() - self._start, 1),
             left=self._left,
             last_failure=self._failure,
-            workers=tuple(self._workers.values()),
+            workers=self._workers,
         )
         with contextlib.suppress(OSError):
             status_file.write(self._path, live)
 
     @property
     def _busy(self) -> int:
-        return sum(worker.busy for worker in self._workers.values())
+        return sum(worker.busy for worker in self._workers)
 
     @property
     def _lanes(self) -> int:
-        return sum(worker.lanes for worker in self._workers.values())
+        return sum(worker.lanes for worker in self._workers)
 
     def _warn(self, platform: Platform, left: TimeLeft | None) -> None:
         """Warn once of a sweep that takes a good part of a day."""
@@ -133,3 +130,19 @@ class Display:
             self._warned = True
             for warning in estimate.time_warnings(self._grid, platform, left):
                 self.say(warning)
+
+
+def _status(member: Member) -> WorkerStatus:
+    """Return what status.json says of a worker."""
+    platform = member.platform
+    device = f"{platform.devices} × {platform.device_kind}"
+    groups = [p.group for p in member.seats.values() if p.group is not None]
+    # Its seats may be at several groups: the first one tells what it is doing.
+    group = groups[0] if groups else None
+    return WorkerStatus(member.name, device, member.busy, member.lanes, group)
+
+
+def _pace(member: Member) -> float:
+    """Return the lane-steps that a worker made a second in its last dispatches."""
+    dispatches = [progress.dispatch for progress in member.seats.values()]
+    return sum(d.lane_steps / d.seconds for d in dispatches if d.steps)

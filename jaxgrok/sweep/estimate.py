@@ -11,10 +11,10 @@ import numpy as np
 from jaxgrok.engine.compilation import unsized
 from jaxgrok.engine.platform import Platform
 from jaxgrok.engine.programs import one_lane
+from jaxgrok.fleet import continuation
 from jaxgrok.grid.cells import Grid
 from jaxgrok.host.durations import TimeLeft
 from jaxgrok.host.terminal import number, size
-from jaxgrok.sweep import continuation
 from jaxgrok.training.records import schema
 from jaxgrok.training.setup import Setup
 

@@ -140,6 +140,12 @@ class Everything:
         """Whether any cell of a group waits."""
         return self._most_urgent(self._index[group.setup]) is not None
 
+    def work(self, group: Group) -> float:
+        """Return the steps that waiting cells may still make, times their examples."""
+        index = self._index[group.setup]
+        siblings, room, _ = self._ahead[index].tolist()
+        return float((siblings + room) * self._sizes[index])
+
     def most(self, group: Group) -> int:
         """Return how many cells of a group have not ended."""
         return self._open[self._index[group.setup]]

@@ -31,6 +31,10 @@ class Queue(Protocol):
         """Whether `take` would hand out a cell of a group now."""
         ...
 
+    def work(self, group: Group) -> float:
+        """Return how long the waiting cells of a group may take, in any unit."""
+        ...
+
     def most(self, group: Group) -> int:
         """How many cells of a group may still need a lane, busy ones included."""
         ...

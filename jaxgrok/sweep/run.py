@@ -16,6 +16,8 @@ from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
 from jaxgrok.engine.platform import Platform, notes, refuse
+from jaxgrok.fleet.local import LocalFleet
+from jaxgrok.fleet.worker import Worker
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
@@ -29,10 +31,8 @@ from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
-from jaxgrok.sweep.fleet import LocalFleet
 from jaxgrok.sweep.longest_first import Everything
 from jaxgrok.sweep.queue import Queue
-from jaxgrok.sweep.worker import Worker
 
 
 class Interrupted(Exception):
@@ -92,9 +92,13 @@ def run(
         out = Path("runs") / name
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks={blocks} must be at least 1")
-    fleet = LocalFleet(Worker(grid, functools.partial(_engine, blocks)))
+    engines = functools.partial(_engine, blocks)
     # The lock comes first: two sweeps in one directory would mix their results.
-    with RunDirectory(out) as directory, closing(fleet), asked_to_stop() as stop:
+    with (
+        RunDirectory(out) as directory,
+        closing(LocalFleet(Worker(grid, [engines], directory.path))) as fleet,
+        asked_to_stop() as stop,
+    ):
         archive = Archive(
             grid, directory, grid_file, command=command, mixed_bits=mixed_bits
         )

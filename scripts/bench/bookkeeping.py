@@ -29,7 +29,8 @@ machine.prepare()
 from jaxgrok import grid  # noqa: E402
 from jaxgrok.engine import sizing  # noqa: E402
 from jaxgrok.engine.engine import Records, ResumeState  # noqa: E402
-from jaxgrok.sweep import busy_cells, run  # noqa: E402
+from jaxgrok.fleet import busy_cells  # noqa: E402
+from jaxgrok.sweep import run  # noqa: E402
 from jaxgrok.training.records import schema  # noqa: E402
 from jaxgrok.training.setup import Setup  # noqa: E402
 

@@ -7,6 +7,7 @@ from handmade import SCHEMA, manifest_of, result
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine.engine import ResumeState
+from jaxgrok.fleet.messages import Dispatch, Snapshot
 from jaxgrok.results.files import manifest
 from jaxgrok.results.files.manifest import Usage, read_manifest
 from jaxgrok.results.files.resume import SavedLane
@@ -14,7 +15,6 @@ from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.snapshots import SnapshotIndex
 from jaxgrok.sweep import archive as module
 from jaxgrok.sweep.archive import Archive
-from jaxgrok.sweep.messages import Dispatch, Snapshot
 
 SHAPES = {"W": (2, 2)}
 

@@ -13,14 +13,15 @@ from jaxgrok import grid
 from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine, ResumeState
 from jaxgrok.engine.platform import Platform
+from jaxgrok.fleet import chores
+from jaxgrok.fleet.chores import Period
+from jaxgrok.fleet.messages import Assignment, Progress
 from jaxgrok.results.files.resume import SavedLane
 from jaxgrok.results.finished_cell import CallbackFailed
 from jaxgrok.results.run_directory import RunDirectory
-from jaxgrok.sweep import chores, coordinator, run
+from jaxgrok.sweep import coordinator, run
 from jaxgrok.sweep.archive import Archive
-from jaxgrok.sweep.chores import Period
 from jaxgrok.sweep.longest_first import Everything
-from jaxgrok.sweep.messages import Assignment, Progress
 from runs import FIELDS, StopAfter, same
 
 # Bits are compared, so the programs are those that users get.

@@ -9,13 +9,13 @@ from handmade import result
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine.platform import Platform
+from jaxgrok.fleet.messages import Dispatch, Progress
 from jaxgrok.host.durations import TimeLeft
 from jaxgrok.results.files.manifest import describe
 from jaxgrok.results.files.status_file import WorkerStatus, read
 from jaxgrok.results.rows import cell_row
 from jaxgrok.sweep import display as module
 from jaxgrok.sweep.display import Display
-from jaxgrok.sweep.messages import Dispatch, Progress
 
 CPU = Platform("cpu", "cpu", 2)
 PROGRESS = Progress("a", CPU, group=0, lanes=4, busy={"x": 1, "y": 2, "z": 3})

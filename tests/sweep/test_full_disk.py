@@ -10,11 +10,12 @@ import pytest
 
 import jaxgrok
 import tiny
+from jaxgrok.fleet import chores
+from jaxgrok.fleet.chores import Period
 from jaxgrok.host import trees
 from jaxgrok.results import rows, run_directory, snapshots
 from jaxgrok.results.files import final_states, resume, shards, snapshot_shards
-from jaxgrok.sweep import chores, coordinator, run
-from jaxgrok.sweep.chores import Period
+from jaxgrok.sweep import coordinator, run
 from runs import same
 
 SPARSE = {"snapshot_every": 20, "snapshot_early_until": 0}

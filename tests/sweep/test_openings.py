@@ -5,7 +5,7 @@ import time
 import pytest
 
 from jaxgrok.engine.platform import Platform
-from jaxgrok.sweep.messages import Assignment, Progress
+from jaxgrok.fleet.messages import Assignment, Progress
 from jaxgrok.sweep.openings import Openings
 
 GREETING = Progress("a", Platform("cpu", "cpu", 1))

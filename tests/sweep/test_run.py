@@ -141,7 +141,8 @@ def whole(tmp_path_factory):
 
 SCRIPT = """
 import sys, tiny, jaxgrok
-from jaxgrok.sweep import chores, coordinator
+from jaxgrok.fleet import chores
+from jaxgrok.sweep import coordinator
 coordinator.ANSWER_SECONDS = 0.0
 often = chores.Period(seconds=0.05, spacing=10)
 chores.PERIODS |= {"flush": often, "save": often}

@@ -2,19 +2,21 @@
 
 One is known by the cell's `kin` (its hash without the budget) and its last step.
 
->>> states = FinalStates(run_dir)
->>> states.add(cell.kin, 5_000, lane)
->>> states.flush()
->>> states.lane(cell.kin, states.step(cell.kin, below=20_000))
+>>> writer = FinalStateWriter(run_dir)
+>>> writer.add(cell.kin, 5_000, lane)
+>>> writer.flush()
+>>> FinalStates(run_dir).place(cell.kin, below=20_000)
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from pathlib import Path
 
 from jaxgrok.host.atomic_files import new_name
 from jaxgrok.host.packed_files import packed, write_packed
-from jaxgrok.results.files.resume import SavedLane, decode_lane, encode_lanes
+from jaxgrok.results.files import saved_lanes
+from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 
+FOLDER = "final_states"
 SMALL = 1_000_000_000
 """Bytes of all final states of a grid below which they are kept unasked."""
 SHARD_BYTES = 128_000_000
@@ -24,20 +26,52 @@ _WAY_OUT = "remove it, and a longer budget starts its cells anew"
 
 
 class FinalStates:
-    """The final states of a run directory.
+    """The final states that a run directory has.
 
     Raises:
         ValueError: a file is damaged.
     """
 
     def __init__(self, run_dir: Path) -> None:
-        self._folder = run_dir / "final_states"
+        self._run_dir = run_dir
         self._files: dict[str, dict[int, Path]] = {}
         """Training → last step → the file that holds it."""
-        for file in sorted(self._folder.glob("[!.]*.npz")):
+        for file in sorted((run_dir / FOLDER).glob("[!.]*.npz")):
             with packed(file, _WAY_OUT) as (head, _):
-                self._note(head["lanes"], file)
+                for name in head["lanes"]:
+                    kin, _, step = name.partition("-")
+                    self._files.setdefault(kin, {})[int(step)] = file
+
+    def place(self, kin: str, *, below: int) -> LanePlace | None:
+        """Return where a training can go on furthest below a step, or None."""
+        step = max((s for s in self._files.get(kin, ()) if s < below), default=None)
+        if step is None:
+            return None
+        file = f"{FOLDER}/{self._files[kin][step].name}"
+        return LanePlace(file, _name(kin, step), step)
+
+    def prune(self, needed: Container[tuple[str, int]]) -> None:
+        """Remove the files that hold none of the needed (kin, last step)."""
+        files: dict[Path, bool] = {}
+        for kin, steps in self._files.items():
+            for step, file in steps.items():
+                files[file] = files.get(file, False) or (kin, step) in needed
+        for file, is_needed in files.items():
+            if not is_needed:
+                file.unlink(missing_ok=True)
+
+
+class FinalStateWriter:
+    """Collects final states of a run directory and writes them in shards."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._folder = run_dir / FOLDER
         self._pending: dict[str, SavedLane] = {}
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether any is in memory alone."""
+        return bool(self._pending)
 
     def add(self, kin: str, step: int, lane: SavedLane) -> None:
         """Take a cell's last lane; it is on disk after the next `flush`."""
@@ -51,34 +85,14 @@ class FinalStates:
             return
         self._folder.mkdir(exist_ok=True)
         file = self._folder / f"{new_name()}.npz"
-        write_packed(file, *encode_lanes(self._pending))
-        self._note(self._pending, file)
+        write_packed(file, *saved_lanes.encode(self._pending))
         self._pending = {}
 
-    def step(self, kin: str, *, below: int) -> int | None:
-        """Return the last step below one at which a training can go on, or None."""
-        return max((s for s in self._files.get(kin, ()) if s < below), default=None)
 
-    def lane(self, kin: str, step: int) -> SavedLane:
-        """Read a lane that `step` named; ValueError if its file is damaged."""
-        with packed(self._files[kin][step], _WAY_OUT) as (head, arrays):
-            return decode_lane(head, arrays, _name(kin, step))
-
-    def prune(self, needed: Container[tuple[str, int]]) -> None:
-        """Remove the files that hold none of the needed (kin, last step)."""
-        files: dict[Path, bool] = {}
-        for kin, steps in self._files.items():
-            for step, file in steps.items():
-                files[file] = files.get(file, False) or (kin, step) in needed
-        for file, is_needed in files.items():
-            if not is_needed:
-                file.unlink(missing_ok=True)
-
-    def _note(self, names: Iterable[str], file: Path) -> None:
-        """Enter the lanes of a file."""
-        for name in names:
-            kin, _, step = name.partition("-")
-            self._files.setdefault(kin, {})[int(step)] = file
+def read(run_dir: Path, place: LanePlace) -> SavedLane:
+    """Read a lane; OSError if its file is gone, ValueError if it is damaged."""
+    with packed(run_dir / place.file, _WAY_OUT) as (head, arrays):
+        return saved_lanes.decode(head, arrays, place.name)
 
 
 def _name(kin: str, step: int) -> str:

@@ -1,51 +1,32 @@
 """What is in memory alone while cells train, saved now and then to go on from.
 
->>> save(folder, Resumable(lanes, snapshots, shapes))
->>> resumable = load(folder)                     # goes on bitwise
+Every save of a worker is a file of its own. A cell goes on from the one that has it
+furthest; a file that no cell needs any more is removed.
+
+>>> places = save(run_dir, "local", Resumable(lanes, snapshots, shapes), eval_every=50)
+>>> saves = Saves(run_dir, eval_every=50)
+>>> lane, snapshots, shapes = read(run_dir, saves.places[cell.id], cell.kin)
 """
 
-import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from jaxgrok.engine.engine import ResumeState
+from jaxgrok.host.atomic_files import new_name
 from jaxgrok.host.packed_files import packed, write_packed
-from jaxgrok.results.files.shards import Bits
+from jaxgrok.results.files import saved_lanes
+from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 from jaxgrok.results.files.snapshot_shards import Shapes
 
-FILE = "lanes.npz"
-
-
-class SavedLane(NamedTuple):
-    """A cell that can go on.
-
-    Attributes:
-        state: its lane.
-        records: its curves so far, [evals, columns].
-        computed_with: what computed it so far; see `Result`.
-    """
-
-    state: ResumeState
-    records: np.ndarray
-    computed_with: tuple[Bits, ...] = ()
-
-    def step(self, eval_every: int) -> int:
-        """Return the steps that it has made."""
-        # The first record is that of step 0.
-        return (len(self.records) - 1) * eval_every + self.state.offset
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of its arrays."""
-        return self.records.nbytes + sum(leaf.nbytes for leaf in self.state.leaves)
+FOLDER = "resume"
+_WAY_OUT = "remove it, and the same command starts the cells in flight anew"
 
 
 class Resumable(NamedTuple):
-    """All that is in memory alone while a run trains.
+    """All that is in a worker's memory alone.
 
     Attributes:
         lanes: cells in flight, by id.
@@ -58,73 +39,120 @@ class Resumable(NamedTuple):
     shapes: Shapes
 
 
-def save(folder: Path, resumable: Resumable) -> None:
-    """Replace the state that a folder holds; one that is cut off leaves the old one.
-
-    Args:
-        folder: made if it is missing.
-        resumable: the state.
-    """
-    folder.mkdir(exist_ok=True)
-    head, arrays = encode_lanes(resumable.lanes)
+def save(
+    run_dir: Path, worker: str, resumable: Resumable, eval_every: int
+) -> dict[str, LanePlace]:
+    """Write a file of its own, whole or not at all; return where each cell lies."""
+    (run_dir / FOLDER).mkdir(exist_ok=True)
+    head, arrays = saved_lanes.encode(resumable.lanes)
     head["snapshots"] = {}
     head["shapes"] = {name: list(shape) for name, shape in resumable.shapes.items()}
     for kin, vectors in resumable.snapshots.items():
         head["snapshots"][kin] = list(vectors)
         arrays[f"snapshots-{kin}"] = np.stack(list(vectors.values()))
-    write_packed(folder / FILE, head, arrays)
+    # Names sort in the order of writing.
+    file = f"{FOLDER}/{new_name()}-{worker}.npz"
+    write_packed(run_dir / file, head, arrays)
+    lanes = resumable.lanes.items()
+    return {name: _place(file, name, lane, eval_every) for name, lane in lanes}
 
 
-def load(folder: Path) -> Resumable | None:
-    """Return the state of a folder, None without one; ValueError if it is damaged."""
-    file = folder / FILE
-    if not file.exists():
-        return None
-    way_out = "remove it, and the same command starts the cells in flight anew"
-    with packed(file, way_out) as (head, arrays):
-        lanes = {name: decode_lane(head, arrays, name) for name in head["lanes"]}
-        snapshots = {}
-        for kin, steps in head["snapshots"].items():
-            vectors = arrays[f"snapshots-{kin}"]
-            snapshots[kin] = dict(zip(steps, vectors, strict=True))
+def _place(file: str, name: str, lane: SavedLane, eval_every: int) -> LanePlace:
+    """Return where a lane of a file is."""
+    return LanePlace(file, name, lane.step(eval_every), lane.state.offset)
+
+
+def read(
+    run_dir: Path, place: LanePlace, kin: str
+) -> tuple[SavedLane, dict[int, np.ndarray], Shapes]:
+    """Read a cell that was saved: its lane, its snapshots on no shard, their shapes.
+
+    Raises:
+        OSError: the file is gone.
+        ValueError: it is damaged.
+    """
+    with packed(run_dir / place.file, _WAY_OUT) as (head, arrays):
+        lane = saved_lanes.decode(head, arrays, place.name)
         shapes = {name: tuple(shape) for name, shape in head["shapes"].items()}
-        return Resumable(lanes, snapshots, shapes)
+        if kin not in head["snapshots"]:
+            return lane, {}, shapes
+        steps, vectors = head["snapshots"][kin], arrays[f"snapshots-{kin}"]
+        return lane, dict(zip(steps, vectors, strict=True)), shapes
 
 
-def drop(folder: Path) -> None:
-    """Remove the state: every cell is finished."""
-    shutil.rmtree(folder, ignore_errors=True)
+def drop(run_dir: Path) -> None:
+    """Remove all files: every cell is finished."""
+    shutil.rmtree(run_dir / FOLDER, ignore_errors=True)
 
 
-def encode_lanes(
-    lanes: Mapping[str, SavedLane],
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return (head, arrays) of lanes by name, for a packed file."""
-    head: dict[str, Any] = {"lanes": {}}
-    arrays: dict[str, np.ndarray] = {}
-    for name, lane in lanes.items():
-        leaves = [np.asarray(leaf) for leaf in lane.state.leaves]
-        head["lanes"][name] = {
-            "offset": lane.state.offset,
-            "leaves": [[leaf.dtype.str, list(leaf.shape)] for leaf in leaves],
-            "computed_with": list(lane.computed_with),
-        }
-        # An entry costs as much as kilobytes, so that leaves lie end to end in one.
-        content = b"".join(leaf.tobytes() for leaf in leaves)
-        arrays[f"state-{name}"] = np.frombuffer(content, np.uint8)
-        arrays[f"records-{name}"] = lane.records
-    return head, arrays
+class Saves:
+    """Where each cell in flight was saved last, and the files that hold them.
 
+    Args:
+        run_dir: whose files are read.
+        eval_every: steps between two evaluations.
 
-def decode_lane(
-    head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], name: str
-) -> SavedLane:
-    """Return one lane that was encoded; nothing else is read."""
-    entry, content = head["lanes"][name], arrays[f"state-{name}"]
-    leaves, start = [], 0
-    for dtype, shape in entry["leaves"]:
-        end = start + math.prod(shape) * np.dtype(dtype).itemsize
-        leaves.append(content[start:end].view(dtype).reshape(shape))
-        start = end
-    state = ResumeState(entry["offset"], leaves)
-    return SavedLane(state, arrays[f"records-{name}"], tuple(entry["computed_with"]))
+    Attributes:
+        places: of cells, by id.
+        snapshots: steps of the snapshots that lie in the files alone, by training.
+
+    Raises:
+        ValueError: a file is damaged.
+    """
+
+    def __init__(self, run_dir: Path, eval_every: int) -> None:
+        self._run_dir = run_dir
+        self.places: dict[str, LanePlace] = {}
+        self.snapshots: dict[str, set[int]] = {}
+        self._members: dict[str, set[str]] = {}
+        """File → the cells that would go on from it."""
+        for file in sorted((run_dir / FOLDER).glob("[!.]*.npz")):
+            self._enter(file, eval_every)
+
+    def exist(self) -> bool:
+        """Tell whether the files are still there."""
+        return all((self._run_dir / file).exists() for file in self._members)
+
+    def replace(self, places: Mapping[str, LanePlace]) -> None:
+        """Keep these places alone, and the files that they name."""
+        self.places = dict(places)
+        self._members = {file: set() for file in self._members}
+        for cell_id, place in places.items():
+            self._members[place.file].add(cell_id)
+        self.tidy()
+
+    def note(self, places: Mapping[str, LanePlace]) -> None:
+        """Take note of a new save; of two of a cell, the one that is further counts."""
+        for cell_id, place in places.items():
+            self._members.setdefault(place.file, set())
+            old = self.places.get(cell_id)
+            if old is None or place.step >= old.step:
+                self.forget(cell_id)
+                self.places[cell_id] = place
+                self._members[place.file].add(cell_id)
+        self.tidy()
+
+    def forget(self, cell_id: str) -> None:
+        """Take note that a cell needs its save no more."""
+        place = self.places.pop(cell_id, None)
+        if place is not None:
+            self._members[place.file].discard(cell_id)
+
+    def tidy(self) -> None:
+        """Remove the files that no cell needs."""
+        for file in [name for name, cells in self._members.items() if not cells]:
+            del self._members[file]
+            (self._run_dir / file).unlink(missing_ok=True)
+
+    def _enter(self, path: Path, eval_every: int) -> None:
+        """Enter the cells and snapshots of a file."""
+        file, places = f"{FOLDER}/{path.name}", {}
+        with packed(path, _WAY_OUT) as (head, arrays):
+            # Read as a whole, so that damage is named before anything is trained.
+            for name in head["lanes"]:
+                lane = saved_lanes.decode(head, arrays, name)
+                places[name] = _place(file, name, lane, eval_every)
+            for kin, steps in head["snapshots"].items():
+                rows = zip(steps, arrays[f"snapshots-{kin}"], strict=True)
+                self.snapshots.setdefault(kin, set()).update(step for step, _ in rows)
+        self.note(places)

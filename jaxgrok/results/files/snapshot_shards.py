@@ -20,6 +20,7 @@ import numpy as np
 from jaxgrok.host.atomic_files import new_name, write_atomically
 from jaxgrok.host.trees import read_tree, write_tree
 
+FOLDER = "checkpoints"
 Shapes = Mapping[str, tuple[int, ...]]
 """Parameter → its shape, in the order in which a snapshot's vector holds them."""
 Rows = dict[str, dict[int, np.ndarray]]
@@ -83,7 +84,7 @@ def read_shards(run_dir: Path) -> list[Shard]:
         ValueError: the .json of one is damaged.
     """
     shards = []
-    for file in sorted((run_dir / "checkpoints").glob("[!.]*.json")):
+    for file in sorted((run_dir / FOLDER).glob("[!.]*.json")):
         try:
             shards.append(Shard(file.with_suffix(""), **json.loads(file.read_bytes())))
         except (ValueError, TypeError):
@@ -100,11 +101,20 @@ def _damaged(path: Path) -> ValueError:
     )
 
 
-def write_shard(folder: Path, rows: Rows, shapes: Shapes) -> None:
-    """Write one shard, its .json last."""
+def remove_incomplete(run_dir: Path) -> None:
+    """Remove the shards that were cut off while they were written."""
+    for path in (run_dir / FOLDER).glob("*"):
+        if path.is_dir() and not path.with_suffix(".json").exists():
+            shutil.rmtree(path)
+
+
+def write_shard(
+    folder: Path, rows: Rows, shapes: Shapes, worker: str = "local"
+) -> None:
+    """Write one shard, its .json last; the worker's name is part of its name."""
     folder.mkdir(exist_ok=True)
     # Names sort in the order of writing, which decides between equal snapshots.
-    shard = folder / new_name()
+    shard = folder / f"{new_name()}-{worker}"
     tree = {kin: np.stack(list(steps.values())) for kin, steps in rows.items()}
     # Compression saves a tenth of the bytes and doubles the time.
     write_tree(shard, tree, compress=False)
@@ -163,7 +173,7 @@ def prune(run_dir: Path, keep: Container[str]) -> None:
             for kin, array in arrays.items():
                 pairs = zip(steps[kin], array, strict=True)
                 rows[kin] = {step: row for step, row in pairs if step is not None}
-            write_shard(run_dir / "checkpoints", rows, shard.shapes)
-        # The .json first: after a kill in between, the next Writer removes the folder.
+            write_shard(run_dir / FOLDER, rows, shard.shapes)
+        # The .json first: a folder without one counts as incomplete.
         shard.folder.with_suffix(".json").unlink()
         shutil.rmtree(shard.folder)

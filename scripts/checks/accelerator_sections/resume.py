@@ -20,7 +20,8 @@ from runs import same  # noqa: E402
 GRID = '''"""A tiny sweep, saved all the time: long cells, and short ones."""
 
 import tiny
-from jaxgrok.sweep import chores, coordinator
+from jaxgrok.fleet import chores
+from jaxgrok.sweep import coordinator
 
 
 def get_config(scale="auto"):

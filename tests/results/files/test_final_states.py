@@ -5,8 +5,8 @@ import pytest
 
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.results.files import final_states
-from jaxgrok.results.files.final_states import FinalStates
-from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.results.files.final_states import FinalStates, FinalStateWriter
+from jaxgrok.results.files.saved_lanes import SavedLane
 
 
 def lane(value):
@@ -14,45 +14,52 @@ def lane(value):
 
 
 @pytest.fixture
-def states(tmp_path):
-    """Training a spent the budgets 20 and 40; training b, 20."""
-    states = FinalStates(tmp_path)
+def writer(tmp_path):
+    """Of a run whose training a spent the budgets 20 and 40; training b, 20."""
+    writer = FinalStateWriter(tmp_path)
     for kin, step in (("a", 20), ("b", 20)):
-        states.add(kin, step, lane(step))
-    states.flush()
-    states.add("a", 40, lane(40))
-    states.flush()
-    return states
+        writer.add(kin, step, lane(step))
+    assert writer.unwritten
+    writer.flush()
+    writer.add("a", 40, lane(40))
+    writer.flush()
+    return writer
+
+
+@pytest.fixture
+def states(writer, tmp_path):
+    return FinalStates(tmp_path)
 
 
 def test_a_longer_budget_finds_the_last_state_below_it(states, tmp_path):
-    for found in (states, FinalStates(tmp_path)):
-        assert found.step("a", below=100) == 40
-        assert found.step("a", below=40) == 20
-        assert found.step("a", below=20) is found.step("c", below=100) is None
-        again = found.lane("a", 40)
-        np.testing.assert_array_equal(again.state.leaves[0], [40])
-        np.testing.assert_array_equal(again.records, lane(40).records, strict=True)
+    place = states.place("a", below=100)
+    assert (place.step, place.offset) == (40, 0)
+    assert states.place("a", below=40).step == 20
+    assert states.place("a", below=20) is states.place("c", below=100) is None
+    again = final_states.read(tmp_path, place)
+    np.testing.assert_array_equal(again.state.leaves[0], [40])
+    np.testing.assert_array_equal(again.records, lane(40).records, strict=True)
 
 
-def test_nothing_new_writes_nothing(states, tmp_path):
+def test_nothing_new_writes_nothing(writer, tmp_path):
     before = sorted(tmp_path.rglob("*"))
-    states.flush()
+    assert not writer.unwritten
+    writer.flush()
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_many_bytes_start_a_new_file(tmp_path, monkeypatch):
     monkeypatch.setattr(final_states, "SHARD_BYTES", 1)
-    states = FinalStates(tmp_path)
+    writer = FinalStateWriter(tmp_path)
     for step in (10, 20):
-        states.add("a", step, lane(step))
+        writer.add("a", step, lane(step))
     assert len(list((tmp_path / "final_states").iterdir())) == 2
 
 
 def test_a_file_that_nobody_needs_is_dropped(states, tmp_path):
     states.prune({("b", 20)})
     again = FinalStates(tmp_path)
-    assert again.step("a", below=100) == 20  # in the file of b
+    assert again.place("a", below=100).step == 20  # in the file of b
     assert len(list((tmp_path / "final_states").iterdir())) == 1
 
 

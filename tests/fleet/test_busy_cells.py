@@ -7,8 +7,8 @@ import pytest
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine.engine import ResumeState
+from jaxgrok.fleet.busy_cells import BusyCells
 from jaxgrok.results.files.resume import SavedLane
-from jaxgrok.sweep.busy_cells import BusyCells
 from jaxgrok.training.records import NEVER, PLAIN, Schema
 from jaxgrok.training.setup import lane_of
 

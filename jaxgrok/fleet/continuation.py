@@ -15,7 +15,7 @@ import numpy as np
 from jaxgrok.engine.programs import one_lane
 from jaxgrok.grid.cells import Grid
 from jaxgrok.results.files.final_states import SMALL
-from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.training.setup import Setup
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from jaxgrok.sweep import chores
-from jaxgrok.sweep.chores import Chores, Period
+from jaxgrok.fleet import chores
+from jaxgrok.fleet.chores import Chores, Period
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from handmade import product, result
 
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.engine.platform import Platform
+from jaxgrok.fleet.messages import Assignment, Dispatch, Progress, Snapshot
 from jaxgrok.results.files.resume import SavedLane
-from jaxgrok.sweep.messages import Assignment, Dispatch, Progress, Snapshot
 
 PLATFORM = Platform("cpu", "cpu", devices=2)
 

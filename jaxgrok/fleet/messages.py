@@ -1,21 +1,22 @@
 """What a coordinator and a worker tell each other: numbers, text and arrays.
 
->>> progress = worker.do(Assignment(group=0, n_cells=72))
->>> progress = worker.do(Assignment(0, start={"3f0a": None}, seconds=1.0))
+A worker has seats, one for each engine that it runs. An order has an assignment for
+some of them, and a report has the progress of those.
+
+>>> report = worker.do(Order({0: Assignment(group=0, n_cells=72)}))
+>>> report = worker.do(Order({0: Assignment(0, start={"3f0a": None}, seconds=1.0)}))
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from jaxgrok.engine.platform import Platform
-from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.results.files.saved_lanes import LanePlace
 from jaxgrok.results.files.shards import Result
 
 
 class Assignment(NamedTuple):
-    """What a worker is to do next.
+    """What a seat is to do next.
 
     Cells start and stop between chunks only. An assignment that names another group
     than the one before it starts nothing: its answer tells how many lanes are free.
@@ -23,31 +24,31 @@ class Assignment(NamedTuple):
     Attributes:
         group: index of the group in the grid.
         n_cells: cells of the group that may still need a lane; bounds their number.
-        start: cells to start, anew (None) or from a saved lane.
+        start: cells to start, anew (None) or from a lane that was saved.
         stop: cells to stop, and why.
         seconds: how long to train, about; None: not at all.
         every_evaluation: whether to answer at each evaluation, however soon.
-        save: whether to answer with the busy lanes as they are at the end.
-        keep_final: whether to answer with the lanes of cells that spend their budget.
     """
 
     group: int
     n_cells: int = 0
     # All assignments share these defaults, so nobody may change a mapping in place.
-    start: Mapping[str, SavedLane | None] = {}
+    start: Mapping[str, LanePlace | None] = {}
     stop: Mapping[str, str] = {}
     seconds: float | None = None
     every_evaluation: bool = False
+
+
+class Order(NamedTuple):
+    """What a worker is to do next.
+
+    Attributes:
+        assignments: by seat.
+        save: whether to write all that is in memory alone, whether it is due or not.
+    """
+
+    assignments: Mapping[int, Assignment]
     save: bool = False
-    keep_final: bool = False
-
-
-class Snapshot(NamedTuple):
-    """Parameters of a cell at a step, as one vector."""
-
-    cell_id: str
-    step: int
-    vector: np.ndarray
 
 
 class Dispatch(NamedTuple):
@@ -67,36 +68,65 @@ class Dispatch(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """A worker's answer; with no group, its greeting.
+    """A seat's answer.
 
     Attributes:
-        worker: name of the worker.
-        platform: its devices.
         group: index of the group it is at; None for none yet.
         lanes: its lanes in all.
         free: those that can take a cell in the next assignment.
         between_chunks: whether cells can start and stop in the next assignment.
         busy: steps that each busy cell has made.
-        results: of cells that ended, in that order.
-        snapshots: parameters that were due.
-        shapes: shape of each parameter of the snapshots.
-        saved: busy lanes, where the assignment asked for them.
-        final: likewise, lanes of cells that spent their budget.
         dispatch: what was computed.
         failure: why the group cannot be trained; its busy cells are lost.
     """
 
-    worker: str
-    platform: Platform
     group: int | None = None
     lanes: int = 0
     free: int = 0
     between_chunks: bool = True
     busy: Mapping[str, int] = {}
-    results: Sequence[Result] = ()
-    snapshots: Sequence[Snapshot] = ()
-    shapes: Mapping[str, tuple[int, ...]] = {}
-    saved: Mapping[str, SavedLane] = {}
-    final: Mapping[str, SavedLane] = {}
     dispatch: Dispatch = Dispatch()
     failure: str = ""
+
+
+class Refusal(NamedTuple):
+    """What the system said as it refused to write: a number of `errno`, and words."""
+
+    number: int
+    words: str
+
+
+class Report(NamedTuple):
+    """A worker's answer; its first one is its greeting.
+
+    Attributes:
+        worker: its name.
+        platform: its devices.
+        seats: progress of each seat that the order had an assignment for; of all in the
+            greeting.
+        results: of cells that ended, in that order; their snapshots are on disk.
+        saved: where the busy lanes are saved, where they were saved just now.
+        refusal: why something could not be written. The snapshots of `results` may be
+            lost then.
+        notes: lines that the user should read.
+    """
+
+    worker: str
+    platform: Platform
+    seats: Mapping[int, Progress]
+    results: Sequence[Result] = ()
+    saved: Mapping[str, LanePlace] = {}
+    refusal: Refusal | None = None
+    notes: Sequence[str] = ()
+
+
+class Loss(NamedTuple):
+    """A worker is gone, with all that it has not reported.
+
+    Attributes:
+        worker: its name.
+        cause: why, in a few words.
+    """
+
+    worker: str
+    cause: str

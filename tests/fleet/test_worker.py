@@ -7,8 +7,8 @@ import pytest
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine import sizing
-from jaxgrok.sweep.messages import Assignment
-from jaxgrok.sweep.worker import Worker
+from jaxgrok.fleet.messages import Assignment
+from jaxgrok.fleet.worker import Worker
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ import jax
 import numpy as np
 
 from jaxgrok.engine.engine import Engine, ResumeState
+from jaxgrok.fleet.worker_files import Snapshot
 from jaxgrok.grid.cells import Grid
 from jaxgrok.outcomes.grok_rule import ends_by_rule, evaluations_to_hold
-from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.results.files.shards import Bits, Result
-from jaxgrok.sweep.messages import Snapshot
 from jaxgrok.training.setup import lane_of
 
 
@@ -26,22 +26,24 @@ class BusyCells:
         grid: where they are from.
         engine: whose lanes they hold.
         bits: what decides the last bits of results here.
+        keeps_final: whether the lanes of cells that spend their budget are wanted.
 
     Attributes:
         results: of cells that ended, in that order.
         snapshots: parameters that were due.
-        final: lanes of cells that spent their budget, by id; kept if `keeps_final`.
-        keeps_final: whether `final` is wanted.
+        final: lanes of cells that spent their budget, by id.
     """
 
-    def __init__(self, grid: Grid, engine: Engine, bits: Bits) -> None:
+    def __init__(
+        self, grid: Grid, engine: Engine, bits: Bits, *, keeps_final: bool = False
+    ) -> None:
         self._grid, self._engine = grid, engine
         self._bits = dict(bits) | {"block_width": engine.width}
         self._cells = {cell.id: cell for cell in grid.cells}
         self._records: dict[str, list[np.ndarray]] = {}
         """One an evaluation, without the flags."""
         self._computed_with: dict[str, tuple[Bits, ...]] = {}
-        self.keeps_final = False
+        self._keeps_final = keeps_final
         self.final: dict[str, SavedLane] = {}
         self.results: list[Result] = []
         self.snapshots: list[Snapshot] = []
@@ -134,6 +136,21 @@ class BusyCells:
                 bounds.append(evaluations_to_hold(accuracies, accuracy, hold))
         return max(min(bounds), 1)
 
+    def take_results(self) -> list[Result]:
+        """Hand over the results so far."""
+        results, self.results = self.results, []
+        return results
+
+    def take_snapshots(self) -> list[Snapshot]:
+        """Hand over the snapshots so far."""
+        snapshots, self.snapshots = self.snapshots, []
+        return snapshots
+
+    def take_final(self) -> dict[str, SavedLane]:
+        """Hand over the last lanes so far."""
+        final, self.final = self.final, {}
+        return final
+
     def save(self) -> dict[str, SavedLane]:
         """Copy all cells, to go on with them later or elsewhere."""
         return {
@@ -167,7 +184,7 @@ class BusyCells:
 
     def _keep_final(self, cell_id: str) -> None:
         """Copy the lane of a cell that only its budget ends, if that is wanted."""
-        if not self.keeps_final:
+        if not self._keeps_final:
             return
         record = self._records[cell_id]
         column = self._engine.schema.columns("test_accuracy")

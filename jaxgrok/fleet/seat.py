@@ -1,89 +1,114 @@
-"""Trains the cells that a coordinator assigns, on the devices of one machine.
+"""One engine of a worker, and the group of cells that it trains.
 
->>> worker = Worker(grid, engines)
->>> progress = worker.do(Assignment(group=0, n_cells=len(grid.groups[0].cells)))
+>>> seat = Seat(grid, engines, bits, keeps_final=True)
+>>> progress = seat.do(Assignment(0, start={"3f0a": None}, seconds=1.0), {"3f0a": None})
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
-
-import jax
 
 from jaxgrok.engine import device_errors
 from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
-from jaxgrok.engine.platform import Platform
+from jaxgrok.fleet.busy_cells import BusyCells
+from jaxgrok.fleet.messages import Assignment, Dispatch, Progress
 from jaxgrok.grid.cells import Grid, Group
-from jaxgrok.host import machine
-from jaxgrok.sweep.busy_cells import BusyCells
-from jaxgrok.sweep.messages import Assignment, Dispatch, Progress
+from jaxgrok.results.files.saved_lanes import SavedLane
+from jaxgrok.results.files.shards import Bits
 
 Engines = Callable[[Group, int], Engine]
 """Builds the engine of a group, for a number of cells."""
 
 
-class Worker:
-    """Train what is assigned, one group at a time.
+class Open(NamedTuple):
+    """The group that a seat is at."""
+
+    group: int
+    engine: Engine
+    cells: BusyCells
+
+
+class Seat:
+    """Trains what is assigned, one group at a time.
 
     Args:
         grid: what assignments index.
         engines: builds the engine of a group.
-        name: who answers.
+        bits: what decides the last bits of results here.
+        keeps_final: whether the last lanes of cells are kept.
+
+    Attributes:
+        open: the group it is at, with all that is to be fetched from its cells.
     """
 
-    def __init__(self, grid: Grid, engines: Engines, name: str = "local") -> None:
-        self._grid, self._engines, self._name = grid, engines, name
-        self._platform = Platform.of(jax.local_devices())
-        self._bits = machine.bits()
+    def __init__(
+        self, grid: Grid, engines: Engines, bits: Bits, *, keeps_final: bool
+    ) -> None:
+        self._grid, self._engines, self._bits = grid, engines, bits
+        self._keeps_final = keeps_final
         self._pace = Pace()
-        self._open: _Open | None = None
+        self.open: Open | None = None
 
-    def greet(self) -> Progress:
-        """Return the first message: this worker is idle."""
-        return Progress(self._name, self._platform)
+    def do(
+        self, assignment: Assignment, lanes: Mapping[str, SavedLane | None]
+    ) -> Progress:
+        """Stop, start and train as assigned; tell what came of it.
 
-    def do(self, assignment: Assignment) -> Progress:
-        """Stop, start, train and save as assigned; tell what came of it.
+        An error of the device ends the group, not the seat.
 
-        An error of the device ends the group, not the worker.
+        Args:
+            assignment: what to do.
+            lanes: of the cells to start, those that were saved; None for anew.
         """
         try:
-            return self._do(assignment)
+            return self._do(assignment, lanes)
         except device_errors.REFUSALS as error:
             if not device_errors.is_refusal(error):
                 raise
-            self._open = None
+            self.open = None
             width = self._grid.groups[assignment.group].block_width
             failure = device_errors.cause(error, width)
-            return self.greet()._replace(group=assignment.group, failure=failure)
+            return Progress(assignment.group, failure=failure)
 
-    def _do(self, assignment: Assignment) -> Progress:
+    @property
+    def is_busy(self) -> bool:
+        """Whether any lane trains a cell."""
+        return bool(self.open and self.open.engine.cells)
+
+    def save(self) -> dict[str, SavedLane]:
+        """Copy all busy cells, to go on with them later or elsewhere."""
+        return self.open.cells.save() if self.open else {}
+
+    def _do(
+        self, assignment: Assignment, lanes: Mapping[str, SavedLane | None]
+    ) -> Progress:
         work = self._work(assignment)
-        work.cells.keeps_final = assignment.keep_final
         for cell_id, cause in assignment.stop.items():
             work.cells.stop(cell_id, cause)
         n_stopped = len(work.cells.results)
-        self._start(work, assignment)
+        self._start(work, lanes)
         dispatch = Dispatch()
         # A lane that ended at step 0 is free again: answer at once.
         if work.engine.cells and len(work.cells.results) == n_stopped:
             dispatch = self._train(work, assignment)
-        return self._answer(work, dispatch, assignment.save)
+        return self._progress(work, dispatch)
 
-    def _work(self, assignment: Assignment) -> "_Open":
+    def _work(self, assignment: Assignment) -> Open:
         """Return the engine at the assignment's group; build it if need be."""
-        if self._open is None or self._open.group != assignment.group:
-            self._open = None  # Frees the lanes before others take their place.
+        if self.open is None or self.open.group != assignment.group:
+            self.open = None  # Frees the lanes before others take their place.
             group = self._grid.groups[assignment.group]
             engine = self._engines(group, assignment.n_cells)
-            cells = BusyCells(self._grid, engine, self._bits)
-            self._open = _Open(assignment.group, engine, cells)
-        return self._open
+            cells = BusyCells(
+                self._grid, engine, self._bits, keeps_final=self._keeps_final
+            )
+            self.open = Open(assignment.group, engine, cells)
+        return self.open
 
-    def _start(self, work: "_Open", assignment: Assignment) -> None:
+    def _start(self, work: Open, lanes: Mapping[str, SavedLane | None]) -> None:
         saved, anew = {}, []
-        for cell_id, lane in assignment.start.items():
+        for cell_id, lane in lanes.items():
             if lane is None:
                 anew.append(cell_id)
             else:
@@ -95,7 +120,7 @@ class Worker:
         if not work.engine.offset and work.engine.free:
             work.engine.compact()
 
-    def _train(self, work: "_Open", assignment: Assignment) -> Dispatch:
+    def _train(self, work: Open, assignment: Assignment) -> Dispatch:
         """Make one dispatch of about the assigned length."""
         if assignment.seconds is None:
             return Dispatch()
@@ -131,31 +156,13 @@ class Worker:
         cells.keep_due(engine.cells)
         return dispatch
 
-    def _answer(self, work: "_Open", dispatch: Dispatch, save: bool) -> Progress:
-        engine, cells = work.engine, work.cells
-        results, cells.results = cells.results, []
-        snapshots, cells.snapshots = cells.snapshots, []
-        final, cells.final = cells.final, {}
+    def _progress(self, work: Open, dispatch: Dispatch) -> Progress:
+        engine = work.engine
         return Progress(
-            worker=self._name,
-            platform=self._platform,
             group=work.group,
             lanes=engine.lanes,
             free=0 if engine.offset else engine.free,
             between_chunks=not engine.offset,
-            busy=cells.steps,
-            results=results,
-            snapshots=snapshots,
-            shapes=engine.shapes,
-            saved=cells.save() if save else {},
-            final=final,
+            busy=work.cells.steps,
             dispatch=dispatch,
         )
-
-
-class _Open(NamedTuple):
-    """The group a worker is at."""
-
-    group: int
-    engine: Engine
-    cells: BusyCells

@@ -8,8 +8,9 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok import grid
+from jaxgrok.fleet import continuation
 from jaxgrok.results.files import final_states
-from jaxgrok.sweep import continuation, coordinator, run
+from jaxgrok.sweep import coordinator, run
 from runs import StopAfter, same
 
 SCHEDULE = {"snapshot_every": 30, "snapshot_early_every": 7, "snapshot_early_until": 21}

@@ -3,8 +3,8 @@
 import pytest
 
 from jaxgrok.engine.platform import Platform
-from jaxgrok.sweep.fleet import Fleet, LocalFleet
-from jaxgrok.sweep.messages import Assignment, Progress
+from jaxgrok.fleet.local import Fleet, LocalFleet
+from jaxgrok.fleet.messages import Assignment, Progress
 
 
 class Worker:

@@ -1,0 +1,1 @@
+"""Workers, and how a coordinator reaches them."""

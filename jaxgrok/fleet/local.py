@@ -1,0 +1,39 @@
+"""The fleet of a single machine: the worker in this process.
+
+>>> fleet = LocalFleet(Worker(grid, [engines], run_dir))
+>>> while report := fleet.next(): fleet.send(report.worker, Order(assignments))
+"""
+
+from jaxgrok.fleet.messages import Order, Report
+from jaxgrok.fleet.worker import Worker
+
+
+class LocalFleet:
+    """One worker in this process: it trains while the coordinator waits."""
+
+    outlives_workers = False
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._greeted = False
+        self._order: Order | None = None
+
+    def send(self, worker: str, order: Order) -> None:
+        """Keep the order for `next`."""
+        self._order = order
+
+    def next(self) -> Report | None:
+        """Do what was sent, and answer; greet first."""
+        if not self._greeted:
+            self._greeted = True
+            return self._worker.greet()
+        order, self._order = self._order, None
+        return None if order is None else self._worker.do(order)
+
+    def drop(self, worker: str, cause: str) -> None:
+        """Forget what was sent."""
+        self._order = None
+
+    def close(self) -> None:
+        """Wait for what the worker writes."""
+        self._worker.close()

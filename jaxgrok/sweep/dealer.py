@@ -1,0 +1,159 @@
+"""Deals cells to seats: which group a seat trains, and which cells it starts.
+
+>>> dealer = Dealer(grid, queue, archive.place_of)
+>>> assignment = dealer.go_on(progress, seconds=1.0)
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from jaxgrok.fleet.messages import Assignment, Progress
+from jaxgrok.grid.cells import Grid
+from jaxgrok.results.files.saved_lanes import LanePlace
+from jaxgrok.sweep.members import Member
+from jaxgrok.sweep.queue import Queue
+
+MOST_FAILURES = 3
+"""Workers that fail to train a group before it is given up."""
+
+
+class Dealer:
+    """What waits, and who is to train it.
+
+    Args:
+        grid: all cells.
+        queue: which of them to train.
+        place_of: where a cell starts that is new, or that was lost; None for anew.
+    """
+
+    def __init__(
+        self, grid: Grid, queue: Queue, place_of: Callable[[str], LanePlace | None]
+    ) -> None:
+        self._grid, self._queue, self._place_of = grid, queue, place_of
+        self._group_of = {
+            cell.id: index
+            for index, group in enumerate(grid.groups)
+            for cell in group.cells
+        }
+        # By group: cells that were started, and that nobody holds.
+        self._paused: list[dict[str, LanePlace | None]] = [{} for _ in grid.groups]
+        self._failures: dict[int, set[str]] = {}
+        """Group → the workers that could not train it."""
+        self._stops: dict[str, str] = {}
+        """Busy cells to stop, and why."""
+        self._started: dict[str, int] = {}
+
+    def pause(self, cell_id: str, place: LanePlace | None) -> None:
+        """Let a cell that was started wait for another lane, before all new ones."""
+        self._paused[self._group_of[cell_id]][cell_id] = place
+
+    def ended(self, cell_id: str) -> None:
+        """Take note that a cell has its result."""
+        self._stops.pop(cell_id, None)
+        self._paused[self._group_of[cell_id]].pop(cell_id, None)
+
+    def fail(self, index: int, worker: str) -> None:
+        """Take note that a worker could not train a group."""
+        self._failures.setdefault(index, set()).add(worker)
+
+    def is_hopeless(self, index: int, members: Mapping[str, Member]) -> bool:
+        """Tell whether nobody is left who may train a group."""
+        failures = self._failures.get(index, set())
+        return len(failures) >= MOST_FAILURES or members.keys() <= failures
+
+    def take_started(self) -> dict[str, int]:
+        """Return the cells that were dealt since the last call, with their steps."""
+        started, self._started = self._started, {}
+        return started
+
+    def waits(self, index: int) -> bool:
+        """Tell whether a group has a cell that nobody holds and that is wanted."""
+        return bool(self._paused[index]) or self._queue.waiting(
+            self._grid.groups[index]
+        )
+
+    def waiting(self) -> list[int]:
+        """Return the groups that wait."""
+        return [index for index in range(len(self._grid.groups)) if self.waits(index)]
+
+    def stop_needless(self, steps: Mapping[str, int]) -> None:
+        """Ask the queue which busy cells to stop, from the steps that each made."""
+        # It asks once: a cell is stopped when its seat is next between chunks.
+        self._stops |= self._queue.needless(steps)
+
+    def go_on(self, progress: Progress, seconds: float) -> Assignment | None:
+        """Stop what is needless, fill free lanes and train; None at a group's end.
+
+        Args:
+            progress: of the seat, which has a group.
+            seconds: how long to train.
+        """
+        assert progress.group is not None
+        start: dict[str, LanePlace | None] = {}
+        stop: dict[str, str] = {}
+        if progress.between_chunks:
+            for cell_id in progress.busy.keys() & self._stops.keys():
+                stop[cell_id] = self._stops.pop(cell_id)
+            # Lanes of the cells to stop are free for others in the same assignment.
+            idle = len(stop) == len(progress.busy)
+            free = progress.free + len(stop)
+            start = self._starts(progress.group, free, idle=idle)
+        if not start and not progress.busy:
+            return None
+        return Assignment(
+            progress.group,
+            start=start,
+            stop=stop,
+            seconds=seconds,
+            every_evaluation=self._queue.stops_cells,
+        )
+
+    def open(
+        self, worker: str, seats: Counter[int], opening: set[int]
+    ) -> Assignment | None:
+        """Choose the next group of a seat; None where no group waits for it.
+
+        Args:
+            worker: whose seat it is.
+            seats: how many seats are at each group.
+            opening: groups whose program is being compiled; other seats take other
+                groups meanwhile, and find it in the cache later.
+        """
+        groups = [
+            index
+            for index in self.waiting()
+            if worker not in self._failures.get(index, ())
+        ]
+        if not groups:
+            return None
+
+        def urgency(index: int) -> tuple[bool, bool, float]:
+            work = self._queue.work(self._grid.groups[index])
+            paused = bool(self._paused[index])
+            return index not in opening, paused, work / (1 + seats[index])
+
+        best = max(groups, key=urgency)
+        return Assignment(best, n_cells=self._queue.most(self._grid.groups[best]))
+
+    def _starts(
+        self, index: int, free: int, *, idle: bool
+    ) -> dict[str, LanePlace | None]:
+        """Choose cells for free lanes: paused ones, then what the queue hands out."""
+        start: dict[str, LanePlace | None] = {}
+        paused = self._paused[index]
+        # A lane that was saved inside a chunk fits beside others of its offset alone.
+        offset = _offset(next(iter(paused.values()))) if paused and idle else 0
+        for cell_id, place in list(paused.items()):
+            if len(start) < free and _offset(place) == offset:
+                start[cell_id] = paused.pop(cell_id)
+        if not offset:
+            for cell in self._queue.take(self._grid.groups[index], free - len(start)):
+                start[cell.id] = self._place_of(cell.id)
+        for cell_id, place in start.items():
+            self._started[cell_id] = place.step if place else 0
+        return start
+
+
+def _offset(place: LanePlace | None) -> int:
+    """Return the steps that a lane has made since its last evaluation."""
+    return place.offset if place else 0
