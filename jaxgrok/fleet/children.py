@@ -55,18 +55,9 @@ class Children:
         count: how many.
         run_dir: of which they are workers; their output goes to its logs/.
         platform: the devices that they share.
-
-    Raises:
-        ValueError: there are fewer devices.
     """
 
     def __init__(self, count: int, run_dir: Path, platform: Platform) -> None:
-        if count > platform.devices:
-            raise ValueError(
-                f"--workers={count} must be at most {platform.devices}: a worker "
-                f"needs a device, and this machine has {platform.devices} × "
-                f"{platform.device_kind}"
-            )
         self._run_dir, self._platform = run_dir, platform
         self._deaths = 0
         self._processes = [self._start(i, count) for i in range(count)]

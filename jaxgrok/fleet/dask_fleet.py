@@ -11,6 +11,7 @@ are its own. It runs no task: what is sent are messages of `wire`.
 import asyncio
 import concurrent.futures
 import contextlib
+import os
 import queue
 import secrets
 import threading
@@ -33,7 +34,7 @@ from jaxgrok.fleet.workers import Workers
 
 NEWS_SECONDS = 1.0
 """How long `next` waits."""
-SILENCE_SECONDS = 30.0
+SILENCE_SECONDS = float(os.environ.get("JAXGROK_SILENCE", "30"))
 """After so long without a sign of life a worker is lost."""
 ANSWER_SECONDS = 15.0
 """How long a worker may take to answer what needs no work."""
@@ -69,11 +70,12 @@ class DaskFleet:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+        self._children: Children | None = None
         try:
             self._scheduler = self._wait(self._start(workers))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             self._end_loop()
-            words = error.strerror if isinstance(error, OSError) else error
+            words = error.__cause__ or error
             raise ValueError(
                 f"--workers: cannot listen on {workers.host or 'this machine'}, port "
                 f"{workers.port} ({words}); take another one, or listen alone for any"
@@ -81,7 +83,6 @@ class DaskFleet:
         self.address: str = self._scheduler.address
         meeting = Rendezvous(self.address, self._nonce, certificate, key)
         rendezvous.write(run_dir, meeting)
-        self._children = None
         if workers.processes and platform:
             self._children = Children(workers.processes, run_dir, platform)
 

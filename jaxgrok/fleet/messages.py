@@ -78,6 +78,7 @@ class Progress(NamedTuple):
         busy: steps that each busy cell has made.
         dispatch: what was computed.
         failure: why the group cannot be trained; its busy cells are lost.
+        is_opening: whether the program of the group is still being compiled.
         canary: as the group was opened, a hash of what its first cells computed; ""
             where nobody asked for it.
     """
@@ -89,6 +90,7 @@ class Progress(NamedTuple):
     busy: Mapping[str, int] = {}
     dispatch: Dispatch = Dispatch()
     failure: str = ""
+    is_opening: bool = False
     canary: str = ""
 
 

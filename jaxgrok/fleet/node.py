@@ -76,7 +76,7 @@ class Node:
         with tempfile.TemporaryDirectory() as folder:
             server = _server(self._meeting, self._name, folder, self._answer)
             try:
-                await asyncio.wait_for(server, CONNECT_SECONDS)
+                await _started(server)
                 closed = asyncio.ensure_future(server.finished())  # type: ignore[no-untyped-call]
                 await asyncio.wait(
                     [closed, self._ended], return_when=asyncio.FIRST_COMPLETED
@@ -168,6 +168,14 @@ class Node:
             save = functools.partial(self._worker.do, Order({}, save=True))
             await loop.run_in_executor(self._thread, save)
             await loop.run_in_executor(self._thread, self._worker.close)
+
+
+async def _started(server: distributed.Worker) -> None:
+    """Wait until a server has connected; OSError if nobody answers."""
+    try:
+        await asyncio.wait_for(server, CONNECT_SECONDS)
+    except RuntimeError as error:  # Dask's word for whatever went wrong
+        raise OSError(str(error.__cause__ or error)) from error
 
 
 def _server(

@@ -42,8 +42,6 @@ def work(run_dir: str, *, wait: float, patience: float, name: str = "") -> int:
             machine.
     """
     folder = as_path(run_dir).resolve()
-    if not folder.is_dir():
-        raise ValueError(f"{run_dir} is no folder; name a run directory")
     base = re.sub(r"[^\w.]+", "-", name or f"{platform.node()}-{os.getpid()}")
     seconds = wait
     for number in itertools.count():

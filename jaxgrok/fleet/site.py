@@ -35,5 +35,11 @@ def computing(workers: Workers) -> Iterator[Platform | None]:
     from jaxgrok.fleet import children
 
     hello = children.probe()
+    devices = hello.platform.devices
+    if workers.processes > devices:
+        raise ValueError(
+            f"--workers={workers.processes} must be at most {devices}: a worker needs "
+            f"a device, and this machine has {devices} × {hello.platform.device_kind}"
+        )
     with machine.elsewhere(hello.platform.name, hello.bits):
         yield hello.platform

@@ -137,7 +137,8 @@ class Coordinator:
         member = self.members.setdefault(report.worker, Member(report))
         member.update(report)
         for seat, progress in report.seats.items():
-            self.openings.end((report.worker, seat))
+            if not progress.is_opening:
+                self.openings.end((report.worker, seat))
             dispatch = progress.dispatch
             if progress.group is not None and dispatch.steps:
                 self.pace.learn(
@@ -282,6 +283,8 @@ class Coordinator:
 
     def _assigned(self, member: Member, progress: Progress) -> Assignment | None:
         """Let a seat go on with its group, or open another; None if there is none."""
+        if progress.is_opening:
+            return self.dealer.opening(progress)
         if progress.group is not None and not progress.failure:
             if assignment := self.dealer.go_on(progress, ANSWER_SECONDS):
                 return assignment

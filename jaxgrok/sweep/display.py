@@ -93,7 +93,7 @@ class Display:
 
     def lost(self, loss: Loss) -> None:
         """Show that a worker is gone."""
-        self.say(f"lost {loss.worker}: {loss.cause}")
+        self.say(f"{loss.worker} is gone: {loss.cause}")
 
     def failed(self, cause: str, cells: int) -> None:
         """Show that so many cells failed."""
