@@ -13,17 +13,19 @@ import transformerlens
 from transformerlens_lines import DOCUMENT, VERSIONS, lines
 
 
+def words(tree):
+    """Names that a program has."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_lines_for_each_version_give_what_is_compared(version):
-    tree = ast.parse(lines(version))
-    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    assert {"model", "tokens", "answers", "attention"} <= set(names)
-    strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    assert {"model.npz", "cfg.json"} <= set(strings)
-    assert ("HookedTransformer" in names, "TransformerBridge" in names) == (
-        version == "3",
-        version == "4",
-    )
+    load, use = map(ast.parse, lines(version).rsplit("\n\n", 1))
+    constants = [n.value for n in ast.walk(load) if isinstance(n, ast.Constant)]
+    assert {"model.npz", "cfg.json"} <= set(constants)
+    names = {"3": "HookedTransformer", "4": "TransformerBridge"}
+    assert {names[version], "model"} == words(load) & {*names.values(), "model"}
+    assert {"model", "answers", "attention"} <= words(use)
 
 
 def test_no_line_for_transformer_lens_is_left_untried():

@@ -48,41 +48,35 @@ def main(cases: Path, version: str) -> None:
     print(
         f"transformer_lens {version_of('transformer_lens')}, torch {torch.__version__}"
     )
-    code = compile(
-        lines(version), f"{DOCUMENT.name}, TransformerLens {version}", "exec"
-    )
+    # The last paragraph uses the network that those above have loaded.
+    load, use = lines(version).rsplit("\n\n", 1)
     torch.set_grad_enabled(False)
     torch.manual_seed(0)
     for case in sorted(cases.iterdir()):
         names: dict[str, Any] = {}
         with contextlib.chdir(case):
-            exec(code, names)
-        model, tokens = names["model"], names["tokens"]
+            exec(load, names)
         made = case / version / "made"
         made.mkdir(parents=True)
-        results = outputs(model, tokens)
-        # In float32 it is what the lines themselves gave.
-        for name in ("answers", "attention"):
-            results[f"{name} float32"] = names[name].numpy()
-        np.savez(made.parent / "theirs.npz", **results)
+        np.savez(made.parent / "theirs.npz", **outputs(use, names))
 
-        for parameter in model.parameters():
+        for parameter in names["model"].parameters():
             parameter += 0.1 * torch.randn_like(parameter)
-        save(model, made)
-        np.savez(made / "theirs.npz", **outputs(model, tokens))
+        save(names["model"], made)
+        np.savez(made / "theirs.npz", **outputs(use, names))
 
 
-def outputs(model: Any, tokens: Any) -> dict[str, np.ndarray]:
-    """Logits and attention at `=` in each precision; the model is in the last again."""
+def outputs(use: str, names: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What lines give with a network in each precision; it is in the last again."""
     import torch
 
     results = {}
     for dtype in DTYPES:
         with contextlib.redirect_stdout(None):  # it says that it changes dtype
-            model.to(getattr(torch, dtype))
-        logits, cache = model.run_with_cache(tokens)
-        results[f"answers {dtype}"] = logits[:, -1].numpy()
-        results[f"attention {dtype}"] = cache["pattern", 0][:, :, -1].numpy()
+            names["model"].to(getattr(torch, dtype))
+        exec(use, names)
+        for name in ("answers", "attention"):
+            results[f"{name} {dtype}"] = names[name].numpy()
     return results
 
 
