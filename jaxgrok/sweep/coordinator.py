@@ -72,7 +72,14 @@ class Coordinator:
         # Whether a stopped cell is trained on depends on the queue.
         self.ledger.stand(self.queue.known(archive.standing_rows()))
         rows = [row for row in self.ledger.rows() if row["id"] in self.ledger]
-        self.display = Display(grid, self.queue.total, rows, archive.path, quiet=quiet)
+        self.display = Display(
+            grid,
+            self.queue.total,
+            rows,
+            archive.path,
+            quiet=quiet,
+            is_fleet=fleet.outlives_workers,
+        )
         self.chores = Chores()
         self.members: dict[str, Member] = {}
         self.crashes = 0
