@@ -138,6 +138,7 @@ class Coordinator:
             # The pace first: `_collect` shows the time left, which needs it.
             self._learn(news)
             self._collect(news)
+        self._give_up()
 
     def _learn(self, report: Report) -> None:
         """Learn where a worker is, and from its dispatches how long things take."""
@@ -202,8 +203,8 @@ class Coordinator:
         for result in results:
             for steps in (self.steps, self.continued):
                 steps.pop(result.cell_id, None)
-            self.dealer.ended(result.cell_id)
             rows.append(self.archive.add(result))
+            self.dealer.ended(result.cell_id)
             if result.status != "stopped":
                 self.queue.ended(self.cells[result.cell_id], rows[-1])
         # Once an answer, not once a row: it looks at every busy cell.
@@ -216,6 +217,8 @@ class Coordinator:
         """Let the cells of a lost worker go on elsewhere, from where it saved them."""
         self.display.lost(loss)
         if member := self.members.pop(loss.worker, None):
+            for seat in member.seats:
+                self.openings.forget((loss.worker, seat))
             self._let_wait(member.cells)
         self.crashes += loss.is_crash
         if self.crashes >= MOST_FAILURES:
@@ -231,12 +234,17 @@ class Coordinator:
             self.steps[cell_id] = place.step if place else 0
 
     def _fail_at(self, worker: str, seat: int, progress: Progress) -> None:
-        """Let others train what a seat cannot; give up where nobody is left."""
+        """Let others train what a seat cannot."""
         assert progress.group is not None
         self._let_wait(self.members[worker].lose(seat))
-        self.dealer.fail(progress.group, worker)
-        if self.dealer.is_hopeless(progress.group, self.members):
-            self._fail(self.grid.groups[progress.group], progress.failure)
+        self.dealer.fail(progress.group, worker, progress.failure)
+
+    def _give_up(self) -> None:
+        """Give up on the groups that nobody is left to train."""
+        # A search that learns of failed cells may ask for others of the same group.
+        while causes := self.dealer.hopeless(self.members):
+            for index, cause in causes.items():
+                self._fail(self.grid.groups[index], cause)
 
     def _fail(self, group: Group, cause: str) -> None:
         """Give up on a group's open cells; a later run tries again."""
@@ -252,13 +260,13 @@ class Coordinator:
 
     def _unfinished(self, group: Group) -> list[Cell]:
         """Return the cells of a group that fail with it."""
+        held = set().union(*(member.cells for member in self.members.values()))
+        cells = [cell for cell in group.cells if cell.id not in held]
         if not self.queue.stops_cells:
-            held = set().union(*(member.cells for member in self.members.values()))
-            over = [cell for cell in group.cells if cell.id not in self.ledger]
-            return [cell for cell in over if cell.id not in held]
+            return [cell for cell in cells if cell.id not in self.ledger]
         # A search may never come to most of a group's cells: those in flight fail or,
         # if the engine could not even be built, those that would have been the first.
-        busy = [cell for cell in group.cells if cell.id in self.steps]
+        busy = [cell for cell in cells if cell.id in self.steps]
         return busy or self.queue.take(group, group.block_width)
 
     def _send(self, news: Report | Loss | None) -> None:
@@ -327,18 +335,24 @@ class Coordinator:
         for name in begun - waited:
             self.fleet.send(name, Order({}, save=True))
         saving = begun - waited
+        refusals: list[OSError] = []
         deadline = time.monotonic() + PAUSE_SECONDS
         while (waited or saving) and time.monotonic() < deadline:
             news = self.fleet.next()
             if news is None:
                 continue
-            self._take_in(news)
+            try:
+                self._take_in(news)
+            except OSError as error:  # what others have to save may still fit
+                refusals.append(error)
             saving.discard(news.worker)
             if news.worker in waited:
                 waited.discard(news.worker)
                 if isinstance(news, Report):
                     self.fleet.send(news.worker, Order({}, save=True))
                     saving.add(news.worker)
+        if refusals:
+            raise refusals[0]
 
     def _run_chores(self) -> None:
         """Show progress; flush and redraw when their time has come."""

@@ -37,29 +37,48 @@ class Dealer:
         }
         # By group: cells that were started, and that nobody holds.
         self._paused: list[dict[str, LanePlace | None]] = [{} for _ in grid.groups]
-        self._failures: dict[int, set[str]] = {}
-        """Group → the workers that could not train it."""
+        self._failures: dict[int, dict[str, str]] = {}
+        """Group → the workers that could not train it, and why."""
         self._stops: dict[str, str] = {}
-        """Busy cells to stop, and why."""
+        """Cells to stop once their seats can, and why."""
+        self._stopping: dict[str, str] = {}
+        """Cells whose seats were told to stop them, and why."""
+        self._again: set[str] = set()
+        """Those of them that the queue has asked for since."""
         self._started: dict[str, int] = {}
 
     def pause(self, cell_id: str, place: LanePlace | None) -> None:
         """Let a cell that was started wait for another lane, before all new ones."""
         self._paused[self._group_of[cell_id]][cell_id] = place
+        # The seat that was to stop it is gone. It is stopped where it goes on.
+        if cause := self._stopping.pop(cell_id, None):
+            if cell_id not in self._again:
+                self._stops[cell_id] = cause
+            self._again.discard(cell_id)
 
     def ended(self, cell_id: str) -> None:
         """Take note that a cell has its result."""
         self._stops.pop(cell_id, None)
-        self._paused[self._group_of[cell_id]].pop(cell_id, None)
+        self._stopping.pop(cell_id, None)
+        paused = self._paused[self._group_of[cell_id]]
+        paused.pop(cell_id, None)
+        if cell_id in self._again:
+            self._again.discard(cell_id)
+            paused[cell_id] = self._place_of(cell_id)
 
-    def fail(self, index: int, worker: str) -> None:
+    def fail(self, index: int, worker: str, cause: str) -> None:
         """Take note that a worker could not train a group."""
-        self._failures.setdefault(index, set()).add(worker)
+        self._failures.setdefault(index, {})[worker] = cause
 
-    def is_hopeless(self, index: int, members: Mapping[str, Member]) -> bool:
-        """Tell whether nobody is left who may train a group."""
-        failures = self._failures.get(index, set())
-        return len(failures) >= MOST_FAILURES or members.keys() <= failures
+    def hopeless(self, members: Mapping[str, Member]) -> dict[int, str]:
+        """Return the groups that wait and that nobody may train, and why."""
+        causes = {}
+        for index, failures in self._failures.items():
+            # With no member at all, others may come.
+            nobody = members and members.keys() <= failures.keys()
+            if self.waits(index) and (nobody or len(failures) >= MOST_FAILURES):
+                *_, causes[index] = failures.values()
+        return causes
 
     def take_started(self) -> dict[str, int]:
         """Return the cells that were dealt since the last call, with their steps."""
@@ -93,7 +112,7 @@ class Dealer:
         stop: dict[str, str] = {}
         if progress.between_chunks:
             for cell_id in progress.busy.keys() & self._stops.keys():
-                stop[cell_id] = self._stops.pop(cell_id)
+                stop[cell_id] = self._stopping[cell_id] = self._stops.pop(cell_id)
             # Lanes of the cells to stop are free for others in the same assignment.
             idle = len(stop) == len(progress.busy)
             free = progress.free + len(stop)
@@ -154,10 +173,21 @@ class Dealer:
                 start[cell_id] = paused.pop(cell_id)
         if not offset:
             for cell in self._queue.take(self._grid.groups[index], free - len(start)):
-                start[cell.id] = self._place_of(cell.id)
+                if self._is_new(cell.id):
+                    start[cell.id] = self._place_of(cell.id)
         for cell_id, place in start.items():
             self._started[cell_id] = place.step if place else 0
         return start
+
+    def _is_new(self, cell_id: str) -> bool:
+        """Tell whether nobody holds a cell that the queue hands out.
+
+        A search may ask again for a cell that it wanted to be stopped.
+        """
+        if cell_id in self._stopping:
+            self._again.add(cell_id)
+            return False
+        return self._stops.pop(cell_id, None) is None
 
 
 def _offset(place: LanePlace | None) -> int:
