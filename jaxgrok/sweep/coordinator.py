@@ -105,6 +105,8 @@ class Coordinator:
                     self.on_cell = None
                     self._pause()
                     raise
+            # Workers still have last lanes in memory, for longer budgets.
+            self._save_all()
             self.archive.flush()
             self.archive.end()
         return True
@@ -292,8 +294,8 @@ class Coordinator:
             self.archive.leave()
 
     def _save_all(self) -> None:
-        """Have each worker save its cells as soon as it answers."""
-        begun = {name for name, m in self.members.items() if m.cells}
+        """Have each worker write what is in its memory alone, as soon as it answers."""
+        begun = set(self.members)
         waited = {name for name in begun if self.members[name].is_waited_for}
         for name in begun - waited:
             self.fleet.send(name, Order({}, save=True))
