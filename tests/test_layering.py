@@ -20,6 +20,7 @@ RANKS = {
     "results": 5,
     "fleet": 6,
     "plots": 6,
+    "worker": 7,
     "report": 7,
     "status": 7,
     "analyse": 8,

@@ -15,6 +15,7 @@ n_train or train_fraction; a search trains the few of them that it needs.
 --out DIR             run directory; run again, it goes on, or narrows the interval
 --dry_run             print what would be searched and stop
 --blocks N            blocks of lanes; by default one a device
+--workers WHO         who trains, as in jaxgrok sweep
 --mixed_bits          go on in a run directory whose results have other last bits
 
 python -m jaxgrok.crossover DIR draws the crossovers of a run directory again, or reads
@@ -32,6 +33,7 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict
 
+from jaxgrok.fleet import workers
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
@@ -52,7 +54,8 @@ def _main(argv: list[str]) -> int:
     if len(argv) > 1 and not argv[1].startswith("-"):
         return _read(values, argv)
     command = command_line.text("crossover", argv)
-    return _search(values, *overrides.parse(values, argv), command)
+    with workers.computing(values, argv):
+        return _search(values, *overrides.parse(values, argv), command)
 
 
 def _flags() -> flags.FlagValues:
@@ -69,6 +72,7 @@ def _flags() -> flags.FlagValues:
         flags.DEFINE_integer(name, None, name, lower_bound=1, flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
     flags.DEFINE_bool("mixed_bits", False, "go on elsewhere", flag_values=values)
+    workers.define(values)
     return values
 
 
@@ -105,9 +109,10 @@ def _search(
         config, width=values.width, budget=values.budget, known=values.known
     )
     headline = report.headline(config.scale, search.settings, search.width)
-    print(headline, file=sys.stderr)
     if values.dry_run:
+        _print_plan(headline, config, values.blocks)
         return 0
+    print(headline, file=sys.stderr)
     out = values.out or grid_file.run_directory(config.scale)
     try:
         findings = find.train(
@@ -116,6 +121,7 @@ def _search(
             out,
             blocks=values.blocks,
             mixed_bits=values.mixed_bits,
+            workers=values.workers,
             grid_file=grid_file,
             command=command,
         )
@@ -124,6 +130,18 @@ def _search(
         return interruption.exit_code
     _print(report.table(findings), out)
     return failures.report(load(out))
+
+
+def _print_plan(headline: str, config: ConfigDict, blocks: int | None) -> None:
+    """Say what would be searched, and what all of its trainings would cost."""
+    from jaxgrok.grid.resolver import resolve
+    from jaxgrok.sweep import plan
+
+    grid = resolve(config)
+    outline = plan.outline(grid, blocks)
+    # Flushed: what follows takes as long as a program takes to compile.
+    print(f"{headline}; the most that it trains:\n{outline}", flush=True)
+    print(plan.measured(grid, blocks))
 
 
 def _range(text: str) -> list[int]:

@@ -23,6 +23,8 @@ from jaxgrok.crossover.verdict import Finding
 from jaxgrok.grid import setups
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
+from jaxgrok.host import machine
+from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.sweep import run as sweep
 
@@ -40,6 +42,8 @@ def find(
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
+    workers: str | int = "local",
+    on_cell: OnCell | None = None,
 ) -> list[Finding]:
     """Search the crossover of every setting of a grid, in a run directory.
 
@@ -55,6 +59,9 @@ def find(
         blocks: as in `jaxgrok.run`.
         quiet: as in `jaxgrok.run`.
         mixed_bits: as in `jaxgrok.run`.
+        workers: as in `jaxgrok.run`.
+        on_cell: called with every training that ends, as in `jaxgrok.run`, also with
+            those that the search stopped; nobody knows their `total`.
 
     Returns:
         One finding per setting, in the order of the grid.
@@ -62,10 +69,20 @@ def find(
     Raises:
         ValueError: the config or an argument makes no sense, and whatever `jaxgrok.run`
             refuses.
+        CallbackFailed: on_cell raised an error; everything is saved.
         Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
     config, search = prepare(config, width=width, budget=budget, known=known)
-    return train(config, search, out, blocks=blocks, quiet=quiet, mixed_bits=mixed_bits)
+    return train(
+        config,
+        search,
+        out,
+        blocks=blocks,
+        quiet=quiet,
+        mixed_bits=mixed_bits,
+        workers=workers,
+        on_cell=on_cell,
+    )
 
 
 def read(run: RunOrPath, *, width: float = WIDTH) -> list[Finding]:
@@ -109,8 +126,10 @@ def prepare(
     known: str | Path | None = None,
 ) -> tuple[ConfigDict, Search]:
     """Check what `find` is given; return the padded config and the search to train."""
-    config = padded_to_largest(config)
-    grid = resolve(config)
+    # What computes decides the width of a block alone, and may not be known yet.
+    with machine.elsewhere("cpu"):
+        config = padded_to_largest(config)
+        grid = resolve(config)
     settings = settings_of_grid(grid)
     if known is not None:
         settings = add_prior(settings, grid, known)
@@ -125,6 +144,8 @@ def train(
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
+    workers: str | int = "local",
+    on_cell: OnCell | None = None,
     grid_file: GridFile | None = None,
     command: str = "",
 ) -> list[Finding]:
@@ -136,6 +157,8 @@ def train(
         blocks=blocks,
         quiet=quiet,
         mixed_bits=mixed_bits,
+        workers=workers,
+        on_cell=on_cell,
         queue=queue,
         grid_file=grid_file,
         command=command,

@@ -8,7 +8,7 @@ some of them, and a report has the progress of those.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxgrok.engine.platform import Platform
 from jaxgrok.results.files.saved_lanes import LanePlace
@@ -78,6 +78,9 @@ class Progress(NamedTuple):
         busy: steps that each busy cell has made.
         dispatch: what was computed.
         failure: why the group cannot be trained; its busy cells are lost.
+        is_opening: whether the program of the group is still being compiled.
+        canary: as the group was opened, a hash of what its first cells computed; ""
+            where nobody asked for it.
     """
 
     group: int | None = None
@@ -87,6 +90,8 @@ class Progress(NamedTuple):
     busy: Mapping[str, int] = {}
     dispatch: Dispatch = Dispatch()
     failure: str = ""
+    is_opening: bool = False
+    canary: str = ""
 
 
 class Refusal(NamedTuple):
@@ -109,6 +114,7 @@ class Report(NamedTuple):
         refusal: why something could not be written. The snapshots of `results` may be
             lost then.
         notes: lines that the user should read.
+        is_leaving: whether it leaves: what it holds goes on elsewhere.
     """
 
     worker: str
@@ -118,6 +124,35 @@ class Report(NamedTuple):
     saved: Mapping[str, LanePlace] = {}
     refusal: Refusal | None = None
     notes: Sequence[str] = ()
+    is_leaving: bool = False
+
+
+class Job(NamedTuple):
+    """What a worker elsewhere is told before it is ordered anything.
+
+    Attributes:
+        config: of the grid, as plain values.
+        grid_file: text of the file that registers what the config names; "" for none.
+        cells: hash of the cells that the grid has, as the coordinator resolved it.
+        worker: what the worker is called from now on.
+        nonce: of the coordinator.
+    """
+
+    config: Mapping[str, Any]
+    grid_file: str
+    cells: str
+    worker: str
+    nonce: str
+
+
+class Farewell(NamedTuple):
+    """The last word to a worker.
+
+    Attributes:
+        cause: why it is not wanted; "" where all is done.
+    """
+
+    cause: str = ""
 
 
 class Loss(NamedTuple):
@@ -126,7 +161,9 @@ class Loss(NamedTuple):
     Attributes:
         worker: its name.
         cause: why, in a few words.
+        is_crash: whether what it was ordered has raised an error there.
     """
 
     worker: str
     cause: str
+    is_crash: bool = False

@@ -4,8 +4,10 @@
 >>> progress = seat.do(Assignment(0, start={"3f0a": None}, seconds=1.0), {"3f0a": None})
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from typing import NamedTuple
 
 from jaxgrok.engine import device_errors
@@ -16,9 +18,14 @@ from jaxgrok.fleet.messages import Assignment, Dispatch, Progress
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.results.files.shards import Bits
+from jaxgrok.training.setup import lane_of
 
 Engines = Callable[[Group, int], Engine]
 """Builds the engine of a group, for a number of cells."""
+
+
+OPEN_SECONDS = 1.0
+"""How long a seat whose program is compiled elsewhere waits before it says so."""
 
 
 class Open(NamedTuple):
@@ -37,17 +44,29 @@ class Seat:
         engines: builds the engine of a group.
         bits: what decides the last bits of results here.
         keeps_final: whether the last lanes of cells are kept.
+        sings: whether it shows, as it opens a group, what it computes there.
+        pool: where programs are compiled while other seats train; by default a seat
+            waits for its own.
 
     Attributes:
         open: the group it is at, with all that is to be fetched from its cells.
     """
 
     def __init__(
-        self, grid: Grid, engines: Engines, bits: Bits, *, keeps_final: bool
+        self,
+        grid: Grid,
+        engines: Engines,
+        bits: Bits,
+        *,
+        keeps_final: bool,
+        sings: bool = False,
+        pool: Executor | None = None,
     ) -> None:
         self._grid, self._engines, self._bits = grid, engines, bits
-        self._keeps_final = keeps_final
+        self._keeps_final, self._sings = keeps_final, sings
         self._pace = Pace()
+        self._pool = pool
+        self._opening: tuple[int, Future[Open]] | None = None
         self.open: Open | None = None
 
     def do(
@@ -83,7 +102,11 @@ class Seat:
     def _do(
         self, assignment: Assignment, lanes: Mapping[str, SavedLane | None]
     ) -> Progress:
+        is_new = self.open is None or self.open.group != assignment.group
         work = self._work(assignment)
+        if work is None:
+            return Progress(assignment.group, is_opening=True)
+        song = self._song(work) if is_new and self._sings else ""
         for cell_id, cause in assignment.stop.items():
             work.cells.stop(cell_id, cause)
         n_stopped = len(work.cells.results)
@@ -92,19 +115,59 @@ class Seat:
         # A lane that ended at step 0 is free again: answer at once.
         if work.engine.cells and len(work.cells.results) == n_stopped:
             dispatch = self._train(work, assignment)
-        return self._progress(work, dispatch)
+        return self._progress(work, dispatch)._replace(canary=song)
 
-    def _work(self, assignment: Assignment) -> Open:
-        """Return the engine at the assignment's group; build it if need be."""
+    def _work(self, assignment: Assignment) -> Open | None:
+        """Return the engine at the assignment's group, None while it is being built."""
         if self.open is None or self.open.group != assignment.group:
             self.open = None  # Frees the lanes before others take their place.
-            group = self._grid.groups[assignment.group]
-            engine = self._engines(group, assignment.n_cells)
-            cells = BusyCells(
-                self._grid, engine, self._bits, keeps_final=self._keeps_final
-            )
-            self.open = Open(assignment.group, engine, cells)
+            if self._pool is None:
+                self.open = self._built(assignment)
+            else:
+                self.open = self._built_by(self._pool, assignment)
         return self.open
+
+    def _built(self, assignment: Assignment) -> Open:
+        """Build the engine of a group."""
+        group = self._grid.groups[assignment.group]
+        engine = self._engines(group, assignment.n_cells)
+        cells = BusyCells(self._grid, engine, self._bits, keeps_final=self._keeps_final)
+        return Open(assignment.group, engine, cells)
+
+    def _built_by(self, pool: Executor, assignment: Assignment) -> Open | None:
+        """Wait a second for the engine that another thread builds."""
+        if self._opening is None or self._opening[0] != assignment.group:
+            job = pool.submit(self._built, assignment)
+            self._opening = assignment.group, job
+        _, job = self._opening
+        try:
+            opened = job.result(OPEN_SECONDS)
+        except TimeoutError:
+            return None
+        except BaseException:
+            self._opening = None
+            raise
+        self._opening = None
+        return opened
+
+    def _song(self, work: Open) -> str:
+        """Train the first cells of a group for a chunk; return a hash of what came out.
+
+        Equal hashes mean equal programs, as far as a chunk can tell: two devices of one
+        kind may still have compiled other ones.
+        """
+        engine, group = work.engine, self._grid.groups[work.group]
+        cells = group.cells[: engine.width]
+        lanes = {cell.id: lane_of(engine.setup, **cell.lane) for cell in cells}
+        evaluations = [engine.admit(lanes), *engine.advance(engine.setup.eval_every)]
+        vectors = engine.vectors([*lanes])
+        digest = hashlib.sha256()
+        for cell_id, vector in zip(lanes, vectors, strict=True):
+            digest.update(vector.tobytes())
+            for records in evaluations:
+                digest.update(records[cell_id].tobytes())
+            engine.release(cell_id)
+        return digest.hexdigest()
 
     def _start(self, work: Open, lanes: Mapping[str, SavedLane | None]) -> None:
         saved, anew = {}, []

@@ -33,6 +33,7 @@ class Worker:
         engines: of each seat, what builds the engine of a group.
         run_dir: where its snapshots and lanes go.
         name: who answers.
+        sings: whether seats show what they compute, so that it can be compared.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class Worker:
         engines: Sequence[Engines],
         run_dir: Path,
         name: str = "local",
+        *,
+        sings: bool = False,
     ) -> None:
         self._grid, self._name, self._run_dir = grid, name, run_dir
         self._platform = Platform.of(jax.local_devices())
-        self._engines = engines
+        self._engines, self._sings = engines, sings
         self._chores = Chores()
         self._held: list[Result] = []
 
@@ -56,8 +59,17 @@ class Worker:
     @functools.cached_property
     def _seats(self) -> list[Seat]:
         bits, keeps_final = machine.bits(), self._files.keeps_final
+        n_seats = len(self._engines)
+        pool = ThreadPoolExecutor(n_seats) if n_seats > 1 else None
         return [
-            Seat(self._grid, engines, bits, keeps_final=keeps_final)
+            Seat(
+                self._grid,
+                engines,
+                bits,
+                keeps_final=keeps_final,
+                sings=self._sings,
+                pool=pool,
+            )
             for engines in self._engines
         ]
 

@@ -41,16 +41,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """Open a file under a temporary name; fsync and rename it once it is written.
 
     Args:
         path: the file; an old one is replaced.
+        private: whether only its user may read it.
 
     Raises:
         OSError: if the disk refuses; the temporary file is removed.
     """
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o600 if private else 0o666)
+
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "wb", opener=opener) as file,
+    ):
         yield file
         file.flush()
         os.fsync(file.fileno())
@@ -75,9 +83,9 @@ def check_writable(folder: Path) -> None:
         return
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a file of these bytes; see `atomic_file`."""
-    with atomic_file(path) as file:
+    with atomic_file(path, private=private) as file:
         file.write(data)
 
 

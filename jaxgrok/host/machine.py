@@ -30,6 +30,27 @@ is what it was.
 """
 
 
+_elsewhere: list[tuple[str, Mapping[str, str | int]]] = []
+"""Platform and bits of the machines that compute, where this one does not."""
+
+
+@contextlib.contextmanager
+def elsewhere(
+    platform: str = "", bits: Mapping[str, str | int] | None = None
+) -> Iterator[None]:
+    """Speak of the machines that compute, which are not this one.
+
+    Args:
+        platform: "cpu", "gpu" or "tpu"; "" where it is not known yet.
+        bits: what decides the last bits of their results.
+    """
+    _elsewhere.append((platform, bits or {}))
+    try:
+        yield
+    finally:
+        _elsewhere.pop()
+
+
 def prepare() -> None:
     """Set JAX's defaults; without effect once JAX has computed something.
 
@@ -94,11 +115,20 @@ def _cache() -> Path | None:
 
 
 def platform_of_jax() -> str:
-    """Return what JAX computes on: cpu, gpu or tpu.
+    """Return what JAX computes on, here or where `elsewhere` says: cpu, gpu or tpu.
 
     Raises:
-        ValueError: JAX finds no device of the kind that JAX_PLATFORMS asks for.
+        ValueError: JAX finds no device of the kind that JAX_PLATFORMS asks for, or
+            the machines that compute are not known yet.
     """
+    if _elsewhere:
+        platform, _ = _elsewhere[-1]
+        if not platform:
+            raise ValueError(
+                "--workers=listen: what the workers are is not known yet, so name the "
+                "scale, as in --grid wd_vs_frac:post"
+            )
+        return platform
     import jax
 
     try:
@@ -141,6 +171,8 @@ def memory(root: Path = Path("/")) -> int:
 
 def bits() -> dict[str, str | int]:
     """Return what changes a result's last bits; a run directory holds one kind only."""
+    if _elsewhere:
+        return dict(_elsewhere[-1][1])
     # Not at the top of the file: `prepare` comes before jax is imported.
     import jax
 

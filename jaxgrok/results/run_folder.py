@@ -36,6 +36,9 @@ def _is_ours(name: str) -> bool:
     if name == ".DS_Store" or name.startswith("._"):
         return True
     # A run may be killed while it writes its first manifest under a temporary name.
+    # A fleet's coordinator says where it listens before it knows what to train.
+    if name in ("coordinator.json", "logs"):
+        return True
     return name.startswith(".lock") or (
         name.startswith(".manifest") and name.endswith(".tmp")
     )

@@ -5,6 +5,9 @@
 --out DIR             run directory; run again, it goes on where it was
 --dry_run             print the plan and stop
 --blocks N            blocks of lanes; by default one a device
+--workers WHO         who trains: local (this process, the default), a number of
+                      processes to start, or listen[:HOST[:PORT]] for machines that
+                      run python -m jaxgrok.worker
 --mixed_bits          go on in a run directory whose results have other last bits
 
 Exit codes: 0, every cell has its result (that it diverged is one); 1, some failed or
@@ -18,6 +21,7 @@ from typing import TYPE_CHECKING
 import ml_collections
 from absl import flags
 
+from jaxgrok.fleet import workers
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
@@ -38,21 +42,23 @@ def main(argv: list[str]) -> int:
 
 def _main(argv: list[str]) -> int:
     """Parse and run."""
-    return _run(*_parse(argv), command_line.text("sweep", argv))
+    values = _flags()
+    with workers.computing(values, argv):
+        config, grid_file = overrides.parse(values, argv)
+        return _run(values, config, grid_file, command_line.text("sweep", argv))
 
 
-def _parse(
-    argv: list[str],
-) -> tuple[flags.FlagValues, ml_collections.ConfigDict, GridFile]:
-    """Parse flags, grid file and overrides; ValueError for whatever is wrong."""
+def _flags() -> flags.FlagValues:
+    """Define the flags of the command."""
     values = flags.FlagValues()
     flags.DEFINE_string("out", None, "run directory", flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
     flags.DEFINE_bool("mixed_bits", False, "go on elsewhere", flag_values=values)
+    workers.define(values)
     flags.DEFINE_integer(
         "blocks", None, "blocks of lanes", lower_bound=1, flag_values=values
     )
-    return values, *overrides.parse(values, argv)
+    return values
 
 
 def _run(
@@ -78,6 +84,7 @@ def _run(
             out,
             blocks=values.blocks,
             mixed_bits=values.mixed_bits,
+            workers=values.workers,
             grid_file=grid_file,
             command=command,
         )

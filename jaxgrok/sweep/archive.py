@@ -45,6 +45,7 @@ class Archive:
 
     Attributes:
         ledger: results so far.
+        mixed_bits: whether workers of other bits may take part.
         again: cells with a result that are trained again, for their snapshots.
         notes: lines that the user should read.
 
@@ -62,6 +63,7 @@ class Archive:
         mixed_bits: bool = False,
     ) -> None:
         self._grid, self._directory = grid, directory
+        self.mixed_bits = mixed_bits
         self._cells = {cell.id: cell for cell in grid.cells}
         # First of all: a directory that does not fit the grid stays as it is.
         manifest = describe(grid, grid_file, command)

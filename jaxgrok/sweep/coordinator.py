@@ -17,12 +17,14 @@ from jaxgrok.fleet.messages import Assignment, Loss, Order, Progress, Report
 from jaxgrok.fleet.protocol import Fleet
 from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.host.durations import TimeLeft
+from jaxgrok.host.terminal import number
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.finished_cell import FinishedCell, OnCell, hand_over
 from jaxgrok.results.rows import CellRow
 from jaxgrok.sweep import failures
 from jaxgrok.sweep.archive import Archive
-from jaxgrok.sweep.dealer import Dealer
+from jaxgrok.sweep.canaries import Canaries
+from jaxgrok.sweep.dealer import MOST_FAILURES, Dealer
 from jaxgrok.sweep.display import Display
 from jaxgrok.sweep.members import Member
 from jaxgrok.sweep.openings import Openings
@@ -32,6 +34,10 @@ ANSWER_SECONDS = 1.0
 """Target seconds per dispatch; bounds how long Ctrl-C takes to be noticed."""
 PAUSE_SECONDS = 60.0
 """How long a coordinator that stops waits for its workers to save their cells."""
+
+
+class WorkersFailed(Exception):
+    """What cells are to compute raises an error on one worker after the other."""
 
 
 class Coordinator:
@@ -66,14 +72,23 @@ class Coordinator:
         # Whether a stopped cell is trained on depends on the queue.
         self.ledger.stand(self.queue.known(archive.standing_rows()))
         rows = [row for row in self.ledger.rows() if row["id"] in self.ledger]
-        self.display = Display(grid, self.queue.total, rows, archive.path, quiet=quiet)
+        self.display = Display(
+            grid,
+            self.queue.total,
+            rows,
+            archive.path,
+            quiet=quiet,
+            is_fleet=fleet.outlives_workers,
+        )
         self.chores = Chores()
         self.members: dict[str, Member] = {}
+        self.crashes = 0
         self.steps: dict[str, int] = {}
         """Steps made by each cell that was started and has not ended."""
         self.continued: dict[str, int] = {}
         """Steps from which cells go on that wait; they had a shorter budget."""
         self.openings = Openings()
+        self.canaries = Canaries(mixed_bits=archive.mixed_bits)
 
     def train(self, stop: threading.Event) -> bool:
         """Train until every cell has its result, or `stop` is set; all is saved then.
@@ -132,7 +147,8 @@ class Coordinator:
         member = self.members.setdefault(report.worker, Member(report))
         member.update(report)
         for seat, progress in report.seats.items():
-            self.openings.end((report.worker, seat))
+            if not progress.is_opening:
+                self.openings.end((report.worker, seat))
             dispatch = progress.dispatch
             if progress.group is not None and dispatch.steps:
                 self.pace.learn(
@@ -156,11 +172,26 @@ class Coordinator:
                 self.ledger.reopen(cell_id)
             if progress.failure:
                 self._fail_at(report.worker, seat, progress)
-        if report.refusal:
-            raise OSError(*report.refusal)
+        self._part_with(report)
         # Last: what it raises must not cost what the worker handed over.
         for row, result in zip(rows, report.results, strict=True):
             self._call_back(row, result)
+
+    def _part_with(self, report: Report) -> None:
+        """Let a worker go that leaves, cannot write, or computes other bits.
+
+        Raises:
+            OSError: it cannot write, and nobody else could take over.
+        """
+        if report.refusal and not self.fleet.outlives_workers:
+            raise OSError(*report.refusal)
+        cause = self.canaries.fault(report)
+        if report.refusal:
+            cause = f"it cannot write to the run directory: {report.refusal.words}"
+        if cause:
+            self.fleet.drop(report.worker, cause)
+        if cause or report.is_leaving:
+            self._lose(Loss(report.worker, cause or "it was asked to stop"))
 
     def _call_back(self, row: CellRow, result: Result) -> None:
         """Hand a cell that has ended to the user's callback."""
@@ -186,12 +217,16 @@ class Coordinator:
 
     def _lose(self, loss: Loss) -> None:
         """Let the cells of a lost worker go on elsewhere, from where it saved them."""
-        member = self.members.pop(loss.worker, None)
-        if member is not None:
+        self.display.lost(loss)
+        if member := self.members.pop(loss.worker, None):
             for seat in member.seats:
                 self.openings.forget((loss.worker, seat))
             self._let_wait(member.cells)
-            self.display.lost(loss)
+        self.crashes += loss.is_crash
+        if self.crashes >= MOST_FAILURES:
+            raise WorkersFailed(
+                f"{number(self.crashes, 'worker')} failed: {loss.cause}"
+            )
 
     def _let_wait(self, cell_ids: Iterable[str]) -> None:
         """Let cells wait that were started, and that nobody holds any more."""
@@ -265,6 +300,8 @@ class Coordinator:
 
     def _assigned(self, member: Member, progress: Progress) -> Assignment | None:
         """Let a seat go on with its group, or open another; None if there is none."""
+        if progress.is_opening:
+            return self.dealer.opening(progress)
         if progress.group is not None and not progress.failure:
             if assignment := self.dealer.go_on(progress, ANSWER_SECONDS):
                 return assignment
@@ -313,7 +350,8 @@ class Coordinator:
             saving.discard(news.worker)
             if news.worker in waited:
                 waited.discard(news.worker)
-                if isinstance(news, Report):
+                # One that cannot write was dropped just now.
+                if news.worker in self.members:
                     self.fleet.send(news.worker, Order({}, save=True))
                     saving.add(news.worker)
         if refusals:

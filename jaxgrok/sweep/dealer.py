@@ -127,6 +127,12 @@ class Dealer:
             every_evaluation=self._queue.stops_cells,
         )
 
+    def opening(self, progress: Progress) -> Assignment:
+        """Let a seat go on with the group that it is opening."""
+        assert progress.group is not None
+        group = self._grid.groups[progress.group]
+        return Assignment(progress.group, n_cells=self._queue.most(group))
+
     def open(
         self, worker: str, seats: Counter[int], opening: set[int]
     ) -> Assignment | None:

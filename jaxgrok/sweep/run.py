@@ -3,10 +3,12 @@
 >>> dataset = run(config, out="runs/mine")
 """
 
-import functools
+import contextlib
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 import ml_collections
@@ -16,23 +18,31 @@ from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
 from jaxgrok.engine.platform import Platform, notes, refuse
+from jaxgrok.fleet.hello import Hello
+from jaxgrok.fleet.job import describe
 from jaxgrok.fleet.local import LocalFleet
+from jaxgrok.fleet.protocol import Fleet
+from jaxgrok.fleet.site import computing
 from jaxgrok.fleet.worker import Worker
+from jaxgrok.fleet.workers import Workers, parse
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host import machine
 from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.paths import file_name
-from jaxgrok.host.signals import INTERRUPTED, asked_to_stop
+from jaxgrok.host.signals import INTERRUPTED, Stop, asked_to_stop
 from jaxgrok.host.terminal import number
 from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
-from jaxgrok.sweep.coordinator import Coordinator
+from jaxgrok.sweep.coordinator import Coordinator, WorkersFailed
 from jaxgrok.sweep.longest_first import Everything
 from jaxgrok.sweep.queue import Queue
+
+if TYPE_CHECKING:
+    from jaxgrok.fleet.dask_fleet import DaskFleet
 
 
 class Interrupted(Exception):
@@ -54,6 +64,7 @@ def run(
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
+    workers: str | int = "local",
     on_cell: OnCell | None = None,
     queue: Callable[[Grid, Pace], Queue] = Everything,
     grid_file: GridFile | None = None,
@@ -69,6 +80,8 @@ def run(
         quiet: print nothing.
         mixed_bits: go on with a directory that was computed where results differ in
             their last bits. Each cell says what it was computed with.
+        workers: who trains: "local", this process; a number of processes that it
+            starts; or "listen:HOST:PORT", whoever runs `python -m jaxgrok.worker`.
         on_cell: called with every cell that ends, a `FinishedCell` with its axes, its
             row of cells.csv and its curves; for live logging. A cell whose result was
             lost to a kill is trained again, and handed over again.
@@ -85,45 +98,119 @@ def run(
         Interrupted: after SIGINT, SIGTERM or SIGHUP, once everything is saved; where
             the directory cannot be written, once everything that fits is.
     """
-    platform = Platform.of(jax.local_devices())
-    grid = _resolved(config, platform)
-    if out is None:
-        name = file_name(f"{grid.config['task']}-{grid.config['scale']}")
-        out = Path("runs") / name
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks={blocks} must be at least 1")
-    engines = functools.partial(_engine, blocks)
-    # The lock comes first: two sweeps in one directory would mix their results.
-    with (
-        RunDirectory(out) as directory,
-        closing(LocalFleet(Worker(grid, [engines], directory.path))) as fleet,
-        asked_to_stop() as stop,
-    ):
+    who = parse(workers)
+    with contextlib.ExitStack() as stack:
+        platform = stack.enter_context(computing(who))
+        # Before the directory is made: a config that makes no sense leaves nothing.
+        grid = _resolved(config, platform, who) if platform else None
+        # The lock comes first: two sweeps in one directory would mix their results.
+        directory = stack.enter_context(RunDirectory(out or _folder(grid)))
+        stop = stack.enter_context(asked_to_stop())
+        remote = _remote(who, directory.path, platform)
+        if remote:
+            stack.enter_context(closing(remote))
+        if remote and not platform:
+            first = _first_worker(remote, stop, directory.path, quiet=quiet)
+            stack.enter_context(machine.elsewhere(first.platform.name, first.bits))
+            platform, grid = first.platform, _resolved(config, first.platform, who)
+        assert grid and platform
         archive = Archive(
             grid, directory, grid_file, command=command, mixed_bits=mixed_bits
         )
+        fleet: Fleet
+        if remote:
+            job = describe(config, grid, grid_file)
+            remote.begin(job, machine.bits(), mixed_bits=mixed_bits)
+            fleet = remote
+        else:
+            fleet = _local(grid, directory.path, blocks)
+            stack.enter_context(closing(fleet))
         coordinator = Coordinator(
             grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell
         )
-        coordinator.display.headline(platform)
-        precisions = notes((group.setup for group in grid.groups), platform)
-        for line in filter(None, (machine.idle_cores(), *precisions)):
-            coordinator.display.say(line)
-        try:
-            dataset = archive.finish() if coordinator.train(stop) else None
-        except OSError as error:
-            raise _unwritable(error, directory.path, coordinator.ledger) from error
-        if dataset is None or stop.is_set():
-            words = f"stopped; {_finished(coordinator.ledger)}"
-            raise Interrupted(words, stop.exit_code)
-        return dataset
+        _introduce(coordinator, platform)
+        return _train(coordinator, stop)
 
 
-def _resolved(config: ml_collections.ConfigDict, platform: Platform) -> Grid:
-    """Resolve a config; refuse what the devices of this machine cannot train."""
+def _folder(grid: Grid | None) -> Path:
+    """Return the run directory of a grid, unless the user says."""
+    if grid is None:
+        raise ValueError("out must name the run directory, where workers look")
+    name = file_name(f"{grid.config['task']}-{grid.config['scale']}")
+    return Path("runs") / name
+
+
+def _local(grid: Grid, run_dir: Path, blocks: int | None) -> LocalFleet:
+    """Let this process train, on all devices of this machine."""
+
+    def engine(group: Group, n_cells: int) -> Engine:
+        return sizing.build(
+            group.setup, block_width=group.block_width, cells=n_cells, blocks=blocks
+        )
+
+    return LocalFleet(Worker(grid, [engine], run_dir))
+
+
+def _remote(
+    who: Workers, run_dir: Path, platform: Platform | None
+) -> "DaskFleet | None":
+    """Let others train: processes of this machine, or whoever connects."""
+    if who.is_local:
+        return None
+    # Imported late: most sweeps need neither the package nor the time it takes.
+    from jaxgrok.fleet.dask_fleet import DaskFleet
+
+    return DaskFleet(run_dir, who, platform)
+
+
+def _first_worker(
+    fleet: "DaskFleet", stop: Stop, run_dir: Path, *, quiet: bool
+) -> Hello:
+    """Wait for the first worker: the grid is resolved for what it computes on."""
+    if not quiet:
+        words = f"waiting for workers: python -m jaxgrok.worker {run_dir}"
+        print(words, file=sys.stderr, flush=True)
+    while not stop.is_set():
+        if hello := fleet.first_hello():
+            return hello
+    raise Interrupted("stopped; no worker came", stop.exit_code)
+
+
+def _introduce(coordinator: Coordinator, platform: Platform) -> None:
+    """Say what is trained, where, and what of it is not as one may think."""
+    coordinator.display.headline(platform)
+    setups = (group.setup for group in coordinator.grid.groups)
+    for line in filter(None, (machine.idle_cores(), *notes(setups, platform))):
+        coordinator.display.say(line)
+
+
+def _train(coordinator: Coordinator, stop: Stop) -> xr.Dataset:
+    """Train all cells, and draw the figures."""
+    archive = coordinator.archive
+    try:
+        dataset = archive.finish() if coordinator.train(stop) else None
+    except OSError as error:
+        raise _unwritable(error, archive.path, archive.ledger) from error
+    except WorkersFailed as error:
+        words = f"{error}; {_finished(archive.ledger)}; logs say more"
+        raise Interrupted(words, FAILED) from error
+    if dataset is None or stop.is_set():
+        words = f"stopped; {_finished(archive.ledger)}"
+        raise Interrupted(words, stop.exit_code)
+    return dataset
+
+
+def _resolved(
+    config: ml_collections.ConfigDict, platform: Platform, who: Workers
+) -> Grid:
+    """Resolve a config; refuse what its devices cannot train."""
     grid = resolve(config)
     setups = [group.setup for group in grid.groups]
     refuse(setups, platform)
+    if not who.is_local:
+        return grid  # whose devices are not here to be asked for their memory
     widths = [group.block_width for group in grid.groups]
     sizing.refuse_too_wide(zip(setups, widths, strict=True), jax.local_devices()[0])
     return grid
@@ -141,10 +228,3 @@ def _unwritable(error: OSError, path: Path, ledger: Ledger) -> Interrupted:
 def _finished(ledger: Ledger) -> str:
     """Say how many cells are finished."""
     return f"{number(len(ledger), 'cell')} finished"
-
-
-def _engine(blocks: int | None, group: Group, n_cells: int) -> Engine:
-    """Build the engine of a group on all devices of this machine."""
-    return sizing.build(
-        group.setup, block_width=group.block_width, cells=n_cells, blocks=blocks
-    )

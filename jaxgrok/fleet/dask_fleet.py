@@ -1,0 +1,256 @@
+"""The fleet of many machines: Dask's scheduler in this process, a node on each.
+
+Dask knows which nodes there are, and loses those that fall silent; TLS and the frames
+are its own. It runs no task: what is sent are messages of `wire`.
+
+>>> fleet = DaskFleet(run_dir, workers.parse("listen"))
+>>> hello = fleet.first_hello()
+>>> fleet.begin(Job(...), bits)
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import os
+import queue
+import secrets
+import threading
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import distributed
+from distributed.diagnostics.plugin import SchedulerPlugin
+from distributed.security import Security
+
+from jaxgrok.engine.platform import Platform
+from jaxgrok.fleet import hello, rendezvous, wire
+from jaxgrok.fleet.children import Children
+from jaxgrok.fleet.dask_settings import security_of
+from jaxgrok.fleet.hello import Hello
+from jaxgrok.fleet.messages import Farewell, Job, Loss, Order, Report
+from jaxgrok.fleet.rendezvous import Rendezvous
+from jaxgrok.fleet.workers import Workers
+
+NEWS_SECONDS = 1.0
+"""How long `next` waits."""
+SILENCE_SECONDS = float(os.environ.get("JAXGROK_SILENCE", "30"))
+"""After so long without a sign of life a worker is lost."""
+ANSWER_SECONDS = 15.0
+"""How long a worker may take to answer what needs no work."""
+
+
+class DaskFleet:
+    """Workers that connect to this process.
+
+    Args:
+        run_dir: where they find its address.
+        workers: where to listen, and how many processes to start on this machine.
+        platform: its devices, where it starts any.
+
+    Raises:
+        ValueError: the host is not this machine's, or the port is in use.
+    """
+
+    outlives_workers = True
+
+    def __init__(
+        self, run_dir: Path, workers: Workers, platform: Platform | None = None
+    ) -> None:
+        self._run_dir = run_dir
+        self._nonce = secrets.token_hex(16)
+        temporary = Security.temporary()  # type: ignore[no-untyped-call]
+        certificate, key = temporary.tls_ca_file, temporary.tls_worker_key
+        self._security = security_of(certificate, key)
+        self._news: queue.Queue[Report | Loss] = queue.Queue()
+        self._hellos: queue.Queue[tuple[str, Hello]] = queue.Queue()
+        self._job: tuple[Job, Mapping[str, object], bool] | None = None
+        self._names: dict[str, str] = {}
+        """Address → name, of the workers that are part of the fleet."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._children: Children | None = None
+        try:
+            self._scheduler = self._wait(self._start(workers))
+        except (OSError, ValueError, RuntimeError) as error:
+            self._end_loop()
+            words = error.__cause__ or error
+            raise ValueError(
+                f"--workers: cannot listen on {workers.host or 'this machine'}, port "
+                f"{workers.port} ({words}); take another one, or listen alone for any"
+            ) from None
+        self.address: str = self._scheduler.address
+        meeting = Rendezvous(self.address, self._nonce, certificate, key)
+        rendezvous.write(run_dir, meeting)
+        if workers.processes and platform:
+            self._children = Children(workers.processes, run_dir, platform)
+
+    def first_hello(self) -> Hello | None:
+        """Wait a second for the first worker; None if there is none yet."""
+        try:
+            address, first = self._hellos.get(timeout=NEWS_SECONDS)
+        except queue.Empty:
+            return None
+        self._hellos.put((address, first))
+        return first
+
+    def begin(
+        self, job: Job, bits: Mapping[str, object], *, mixed_bits: bool = False
+    ) -> None:
+        """Let workers take part from now on, and those that have come so far.
+
+        Args:
+            job: what each is told, but for its name and the nonce.
+            bits: of the run; others are refused.
+            mixed_bits: do not refuse them.
+        """
+        self._job = job, bits, mixed_bits
+        with contextlib.suppress(queue.Empty):
+            while True:
+                address, greeting = self._hellos.get_nowait()
+                self._schedule(self._welcome(address, greeting))
+
+    def send(self, worker: str, order: Order) -> None:
+        """Order something from an idle worker."""
+        self._schedule(self._ask(worker, order))
+
+    def next(self) -> Report | Loss | None:
+        """Wait a second for news."""
+        if self._children:
+            self._children.look_after()
+        try:
+            return self._news.get(timeout=NEWS_SECONDS)
+        except queue.Empty:
+            return None
+
+    def drop(self, worker: str, cause: str) -> None:
+        """Tell a worker that it is not wanted, and expect nothing more of it."""
+        address = self._address(worker)
+        if address is not None:
+            del self._names[address]
+            self._schedule(self._dismiss(address, cause))
+
+    def close(self) -> None:
+        """Let all workers go, and stop to listen."""
+        rendezvous.remove(self._run_dir, self._nonce)
+        with contextlib.suppress(Exception):  # nobody is left to be told
+            self._wait(self._stop())
+        if self._children:
+            self._children.close()
+        self._end_loop()
+
+    async def _start(self, workers: Workers) -> distributed.Scheduler:
+        scheduler = distributed.Scheduler(
+            host=workers.host or None,
+            port=workers.port,
+            protocol="tls://",
+            security=self._security,
+            dashboard=False,
+            dashboard_address="127.0.0.1:0",
+            worker_ttl=SILENCE_SECONDS,
+            plugins=(_Doorman(self),),
+        )
+        await scheduler
+        return scheduler
+
+    async def _stop(self) -> None:
+        goodbyes = [self._tell(address, Farewell()) for address in self._names]
+        await asyncio.gather(*goodbyes, return_exceptions=True)
+        await self._scheduler.close()
+
+    def arrived(self, address: str) -> None:
+        """Greet a node that has connected."""
+        self._schedule(self._greet(address))
+
+    def left(self, address: str) -> None:
+        """Take note that a node is gone."""
+        name = self._names.pop(address, None)
+        if name is not None:
+            self._news.put(Loss(name, "it does not answer any more"))
+
+    async def _greet(self, address: str) -> None:
+        greeting = await self._tell(address, None)
+        if self._job is None:
+            self._hellos.put((address, greeting))
+        else:
+            await self._welcome(address, greeting)
+
+    async def _welcome(self, address: str, greeting: Hello) -> None:
+        """Refuse a worker, or tell it what the run is, and say that it is idle."""
+        assert self._job is not None
+        job, bits, mixed_bits = self._job
+        cause = hello.refusal(greeting, bits, mixed_bits=mixed_bits)
+        name = str(self._scheduler.workers[address].name)
+        if cause:
+            await self._dismiss(address, cause)
+            self._news.put(Loss(name, f"refused: {cause}"))
+            return
+        message = job._replace(worker=name, nonce=self._nonce)
+        report = await self._tell(address, message, seconds=10 * ANSWER_SECONDS)
+        if isinstance(report, Farewell):
+            self._news.put(Loss(name, f"refused: {report.cause}"))
+            return
+        self._names[address] = name
+        self._news.put(report)
+
+    async def _ask(self, worker: str, order: Order) -> None:
+        """Send an order, and wait for its report as long as the worker lives."""
+        address = self._address(worker)
+        if address is None:
+            return  # its loss is among the news
+        try:
+            answer = await self._tell(address, order, seconds=None)
+        except (OSError, TimeoutError):
+            self.left(address)
+            return
+        if self._names.get(address) != worker:
+            return  # it was given up meanwhile
+        if isinstance(answer, Farewell) or answer.is_leaving:
+            del self._names[address]
+        if isinstance(answer, Farewell):
+            answer = Loss(worker, answer.cause, is_crash=True)
+        self._news.put(answer)
+
+    async def _dismiss(self, address: str, cause: str) -> None:
+        with contextlib.suppress(Exception):  # it may be gone
+            await self._tell(address, Farewell(cause))
+
+    async def _tell(
+        self, address: str, message: Any, seconds: float | None = ANSWER_SECONDS
+    ) -> Any:
+        """Send a message to a node, and return its answer."""
+        node = self._scheduler.rpc(address)
+        answer = node.jaxgrok(message=wire.encode(message))
+        return wire.decode(await asyncio.wait_for(answer, seconds))
+
+    def _address(self, worker: str) -> str | None:
+        names = {name: address for address, name in self._names.items()}
+        return names.get(worker)
+
+    def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _schedule(
+        self, work: Coroutine[Any, Any, None]
+    ) -> concurrent.futures.Future[None]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+
+class _Doorman(SchedulerPlugin):
+    """Tells a fleet of nodes that come and go."""
+
+    def __init__(self, fleet: DaskFleet) -> None:
+        self._fleet = fleet
+
+    def add_worker(self, scheduler: distributed.Scheduler, worker: str) -> None:
+        self._fleet.arrived(worker)
+
+    def remove_worker(
+        self, scheduler: distributed.Scheduler, worker: str, **_: Any
+    ) -> None:
+        self._fleet.left(worker)

@@ -1,0 +1,84 @@
+"""A worker process: finds a coordinator, works for it, and looks for the next one.
+
+>>> exit_code = work("runs/mine", wait=5, patience=600)
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import platform
+import re
+import sys
+import time
+from pathlib import Path
+
+from jaxgrok.fleet import rendezvous
+from jaxgrok.fleet.node import Node, Outcome
+from jaxgrok.host.command_line import FAILED
+from jaxgrok.host.durations import duration
+from jaxgrok.host.paths import as_path
+
+LOOK_SECONDS = 0.5
+"""Between two looks for coordinator.json."""
+LEFT = 143
+"""Exit code after a signal: as of SIGTERM."""
+
+
+def work(run_dir: str, *, wait: float, patience: float, name: str = "") -> int:
+    """Work for the coordinator of a run directory until the sweep ends.
+
+    Args:
+        run_dir: where coordinator.json is.
+        wait: seconds to wait for it, and for an answer.
+        patience: seconds to wait for another coordinator, where one was lost.
+        name: of this worker.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ValueError: there is no coordinator, it cannot be trusted, or it refuses this
+            machine.
+    """
+    folder = as_path(run_dir).resolve()
+    base = re.sub(r"[^\w.]+", "-", name or f"{platform.node()}-{os.getpid()}")
+    seconds = wait
+    for number in itertools.count():
+        # Dask may still know the name of a connection that was lost.
+        own = f"{base}-{number}" if number else base
+        node = _connected(folder, own, time.monotonic() + seconds)
+        if node is None:
+            break
+        if node.outcome is Outcome.REFUSED:
+            raise ValueError(f"{run_dir}: {own} is refused: {node.cause}")
+        if node.outcome is not Outcome.LOST:
+            return 0 if node.outcome is Outcome.DONE else LEFT
+        seconds = patience
+        _say(
+            f"{own}: the coordinator is lost, all cells are saved; waiting "
+            f"{duration(seconds)} for another one"
+        )
+    if number:
+        _say(f"{base}: no other coordinator came")
+        return FAILED
+    raise ValueError(
+        f"{run_dir}: no coordinator answers; start one with jaxgrok sweep ... "
+        f"--out {run_dir} --workers listen, or wait longer with --wait SECONDS"
+    )
+
+
+def _connected(folder: Path, name: str, deadline: float) -> Node | None:
+    """Find a coordinator and work for it; None if none answers until the deadline."""
+    while True:
+        with contextlib.suppress(OSError, TimeoutError):
+            node = Node(rendezvous.read(folder), folder, name)
+            asyncio.run(node.serve())
+            return node
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(LOOK_SECONDS)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
