@@ -65,6 +65,7 @@ class Pretender:
     Args:
         name: of the worker.
         grid: what it pretends to train.
+        length: the steps after which a cell is done.
         result: makes the result of a cell, from it and a status.
         holders: shared by all workers: cell → the name of who holds it.
         seats: how many it has.
@@ -75,9 +76,21 @@ class Pretender:
     """
 
     def __init__(
-        self, name, grid, result, holders, *, seats=1, lanes=2, saves, place, fails=()
+        self,
+        name,
+        grid,
+        length,
+        result,
+        holders,
+        *,
+        seats=1,
+        lanes=2,
+        saves,
+        place,
+        fails=(),
     ):
-        self.name, self.grid, self.result, self.holders = name, grid, result, holders
+        self.name, self.grid, self.holders = name, grid, holders
+        self.length, self.result = length, result
         self.lanes, self.saves, self.place = lanes, saves, place
         self.fails = dict(fails)
         self.cells = {cell.id: cell for cell in grid.cells}
@@ -134,7 +147,7 @@ class Pretender:
         if assignment.seconds is not None:
             for cell_id in list(busy):
                 busy[cell_id] += every
-                if busy[cell_id] >= self.cells[cell_id].lane["steps"]:
+                if busy[cell_id] >= self.length(self.cells[cell_id]):
                     self._end(busy, cell_id, "done", results)
         steps = every * len(busy)
         dispatch = Dispatch(every, steps, steps, 0.5) if busy else Dispatch()

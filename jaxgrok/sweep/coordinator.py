@@ -120,6 +120,8 @@ class Coordinator:
                     self.on_cell = None
                     self._pause()
                     raise
+            # Workers still have last lanes in memory, for longer budgets.
+            self._save_all()
             self.archive.flush()
             self.archive.end()
         return True
@@ -329,8 +331,8 @@ class Coordinator:
             self.archive.leave()
 
     def _save_all(self) -> None:
-        """Have each worker save its cells as soon as it answers."""
-        begun = {name for name, m in self.members.items() if m.cells}
+        """Have each worker write what is in its memory alone, as soon as it answers."""
+        begun = set(self.members)
         waited = {name for name in begun if self.members[name].is_waited_for}
         for name in begun - waited:
             self.fleet.send(name, Order({}, save=True))
@@ -348,7 +350,8 @@ class Coordinator:
             saving.discard(news.worker)
             if news.worker in waited:
                 waited.discard(news.worker)
-                if isinstance(news, Report):
+                # One that cannot write was dropped just now.
+                if news.worker in self.members:
                     self.fleet.send(news.worker, Order({}, save=True))
                     saving.add(news.worker)
         if refusals:

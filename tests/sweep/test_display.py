@@ -66,8 +66,8 @@ def test_the_status_is_the_sum_of_the_workers(resolved, tmp_path):
         assert (live.busy, live.lanes, live.pace) == (4, 8, 120)
         assert (live.left, live.last_failure) == ((30, 70), "out of memory")
         assert live.workers == (
-            WorkerStatus("a", "2 × cpu", 3, 4, 0),
-            WorkerStatus("b", "2 × cpu", 1, 4, 0),
+            WorkerStatus("a", "2 × cpu", 3, 4, 0, 60.0),
+            WorkerStatus("b", "2 × cpu", 1, 4, 0, 60.0),
         )
         assert json.loads((tmp_path / "status.json").read_text())["busy"] == 4
     assert read(tmp_path) is None
@@ -79,7 +79,7 @@ def test_a_worker_is_the_sum_of_its_seats(resolved, tmp_path):
         display.moved([member(idle, MOVED, MOVED._replace(group=1))], None)
         display.write_status()
         live = read(tmp_path)
-        assert live.workers == (WorkerStatus("a", "2 × cpu", 6, 8, 0),)
+        assert live.workers == (WorkerStatus("a", "2 × cpu", 6, 8, 0, 120.0),)
         assert (live.busy, live.lanes, live.pace) == (6, 8, 120)
 
 
