@@ -32,6 +32,8 @@ from jaxgrok.sweep.queue import Queue
 
 ANSWER_SECONDS = 1.0
 """Target seconds per dispatch; bounds how long Ctrl-C takes to be noticed."""
+ANSWERS_A_SECOND = 25
+"""Answers of a large fleet that the coordinator takes in a second."""
 PAUSE_SECONDS = 60.0
 """How long a coordinator that stops waits for its workers to save their cells."""
 
@@ -286,9 +288,9 @@ class Coordinator:
             progress.between_chunks for progress in member.seats.values()
         ):
             self.dealer.stop_needless(self._busy_steps())
-        assignments = {}
+        assignments, seats = {}, self._seats()
         for seat, progress in member.seats.items():
-            if assignment := self._assigned(member, progress):
+            if assignment := self._assigned(member, progress, seats):
                 assignments[seat] = assignment
                 key = member.name, seat
                 self.openings.begin(key, progress.group, assignment.group)
@@ -298,22 +300,34 @@ class Coordinator:
             member.begin(assignments)
             self.fleet.send(member.name, Order(assignments, save=not assignments))
 
-    def _assigned(self, member: Member, progress: Progress) -> Assignment | None:
+    def _assigned(
+        self, member: Member, progress: Progress, seats: Counter[int]
+    ) -> Assignment | None:
         """Let a seat go on with its group, or open another; None if there is none."""
         if progress.is_opening:
             return self.dealer.opening(progress)
         if progress.group is not None and not progress.failure:
-            if assignment := self.dealer.go_on(progress, ANSWER_SECONDS):
+            n_seats = seats[progress.group] if self.fleet.outlives_workers else 0
+            if assignment := self.dealer.go_on(
+                progress, self._seconds(), seats=n_seats
+            ):
                 return assignment
             # The group is over; what it cost is written once, not at every dispatch.
             self.archive.write_manifest()
-        seats = Counter(
+        return self.dealer.open(member.name, seats, self.openings.groups)
+
+    def _seats(self) -> Counter[int]:
+        """Count the seats at each group."""
+        return Counter(
             progress.group
-            for other in self.members.values()
-            for progress in other.seats.values()
+            for member in self.members.values()
+            for progress in member.seats.values()
             if progress.group is not None
         )
-        return self.dealer.open(member.name, seats, self.openings.groups)
+
+    def _seconds(self) -> float:
+        """Return how long workers train before they answer: the longer, the more."""
+        return max(ANSWER_SECONDS, len(self.members) / ANSWERS_A_SECOND)
 
     def _busy_steps(self) -> dict[str, int]:
         """Return the steps that every busy cell has made, as far as is known."""

@@ -13,6 +13,8 @@ from jaxgrok.results.files.saved_lanes import LanePlace
 from jaxgrok.sweep.members import Member
 from jaxgrok.sweep.queue import Queue
 
+SPARE_SHARE = 8
+"""Of the cells that wait, one in so many is dealt before there is a lane for it."""
 MOST_FAILURES = 3
 """Workers that fail to train a group before it is given up."""
 
@@ -100,12 +102,16 @@ class Dealer:
         # It asks once: a cell is stopped when its seat is next between chunks.
         self._stops |= self._queue.needless(steps)
 
-    def go_on(self, progress: Progress, seconds: float) -> Assignment | None:
+    def go_on(
+        self, progress: Progress, seconds: float, *, seats: int = 0
+    ) -> Assignment | None:
         """Stop what is needless, fill free lanes and train; None at a group's end.
 
         Args:
             progress: of the seat, which has a group.
             seconds: how long to train.
+            seats: how many seats are at its group, where they are elsewhere. They get
+                more cells than they have lanes, and need not ask for each.
         """
         assert progress.group is not None
         start: dict[str, LanePlace | None] = {}
@@ -116,8 +122,9 @@ class Dealer:
             # Lanes of the cells to stop are free for others in the same assignment.
             idle = len(stop) == len(progress.busy)
             free = progress.free + len(stop)
-            start = self._starts(progress.group, free, idle=idle)
-        if not start and not progress.busy:
+            spare = self._spare(progress, seats) if seats else 0
+            start = self._starts(progress.group, max(free, 0), spare, idle=idle)
+        if not start and not progress.busy and progress.free >= progress.lanes:
             return None
         return Assignment(
             progress.group,
@@ -125,7 +132,19 @@ class Dealer:
             stop=stop,
             seconds=seconds,
             every_evaluation=self._queue.stops_cells,
+            stays=bool(seats) and not self._queue.stops_cells,
         )
+
+    def _spare(self, progress: Progress, seats: int) -> int:
+        """Return how many cells a seat may have in addition to those in its lanes.
+
+        The fewer are left, the fewer: what waits at one seat, no other can train.
+        """
+        assert progress.group is not None
+        backlog = self._queue.backlog(self._grid.groups[progress.group])
+        most = min(progress.lanes // 4, backlog // (SPARE_SHARE * seats))
+        waiting = max(-progress.free, 0)
+        return max(most - waiting, 0)
 
     def opening(self, progress: Progress) -> Assignment:
         """Let a seat go on with the group that it is opening."""
@@ -161,18 +180,18 @@ class Dealer:
         return Assignment(best, n_cells=self._queue.most(self._grid.groups[best]))
 
     def _starts(
-        self, index: int, free: int, *, idle: bool
+        self, index: int, free: int, spare: int, *, idle: bool
     ) -> dict[str, LanePlace | None]:
         """Choose cells for free lanes: paused ones, then what the queue hands out."""
         start: dict[str, LanePlace | None] = {}
-        paused = self._paused[index]
+        paused, group = self._paused[index], self._grid.groups[index]
         # A lane that was saved inside a chunk fits beside others of its offset alone.
         offset = _offset(next(iter(paused.values()))) if paused and idle else 0
         for cell_id, place in list(paused.items()):
             if len(start) < free and _offset(place) == offset:
                 start[cell_id] = paused.pop(cell_id)
         if not offset:
-            for cell in self._queue.take(self._grid.groups[index], free - len(start)):
+            for cell in self._queue.take(group, free + spare - len(start)):
                 if self._is_new(cell.id):
                     start[cell.id] = self._place_of(cell.id)
         for cell_id, place in start.items():
