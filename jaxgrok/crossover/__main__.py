@@ -15,6 +15,7 @@ n_train or train_fraction; a search trains the few of them that it needs.
 --out DIR             run directory; run again, it goes on, or narrows the interval
 --dry_run             print what would be searched and stop
 --blocks N            blocks of lanes; by default one a device
+--workers WHO         who trains, as in jaxgrok sweep
 --mixed_bits          go on in a run directory whose results have other last bits
 
 python -m jaxgrok.crossover DIR draws the crossovers of a run directory again, or reads
@@ -32,6 +33,7 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict
 
+from jaxgrok.fleet import workers
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
@@ -52,7 +54,8 @@ def _main(argv: list[str]) -> int:
     if len(argv) > 1 and not argv[1].startswith("-"):
         return _read(values, argv)
     command = command_line.text("crossover", argv)
-    return _search(values, *overrides.parse(values, argv), command)
+    with workers.computing(values, argv):
+        return _search(values, *overrides.parse(values, argv), command)
 
 
 def _flags() -> flags.FlagValues:
@@ -69,6 +72,7 @@ def _flags() -> flags.FlagValues:
         flags.DEFINE_integer(name, None, name, lower_bound=1, flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
     flags.DEFINE_bool("mixed_bits", False, "go on elsewhere", flag_values=values)
+    workers.define(values)
     return values
 
 
@@ -117,6 +121,7 @@ def _search(
             out,
             blocks=values.blocks,
             mixed_bits=values.mixed_bits,
+            workers=values.workers,
             grid_file=grid_file,
             command=command,
         )

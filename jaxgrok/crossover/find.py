@@ -23,6 +23,7 @@ from jaxgrok.crossover.verdict import Finding
 from jaxgrok.grid import setups
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
+from jaxgrok.host import machine
 from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.sweep import run as sweep
@@ -41,6 +42,7 @@ def find(
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
+    workers: str | int = "local",
     on_cell: OnCell | None = None,
 ) -> list[Finding]:
     """Search the crossover of every setting of a grid, in a run directory.
@@ -57,6 +59,7 @@ def find(
         blocks: as in `jaxgrok.run`.
         quiet: as in `jaxgrok.run`.
         mixed_bits: as in `jaxgrok.run`.
+        workers: as in `jaxgrok.run`.
         on_cell: called with every training that ends, as in `jaxgrok.run`, also with
             those that the search stopped; nobody knows their `total`.
 
@@ -77,6 +80,7 @@ def find(
         blocks=blocks,
         quiet=quiet,
         mixed_bits=mixed_bits,
+        workers=workers,
         on_cell=on_cell,
     )
 
@@ -122,8 +126,10 @@ def prepare(
     known: str | Path | None = None,
 ) -> tuple[ConfigDict, Search]:
     """Check what `find` is given; return the padded config and the search to train."""
-    config = padded_to_largest(config)
-    grid = resolve(config)
+    # What computes decides the width of a block alone, and may not be known yet.
+    with machine.elsewhere("cpu"):
+        config = padded_to_largest(config)
+        grid = resolve(config)
     settings = settings_of_grid(grid)
     if known is not None:
         settings = add_prior(settings, grid, known)
@@ -138,6 +144,7 @@ def train(
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
+    workers: str | int = "local",
     on_cell: OnCell | None = None,
     grid_file: GridFile | None = None,
     command: str = "",
@@ -150,6 +157,7 @@ def train(
         blocks=blocks,
         quiet=quiet,
         mixed_bits=mixed_bits,
+        workers=workers,
         on_cell=on_cell,
         queue=queue,
         grid_file=grid_file,

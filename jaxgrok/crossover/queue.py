@@ -55,6 +55,10 @@ class CrossoverQueue:
         """Return the same for every group: nobody knows what a search will ask for."""
         return 1.0
 
+    def backlog(self, group: Group) -> int:
+        """Return 0: which trainings come next depends on those before."""
+        return 0
+
     def take(self, group: Group, free: int) -> list[Cell]:
         """Return cells to start in so many free lanes."""
         trials = self._search.take(free, self._settings(group))

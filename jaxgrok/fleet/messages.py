@@ -24,10 +24,12 @@ class Assignment(NamedTuple):
     Attributes:
         group: index of the group in the grid.
         n_cells: cells of the group that may still need a lane; bounds their number.
-        start: cells to start, anew (None) or from a lane that was saved.
+        start: cells to start, anew (None) or from a lane that was saved. Those that
+            find no free lane wait at the seat for one.
         stop: cells to stop, and why.
         seconds: how long to train, about; None: not at all.
         every_evaluation: whether to answer at each evaluation, however soon.
+        stays: whether to train for all of those seconds, though lanes become free.
     """
 
     group: int
@@ -37,6 +39,7 @@ class Assignment(NamedTuple):
     stop: Mapping[str, str] = {}
     seconds: float | None = None
     every_evaluation: bool = False
+    stays: bool = False
 
 
 class Order(NamedTuple):
@@ -66,6 +69,15 @@ class Dispatch(NamedTuple):
     executed: int = 0
     seconds: float = 0.0
 
+    def and_then(self, other: "Dispatch") -> "Dispatch":
+        """Return both in one."""
+        return Dispatch(
+            self.steps + other.steps,
+            self.lane_steps + other.lane_steps,
+            self.executed + other.executed,
+            self.seconds + other.seconds,
+        )
+
 
 class Progress(NamedTuple):
     """A seat's answer.
@@ -73,7 +85,8 @@ class Progress(NamedTuple):
     Attributes:
         group: index of the group it is at; None for none yet.
         lanes: its lanes in all.
-        free: those that can take a cell in the next assignment.
+        free: those that can take a cell in the next assignment, less the cells that
+            wait for one already.
         between_chunks: whether cells can start and stop in the next assignment.
         busy: steps that each busy cell has made.
         dispatch: what was computed.

@@ -145,6 +145,8 @@ class Node:
     def _leave(self) -> None:
         """Leave once the order in hand is done; at once where there is none."""
         self._leaving.set()
+        if self._worker:
+            self._worker.hurry()
         self._thread.submit(lambda: None).add_done_callback(
             lambda _: self._end(Outcome.LEFT)
         )

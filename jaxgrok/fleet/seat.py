@@ -5,6 +5,7 @@
 """
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
@@ -47,6 +48,7 @@ class Seat:
         sings: whether it shows, as it opens a group, what it computes there.
         pool: where programs are compiled while other seats train; by default a seat
             waits for its own.
+        hurries: set where it is to answer soon, as its process is asked to end.
 
     Attributes:
         open: the group it is at, with all that is to be fetched from its cells.
@@ -61,12 +63,16 @@ class Seat:
         keeps_final: bool,
         sings: bool = False,
         pool: Executor | None = None,
+        hurries: threading.Event | None = None,
     ) -> None:
         self._grid, self._engines, self._bits = grid, engines, bits
         self._keeps_final, self._sings = keeps_final, sings
+        self._hurries = hurries or threading.Event()
         self._pace = Pace()
         self._pool = pool
         self._opening: tuple[int, Future[Open]] | None = None
+        self._waiting: dict[str, SavedLane | None] = {}
+        """Cells that were assigned, and have no lane yet."""
         self.open: Open | None = None
 
     def do(
@@ -86,6 +92,7 @@ class Seat:
             if not device_errors.is_refusal(error):
                 raise
             self.open = None
+            self._waiting = {}
             width = self._grid.groups[assignment.group].block_width
             failure = device_errors.cause(error, width)
             return Progress(assignment.group, failure=failure)
@@ -110,12 +117,28 @@ class Seat:
         for cell_id, cause in assignment.stop.items():
             work.cells.stop(cell_id, cause)
         n_stopped = len(work.cells.results)
-        self._start(work, lanes)
+        self._waiting |= lanes
+        self._start(work)
         dispatch = Dispatch()
         # A lane that ended at step 0 is free again: answer at once.
         if work.engine.cells and len(work.cells.results) == n_stopped:
-            dispatch = self._train(work, assignment)
+            dispatch = self._train(work, assignment.seconds, assignment)
+        if assignment.stays:
+            dispatch = self._train_on(work, dispatch, assignment)
         return self._progress(work, dispatch)._replace(canary=song)
+
+    def _train_on(
+        self, work: Open, dispatch: Dispatch, assignment: Assignment
+    ) -> Dispatch:
+        """Make dispatches until the time is over, with waiting cells in free lanes."""
+        seconds = assignment.seconds or 0.0
+        while dispatch.seconds < seconds and not self._hurries.is_set():
+            self._start(work)
+            if not work.engine.cells:
+                break
+            more = self._train(work, seconds - dispatch.seconds, assignment)
+            dispatch = dispatch.and_then(more)
+        return dispatch
 
     def _work(self, assignment: Assignment) -> Open | None:
         """Return the engine at the assignment's group, None while it is being built."""
@@ -169,9 +192,14 @@ class Seat:
             engine.release(cell_id)
         return digest.hexdigest()
 
-    def _start(self, work: Open, lanes: Mapping[str, SavedLane | None]) -> None:
+    def _start(self, work: Open) -> None:
+        """Start waiting cells in free lanes."""
         saved, anew = {}, []
-        for cell_id, lane in lanes.items():
+        # Inside a chunk only an engine that is idle takes lanes of its own offset.
+        if work.engine.offset and work.engine.cells:
+            return
+        for cell_id in list(self._waiting)[: work.engine.free]:
+            lane = self._waiting.pop(cell_id)
             if lane is None:
                 anew.append(cell_id)
             else:
@@ -183,13 +211,15 @@ class Seat:
         if not work.engine.offset and work.engine.free:
             work.engine.compact()
 
-    def _train(self, work: Open, assignment: Assignment) -> Dispatch:
-        """Make one dispatch of about the assigned length."""
-        if assignment.seconds is None:
+    def _train(
+        self, work: Open, seconds: float | None, assignment: Assignment
+    ) -> Dispatch:
+        """Make one dispatch of about so many seconds."""
+        if seconds is None:
             return Dispatch()
         engine, cells = work.engine, work.cells
         every, train_size = engine.setup.eval_every, engine.setup.train_size
-        n_steps = self._pace.steps(train_size, assignment.seconds)
+        n_steps = self._pace.steps(train_size, seconds)
         # Parameters can be copied between dispatches only.
         n_steps = cells.steps_to_snapshot(n_steps)
         chunks = 1
@@ -224,7 +254,7 @@ class Seat:
         return Progress(
             group=work.group,
             lanes=engine.lanes,
-            free=0 if engine.offset else engine.free,
+            free=0 if engine.offset else engine.free - len(self._waiting),
             between_chunks=not engine.offset,
             busy=work.cells.steps,
             dispatch=dispatch,

@@ -6,6 +6,7 @@
 
 import contextlib
 import functools
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -49,6 +50,7 @@ class Worker:
         self._platform = Platform.of(jax.local_devices())
         self._engines, self._sings = engines, sings
         self._chores = Chores()
+        self._hurries = threading.Event()
         self._held: list[Result] = []
 
     @functools.cached_property
@@ -69,6 +71,7 @@ class Worker:
                 keeps_final=keeps_final,
                 sings=self._sings,
                 pool=pool,
+                hurries=self._hurries,
             )
             for engines in self._engines
         ]
@@ -77,6 +80,10 @@ class Worker:
         """Return the first message: this worker is idle."""
         seats = {seat: Progress() for seat in range(len(self._engines))}
         return Report(self._name, self._platform, seats)
+
+    def hurry(self) -> None:
+        """Answer soon what was ordered last; may be called from another thread."""
+        self._hurries.set()
 
     def close(self) -> None:
         """Wait for what is being written."""

@@ -4,8 +4,13 @@
 Workers(processes=0, host='::1', port=8786)
 """
 
+import contextlib
 import re
 from typing import NamedTuple
+
+from absl import flags
+
+from jaxgrok.host import command_line
 
 _LISTEN = re.compile(r"listen(?::(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d+))?)?")
 
@@ -49,3 +54,28 @@ def parse(text: str | int) -> Workers:
         f"--workers={text} must be local, a number from 1 on, or listen[:HOST[:PORT]], "
         "with the brackets of IPv6: listen:[::1]:8786"
     )
+
+
+def define(values: flags.FlagValues) -> None:
+    """Define the flag of a command."""
+    flags.DEFINE_string("workers", "local", "who trains", flag_values=values)
+
+
+def computing(
+    values: flags.FlagValues, argv: list[str]
+) -> contextlib.AbstractContextManager[object]:
+    """Speak of the machines that a command line names as those that compute.
+
+    What a grid file says may depend on them, so this comes before it is read.
+
+    Raises:
+        ValueError: the flag makes no sense, or nobody can train there.
+    """
+    command_line.parse_known(values, argv)
+    who = parse(values.workers)
+    if who.is_local:
+        return contextlib.nullcontext()
+    # Imported late: --help and a mistyped flag should not wait for jax.
+    from jaxgrok.fleet import site
+
+    return site.computing(who)

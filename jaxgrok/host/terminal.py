@@ -129,16 +129,21 @@ class Console:
         elif not self._quiet:
             print(text, file=self._stream, flush=True)
 
-    def moved(self, *, busy: int, lanes: int, left: TimeLeft | None) -> None:
+    def moved(
+        self, *, busy: int, lanes: int, left: TimeLeft | None, workers: int = 0
+    ) -> None:
         """Update the bar.
 
         Args:
             busy: lanes that train a cell.
             lanes: all lanes.
+            workers: workers elsewhere; 0 where this process trains.
             left: estimated time to the end; None if unknown.
         """
         # Between two groups no lane is busy, and that is all that takes long there.
         self._lanes = f"{busy}/{lanes} lanes" if busy else "compiling"
+        if workers:
+            self._lanes += f" · {number(workers, 'worker')}"
         self._left = left
         self._draw(at_most_every=NOTEBOOK_SECONDS)
 

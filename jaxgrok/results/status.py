@@ -70,6 +70,7 @@ class Status:
         for name in ("busy", "lanes", "pace", "left", "process", "updated"):
             entries[name] = live.get(name)
         entries["workers"] = live.get("workers", ())
+        entries["losses"] = live.get("losses", 0)
         return entries | {"path": str(self.path), "done": self.done}
 
     def __str__(self) -> str:
@@ -102,6 +103,8 @@ class Status:
         words.append(clock(self.elapsed or 0.0))
         if live.left:
             words.append(f"{TimeLeft(*live.left).words(clock)} left")
+        if live.losses:
+            words.append(f"{live.losses} lost or left")
         lines = [" · ".join(words)]
         silence = seconds_between(live.updated, utc_now()) or 0.0
         if self.state == "training" and silence > SILENT_SECONDS:
@@ -110,7 +113,7 @@ class Status:
             group = "" if worker.group is None else f", group {worker.group + 1}"
             lines.append(
                 f"worker {worker.name}: {worker.device}, {worker.busy}/{worker.lanes} "
-                f"lanes{group}"
+                f"lanes{group}, {worker.pace:,.0f} lane-steps/s"
             )
         return lines
 

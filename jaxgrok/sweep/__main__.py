@@ -15,7 +15,6 @@ could not be written; 2, bad input; above 128, stopped by a signal. The same com
 then goes on.
 """
 
-import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -44,18 +43,9 @@ def main(argv: list[str]) -> int:
 def _main(argv: list[str]) -> int:
     """Parse and run."""
     values = _flags()
-    command_line.parse_known(values, argv)
-    who = workers.parse(values.workers)
-    # What a grid file says may depend on what the workers compute on.
-    with contextlib.nullcontext() if who.is_local else _elsewhere(who):
+    with workers.computing(values, argv):
         config, grid_file = overrides.parse(values, argv)
         return _run(values, config, grid_file, command_line.text("sweep", argv))
-
-
-def _elsewhere(who: workers.Workers) -> contextlib.AbstractContextManager[object]:
-    from jaxgrok.fleet.site import computing
-
-    return computing(who)
 
 
 def _flags() -> flags.FlagValues:
@@ -64,7 +54,7 @@ def _flags() -> flags.FlagValues:
     flags.DEFINE_string("out", None, "run directory", flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
     flags.DEFINE_bool("mixed_bits", False, "go on elsewhere", flag_values=values)
-    flags.DEFINE_string("workers", "local", "who trains", flag_values=values)
+    workers.define(values)
     flags.DEFINE_integer(
         "blocks", None, "blocks of lanes", lower_bound=1, flag_values=values
     )

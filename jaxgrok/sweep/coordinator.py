@@ -32,6 +32,8 @@ from jaxgrok.sweep.queue import Queue
 
 ANSWER_SECONDS = 1.0
 """Target seconds per dispatch; bounds how long Ctrl-C takes to be noticed."""
+ANSWERS_A_SECOND = 25
+"""Answers of a large fleet that the coordinator takes in a second."""
 PAUSE_SECONDS = 60.0
 """How long a coordinator that stops waits for its workers to save their cells."""
 
@@ -72,7 +74,14 @@ class Coordinator:
         # Whether a stopped cell is trained on depends on the queue.
         self.ledger.stand(self.queue.known(archive.standing_rows()))
         rows = [row for row in self.ledger.rows() if row["id"] in self.ledger]
-        self.display = Display(grid, self.queue.total, rows, archive.path, quiet=quiet)
+        self.display = Display(
+            grid,
+            self.queue.total,
+            rows,
+            archive.path,
+            quiet=quiet,
+            is_fleet=fleet.outlives_workers,
+        )
         self.chores = Chores()
         self.members: dict[str, Member] = {}
         self.crashes = 0
@@ -113,6 +122,8 @@ class Coordinator:
                     self.on_cell = None
                     self._pause()
                     raise
+            # Workers still have last lanes in memory, for longer budgets.
+            self._save_all()
             self.archive.flush()
             self.archive.end()
         return True
@@ -131,6 +142,7 @@ class Coordinator:
             # The pace first: `_collect` shows the time left, which needs it.
             self._learn(news)
             self._collect(news)
+        self._give_up()
 
     def _learn(self, report: Report) -> None:
         """Learn where a worker is, and from its dispatches how long things take."""
@@ -195,8 +207,8 @@ class Coordinator:
         for result in results:
             for steps in (self.steps, self.continued):
                 steps.pop(result.cell_id, None)
-            self.dealer.ended(result.cell_id)
             rows.append(self.archive.add(result))
+            self.dealer.ended(result.cell_id)
             if result.status != "stopped":
                 self.queue.ended(self.cells[result.cell_id], rows[-1])
         # Once an answer, not once a row: it looks at every busy cell.
@@ -209,6 +221,8 @@ class Coordinator:
         """Let the cells of a lost worker go on elsewhere, from where it saved them."""
         self.display.lost(loss)
         if member := self.members.pop(loss.worker, None):
+            for seat in member.seats:
+                self.openings.forget((loss.worker, seat))
             self._let_wait(member.cells)
         self.crashes += loss.is_crash
         if self.crashes >= MOST_FAILURES:
@@ -224,12 +238,17 @@ class Coordinator:
             self.steps[cell_id] = place.step if place else 0
 
     def _fail_at(self, worker: str, seat: int, progress: Progress) -> None:
-        """Let others train what a seat cannot; give up where nobody is left."""
+        """Let others train what a seat cannot."""
         assert progress.group is not None
         self._let_wait(self.members[worker].lose(seat))
-        self.dealer.fail(progress.group, worker)
-        if self.dealer.is_hopeless(progress.group, self.members):
-            self._fail(self.grid.groups[progress.group], progress.failure)
+        self.dealer.fail(progress.group, worker, progress.failure)
+
+    def _give_up(self) -> None:
+        """Give up on the groups that nobody is left to train."""
+        # A search that learns of failed cells may ask for others of the same group.
+        while causes := self.dealer.hopeless(self.members):
+            for index, cause in causes.items():
+                self._fail(self.grid.groups[index], cause)
 
     def _fail(self, group: Group, cause: str) -> None:
         """Give up on a group's open cells; a later run tries again."""
@@ -245,13 +264,13 @@ class Coordinator:
 
     def _unfinished(self, group: Group) -> list[Cell]:
         """Return the cells of a group that fail with it."""
+        held = set().union(*(member.cells for member in self.members.values()))
+        cells = [cell for cell in group.cells if cell.id not in held]
         if not self.queue.stops_cells:
-            held = set().union(*(member.cells for member in self.members.values()))
-            over = [cell for cell in group.cells if cell.id not in self.ledger]
-            return [cell for cell in over if cell.id not in held]
+            return [cell for cell in cells if cell.id not in self.ledger]
         # A search may never come to most of a group's cells: those in flight fail or,
         # if the engine could not even be built, those that would have been the first.
-        busy = [cell for cell in group.cells if cell.id in self.steps]
+        busy = [cell for cell in cells if cell.id in self.steps]
         return busy or self.queue.take(group, group.block_width)
 
     def _send(self, news: Report | Loss | None) -> None:
@@ -269,9 +288,9 @@ class Coordinator:
             progress.between_chunks for progress in member.seats.values()
         ):
             self.dealer.stop_needless(self._busy_steps())
-        assignments = {}
+        assignments, seats = {}, self._seats()
         for seat, progress in member.seats.items():
-            if assignment := self._assigned(member, progress):
+            if assignment := self._assigned(member, progress, seats):
                 assignments[seat] = assignment
                 key = member.name, seat
                 self.openings.begin(key, progress.group, assignment.group)
@@ -281,22 +300,34 @@ class Coordinator:
             member.begin(assignments)
             self.fleet.send(member.name, Order(assignments, save=not assignments))
 
-    def _assigned(self, member: Member, progress: Progress) -> Assignment | None:
+    def _assigned(
+        self, member: Member, progress: Progress, seats: Counter[int]
+    ) -> Assignment | None:
         """Let a seat go on with its group, or open another; None if there is none."""
         if progress.is_opening:
             return self.dealer.opening(progress)
         if progress.group is not None and not progress.failure:
-            if assignment := self.dealer.go_on(progress, ANSWER_SECONDS):
+            n_seats = seats[progress.group] if self.fleet.outlives_workers else 0
+            if assignment := self.dealer.go_on(
+                progress, self._seconds(), seats=n_seats
+            ):
                 return assignment
             # The group is over; what it cost is written once, not at every dispatch.
             self.archive.write_manifest()
-        seats = Counter(
+        return self.dealer.open(member.name, seats, self.openings.groups)
+
+    def _seats(self) -> Counter[int]:
+        """Count the seats at each group."""
+        return Counter(
             progress.group
-            for other in self.members.values()
-            for progress in other.seats.values()
+            for member in self.members.values()
+            for progress in member.seats.values()
             if progress.group is not None
         )
-        return self.dealer.open(member.name, seats, self.openings.groups)
+
+    def _seconds(self) -> float:
+        """Return how long workers train before they answer: the longer, the more."""
+        return max(ANSWER_SECONDS, len(self.members) / ANSWERS_A_SECOND)
 
     def _busy_steps(self) -> dict[str, int]:
         """Return the steps that every busy cell has made, as far as is known."""
@@ -314,24 +345,31 @@ class Coordinator:
             self.archive.leave()
 
     def _save_all(self) -> None:
-        """Have each worker save its cells as soon as it answers."""
-        begun = {name for name, m in self.members.items() if m.cells}
+        """Have each worker write what is in its memory alone, as soon as it answers."""
+        begun = set(self.members)
         waited = {name for name in begun if self.members[name].is_waited_for}
         for name in begun - waited:
             self.fleet.send(name, Order({}, save=True))
         saving = begun - waited
+        refusals: list[OSError] = []
         deadline = time.monotonic() + PAUSE_SECONDS
         while (waited or saving) and time.monotonic() < deadline:
             news = self.fleet.next()
             if news is None:
                 continue
-            self._take_in(news)
+            try:
+                self._take_in(news)
+            except OSError as error:  # what others have to save may still fit
+                refusals.append(error)
             saving.discard(news.worker)
             if news.worker in waited:
                 waited.discard(news.worker)
-                if isinstance(news, Report):
+                # One that cannot write was dropped just now.
+                if news.worker in self.members:
                     self.fleet.send(news.worker, Order({}, save=True))
                     saving.add(news.worker)
+        if refusals:
+            raise refusals[0]
 
     def _run_chores(self) -> None:
         """Show progress; flush and redraw when their time has come."""

@@ -13,6 +13,8 @@ from jaxgrok.results.files.saved_lanes import LanePlace
 from jaxgrok.sweep.members import Member
 from jaxgrok.sweep.queue import Queue
 
+SPARE_SHARE = 8
+"""Of the cells that wait, one in so many is dealt before there is a lane for it."""
 MOST_FAILURES = 3
 """Workers that fail to train a group before it is given up."""
 
@@ -37,29 +39,48 @@ class Dealer:
         }
         # By group: cells that were started, and that nobody holds.
         self._paused: list[dict[str, LanePlace | None]] = [{} for _ in grid.groups]
-        self._failures: dict[int, set[str]] = {}
-        """Group → the workers that could not train it."""
+        self._failures: dict[int, dict[str, str]] = {}
+        """Group → the workers that could not train it, and why."""
         self._stops: dict[str, str] = {}
-        """Busy cells to stop, and why."""
+        """Cells to stop once their seats can, and why."""
+        self._stopping: dict[str, str] = {}
+        """Cells whose seats were told to stop them, and why."""
+        self._again: set[str] = set()
+        """Those of them that the queue has asked for since."""
         self._started: dict[str, int] = {}
 
     def pause(self, cell_id: str, place: LanePlace | None) -> None:
         """Let a cell that was started wait for another lane, before all new ones."""
         self._paused[self._group_of[cell_id]][cell_id] = place
+        # The seat that was to stop it is gone. It is stopped where it goes on.
+        if cause := self._stopping.pop(cell_id, None):
+            if cell_id not in self._again:
+                self._stops[cell_id] = cause
+            self._again.discard(cell_id)
 
     def ended(self, cell_id: str) -> None:
         """Take note that a cell has its result."""
         self._stops.pop(cell_id, None)
-        self._paused[self._group_of[cell_id]].pop(cell_id, None)
+        self._stopping.pop(cell_id, None)
+        paused = self._paused[self._group_of[cell_id]]
+        paused.pop(cell_id, None)
+        if cell_id in self._again:
+            self._again.discard(cell_id)
+            paused[cell_id] = self._place_of(cell_id)
 
-    def fail(self, index: int, worker: str) -> None:
+    def fail(self, index: int, worker: str, cause: str) -> None:
         """Take note that a worker could not train a group."""
-        self._failures.setdefault(index, set()).add(worker)
+        self._failures.setdefault(index, {})[worker] = cause
 
-    def is_hopeless(self, index: int, members: Mapping[str, Member]) -> bool:
-        """Tell whether nobody is left who may train a group."""
-        failures = self._failures.get(index, set())
-        return len(failures) >= MOST_FAILURES or members.keys() <= failures
+    def hopeless(self, members: Mapping[str, Member]) -> dict[int, str]:
+        """Return the groups that wait and that nobody may train, and why."""
+        causes = {}
+        for index, failures in self._failures.items():
+            # With no member at all, others may come.
+            nobody = members and members.keys() <= failures.keys()
+            if self.waits(index) and (nobody or len(failures) >= MOST_FAILURES):
+                *_, causes[index] = failures.values()
+        return causes
 
     def take_started(self) -> dict[str, int]:
         """Return the cells that were dealt since the last call, with their steps."""
@@ -81,24 +102,29 @@ class Dealer:
         # It asks once: a cell is stopped when its seat is next between chunks.
         self._stops |= self._queue.needless(steps)
 
-    def go_on(self, progress: Progress, seconds: float) -> Assignment | None:
+    def go_on(
+        self, progress: Progress, seconds: float, *, seats: int = 0
+    ) -> Assignment | None:
         """Stop what is needless, fill free lanes and train; None at a group's end.
 
         Args:
             progress: of the seat, which has a group.
             seconds: how long to train.
+            seats: how many seats are at its group, where they are elsewhere. They get
+                more cells than they have lanes, and need not ask for each.
         """
         assert progress.group is not None
         start: dict[str, LanePlace | None] = {}
         stop: dict[str, str] = {}
         if progress.between_chunks:
             for cell_id in progress.busy.keys() & self._stops.keys():
-                stop[cell_id] = self._stops.pop(cell_id)
+                stop[cell_id] = self._stopping[cell_id] = self._stops.pop(cell_id)
             # Lanes of the cells to stop are free for others in the same assignment.
             idle = len(stop) == len(progress.busy)
             free = progress.free + len(stop)
-            start = self._starts(progress.group, free, idle=idle)
-        if not start and not progress.busy:
+            spare = self._spare(progress, seats) if seats else 0
+            start = self._starts(progress.group, max(free, 0), spare, idle=idle)
+        if not start and not progress.busy and progress.free >= progress.lanes:
             return None
         return Assignment(
             progress.group,
@@ -106,7 +132,19 @@ class Dealer:
             stop=stop,
             seconds=seconds,
             every_evaluation=self._queue.stops_cells,
+            stays=bool(seats) and not self._queue.stops_cells,
         )
+
+    def _spare(self, progress: Progress, seats: int) -> int:
+        """Return how many cells a seat may have in addition to those in its lanes.
+
+        The fewer are left, the fewer: what waits at one seat, no other can train.
+        """
+        assert progress.group is not None
+        backlog = self._queue.backlog(self._grid.groups[progress.group])
+        most = min(progress.lanes // 4, backlog // (SPARE_SHARE * seats))
+        waiting = max(-progress.free, 0)
+        return max(most - waiting, 0)
 
     def opening(self, progress: Progress) -> Assignment:
         """Let a seat go on with the group that it is opening."""
@@ -142,22 +180,33 @@ class Dealer:
         return Assignment(best, n_cells=self._queue.most(self._grid.groups[best]))
 
     def _starts(
-        self, index: int, free: int, *, idle: bool
+        self, index: int, free: int, spare: int, *, idle: bool
     ) -> dict[str, LanePlace | None]:
         """Choose cells for free lanes: paused ones, then what the queue hands out."""
         start: dict[str, LanePlace | None] = {}
-        paused = self._paused[index]
+        paused, group = self._paused[index], self._grid.groups[index]
         # A lane that was saved inside a chunk fits beside others of its offset alone.
         offset = _offset(next(iter(paused.values()))) if paused and idle else 0
         for cell_id, place in list(paused.items()):
             if len(start) < free and _offset(place) == offset:
                 start[cell_id] = paused.pop(cell_id)
         if not offset:
-            for cell in self._queue.take(self._grid.groups[index], free - len(start)):
-                start[cell.id] = self._place_of(cell.id)
+            for cell in self._queue.take(group, free + spare - len(start)):
+                if self._is_new(cell.id):
+                    start[cell.id] = self._place_of(cell.id)
         for cell_id, place in start.items():
             self._started[cell_id] = place.step if place else 0
         return start
+
+    def _is_new(self, cell_id: str) -> bool:
+        """Tell whether nobody holds a cell that the queue hands out.
+
+        A search may ask again for a cell that it wanted to be stopped.
+        """
+        if cell_id in self._stopping:
+            self._again.add(cell_id)
+            return False
+        return self._stops.pop(cell_id, None) is None
 
 
 def _offset(place: LanePlace | None) -> int:

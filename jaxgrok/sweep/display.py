@@ -32,6 +32,7 @@ class Display:
         rows: rows of cells.csv of the cells that are finished.
         path: the run directory.
         quiet: print nothing.
+        is_fleet: whether workers elsewhere train.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Display:
         path: Path,
         *,
         quiet: bool = False,
+        is_fleet: bool = False,
     ) -> None:
+        self._is_fleet = is_fleet
         self._grid, self._total, self._path = grid, total, path
         self._counts = Counter(row["phase"] or row["status"] for row in rows)
         self._finished = self._counts.total()
@@ -52,6 +55,7 @@ class Display:
         self._pace: float | None = None
         self._left: TimeLeft | None = None
         self._failure = ""
+        self._losses = 0
         self._warned = False
 
     def __enter__(self) -> "Display":
@@ -83,7 +87,10 @@ class Display:
         pace = sum(map(_pace, members))
         if pace:
             self._pace, self._left = pace, left
-            self._console.moved(busy=self._busy, lanes=self._lanes, left=left)
+            workers = len(members) if self._is_fleet else 0
+            self._console.moved(
+                busy=self._busy, lanes=self._lanes, left=left, workers=workers
+            )
             self._warn(next(iter(members)).platform, left)
 
     def ended(self, row: CellRow, left: TimeLeft | None) -> None:
@@ -93,6 +100,7 @@ class Display:
 
     def lost(self, loss: Loss) -> None:
         """Show that a worker is gone."""
+        self._losses += 1
         self.say(f"{loss.worker} is gone: {loss.cause}")
 
     def failed(self, cause: str, cells: int) -> None:
@@ -112,6 +120,7 @@ class Display:
             left=self._left,
             last_failure=self._failure,
             workers=self._workers,
+            losses=self._losses,
         )
         with contextlib.suppress(OSError):
             status_file.write(self._path, live)
@@ -139,7 +148,8 @@ def _status(member: Member) -> WorkerStatus:
     groups = [p.group for p in member.seats.values() if p.group is not None]
     # Its seats may be at several groups: the first one tells what it is doing.
     group = groups[0] if groups else None
-    return WorkerStatus(member.name, device, member.busy, member.lanes, group)
+    pace = round(_pace(member), 1)
+    return WorkerStatus(member.name, device, member.busy, member.lanes, group, pace)
 
 
 def _pace(member: Member) -> float:

@@ -108,6 +108,7 @@ class Everything:
         self._entries = itertools.count()
         # By group: the sums of `ahead` over families.
         self._ahead = np.zeros((len(grid.groups), 3))
+        self._n_waiting = [0 for _ in grid.groups]
         self._n_over = self._n_ends = 0
         """Cells that are over, and those among them that did not fail."""
         self._groups_seen: set[int] = set()
@@ -123,6 +124,7 @@ class Everything:
                 if key not in families:
                     families[key] = _Family(index, group.setup.train_size, lane)
                 families[key].add(position, cell)
+                self._n_waiting[index] += 1
                 self._families[cell.id] = families[key], position
         for family in families.values():
             self._requeue(family)
@@ -146,6 +148,10 @@ class Everything:
         siblings, room, _ = self._ahead[index].tolist()
         return float((siblings + room) * self._sizes[index])
 
+    def backlog(self, group: Group) -> int:
+        """Return how many cells of a group wait."""
+        return self._n_waiting[self._index[group.setup]]
+
     def most(self, group: Group) -> int:
         """Return how many cells of a group have not ended."""
         return self._open[self._index[group.setup]]
@@ -156,6 +162,7 @@ class Everything:
         index = self._index[group.setup]
         while len(cells) < free and (family := self._most_urgent(index)):
             cells.append(family.waiting.pop(next(iter(family.waiting))))
+            self._n_waiting[index] -= 1
             self._requeue(family)
         return cells
 
@@ -238,6 +245,7 @@ class Everything:
         """Let a cell wait no longer."""
         family, position = self._families[cell_id]
         if family.waiting.pop(position, None):
+            self._n_waiting[family.group] -= 1
             self._requeue(family)
         return family
 

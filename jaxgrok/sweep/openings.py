@@ -35,6 +35,10 @@ class Openings:
             self._groups.add(group)
             self._seconds.append(time.monotonic() - start)
 
+    def forget(self, seat: tuple[str, int]) -> None:
+        """Take note that a seat will not answer."""
+        self._open.pop(seat, None)
+
     def seconds_ahead(self, groups: Iterable[int]) -> float:
         """Return the seconds that it takes to open those of some groups that are not.
 

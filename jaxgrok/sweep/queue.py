@@ -35,6 +35,10 @@ class Queue(Protocol):
         """Return how long the waiting cells of a group may take, in any unit."""
         ...
 
+    def backlog(self, group: Group) -> int:
+        """How many cells of a group wait; 0 where what it wants may change."""
+        ...
+
     def most(self, group: Group) -> int:
         """How many cells of a group may still need a lane, busy ones included."""
         ...

@@ -8,7 +8,7 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.fleet.busy_cells import BusyCells
-from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.training.records import NEVER, PLAIN, Schema
 from jaxgrok.training.setup import lane_of
 
@@ -57,10 +57,11 @@ def record(value, *, finished=False, diverged_step=NEVER, test_accuracy=0.0):
 def make():
     """Busy cells of a grid, with none busy yet, and the ids of its cells."""
 
-    def build(**fields):
+    def build(*, keeps_final=False, **fields):
         resolved = grid.resolve(tiny.config(**FIELDS | SCHEDULE | fields))
         engine = Engine(resolved.groups[0].setup)
-        return BusyCells(resolved, engine, BITS), engine, [c.id for c in resolved.cells]
+        cells = BusyCells(resolved, engine, BITS, keeps_final=keeps_final)
+        return cells, engine, [cell.id for cell in resolved.cells]
 
     return build
 
@@ -192,8 +193,7 @@ def test_a_saved_lane_has_the_budget_of_this_grid(make):
 @pytest.mark.parametrize("wanted", [False, True])
 def test_a_cell_that_only_its_budget_ends_leaves_its_lane(make, wanted):
     rule = {"stop": "grokked", "hold": 2, "steps": (20,)}
-    cells, _, (one, two) = make(**rule)
-    cells.keeps_final = wanted
+    cells, _, (one, two) = make(keeps_final=wanted, **rule)
     cells.start([one, two])
     cells.note({one: record(1), two: record(1, test_accuracy=1.0)})
     ends = {"finished": True}
@@ -202,3 +202,15 @@ def test_a_cell_that_only_its_budget_ends_leaves_its_lane(make, wanted):
     if wanted:
         assert cells.final[one].state.offset == 0
         assert len(cells.final[one].records) == 3
+
+
+def test_what_is_handed_over_is_handed_over_once(make):
+    cells, _, (one, two) = make(keeps_final=True)
+    cells.start([one, two])
+    cells.note({one: record(1, finished=True), two: record(1)})
+    assert [result.cell_id for result in cells.take_results()] == [one]
+    assert [snapshot.step for snapshot in cells.take_snapshots()] == [0, 10]
+    assert list(cells.take_final()) == [one]
+    assert (cells.take_results(), cells.take_snapshots()) == ([], [])
+    assert cells.take_final() == {}
+    assert list(cells.save()) == [two]

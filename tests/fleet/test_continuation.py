@@ -25,9 +25,9 @@ def trained(monkeypatch):
     steps = []
     count = coordinator.Coordinator._learn
 
-    def noted(self, progress):
-        steps.append(progress.dispatch.lane_steps)
-        count(self, progress)
+    def noted(self, report):
+        steps.extend(p.dispatch.lane_steps for p in report.seats.values())
+        count(self, report)
 
     monkeypatch.setattr(coordinator.Coordinator, "_learn", noted)
     return lambda: [steps.pop() for _ in range(len(steps))]
@@ -140,8 +140,8 @@ def test_only_the_longest_budget_of_a_training_leaves_its_state(tmp_path):
     jaxgrok.run(config, tmp_path, quiet=True)
     states = final_states.FinalStates(tmp_path)
     for cell in grid.resolve(config).cells:
-        assert states.step(cell.kin, below=1000) == 40
-        assert states.step(cell.kin, below=40) is None
+        assert states.place(cell.kin, below=1000).step == 40
+        assert states.place(cell.kin, below=40) is None
 
 
 def test_final_states_are_kept_while_they_are_small(monkeypatch):
@@ -157,7 +157,8 @@ def test_the_size_of_final_states_is_that_of_the_lanes_that_are_kept(tmp_path):
     config = tiny.config(seed=(0, 1))
     jaxgrok.run(config, tmp_path, quiet=True)
     resolved, states = grid.resolve(config), final_states.FinalStates(tmp_path)
-    lanes = [states.lane(cell.kin, 40) for cell in resolved.cells]
+    places = [states.place(cell.kin, below=41) for cell in resolved.cells]
+    lanes = [final_states.read(tmp_path, place) for place in places]
     on_disk = sum(lane.n_bytes - lane.records.nbytes for lane in lanes)
     assert 0.9 < on_disk / continuation.size_of(resolved) <= 1
 
@@ -167,7 +168,7 @@ def test_states_of_other_optimisers_are_refused_with_their_folder(tmp_path):
     jaxgrok.run(config, tmp_path, quiet=True)
     resolved, states = grid.resolve(config), final_states.FinalStates(tmp_path)
     cell = resolved.cells[0]
-    lane = states.lane(cell.kin, 40)
+    lane = final_states.read(tmp_path, states.place(cell.kin, below=41))
     continuation.refuse_misfits(resolved, {cell.id: lane}, tmp_path)
     leaves = lane.state.leaves[:-1]
     other = lane._replace(state=lane.state._replace(leaves=leaves))

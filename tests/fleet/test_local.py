@@ -3,24 +3,27 @@
 import pytest
 
 from jaxgrok.engine.platform import Platform
-from jaxgrok.fleet.local import Fleet, LocalFleet
-from jaxgrok.fleet.messages import Assignment, Progress
+from jaxgrok.fleet.local import LocalFleet
+from jaxgrok.fleet.messages import Assignment, Order, Progress, Report
 
 
 class Worker:
-    """Answers at once, and remembers what it was assigned."""
+    """Answers at once, and remembers what it was ordered."""
 
-    greeting = Progress("a", Platform("cpu", "cpu", 1))
+    greeting = Report("a", Platform("cpu", "cpu", 1), {0: Progress()})
 
     def __init__(self):
-        self.assignments = []
+        self.orders, self.is_closed = [], False
 
     def greet(self):
         return self.greeting
 
-    def do(self, assignment):
-        self.assignments.append(assignment)
-        return self.greeting._replace(group=assignment.group)
+    def do(self, order):
+        self.orders.append(order)
+        return self.greeting._replace(seats={0: Progress(len(self.orders))})
+
+    def close(self):
+        self.is_closed = True
 
 
 @pytest.fixture
@@ -31,31 +34,33 @@ def worker():
 def test_a_local_fleet_greets_answers_and_then_has_nothing_to_do(worker):
     fleet = LocalFleet(worker)
     greeting = fleet.next()
-    assert (greeting, worker.assignments) == (worker.greeting, [])
-    for group in (0, 1):
-        fleet.send(greeting.worker, Assignment(group, n_cells=3))
-        assert fleet.next().group == group
+    assert (greeting, worker.orders) == (worker.greeting, [])
+    orders = [Order({0: Assignment(group, n_cells=3)}) for group in (0, 1)]
+    for count, order in enumerate(orders, 1):
+        fleet.send(greeting.worker, order)
+        assert fleet.next().seats == {0: Progress(count)}
     assert fleet.next() is None
-    assert worker.assignments == [Assignment(0, n_cells=3), Assignment(1, n_cells=3)]
+    assert worker.orders == orders
 
 
 def test_a_worker_that_was_dropped_does_nothing_more(worker):
     fleet = LocalFleet(worker)
     greeting = fleet.next()
-    fleet.send(greeting.worker, Assignment(0))
-    fleet.drop(greeting.worker)
+    fleet.send(greeting.worker, Order({0: Assignment(0)}))
+    fleet.drop(greeting.worker, "for a test")
     assert fleet.next() is None
     fleet.close()
-    assert worker.assignments == []
+    assert worker.orders == []
 
 
 def test_a_worker_trains_only_while_its_progress_is_waited_for(worker):
     fleet = LocalFleet(worker)
-    fleet.send(fleet.next().worker, Assignment(0))
-    assert worker.assignments == []
+    fleet.send(fleet.next().worker, Order({0: Assignment(0)}))
+    assert worker.orders == []
 
 
-def test_it_has_all_that_a_fleet_has():
-    names = [name for name in vars(Fleet) if not name.startswith("_")]
-    assert names == ["send", "next", "drop", "close"]
-    assert all(callable(getattr(LocalFleet, name)) for name in names)
+def test_it_waits_for_what_its_worker_writes(worker):
+    fleet = LocalFleet(worker)
+    assert not (worker.is_closed or fleet.outlives_workers)
+    fleet.close()
+    assert worker.is_closed

@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from handmade import product, result
 
-from jaxgrok.engine.engine import ResumeState
 from jaxgrok.engine.platform import Platform
-from jaxgrok.fleet.messages import Assignment, Dispatch, Progress, Snapshot
-from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.fleet.messages import (
+    Assignment,
+    Dispatch,
+    Loss,
+    Order,
+    Progress,
+    Refusal,
+    Report,
+)
+from jaxgrok.results.files.saved_lanes import LanePlace
 
 PLATFORM = Platform("cpu", "cpu", devices=2)
 
@@ -21,46 +28,46 @@ def test_an_assignment_of_a_group_alone_starts_stops_and_trains_nothing():
 
 
 def test_a_greeting_is_of_no_group_and_hands_over_nothing():
-    greeting = Progress("a", PLATFORM)
-    assert greeting.group is None and greeting.failure == ""
-    assert (greeting.lanes, greeting.free) == (0, 0)
-    assert greeting.dispatch == Dispatch(0, 0, 0, 0.0)
-    for name in ("busy", "results", "snapshots", "shapes", "saved"):
+    progress = Progress()
+    assert progress.group is None and progress.failure == ""
+    assert (progress.lanes, progress.free, progress.busy) == (0, 0, {})
+    assert progress.dispatch == Dispatch(0, 0, 0, 0.0)
+    greeting = Report("a", PLATFORM, {0: progress})
+    assert greeting.refusal is None
+    for name in ("results", "saved", "notes"):
         assert len(getattr(greeting, name)) == 0
+
+
+def test_an_order_without_assignments_neither_trains_nor_saves():
+    assert Order({}) == Order(assignments={}, save=False)
 
 
 def test_a_message_cannot_be_changed():
     with pytest.raises(AttributeError):
         Assignment(0).group = 1
     with pytest.raises(AttributeError):
-        Progress("a", PLATFORM).free = 1
+        Progress().free = 1
+    with pytest.raises(AttributeError):
+        Report("a", PLATFORM, {}).refusal = None
 
 
 def test_they_are_numbers_text_and_arrays_that_another_process_can_read():
     cell = product().cells[0]
-    lane = SavedLane(ResumeState(3, [np.arange(4.0)]), np.ones((2, 5)))
-    progress = Progress(
+    place = LanePlace("resume/1-a.npz", cell.id, 23, offset=3)
+    report = Report(
         "a",
         PLATFORM,
-        group=0,
-        busy={cell.id: 20},
+        {1: Progress(group=0, busy={cell.id: 20}, dispatch=Dispatch(10, 20, 40, 0.5))},
         results=[result(cell)],
-        snapshots=[Snapshot(cell.id, 20, np.arange(3.0))],
-        shapes={"W": (3,)},
-        saved={cell.id: lane},
-        dispatch=Dispatch(10, 20, 40, 0.5),
+        saved={cell.id: place},
+        refusal=Refusal(28, "No space left on device"),
+        notes=["a line"],
     )
-    again = pickle.loads(pickle.dumps(progress))
-    assert again._replace(results=[], snapshots=[], saved={}) == progress._replace(
-        results=[], snapshots=[], saved={}
-    )
+    again = pickle.loads(pickle.dumps(report))
+    assert again._replace(results=[]) == report._replace(results=[])
     np.testing.assert_array_equal(
-        again.results[0].records, progress.results[0].records, strict=True
+        again.results[0].records, report.results[0].records, strict=True
     )
-    np.testing.assert_array_equal(again.snapshots[0].vector, np.arange(3.0))
-    state, records, _ = again.saved[cell.id]
-    assert state.offset == 3
-    np.testing.assert_array_equal(state.leaves[0], np.arange(4.0))
-    np.testing.assert_array_equal(records, np.ones((2, 5)))
-    assignment = Assignment(0, start={cell.id: None}, stop={"b": "needless"})
-    assert pickle.loads(pickle.dumps(assignment)) == assignment
+    assignment = Assignment(0, start={cell.id: place}, stop={"b": "needless"})
+    for message in (Order({1: assignment}, save=True), Loss("a", "killed")):
+        assert pickle.loads(pickle.dumps(message)) == message

@@ -1,19 +1,40 @@
-"""A worker does what it is assigned; cells move between workers without a bit lost."""
+"""A worker runs its seats, writes what they leave, and reports what is safe."""
 
-import jax
+import errno
+
 import numpy as np
 import pytest
 
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine import sizing
-from jaxgrok.fleet.messages import Assignment
+from jaxgrok.fleet import chores
+from jaxgrok.fleet.chores import Period
+from jaxgrok.fleet.messages import Assignment, Order, Progress, Refusal
 from jaxgrok.fleet.worker import Worker
+from jaxgrok.fleet.worker_files import WorkerFiles
+from jaxgrok.results.files import resume
+from jaxgrok.results.files.final_states import FinalStates
+from jaxgrok.results.snapshots import SnapshotIndex
 
 
 @pytest.fixture(scope="module")
 def resolved():
-    return grid.resolve(tiny.config(seed=(0, 1, 2)))
+    return grid.resolve(tiny.config(seed=(0, 1, 2), snapshots="seed=0"))
+
+
+@pytest.fixture
+def make(tmp_path, resolved):
+    """Workers of one run directory, which are closed at the end."""
+    workers = []
+
+    def worker(name="local", *, seats=1):
+        workers.append(Worker(resolved, [build] * seats, tmp_path, name))
+        return workers[-1]
+
+    yield worker
+    for one in workers:
+        one.close()
 
 
 def build(group, n_cells):
@@ -26,77 +47,151 @@ def ids(resolved):
     return [cell.id for cell in resolved.cells]
 
 
-def train(worker, assignment):
-    """Train until nothing is busy; curves by cell."""
-    progress, curves = worker.do(assignment), {}
+def order(start=None, seat=0, *, save=False, **fields):
+    return Order({seat: Assignment(0, 3, start=start or {}, **fields)}, save)
+
+
+def train(worker, first):
+    """Train until all that was started has its result; curves by cell."""
+    report, curves = worker.do(first), {}
     while True:
-        curves |= {result.cell_id: result.records for result in progress.results}
-        if not progress.busy:
+        curves |= {result.cell_id: result.records for result in report.results}
+        if any(progress.busy for progress in report.seats.values()):
+            report = worker.do(order(seconds=0.0))
+        elif report.seats:
+            report = worker.do(Order({}, save=True))
+        else:
             return curves
-        progress = worker.do(Assignment(0, seconds=0.0))
 
 
 @pytest.fixture(scope="module")
-def whole(resolved):
-    worker = Worker(resolved, build)
-    worker.do(Assignment(0, n_cells=3))
-    return train(worker, Assignment(0, start=dict.fromkeys(ids(resolved)), seconds=9.0))
+def whole(resolved, tmp_path_factory):
+    worker = Worker(resolved, [build], tmp_path_factory.mktemp("whole"))
+    curves = train(worker, order(dict.fromkeys(ids(resolved)), seconds=9.0))
+    worker.close()
+    return curves
 
 
-def test_the_first_assignment_of_a_group_tells_how_many_lanes_are_free(resolved):
-    worker = Worker(resolved, build, name="a")
-    greeting = worker.greet()
-    assert (greeting.worker, greeting.group, greeting.free) == ("a", None, 0)
-    progress = worker.do(Assignment(0, n_cells=3))
-    assert (progress.group, progress.free, progress.lanes) == (0, 4, 4)
-    assert (progress.busy, progress.dispatch.steps) == ({}, 0)
-
-
-@pytest.mark.parametrize("cut", [2, 10, 13])
-def test_saved_cells_go_on_at_other_workers_to_the_same_bits(resolved, whole, cut):
-    first = Worker(resolved, build)
-    first.do(Assignment(0, n_cells=3))
-    progress = first.do(Assignment(0, start=dict.fromkeys(ids(resolved))))
-    while max(progress.busy.values()) < cut:
-        progress = first.do(Assignment(0, seconds=0.0, save=True))
-    assert set(progress.saved) == set(ids(resolved))
-    curves = {}
-    for cell_id, lane in progress.saved.items():  # a worker each
-        other = Worker(resolved, build)
-        curves |= train(other, Assignment(0, 1, start={cell_id: lane}, seconds=0.0))
+def same(curves, whole):
     assert curves.keys() == whole.keys()
     for cell_id, records in curves.items():
         np.testing.assert_array_equal(records, whole[cell_id], strict=True)
 
 
-def test_a_cell_is_stopped_with_its_cause_and_its_lane_is_free(resolved, whole):
-    worker = Worker(resolved, build)
-    worker.do(Assignment(0, n_cells=3))
-    cell_id = ids(resolved)[0]
-    progress = worker.do(Assignment(0, start={cell_id: None}, seconds=0.0))
-    while not progress.between_chunks:
-        assert progress.free == 0
-        progress = worker.do(Assignment(0, seconds=0.0))
-    progress = worker.do(Assignment(0, stop={cell_id: "for a test"}, seconds=0.0))
-    [result] = progress.results
-    assert (result.status, result.cause) == ("stopped", "for a test")
-    np.testing.assert_array_equal(result.records, whole[cell_id][:2])
-    assert (progress.busy, progress.free) == ({}, 4)
+def test_it_greets_with_all_its_seats_and_touches_nothing(make, tmp_path):
+    greeting = make("a", seats=2).greet()
+    assert (greeting.worker, greeting.seats) == ("a", {0: Progress(), 1: Progress()})
+    assert greeting.platform.name == "cpu"
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_an_error_of_the_device_ends_the_group_and_not_the_worker(resolved):
-    errors = ["RESOURCE_EXHAUSTED: no memory\ndetails"]
+@pytest.mark.parametrize("cut", [2, 10, 13])
+def test_saved_cells_go_on_at_other_workers_to_the_same_bits(
+    make, resolved, whole, cut
+):
+    first = make("a")
+    report = first.do(order(dict.fromkeys(ids(resolved))))
+    while max(report.seats[0].busy.values()) < cut:
+        report = first.do(order(seconds=0.0, save=True))
+    assert set(report.saved) == set(ids(resolved))
+    curves = {}
+    for cell_id, place in report.saved.items():  # a worker each
+        assert place.step == report.seats[0].busy[cell_id]
+        other = make(f"b{cell_id}")
+        curves |= train(other, order({cell_id: place}, seconds=0.0))
+    same(curves, whole)
 
-    def engines(group, n_cells):
-        if errors:
-            raise jax.errors.JaxRuntimeError(errors.pop())
-        return build(group, n_cells)
 
-    worker = Worker(resolved, engines)
-    progress = worker.do(Assignment(0, n_cells=3))
-    assert progress.group == 0
-    assert progress.failure == (
-        "a block of 2 lanes does not fit the device's memory; take a narrower one, "
-        "--grid.block_width=1 (RESOURCE_EXHAUSTED: no memory)"
+def test_seats_side_by_side_train_to_the_same_bits(make, resolved, whole):
+    worker, curves = make(seats=2), {}
+    one, two, three = ids(resolved)
+    starts = {0: {one: None}, 1: {two: None, three: None}}
+    report = worker.do(
+        Order({seat: Assignment(0, 3, start=cells) for seat, cells in starts.items()})
     )
-    assert worker.do(Assignment(0, n_cells=3)).failure == ""
+    assert {seat: set(p.busy) for seat, p in report.seats.items()} == {
+        0: {one},
+        1: {two, three},
+    }
+    # A seat that has no assignment does nothing.
+    report = worker.do(order(seat=1, seconds=0.0))
+    assert list(report.seats) == [1]
+    saved = worker.do(Order({}, save=True)).saved
+    assert (saved[one].step, saved[two].step > 0) == (0, True)
+    while len(curves) < 3:
+        go_on = {seat: Assignment(0, 3, seconds=0.0) for seat in (0, 1)}
+        report = worker.do(Order(go_on, save=True))
+        curves |= {result.cell_id: result.records for result in report.results}
+    same(curves, whole)
+
+
+def test_a_result_waits_until_its_snapshots_are_on_disk(make, resolved, tmp_path):
+    worker = make()
+    kept, *others = ids(resolved)
+    report = worker.do(order(dict.fromkeys(ids(resolved)), seconds=9.0))
+    reported = [result.cell_id for result in report.results]
+    while report.seats[0].busy:
+        report = worker.do(order(seconds=9.0))
+        reported += [result.cell_id for result in report.results]
+    assert sorted(reported) == sorted(others)
+    assert SnapshotIndex(tmp_path).trainings() == set()
+    report = worker.do(Order({}, save=True))
+    assert [result.cell_id for result in report.results] == [kept]
+    assert SnapshotIndex(tmp_path).trainings() == {resolved.cells[0].kin}
+    for cell in resolved.cells:
+        assert FinalStates(tmp_path).place(cell.kin, below=41).step == 40
+
+
+def test_it_flushes_and_saves_unasked_when_that_is_due(
+    make, resolved, tmp_path, monkeypatch
+):
+    for name in ("flush", "save"):
+        monkeypatch.setitem(chores.PERIODS, name, Period(0.0, spacing=0))
+    report = make().do(order(dict.fromkeys(ids(resolved)), seconds=0.0))
+    assert set(report.saved) == set(ids(resolved))
+    assert SnapshotIndex(tmp_path).steps(resolved.cells[0].kin) == [0]
+
+
+def test_it_saves_nothing_unasked_before_that(make, resolved, tmp_path):
+    report = make().do(order(dict.fromkeys(ids(resolved)), seconds=0.0))
+    assert (report.saved, report.refusal) == ({}, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lane_that_cannot_be_read_is_noted_once_and_starts_anew(
+    make, resolved, whole, tmp_path
+):
+    saved = (
+        make("a").do(order(dict.fromkeys(ids(resolved)), seconds=0.0, save=True)).saved
+    )
+    resume.drop(tmp_path)
+    worker = make("b")
+    report = worker.do(order(saved))
+    [file] = {place.file for place in saved.values()}
+    assert report.notes == [f"b: {file} cannot be read: its cells start anew"]
+    assert report.seats[0].busy == dict.fromkeys(saved, 0)
+    same(train(worker, order(seconds=9.0)), whole)
+
+
+@pytest.mark.parametrize("method", ["flush", "save"])
+def test_a_disk_that_refuses_is_reported_and_costs_no_result(
+    make, resolved, whole, monkeypatch, method
+):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(WorkerFiles, method, refuse)
+    worker = make()
+    report = worker.do(order(dict.fromkeys(ids(resolved)), seconds=0.0, save=True))
+    assert report.refusal == Refusal(errno.ENOSPC, "No space left on device")
+    assert report.saved == {}
+    curves = {}
+    while report.seats[0].busy:
+        report = worker.do(order(seconds=9.0, save=True))
+        curves |= {result.cell_id: result.records for result in report.results}
+    same(curves, whole)
+
+
+def test_one_that_did_nothing_closes_without_a_trace(make, tmp_path):
+    make().close()
+    assert list(tmp_path.iterdir()) == []

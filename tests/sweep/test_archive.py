@@ -7,10 +7,12 @@ from handmade import SCHEMA, manifest_of, result
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine.engine import ResumeState
-from jaxgrok.fleet.messages import Dispatch, Snapshot
-from jaxgrok.results.files import manifest
+from jaxgrok.fleet.messages import Dispatch
+from jaxgrok.results.files import manifest, resume, snapshot_shards
+from jaxgrok.results.files.final_states import FinalStateWriter
 from jaxgrok.results.files.manifest import Usage, read_manifest
-from jaxgrok.results.files.resume import SavedLane
+from jaxgrok.results.files.resume import Resumable
+from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.snapshots import SnapshotIndex
 from jaxgrok.sweep import archive as module
@@ -32,9 +34,9 @@ def directory(tmp_path):
 @pytest.fixture
 def archive(directory):
     """That of a run that has just begun."""
-    with Archive(resolved(), directory) as archive:
-        archive.write_manifest()
-        yield archive
+    archive = Archive(resolved(), directory)
+    archive.write_manifest()
+    return archive
 
 
 def lane(value):
@@ -42,29 +44,27 @@ def lane(value):
     return SavedLane(ResumeState(3, [np.float32([value])]), np.full((2, 5), value))
 
 
-def snapshot(cell, step):
-    return Snapshot(cell.id, step, np.full(4, step, np.float32))
+def save(directory, *lanes, worker="local", unkept=()):
+    """Save cells with their lanes, as a worker does; all but some have a snapshot."""
+    kins = [cell.kin for cell, _ in lanes if cell not in unkept]
+    snapshots = {kin: {0: np.zeros(4, np.float32)} for kin in kins}
+    by_id = {cell.id: lane for cell, lane in lanes}
+    resumable = Resumable(by_id, snapshots, SHAPES)
+    return resume.save(directory.path, worker, resumable, eval_every=10)
 
 
-def test_a_finished_cell_has_its_snapshots_on_disk_before_it_counts(
-    archive, directory, monkeypatch
-):
-    (cell, *_), moments = resolved().cells, []
-    write = directory.write_results
+def write_snapshots(directory, cell, *steps):
+    rows = {cell.kin: {step: np.full(4, step, np.float32) for step in steps}}
+    snapshot_shards.write_shard(directory.path / "checkpoints", rows, SHAPES)
 
-    def note(results):
-        moments.append(SnapshotIndex(directory.path).steps(cell.kin))
-        write(results)
 
-    monkeypatch.setattr(directory, "write_results", note)
-    archive.keep(snapshot(cell, 20), SHAPES)
-    archive.flush()
-    assert moments == []
-    assert archive.add(result(cell))["id"] == cell.id
-    archive.flush()
-    assert moments == [[20]]
-    params = SnapshotIndex(directory.path).load(cell.kin, [20])
-    np.testing.assert_array_equal(params["W"], np.full((1, 2, 2), 20))
+def read(directory, cell, place):
+    lane, *_ = resume.read(directory.path, place, cell.kin)
+    return lane
+
+
+def files(directory):
+    return sorted(path.name for path in (directory.path / "resume").iterdir())
 
 
 def test_lane_steps_add_up_over_pauses(archive, directory):
@@ -82,105 +82,127 @@ def test_lane_steps_add_up_over_pauses(archive, directory):
 def test_the_times_of_a_run_span_its_pauses(archive, directory, monkeypatch):
     begun = read_manifest(directory.path).begun
     assert read_manifest(directory.path).ended == ""
-    archive.leave({})
+    archive.leave()
     assert read_manifest(directory.path).ended >= begun
     monkeypatch.setattr(manifest, "utc_now", lambda: "2999-01-01T00:00:00Z")
     monkeypatch.setattr(module, "utc_now", lambda: "2999-01-01T00:00:09Z")
-    with Archive(resolved(), directory, command="jaxgrok sweep --grid a") as later:
-        later.write_manifest()
-        entries = read_manifest(directory.path)
-        assert (entries.begun, entries.ended) == (begun, "")
-        for cell in resolved().cells:
-            later.keep(snapshot(cell, 40), SHAPES)
-            later.add(result(cell))
-        later.leave({})
+    later = Archive(resolved(), directory, command="jaxgrok sweep --grid a")
+    later.write_manifest()
+    entries = read_manifest(directory.path)
+    assert (entries.begun, entries.ended) == (begun, "")
+    for cell in resolved().cells:
+        later.add(result(cell))
+    later.leave()
     entries = read_manifest(directory.path)
     assert (entries.begun, entries.ended) == (begun, "2999-01-01T00:00:09Z")
     assert entries.command == "jaxgrok sweep --grid a"
 
 
-def test_cells_in_flight_and_their_snapshots_come_back(archive, directory):
+def test_cells_in_flight_come_back(archive, directory):
     one, two, _ = resolved().cells
-    for cell in (one, two):
-        archive.keep(snapshot(cell, 0), SHAPES)
-    archive.save({one.id: lane(1), two.id: lane(2)})
-    with Archive(resolved(), directory) as archive:
-        lanes = archive.resume()
-        assert list(lanes) == [one.id, two.id]
-        assert lanes[two.id].state.offset == 3
-        np.testing.assert_array_equal(lanes[two.id].state.leaves[0], [2])
-        np.testing.assert_array_equal(lanes[two.id].records, np.full((2, 5), 2))
-        archive.add(result(two))
-        archive.flush()
-    assert SnapshotIndex(directory.path).steps(one.kin) == [0]
+    save(directory, (one, lane(1)), (two, lane(2)))
+    places = Archive(resolved(), directory).resume()
+    assert list(places) == [one.id, two.id]
+    assert (places[two.id].step, places[two.id].offset) == (13, 3)
+    again = read(directory, two, places[two.id])
+    np.testing.assert_array_equal(again.state.leaves[0], [2])
+    np.testing.assert_array_equal(again.records, np.full((2, 5), 2))
 
 
-def test_a_cell_that_has_ended_since_the_save_is_not_resumed(archive):
+def test_cells_of_several_workers_come_back_each_from_its_last_save(archive, directory):
+    one, two, _ = resolved().cells
+    save(directory, (one, lane(1)), (two, lane(1)), worker="a")
+    save(directory, (two, lane(2)), worker="b")
+    assert len(files(directory)) == 2
+    places = Archive(resolved(), directory).resume()
+    values = [
+        read(directory, cell, places[cell.id]).records[0, 0] for cell in (one, two)
+    ]
+    assert values == [1, 2]
+
+
+def test_a_cell_that_has_ended_since_the_save_is_not_resumed(archive, directory):
     one, two, three = resolved().cells
-    for cell in (one, two, three):
-        archive.keep(snapshot(cell, 0), SHAPES)
-    archive.save({cell.id: lane(0) for cell in (one, two, three)})
+    save(directory, *((cell, lane(0)) for cell in (one, two, three)))
     archive.add(result(one))
     archive.add(result(two, status="stopped"))
-    assert list(archive.resume()) == [two.id, three.id]
+    archive.flush()
+    write_snapshots(directory, one, 0, 20, 40)
+    assert list(Archive(resolved(), directory).resume()) == [two.id, three.id]
 
 
-def test_a_cell_whose_snapshots_were_not_kept_so_far_starts_anew(archive):
+def test_a_cell_whose_snapshots_were_not_kept_so_far_starts_anew(archive, directory):
     one, two, _ = resolved().cells
-    archive.keep(snapshot(one, 0), SHAPES)
-    archive.save({one.id: lane(0), two.id: lane(0)})
-    assert list(archive.resume()) == [one.id]
+    save(directory, (one, lane(0)), (two, lane(0)), unkept=[two])
+    assert list(Archive(resolved(), directory).resume()) == [one.id]
 
 
 def test_a_cell_that_the_grid_has_no_more_is_not_resumed(archive, directory):
-    for cell in resolved().cells:
-        archive.keep(snapshot(cell, 0), SHAPES)
-    archive.save({cell.id: lane(0) for cell in resolved().cells})
+    save(directory, *((cell, lane(0)) for cell in resolved().cells))
     _, two, _ = resolved().cells
     assert list(Archive(resolved(seed=(1,)), directory).resume()) == [two.id]
 
 
 def test_a_cell_goes_on_as_the_same_training_with_a_longer_budget(archive, directory):
     one, *_ = resolved().cells
-    archive.keep(snapshot(one, 0), SHAPES)
-    archive.save({one.id: lane(7)})
+    save(directory, (one, lane(7)))
     longer = resolved(steps=(60, 80), seed=(0,))
-    lanes = Archive(longer, directory).resume()
-    assert lanes.keys() == {cell.id for cell in longer.cells}
-    assert [lane.state.leaves[0] for lane in lanes.values()] == [7, 7]
+    places = Archive(longer, directory).resume()
+    assert places.keys() == {cell.id for cell in longer.cells}
+    for cell in longer.cells:
+        assert read(directory, cell, places[cell.id]).state.leaves[0] == 7
 
 
-def test_the_last_lane_of_the_longest_budget_is_kept(archive, directory):
+def test_a_cell_that_is_lost_goes_on_from_its_last_save(archive, directory):
+    one, two, _ = resolved().cells
+    assert archive.place_of(one.id) is None
+    for value in (1, 2):
+        places = save(directory, (one, lane(value)), (two, lane(value)))
+        archive.note_saves(places)
+        assert archive.place_of(one.id) == places[one.id]
+        assert len(files(directory)) == 1  # The older one is gone.
+    archive.add(result(one))
+    assert archive.place_of(one.id) is None
+    assert archive.place_of(two.id) == places[two.id]
+
+
+def test_the_last_lane_of_a_shorter_budget_is_a_start(archive, directory):
     one, *_ = resolved().cells
-    for step in (0, 20, 40):
-        archive.keep(snapshot(one, step), SHAPES)
-    archive.keep_final(one.id, lane(7))
+    write_snapshots(directory, one, 0, 20, 40)
+    writer = FinalStateWriter(directory.path)
+    writer.add(one.kin, 40, lane(7))
+    writer.flush()
     archive.add(result(one))
     archive.flush()
     longer = resolved(steps=(60,))
-    with Archive(longer, directory) as archive:
-        starts = [archive.starting_step(cell.id) for cell in longer.cells]
-        assert starts == [40, 0, 0]
-        assert archive.starting_lane(longer.cells[1].id) is None
-        start = archive.starting_lane(longer.cells[0].id)
-        np.testing.assert_array_equal(start.records, np.full((2, 5), 7))
+    archive = Archive(longer, directory)
+    first, second, _ = longer.cells
+    assert archive.starting_steps() == {first.id: 40}
+    assert archive.starting_place(second.id) is None
+    place = archive.place_of(first.id)
+    assert place == archive.starting_place(first.id)
+    assert (place.step, place.offset) == (40, 0)
+    # It has gone on since, and its worker is lost.
+    archive.note_saves(save(directory, (first, lane(8))))
+    assert archive.place_of(first.id).file.startswith("resume/")
 
 
 def test_with_nothing_in_flight_nothing_is_left_to_resume(archive, directory):
-    archive.save({resolved().cells[0].id: lane(0)})
-    archive.save({})
-    assert archive.resume() == {}
-    assert not (directory.path / "resume").exists()
-
-
-def test_a_snapshot_that_a_resumed_lane_passes_again_is_kept_once(archive, directory):
     one, *_ = resolved().cells
-    archive.keep(snapshot(one, 20), SHAPES)
-    archive.keep(Snapshot(one.id, 20, np.zeros(4, np.float32)), SHAPES)
+    archive.note_saves(save(directory, (one, lane(0))))
     archive.add(result(one))
-    archive.flush()
-    params = SnapshotIndex(directory.path).load(one.kin, [20])
-    np.testing.assert_array_equal(params["W"], np.full((1, 2, 2), 20))
+    archive.note_saves({})
+    assert files(directory) == []
+    assert Archive(resolved(), directory).resume() == {}
+
+
+def test_shards_of_snapshots_that_were_cut_off_are_removed(archive, directory):
+    one, *_ = resolved().cells
+    write_snapshots(directory, one, 0)
+    [file] = (directory.path / "checkpoints").glob("*.json")
+    file.unlink()
+    Archive(resolved(), directory)
+    assert list((directory.path / "checkpoints").iterdir()) == []
 
 
 def test_at_the_end_each_phase_has_the_snapshots_of_its_first_cell(
@@ -191,14 +213,14 @@ def test_at_the_end_each_phase_has_the_snapshots_of_its_first_cell(
     results = [result(cell) for cell in fields.cells]
     fitted = results[0].records
     fitted[1:, SCHEMA.columns("train_accuracy")] = 1
-    with Archive(fields, directory) as archive:
-        archive.write_manifest()
-        archive.save({fields.cells[0].id: lane(0)})
-        for cell, one in zip(fields.cells, results, strict=True):
-            archive.keep(snapshot(cell, 40), SHAPES)
-            archive.add(one)
-        archive.flush()
-        assert archive.finish() == "drawn"
+    archive = Archive(fields, directory)
+    archive.write_manifest()
+    archive.note_saves(save(directory, (fields.cells[0], lane(0))))
+    for cell, one in zip(fields.cells, results, strict=True):
+        write_snapshots(directory, cell, 40)
+        archive.add(one)
+    archive.flush()
+    assert archive.finish() == "drawn"
     phases = [row["phase"] for row in archive.ledger.rows()]
     assert phases == ["memorisation", "confusion", "confusion"]
     kins = {cell.kin for cell in fields.cells[:2]}

@@ -31,6 +31,7 @@ class WorkerStatus:
         busy: lanes that train a cell.
         lanes: all its lanes.
         group: the group it is at, counted from 0; None for none.
+        pace: lane-steps that it makes a second.
     """
 
     name: str
@@ -38,6 +39,7 @@ class WorkerStatus:
     busy: int
     lanes: int
     group: int | None
+    pace: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Live:
         left: seconds to go at least, and at most; None where nobody knows.
         last_failure: why cells failed last, "" if none did.
         workers: those that answered.
+        losses: workers that are gone.
         process: its number on the machine `host`.
         host: name of that machine.
         updated: when this was written.
@@ -66,6 +69,7 @@ class Live:
     left: tuple[float, float] | None = None
     last_failure: str = ""
     workers: tuple[WorkerStatus, ...] = ()
+    losses: int = 0
     process: int = dataclasses.field(default_factory=os.getpid)
     host: str = dataclasses.field(default_factory=platform.node)
     updated: str = dataclasses.field(default_factory=utc_now)

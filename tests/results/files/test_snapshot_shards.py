@@ -10,6 +10,7 @@ from jaxgrok.results.files.snapshot_shards import (
     forget,
     prune,
     read_shards,
+    remove_incomplete,
     write_shard,
 )
 from jaxgrok.results.snapshots import SnapshotIndex
@@ -75,3 +76,17 @@ def test_a_description_holds_what_there_is(run_dir):
     file = read_shards(run_dir)[0].folder.with_suffix(".json")
     entries = json.loads(file.read_text())
     assert set(entries) == {"steps", "shapes", "dtype", "checksums"}
+
+
+def test_shards_that_were_cut_off_are_removed_and_whole_ones_stay(tmp_path):
+    remove_incomplete(tmp_path)  # There are none yet.
+    folder = tmp_path / "checkpoints"
+    for worker in ("one", "two"):
+        write_shard(folder, {worker: {0: np.zeros(4, np.float32)}}, SHAPES, worker)
+    cut, whole = sorted(path for path in folder.iterdir() if path.is_dir())
+    assert (cut.name[-4:], whole.name[-4:]) == ("-one", "-two")
+    cut.with_suffix(".json").unlink()
+    remove_incomplete(tmp_path)
+    assert sorted(folder.iterdir()) == [whole, whole.with_suffix(".json")]
+    [shard] = read_shards(tmp_path)
+    assert shard.steps == {"two": [0]}
