@@ -30,7 +30,7 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 run=$folder/run
 python=$run.launch/env/bin/python
-deadline=$((SECONDS + 900))
+deadline=$((SECONDS + 1000))
 daemons=()
 
 # Same bits everywhere: every process computes as on two threads, with one device.

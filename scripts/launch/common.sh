@@ -9,6 +9,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 python=${PYTHON:-python3}
 extras=fleet
 dry_run=
+# The wheel is what runs, not a checkout that would come first.
+unset PYTHONPATH
 
 # Say what is wrong in one line, and end.
 refuse() {
