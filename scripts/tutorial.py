@@ -67,7 +67,8 @@ def markdown(notebook: NotebookNode) -> tuple[str, dict[str, bytes]]:
         if cell.cell_type == "markdown":
             parts.append(cell.source)
             continue
-        parts.append(f"```python\n{cell.source}\n```")
+        # A last semicolon hides a value from the notebook; a page shows none anyway.
+        parts.append(f"```python\n{cell.source.removesuffix(';')}\n```")
         for output in cell.outputs:
             data = output.get("data", {})
             if "image/png" in data:

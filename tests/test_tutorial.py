@@ -55,7 +55,7 @@ def test_a_page_has_code_then_its_outputs_and_pictures():
     outputs = [new.new_output("stream", text=words), picture]
     cells = [
         new.new_markdown_cell("# Title"),
-        new.new_code_cell("print(1)", id="two-lines", outputs=outputs),
+        new.new_code_cell("print(1);", id="two-lines", outputs=outputs),
     ]
     text, pictures = tutorial.markdown(new.new_notebook(cells=cells))
     assert pictures == {"tutorial/two-lines.png": b"\x00\x01\x02"}
