@@ -1,6 +1,5 @@
 """The squares of the page say what the dataset says."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
