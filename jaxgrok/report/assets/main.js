@@ -37,8 +37,9 @@ async function begin() {
 
 function drawHeader(report) {
   const { runs } = report;
-  const titles = [...new Set(runs.map((run) => run.title))].join(" and ");
-  const title = `${titles} — ${runs.map((run) => run.name).join(", ")}`;
+  const titles = new Set(runs.map((run) => run.title)), names = runs.map((run) => run.name).join(", ");
+  const each = runs.map((run) => `${run.title} — ${run.name}`).join(" and ");
+  const title = titles.size === 1 ? `${[...titles][0]} — ${names}` : each;
   document.title = title;
   document.getElementById("title").textContent = title;
   document.getElementById("progress").textContent = runs.map((run) => run.progress).join(" · ");

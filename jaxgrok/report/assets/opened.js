@@ -33,7 +33,10 @@ function jobOf(state, figure, choice, draw) {
 async function drawInTurn(report, jobs) {
   const turn = (report.turn = (report.turn ?? 0) + 1);
   const stale = jobs.filter(({ node, key }) => node.dataset.key !== key);
-  const isSeen = ({ node }) => node.getBoundingClientRect().top < innerHeight;
+  const isSeen = ({ node }) => {
+    const { top, height } = node.getBoundingClientRect();
+    return top + height / 2 < innerHeight;
+  };
   const [seen, others] = [stale.filter(isSeen), stale.filter((job) => !isSeen(job))];
   const pause = () => new Promise((resolve) => setTimeout(resolve));
   const drawIfNewest = async ({ node, key, draw }) => {
@@ -90,7 +93,9 @@ function drawMenus(report, state, panel, figure, change) {
     change((newest) => ({ choices: { ...newest.choices, [`${panel.id}.${key}`]: value } }));
   form.replaceChildren();
   for (const menu of panel.menus ?? []) {
-    form.append(menuOf(menu.label, menu.options, choice[menu.key] ?? menu.first, choose(menu.key)));
+    // Of several squares, one entry is drawn, and never each.
+    const options = menu.options.filter(([key]) => key !== "each" || report.opened.length === 1);
+    form.append(menuOf(menu.label, options, choice[menu.key] ?? menu.first, choose(menu.key)));
   }
   if (!panel.hasSlider) return;
   const steps = stepsOf(report).map((step) => step.toLocaleString("en"));

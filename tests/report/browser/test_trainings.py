@@ -74,3 +74,14 @@ def test_a_panel_is_saved_as_a_file(show, run, kind, tmp_path):
         tab.click(f"#panel-loss button:text('{kind.upper()}')")
     saved = download.value.path().read_bytes()
     assert saved.startswith(b"\x89PNG" if kind == "png" else b"<svg")
+
+
+def test_of_several_squares_one_entry_of_a_panel_is_drawn(show, run):
+    entries = "#panel-norms select option"
+    tab = show(run.path / pages.FILE, "#open=square-0-1-0")
+    assert tab.locator(entries).first.inner_text() == "each"
+    tab.click("#square-0-0-1", modifiers=["Shift"])
+    assert tab.locator(entries).all_inner_texts()[:2] == [
+        "all together",
+        "blocks.0.attn.W_K",
+    ]
