@@ -8,6 +8,7 @@ outcome.
 >>> export_wandb("runs/mine", cell="seed=0", out="wandb", project="grokking")
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -139,6 +140,8 @@ def export_wandb(
 ) -> int:
     """Write runs of Weights & Biases; with WANDB_MODE=offline nothing is sent.
 
+    After an error nothing is left in `out`; what was sent before it stays sent.
+
     Args:
         run: a run or its directory.
         cell: which cells; all that have ended by default.
@@ -155,23 +158,40 @@ def export_wandb(
     wandb = needed("wandb", extra="wandb")
     opened, folder = open_run(run), _fresh(out)
     told = list(tracker_runs(opened, cell))
-    folder.mkdir(parents=True, exist_ok=True)
     place = {"project": project or opened.path.name, "group": opened.path.name}
-    try:
-        for one in told:
-            tracked = wandb.init(
-                name=one.label, config=one.axes, dir=str(folder), **place
-            )
-            for step, values in one.scalars():
-                tracked.log(values, step=step)
-            tracked.summary.update(one.outcome)
-            tracked.finish()
-    except wandb.errors.Error as error:
-        raise ValueError(f"wandb: {error}; or set WANDB_MODE=offline") from None
-    finally:
-        # Its service may still write what a run has finished.
-        wandb.teardown()
+    with _emptied_on_error(folder):
+        try:
+            for one in told:
+                tracked = wandb.init(
+                    name=one.label, config=one.axes, dir=str(folder), **place
+                )
+                for step, values in one.scalars():
+                    tracked.log(values, step=step)
+                tracked.summary.update(one.outcome)
+                tracked.finish()
+        except wandb.errors.Error as error:
+            raise ValueError(f"wandb: {error}; or set WANDB_MODE=offline") from None
+        finally:
+            # Its service may still write what a run has finished.
+            wandb.teardown()
     return len(told)
+
+
+@contextlib.contextmanager
+def _emptied_on_error(folder: Path) -> Iterator[None]:
+    """Make a folder to write to; after an error, leave what was there before.
+
+    No folder beside is renamed in the end: wandb says, as it goes, where its files lie.
+    """
+    existed = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if existed:
+            folder.mkdir()
+        raise
 
 
 def _fresh(out: str | os.PathLike[str]) -> Path:
