@@ -53,8 +53,8 @@ function circuitJobs(report, state, change) {
 function headingOf(matches, { run, cell, key }, change) {
   const nameOf = (one) => memberName(one.run, one.cell.cell, matches.map((other) => other.cell.cell));
   const noun = cell.heads ? "attention heads" : "circuit", step = cell.step.toLocaleString("en");
-  const found = cell.key_frequencies ?? [];
-  const keys = found.length ? `key frequencies ${found.join(", ")}; ` : "";
+  const frequencies = cell.key_frequencies ?? [];
+  const keys = frequencies.length ? `key frequencies ${frequencies.join(", ")}; ` : "";
   const nodes = [element("h2", {}, `${noun} of cell ${cell.cell}, step ${step}`), element("p", { class: "hint" }, keys + (cell.verdict ?? ""))];
   if (matches.length < 2) return nodes;
   const choose = (value) => change((newest) => ({ choices: { ...newest.choices, "circuit.cell": value } }));

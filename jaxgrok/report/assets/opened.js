@@ -33,11 +33,11 @@ function jobOf(state, figure, choice, draw) {
 async function drawInTurn(report, jobs) {
   const turn = (report.turn = (report.turn ?? 0) + 1);
   const stale = jobs.filter(({ node, key }) => node.dataset.key !== key);
-  const isSeen = ({ node }) => {
+  const isInView = ({ node }) => {
     const { top, height } = node.getBoundingClientRect();
     return top + height / 2 < innerHeight;
   };
-  const [seen, others] = [stale.filter(isSeen), stale.filter((job) => !isSeen(job))];
+  const visible = stale.filter(isInView), hidden = stale.filter((job) => !visible.includes(job));
   const pause = () => new Promise((resolve) => setTimeout(resolve));
   const drawIfNewest = async ({ node, key, draw }) => {
     if (turn !== report.turn) return;
@@ -46,8 +46,8 @@ async function drawInTurn(report, jobs) {
   };
   // The squares are painted before plotly.js takes its time.
   await pause();
-  for (const job of seen) await drawIfNewest(job);
-  drawInBackground(others, drawIfNewest, pause);
+  for (const job of visible) await drawIfNewest(job);
+  drawInBackground(hidden, drawIfNewest, pause);
 }
 
 async function drawInBackground(jobs, draw, pause) {

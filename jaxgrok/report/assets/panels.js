@@ -22,7 +22,12 @@ function panelsOf(run) {
   return panels;
 }
 
-const last = (label) => label.split(".").pop();
+/** Name a parameter by its last name and, of several blocks, its block: W_E, 0.W_K. */
+function shortNames(labels) {
+  const last = labels.map((label) => label.split(".").pop());
+  const inBlock = labels.map((label, i) => (/^blocks\.(\d+)\./.test(label) ? `${label.split(".")[1]}.${last[i]}` : last[i]));
+  return [last, inBlock, labels].find((names) => new Set(names).size === labels.length) ?? labels;
+}
 
 /** Return a panel of the entries of a curve, with menus for both. */
 function chosenPanel(id, title, section) {
@@ -39,9 +44,7 @@ function chosenPanel(id, title, section) {
   const lines = (choice, isAlone) => {
     const curve = section.curves.find((one) => one.name === choice.curve) ?? first;
     const root = curve.name === "sum_of_squares";
-    // The parameters of a block are known by their last name.
-    const own = (label) => (new Set(section.labels.map(last)).size < section.labels.length ? label : last(label));
-    const name = (entry) => (entry === "total" ? "total" : own(section.labels[entry] ?? curve.title));
+    const name = (entry) => (entry === "total" ? "total" : shortNames(section.labels)[entry] ?? curve.title);
     const line = (entry) => ({ name: name(entry), curve, entry, root });
     if (section.labels.length < 2) return [line(0)];
     const entry = choice.entry ?? "each";

@@ -21,7 +21,8 @@ async function plot(node, traces, axes) {
   const ink = themeColour("--ink"), line = themeColour("--line");
   const common = { gridcolor: line, linecolor: line, zeroline: false, exponentformat: "power" };
   // Beside a narrow plot, a legend would leave it no room: it goes below.
-  const below = node.clientWidth < 420 && axes.legend && { ...axes.legend, orientation: "h", x: 0, y: -0.32, yanchor: "top" };
+  const below = node.clientWidth < 420 && axes.legend && { ...axes.legend, orientation: "h", x: 0, y: -0.3, yanchor: "top" };
+  node.style.height = below ? "360px" : "";
   const above = { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } };
   const layout = {
     margin: { l: 60, r: 10, t: 8, b: 40 },
