@@ -10,6 +10,8 @@ import xarray as xr
 from jaxgrok.training.records import PLAIN, STEP
 
 LONG_NAMES = {
+    "W_E_norm": "norm of W_E",
+    "W_L_norm": "norm of W_L",
     "block_width": "lanes of a block",
     "cause": "why it ended",
     "change_step": "step of the phase change",
