@@ -159,7 +159,7 @@ class Coordinator:
 
     def _seconds(self) -> float:
         """Return how long workers train before they answer: the longer, the more."""
-        return max(ANSWER_SECONDS, len(self.members) / ANSWERS_A_SECOND)
+        return ANSWER_SECONDS * max(1.0, len(self.members) / ANSWERS_A_SECOND)
 
     def _busy_steps(self) -> dict[str, int]:
         """Return the steps that every busy cell has made, as far as is known."""

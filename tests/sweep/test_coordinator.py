@@ -500,7 +500,7 @@ def go_through(path, resolved, queue, events, chance, *, endings, stop_at=None):
         is_over = train(path, resolved, fleet, queue, stop)
     assert is_over or stop.is_set()
     assert not (is_over and holders)
-    return fleet.coordinator.ledger.rows()
+    return fleet.coordinator.archive.ledger.rows()
 
 
 @settings(max_examples=EXAMPLES, deadline=None, phases=[Phase.generate])
