@@ -82,7 +82,7 @@ class DaskFleet:
             ) from None
         self.address: str = self._scheduler.address
         meeting = Rendezvous(self.address, self._nonce, certificate, key)
-        rendezvous.write(run_dir, meeting)
+        rendezvous.write(run_dir, meeting, rendezvous.secret_of())
         if workers.processes and platform:
             self._children = Children(workers.processes, run_dir, platform)
 
