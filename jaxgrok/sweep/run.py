@@ -37,7 +37,8 @@ from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
-from jaxgrok.sweep.coordinator import Coordinator, WorkersFailed
+from jaxgrok.sweep.coordinator import Coordinator
+from jaxgrok.sweep.intake import WorkersFailed
 from jaxgrok.sweep.longest_first import Everything
 from jaxgrok.sweep.queue import Queue
 

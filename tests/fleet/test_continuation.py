@@ -10,7 +10,7 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.fleet import continuation
 from jaxgrok.results.files import final_states
-from jaxgrok.sweep import coordinator, run
+from jaxgrok.sweep import coordinator, intake, run
 from runs import StopAfter, same
 
 SCHEDULE = {"snapshot_every": 30, "snapshot_early_every": 7, "snapshot_early_until": 21}
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.usefixtures("shipped")
 def trained(monkeypatch):
     """Steps that each cell made in this process, summed: what was computed."""
     steps = []
-    count = coordinator.Coordinator._learn
+    count = intake.Intake._learn
 
     def noted(self, report):
         steps.extend(p.dispatch.lane_steps for p in report.seats.values())
         count(self, report)
 
-    monkeypatch.setattr(coordinator.Coordinator, "_learn", noted)
+    monkeypatch.setattr(intake.Intake, "_learn", noted)
     return lambda: [steps.pop() for _ in range(len(steps))]
 
 

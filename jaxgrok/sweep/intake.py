@@ -1,0 +1,244 @@
+"""What workers report, entered: results, steps, losses and failures.
+
+The only caller of the archive's ledger, and the one that tells the queue what ended.
+
+>>> intake = Intake(grid, archive, fleet, Everything)
+>>> intake.take_in(fleet.next())
+"""
+
+from collections.abc import Callable, Iterable
+
+from jaxgrok.engine.pace import Pace
+from jaxgrok.fleet.messages import Loss, Progress, Report
+from jaxgrok.fleet.protocol import Fleet
+from jaxgrok.grid.cells import Cell, Grid, Group
+from jaxgrok.host.durations import TimeLeft
+from jaxgrok.host.terminal import number
+from jaxgrok.results.files.shards import Result
+from jaxgrok.results.finished_cell import FinishedCell, OnCell, hand_over
+from jaxgrok.results.rows import CellRow
+from jaxgrok.sweep import failures
+from jaxgrok.sweep.archive import Archive
+from jaxgrok.sweep.canaries import Canaries
+from jaxgrok.sweep.dealer import MOST_FAILURES, Dealer
+from jaxgrok.sweep.display import Display
+from jaxgrok.sweep.members import Member
+from jaxgrok.sweep.openings import Openings
+from jaxgrok.sweep.queue import Queue
+
+
+class WorkersFailed(Exception):
+    """What cells are to compute raises an error on one worker after the other."""
+
+
+class Intake:
+    """What is known of a run while it trains.
+
+    Args:
+        grid: what is trained.
+        archive: where results go.
+        fleet: the workers.
+        queue: makes the queue of cells.
+        quiet: print nothing.
+        on_cell: called with every cell that ends.
+
+    Attributes:
+        members: the workers that take part, by name.
+        dealer: what waits.
+        steps: made by each cell that was started and has not ended.
+        continued: steps from which cells go on that wait; they had a shorter budget.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        archive: Archive,
+        fleet: Fleet,
+        queue: Callable[[Grid, Pace], Queue],
+        *,
+        quiet: bool = False,
+        on_cell: OnCell | None = None,
+    ) -> None:
+        self.grid, self.archive, self.fleet = grid, archive, fleet
+        self.on_cell = on_cell
+        self.ledger = archive.ledger
+        self.cells = {cell.id: cell for cell in grid.cells}
+        self.pace = Pace()
+        self.queue = queue(grid, self.pace)
+        self.dealer = Dealer(grid, self.queue, archive.place_of)
+        # Whether a stopped cell is trained on depends on the queue.
+        self.ledger.stand(self.queue.known(archive.standing_rows()))
+        rows = [row for row in self.ledger.rows() if row["id"] in self.ledger]
+        self.display = Display(
+            grid,
+            self.queue.total,
+            rows,
+            archive.path,
+            quiet=quiet,
+            is_fleet=fleet.outlives_workers,
+        )
+        self.openings = Openings()
+        self.canaries = Canaries(mixed_bits=archive.mixed_bits)
+        self.members: dict[str, Member] = {}
+        self.steps: dict[str, int] = {}
+        self.continued: dict[str, int] = {}
+        self._crashes = 0
+
+    def resume(self) -> None:
+        """Take over the cells that were in flight when the run was last left."""
+        for cell_id, place in self.archive.resume().items():
+            self.dealer.pause(cell_id, place)
+            self.steps[cell_id] = place.step
+            self.queue.resumed(self.cells[cell_id])
+        self.continued = self.archive.starting_steps()
+
+    def take_in(self, news: Report | Loss | None) -> None:
+        """Learn from what a worker says, and keep what it hands over."""
+        if isinstance(news, Loss):
+            self._lose(news)
+        elif news is not None:
+            # The pace first: `_collect` shows the time left, which needs it.
+            self._learn(news)
+            self._collect(news)
+        self._give_up()
+
+    def _learn(self, report: Report) -> None:
+        """Learn where a worker is, and from its dispatches how long things take."""
+        member = self.members.setdefault(report.worker, Member(report))
+        member.update(report)
+        for seat, progress in report.seats.items():
+            if not progress.is_opening:
+                self.openings.end((report.worker, seat))
+            dispatch = progress.dispatch
+            if progress.group is not None and dispatch.steps:
+                self.pace.learn(
+                    self.grid.groups[progress.group].setup.train_size,
+                    steps=dispatch.steps,
+                    lane_steps=dispatch.lane_steps,
+                    seconds=dispatch.seconds,
+                )
+                self.archive.count(dispatch)
+                # What a group cost is written once, not at every dispatch.
+                if not progress.busy:
+                    self.archive.write_manifest()
+
+    def _collect(self, report: Report) -> None:
+        """Keep what a worker hands over."""
+        done = len(self.ledger)
+        rows = self._add(report.results)
+        self.archive.note_saves(report.saved)
+        for note in report.notes:
+            self.display.say(note)
+        for seat, progress in report.seats.items():
+            for cell_id, steps in progress.busy.items():
+                self.steps[cell_id] = steps
+                # A cell that was stopped may be wanted again: its old result is void.
+                self.ledger.reopen(cell_id)
+            if progress.failure:
+                self._fail_at(report.worker, seat, progress)
+        self._part_with(report)
+        # Last: what it raises must not cost what the worker handed over.
+        for row, result in zip(rows, report.results, strict=True):
+            done += 1  # those that end together are counted one after another
+            self._call_back(row, result, done)
+
+    def _part_with(self, report: Report) -> None:
+        """Let a worker go that leaves, cannot write, or computes other bits.
+
+        Raises:
+            OSError: it cannot write, and nobody else could take over.
+        """
+        if report.refusal and not self.fleet.outlives_workers:
+            raise OSError(*report.refusal)
+        cause = self.canaries.fault(report)
+        if report.refusal:
+            cause = f"it cannot write to the run directory: {report.refusal.words}"
+        if cause:
+            self.fleet.drop(report.worker, cause)
+        if cause or report.is_leaving:
+            self._lose(Loss(report.worker, cause or "it was asked to stop"))
+
+    def _call_back(self, row: CellRow, result: Result, done: int) -> None:
+        """Hand a cell that has ended to the user's callback."""
+        if self.on_cell is not None:
+            cell = FinishedCell(row, result, done, self.queue.total)
+            hand_over(cell, self.on_cell)
+
+    def _add(self, results: Iterable[Result]) -> list[CellRow]:
+        """Enter results and show them; tell the queue of those it did not ask for."""
+        rows = []
+        for result in results:
+            for steps in (self.steps, self.continued):
+                steps.pop(result.cell_id, None)
+            rows.append(self.archive.add(result))
+            self.dealer.ended(result.cell_id)
+            if result.status != "stopped":
+                self.queue.ended(self.cells[result.cell_id], rows[-1])
+        # Once an answer, not once a row: it looks at every busy cell.
+        left = self.left() if rows else None
+        for row in rows:
+            self.display.ended(row, left)
+        return rows
+
+    def _lose(self, loss: Loss) -> None:
+        """Let the cells of a lost worker go on elsewhere, from where it saved them."""
+        self.display.lost(loss)
+        if member := self.members.pop(loss.worker, None):
+            for seat in member.seats:
+                self.openings.forget((loss.worker, seat))
+            self._let_wait(member.cells)
+        self._crashes += loss.is_crash
+        if self._crashes >= MOST_FAILURES:
+            raise WorkersFailed(
+                f"{number(self._crashes, 'worker')} failed: {loss.cause}"
+            )
+
+    def _let_wait(self, cell_ids: Iterable[str]) -> None:
+        """Let cells wait that were started, and that nobody holds any more."""
+        for cell_id in cell_ids:
+            place = self.archive.place_of(cell_id)
+            self.dealer.pause(cell_id, place)
+            self.steps[cell_id] = place.step if place else 0
+
+    def _fail_at(self, worker: str, seat: int, progress: Progress) -> None:
+        """Let others train what a seat cannot."""
+        assert progress.group is not None
+        self._let_wait(self.members[worker].lose(seat))
+        self.dealer.fail(progress.group, worker, progress.failure)
+
+    def _give_up(self) -> None:
+        """Give up on the groups that nobody is left to train."""
+        # A search that learns of failed cells may ask for others of the same group.
+        while causes := self.dealer.hopeless(self.members):
+            for index, cause in causes.items():
+                self._fail(self.grid.groups[index], cause)
+
+    def _fail(self, group: Group, cause: str) -> None:
+        """Give up on a group's open cells; a later run tries again."""
+        cells = self._unfinished(group)
+        for cell in cells:
+            self.steps.pop(cell.id, None)
+            self.dealer.ended(cell.id)
+            result = failures.failed(cell, group, cause)
+            row = self.archive.add(result)
+            self.queue.ended(cell, row)
+            self._call_back(row, result, len(self.ledger))
+        self.display.failed(cause, len(cells))
+
+    def _unfinished(self, group: Group) -> list[Cell]:
+        """Return the cells of a group that fail with it."""
+        held = set().union(*(member.cells for member in self.members.values()))
+        cells = [cell for cell in group.cells if cell.id not in held]
+        if not self.queue.stops_cells:
+            return [cell for cell in cells if cell.id not in self.ledger]
+        # A search may never come to most of a group's cells: those in flight fail or,
+        # if the engine could not even be built, those that would have been the first.
+        busy = [cell for cell in cells if cell.id in self.steps]
+        return busy or self.queue.take(group, group.block_width)
+
+    def left(self) -> TimeLeft | None:
+        """Return the time to go, None if it is not known."""
+        left = self.queue.left(self.continued | self.steps)
+        if left is None or not self.pace.known:
+            return None
+        return left.later(self.openings.seconds_ahead(self.dealer.waiting()))
