@@ -212,7 +212,7 @@ def test_the_jobs_of_kubernetes_are_filled_in(bench):
     assert workers["spec"]["completions"] == workers["spec"]["parallelism"] == 3
     assert workers["spec"]["backoffLimitPerIndex"] > 100
     (container,) = workers["spec"]["template"]["spec"]["containers"]
-    assert f"python -m jaxgrok.worker {bench.run} " in container["args"][0]
+    assert f"python -P -m jaxgrok.worker {bench.run} " in container["args"][0]
     for job in (coordinator, workers):
         (volume,) = job["spec"]["template"]["spec"]["volumes"]
         assert volume["persistentVolumeClaim"]["claimName"] == "disk"
@@ -282,7 +282,7 @@ def test_a_worker_that_ends_is_not_started_again(tmp_path, code):
     process = keep_alive(tmp_path, f"exit {code}")
     assert process.communicate(timeout=20) == (None, "")
     assert process.returncode == code
-    assert (tmp_path / "calls").read_text() == "-m jaxgrok.worker runs/x --wait=9\n"
+    assert (tmp_path / "calls").read_text() == "-P -m jaxgrok.worker runs/x --wait=9\n"
 
 
 @pytest.mark.process
