@@ -10,7 +10,7 @@
 # latecomers. A worker is killed by kill -9; the job gets the signal of its time limit and
 # goes on by itself; it is requeued by hand. The latecomers stay. In the end cells.csv and
 # all curves must be those of one process, byte for byte, and no process may be left. At
-# most 20 minutes; exit code 0 if all is well, 1 if not, 2 for what is missing.
+# most half an hour; exit code 0 if all is well, 1 if not, 2 for what is missing.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -163,7 +163,7 @@ until_ "four workers take part, the latecomers among them" take_part 4
 until_ "the job is COMPLETED" is_over
 until_ "the latecomers have ended" queue_is_empty
 say "the jobs are$(scontrol show job | sed -n 's/.*JobState=\([A-Z]*\).*/ \1/p' | tr -d '\n')"
-timeout 300 "$run.launch/env/bin/jaxgrok" sweep "${grid[@]}" --out "$folder/alone" >"$folder/alone.log" 2>&1
+JAX_NUM_CPU_DEVICES=2 timeout 600 "$run.launch/env/bin/jaxgrok" sweep "${grid[@]}" --out "$folder/alone" >"$folder/alone.log" 2>&1
 say "one process has done the same"
 cmp "$folder/alone/cells.csv" "$run/cells.csv" && say "cells.csv: the same bytes"
 "$python" - "$folder/alone" "$run" <<'PY'
