@@ -23,7 +23,7 @@ STUB = """#!/bin/bash
 { printf '%s\\037' "$0" "$@"; echo; } >>"$RECORD"
 case "$*" in
 *"pip wheel"*) touch "${@: -2:1}/WHEEL" ;;
-"-m venv"*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+"-m venv"*) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
 *"pip install"*) cp "$0" "${0%python}jaxgrok" ;;
 *"pip freeze"*) echo jax==0.0 ;;
 *"queued-resources describe"*) cat "$STATE" ;;
@@ -137,6 +137,16 @@ def test_a_run_goes_on_with_the_wheel_that_it_began_with(bench):
     again = bench.start("slurm.sbatch", str(bench.run), *SWEEP)
     assert "its wheel goes on" in again.stdout
     assert [call[0] for call in bench.calls()] == ["sbatch"]
+
+
+def test_an_installation_that_was_interrupted_is_made_anew(bench):
+    bench.start("slurm.sbatch", str(bench.run), *SWEEP)
+    (bench.launch / "env" / "bin" / "jaxgrok").unlink()
+    bench.record.unlink()
+    bench.start("slurm.sbatch", str(bench.run), *SWEEP)
+    environment = str(bench.launch / "env")
+    assert bench.calls()[0] == ("python", "-m", "venv", "--clear", environment)
+    assert bench.calls()[1][:5] == ("python", "-P", "-m", "pip", "install")
 
 
 def test_without_a_command_workers_join(bench):
