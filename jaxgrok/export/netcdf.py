@@ -7,9 +7,9 @@
 import os
 from pathlib import Path
 
-from jaxgrok.export.packages import needed
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import atomic_path, check_writable
+from jaxgrok.host.packages import needed
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.results.selection import selected
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import pandas as pd
 
-from jaxgrok.export.packages import needed
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import check_writable
+from jaxgrok.host.packages import needed
 from jaxgrok.results.run import Run, RunOrPath, open_run
 
 INDEX = ("cell", "id", "step")

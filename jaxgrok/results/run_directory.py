@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from filelock import FileLock, Timeout
 
 from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.folder_lock import FolderLock, Held
 from jaxgrok.host.paths import as_path
 from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.files.manifest import Manifest, read_manifest
@@ -40,26 +40,18 @@ class RunDirectory:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = as_path(path).resolve()
-        # The system drops the lock with the process; the holder's file is for people.
-        self._lock = FileLock(self.path / ".lock")
-        self._holder = self.path / ".lock.holder"
+        self._lock = FolderLock(self.path)
 
     def __enter__(self) -> "RunDirectory":
         _check_free(self.path)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-            self._holder.write_bytes(b"process %d" % os.getpid())
-        except Timeout:
-            holder = "another process"
-            if self._holder.exists():
-                holder = self._holder.read_bytes().decode()
+            self.path = self._lock.acquire()
+        except Held as holder:
             raise ValueError(
                 f"out={self.path} is held by a running sweep ({holder}); wait for it, "
                 "or choose another folder with --out"
             ) from None
         except OSError as error:
-            self._lock.release()
             raise ValueError(
                 f"out={self.path} cannot be written ({error.strerror}); "
                 "choose another folder with --out"
@@ -67,7 +59,6 @@ class RunDirectory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._holder.unlink(missing_ok=True)
         self._lock.release()
 
     def manifest(self) -> Manifest | None:

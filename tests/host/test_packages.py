@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from jaxgrok.export.packages import needed
+from jaxgrok.host.packages import needed
 
 
 def test_a_package_that_is_missing_is_named_with_its_extra():
