@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,6 +17,7 @@ import numpy as np
 from jaxgrok.circuits.induction_heads import SCORES, has_heads, head_scores
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_table
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.host.terminal import tracked
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
@@ -134,7 +134,7 @@ def _scores(
     return head_scores(task, model, params, examples)
 
 
-def write(heads: Heads, run: RunOrPath) -> Path:
+def write(heads: Heads, run: RunOrPath) -> AnyPath:
     """Draw the scores over training: heads/CELL.png; return it."""
     folder = open_run(run).path / "heads"
     folder.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ def write(heads: Heads, run: RunOrPath) -> Path:
     return folder / f"{name}.png"
 
 
-def survey(run: RunOrPath, *, quiet: bool = True) -> Path:
+def survey(run: RunOrPath, *, quiet: bool = True) -> AnyPath:
     """Write heads.csv, and a figure for every cell that has snapshots.
 
     Args:

@@ -5,7 +5,6 @@
 
 import copy
 import functools
-from pathlib import Path
 
 from ml_collections import ConfigDict
 
@@ -23,6 +22,7 @@ from jaxgrok.crossover.verdict import Finding
 from jaxgrok.grid import setups
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
+from jaxgrok.host.paths import UserPath
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.sweep import run as sweep
 
@@ -32,11 +32,11 @@ WIDTH = 1.25
 
 def find(
     config: ConfigDict,
-    out: str | Path,
+    out: UserPath,
     *,
     width: float = WIDTH,
     budget: int | None = None,
-    known: str | Path | None = None,
+    known: UserPath | None = None,
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
@@ -106,7 +106,7 @@ def prepare(
     *,
     width: float = WIDTH,
     budget: int | None = None,
-    known: str | Path | None = None,
+    known: UserPath | None = None,
 ) -> tuple[ConfigDict, Search]:
     """Check what `find` is given; return the padded config and the search to train."""
     config = padded_to_largest(config)
@@ -120,7 +120,7 @@ def prepare(
 def train(
     config: ConfigDict,
     search: Search,
-    out: str | Path,
+    out: UserPath,
     *,
     blocks: int | None = None,
     quiet: bool = False,

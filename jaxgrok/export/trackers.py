@@ -8,9 +8,8 @@ outcome.
 >>> export_wandb("runs/mine", cell="seed=0", out="wandb", project="grokking")
 """
 
-import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -19,8 +18,9 @@ from typing import Any
 import pandas as pd
 
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.atomic_files import check_writable
+from jaxgrok.host.atomic_files import atomic_folder, check_writable
 from jaxgrok.host.packages import needed
+from jaxgrok.host.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.run import Run, RunOrPath, open_run
 
 INDEX = ("cell", "id", "step")
@@ -76,7 +76,7 @@ def tracker_runs(run: Run, cell: Selector | None = None) -> Iterator[TrackerRun]
 
 
 def export_tensorboard(
-    run: RunOrPath, *, cell: Selector | None = None, out: str | os.PathLike[str]
+    run: RunOrPath, *, cell: Selector | None = None, out: UserPath
 ) -> int:
     """Write event files, a folder a cell.
 
@@ -95,15 +95,8 @@ def export_tensorboard(
     """
     writers = needed("tensorboardX", extra="tensorboard")
     opened, folder = open_run(run), _fresh(out)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        count = _write_events(writers, opened, cell, partial)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return count
+    with atomic_folder(folder) as partial:
+        return _write_events(writers, opened, cell, partial)
 
 
 def _write_events(
@@ -134,7 +127,7 @@ def export_wandb(
     run: RunOrPath,
     *,
     cell: Selector | None = None,
-    out: str | os.PathLike[str],
+    out: UserPath,
     project: str | None = None,
 ) -> int:
     """Write runs of Weights & Biases; with WANDB_MODE=offline nothing is sent.
@@ -155,8 +148,22 @@ def export_wandb(
     wandb = needed("wandb", extra="wandb")
     opened, folder = open_run(run), _fresh(out)
     told = list(tracker_runs(opened, cell))
-    folder.mkdir(parents=True, exist_ok=True)
     place = {"project": project or opened.path.name, "group": opened.path.name}
+    # On a disk, what wandb keeps is there as it logs.
+    with (
+        nullcontext(folder)
+        if isinstance(folder, Path)
+        else atomic_folder(folder) as on_disk
+    ):
+        on_disk.mkdir(parents=True, exist_ok=True)
+        _log(wandb, told, on_disk, place)
+    return len(told)
+
+
+def _log(
+    wandb: ModuleType, told: Sequence[TrackerRun], folder: Path, place: dict[str, str]
+) -> None:
+    """Log runs of Weights & Biases, which keeps its files in a folder."""
     try:
         for one in told:
             tracked = wandb.init(
@@ -171,12 +178,11 @@ def export_wandb(
     finally:
         # Its service may still write what a run has finished.
         wandb.teardown()
-    return len(told)
 
 
-def _fresh(out: str | os.PathLike[str]) -> Path:
+def _fresh(out: UserPath) -> AnyPath:
     """Return a folder that holds nothing yet."""
-    folder = Path(out)
+    folder = as_path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"--out {out} holds something already; name a new folder")
     check_writable(folder.parent)

@@ -9,7 +9,6 @@ flight in `resume`.
 """
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ import xarray as xr
 
 from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.host.folder_lock import FolderLock, Held
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.object_lock import ObjectLock
+from jaxgrok.host.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.files.manifest import Manifest, read_manifest
 from jaxgrok.results.files.shards import Result, read_results, write_results
@@ -38,9 +38,9 @@ class RunDirectory:
             one that another process holds.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: UserPath) -> None:
         self.path = as_path(path).resolve()
-        self._lock = FolderLock(self.path)
+        self._lock = _lock_of(self.path)
 
     def __enter__(self) -> "RunDirectory":
         _check_free(self.path)
@@ -96,7 +96,12 @@ class RunDirectory:
         write_tables(self.path, manifest.axes, rows, component_rows)
 
 
-def _check_free(path: Path) -> None:
+def _lock_of(path: AnyPath) -> FolderLock | ObjectLock:
+    """Return the lock of a directory, by where it is."""
+    return FolderLock(path) if isinstance(path, Path) else ObjectLock(path)
+
+
+def _check_free(path: AnyPath) -> None:
     """Refuse a path that is a file, or a folder of something else."""
     if path.exists() and not path.is_dir():
         raise ValueError(f"out={path} is a file; choose a folder")

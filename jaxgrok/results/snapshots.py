@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.results.files.snapshot_shards import (
     Rows,
     Shapes,
@@ -35,7 +36,7 @@ WAY_TO_HAVE = (
 class SnapshotIndex:
     """Which snapshots a run directory has, and which shard holds each of them."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: AnyPath) -> None:
         self._rows: dict[str, dict[int, tuple[Shard, int]]] = {}
         for shard in read_shards(run_dir):
             for kin, steps in shard.steps.items():
@@ -81,7 +82,7 @@ class SnapshotIndex:
         return shards[0].unflatten(rows)
 
 
-def kept(run_dir: Path) -> set[str]:
+def kept(run_dir: AnyPath) -> set[str]:
     """Return the trainings of a run directory, by kin, that have snapshots."""
     return SnapshotIndex(run_dir).trainings()
 
@@ -95,14 +96,15 @@ class Writer:
         pending: snapshots that no shard has yet: they belong in the resume state.
     """
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: AnyPath) -> None:
         self._folder = run_dir / "checkpoints"
         self._written = SnapshotIndex(run_dir).every()
         # The lock of the directory is ours: no other process can be writing one now.
-        # A shard whose .json never came was cut off while it was written.
-        for path in self._folder.glob("*"):
-            if path.is_dir() and not path.with_suffix(".json").exists():
-                shutil.rmtree(path)
+        # A tree whose .json never came was cut off while it was written.
+        if isinstance(self._folder, Path):
+            for path in self._folder.glob("*"):
+                if path.is_dir() and not path.with_suffix(".json").exists():
+                    shutil.rmtree(path)
         self.pending: Rows = {}
         self._shapes: Shapes = {}
         self._pool = ThreadPoolExecutor(1)

@@ -8,7 +8,6 @@
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -16,6 +15,7 @@ import xarray as xr
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host.clock import utc_now
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.results import snapshots
 from jaxgrok.results.adoption import adopt
 from jaxgrok.results.files import resume
@@ -87,7 +87,7 @@ class Archive:
         self._snapshots.__exit__(*error)
 
     @property
-    def path(self) -> Path:
+    def path(self) -> AnyPath:
         """The run directory."""
         return self._directory.path
 

@@ -3,6 +3,7 @@
 >>> dataset = run(config, out="runs/mine")
 """
 
+import errno
 import functools
 from collections.abc import Callable
 from contextlib import closing
@@ -21,7 +22,7 @@ from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host import machine
 from jaxgrok.host.command_line import FAILED
-from jaxgrok.host.paths import file_name
+from jaxgrok.host.paths import AnyPath, UserPath, file_name
 from jaxgrok.host.signals import INTERRUPTED, asked_to_stop
 from jaxgrok.host.terminal import number
 from jaxgrok.results.finished_cell import OnCell
@@ -49,7 +50,7 @@ class Interrupted(Exception):
 
 def run(
     config: ml_collections.ConfigDict,
-    out: str | Path | None = None,
+    out: UserPath | None = None,
     *,
     blocks: int | None = None,
     quiet: bool = False,
@@ -125,11 +126,12 @@ def _resolved(config: ml_collections.ConfigDict, platform: Platform) -> Grid:
     return grid
 
 
-def _unwritable(error: OSError, path: Path, ledger: Ledger) -> Interrupted:
+def _unwritable(error: OSError, path: AnyPath, ledger: Ledger) -> Interrupted:
     """Return what to raise where a run directory cannot be written."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return Interrupted(
         f"out={path} cannot be written ({error.strerror or error}); "
-        f"{_finished(ledger)}; free space there",
+        f"{_finished(ledger)}{'; free space there' if is_full else ''}",
         FAILED,
     )
 

@@ -9,10 +9,10 @@ One is known by the cell's `kin` (its hash without the budget) and its last step
 """
 
 from collections.abc import Container, Iterable
-from pathlib import Path
 
 from jaxgrok.host.atomic_files import new_name
 from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.host.paths import AnyPath, matches, read_each
 from jaxgrok.results.files.resume import SavedLane, decode_lane, encode_lanes
 
 SMALL = 1_000_000_000
@@ -30,13 +30,13 @@ class FinalStates:
         ValueError: a file is damaged.
     """
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: AnyPath) -> None:
         self._folder = run_dir / "final_states"
-        self._files: dict[str, dict[int, Path]] = {}
+        self._files: dict[str, dict[int, AnyPath]] = {}
         """Training → last step → the file that holds it."""
-        for file in sorted(self._folder.glob("[!.]*.npz")):
-            with packed(file, _WAY_OUT) as (head, _):
-                self._note(head["lanes"], file)
+        files = matches(self._folder, "[!.]*.npz")
+        for file, names in zip(files, read_each(_names, files), strict=True):
+            self._note(names, file)
         self._pending: dict[str, SavedLane] = {}
 
     def add(self, kin: str, step: int, lane: SavedLane) -> None:
@@ -66,7 +66,7 @@ class FinalStates:
 
     def prune(self, needed: Container[tuple[str, int]]) -> None:
         """Remove the files that hold none of the needed (kin, last step)."""
-        files: dict[Path, bool] = {}
+        files: dict[AnyPath, bool] = {}
         for kin, steps in self._files.items():
             for step, file in steps.items():
                 files[file] = files.get(file, False) or (kin, step) in needed
@@ -74,11 +74,17 @@ class FinalStates:
             if not is_needed:
                 file.unlink(missing_ok=True)
 
-    def _note(self, names: Iterable[str], file: Path) -> None:
+    def _note(self, names: Iterable[str], file: AnyPath) -> None:
         """Enter the lanes of a file."""
         for name in names:
             kin, _, step = name.partition("-")
             self._files.setdefault(kin, {})[int(step)] = file
+
+
+def _names(file: AnyPath) -> list[str]:
+    """Return what the lanes of a file are called."""
+    with packed(file, _WAY_OUT) as (head, _):
+        return list(head["lanes"])
 
 
 def _name(kin: str, step: int) -> str:

@@ -5,15 +5,14 @@
 """
 
 import math
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.host.paths import AnyPath, remove_tree
 from jaxgrok.results.files.shards import Bits
 from jaxgrok.results.files.snapshot_shards import Shapes
 
@@ -58,7 +57,7 @@ class Resumable(NamedTuple):
     shapes: Shapes
 
 
-def save(folder: Path, resumable: Resumable) -> None:
+def save(folder: AnyPath, resumable: Resumable) -> None:
     """Replace the state that a folder holds; one that is cut off leaves the old one.
 
     Args:
@@ -75,7 +74,7 @@ def save(folder: Path, resumable: Resumable) -> None:
     write_packed(folder / FILE, head, arrays)
 
 
-def load(folder: Path) -> Resumable | None:
+def load(folder: AnyPath) -> Resumable | None:
     """Return the state of a folder, None without one; ValueError if it is damaged."""
     file = folder / FILE
     if not file.exists():
@@ -91,9 +90,9 @@ def load(folder: Path) -> Resumable | None:
         return Resumable(lanes, snapshots, shapes)
 
 
-def drop(folder: Path) -> None:
+def drop(folder: AnyPath) -> None:
     """Remove the state: every cell is finished."""
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
 
 
 def encode_lanes(

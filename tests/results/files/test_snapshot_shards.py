@@ -55,7 +55,7 @@ def test_a_step_that_is_forgotten_is_gone_and_the_others_stay(run_dir):
 
 @pytest.mark.parametrize("text", ["", '{"steps": {"a": [0', "[]", "{}", "\x00"])
 def test_a_damaged_description_is_named_with_the_way_out(run_dir, text):
-    shard = read_shards(run_dir)[0].folder
+    shard = read_shards(run_dir)[0].path
     shard.with_suffix(".json").write_text(text)
     with pytest.raises(ValueError, match=r"\.json is damaged; remove .*again") as error:
         SnapshotIndex(run_dir)
@@ -63,7 +63,7 @@ def test_a_damaged_description_is_named_with_the_way_out(run_dir, text):
 
 
 def test_arrays_of_another_shard_are_not_believed(run_dir):
-    one, two = (shard.folder for shard in read_shards(run_dir))
+    one, two = (shard.path for shard in read_shards(run_dir))
     shutil.rmtree(two)
     shutil.copytree(one, two)
     assert values(run_dir, "b1") == {0: 3, 20: 4}
@@ -72,6 +72,6 @@ def test_arrays_of_another_shard_are_not_believed(run_dir):
 
 
 def test_a_description_holds_what_there_is(run_dir):
-    file = read_shards(run_dir)[0].folder.with_suffix(".json")
+    file = read_shards(run_dir)[0].path.with_suffix(".json")
     entries = json.loads(file.read_text())
     assert set(entries) == {"steps", "shapes", "dtype", "checksums"}

@@ -1,0 +1,75 @@
+"""Access to the stores of objects, gs:// and s3://, by the packages of fsspec.
+
+>>> with access("s3://mine/runs/x") as store:
+...     store.ls("mine/runs/x")
+"""
+
+import contextlib
+import errno
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from jaxgrok.host.packages import needed
+
+PACKAGES = {"gs": "gcsfs", "s3": "s3fs", "memory": "fsspec"}
+"""Scheme → the package that knows it. What is in memory:// goes with the process."""
+EXTRAS = {"gs": "gcs", "s3": "s3", "memory": "s3"}
+"""Scheme → the extra that brings the package."""
+_WAYS_IN = {
+    "gs": "gcloud auth application-default login, or GOOGLE_APPLICATION_CREDENTIALS",
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, ~/.aws, or the machine's role",
+}
+"""Scheme → how a store learns who asks."""
+
+
+class StoreError(OSError):
+    """A store refuses, or is out of reach."""
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"
+
+
+@contextlib.contextmanager
+def access(url: str) -> Iterator[Any]:
+    """Yield the store of a URL; what it raises becomes an OSError of one line.
+
+    Raises:
+        ValueError: its package is not installed.
+        FileNotFoundError: there is no such object.
+        FileExistsError: there is one already, where none must be.
+        StoreError: anything else.
+    """
+    scheme = url.partition("://")[0]
+    needed(PACKAGES[scheme], extra=EXTRAS[scheme])
+    try:
+        yield _filesystem(scheme)
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, "there is no such object", url) from None
+    except FileExistsError:
+        reason = "there is such an object already"
+        raise FileExistsError(errno.EEXIST, reason, url) from None
+    # The packages raise errors of their own and of those below them.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if not _is_refusal(error):
+            raise StoreError(errno.EIO, reason, url) from error
+        if scheme in _WAYS_IN:
+            reason += f" (a store learns who asks by {_WAYS_IN[scheme]})"
+        raise StoreError(errno.EACCES, reason, url) from error
+
+
+@functools.cache
+def _filesystem(scheme: str) -> Any:
+    """Return fsspec's access to all buckets of a scheme."""
+    import fsspec
+
+    # Lists that it remembered would hide what other machines write.
+    return fsspec.filesystem(scheme, use_listings_cache=False)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether an error is about rights."""
+    if isinstance(error, PermissionError) or "redentials" in type(error).__name__:
+        return True
+    return str(getattr(error, "code", "")) in ("401", "403")
