@@ -1,9 +1,9 @@
 """The lock of a folder in a store of objects, which no system drops with the process.
 
-Objects are numbered below .lock/. Who creates the next number, which the store lets one
-do, has the lock while there is no higher one. The holder writes its object again and
-again; one that has been silent for a minute is replaced, by the next number. Whatever
-it writes later finds that number first, and is refused.
+Objects are numbered below .locks/. Who creates the next number, which the store lets
+one do, has the lock while there is no higher one. The holder writes its object again
+and again; one that has been silent for a minute is replaced, by the next number. Before
+it writes anything later, it finds that number, and stops.
 
 >>> lock = ObjectLock(ObjectPath("gs://mine/runs/x"))
 >>> folder = lock.acquire()                  # its writes check the lock
@@ -114,7 +114,7 @@ class ObjectLock:
     @property
     def _locks(self) -> ObjectPath:
         """The folder of the numbers."""
-        return self._folder / ".lock"
+        return self._folder / ".locks"
 
     def _text(self, **entries: bool) -> bytes:
         """Return the contents of a lock."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from jaxgrok.host.clock import seconds_between, utc_now
 from jaxgrok.host.durations import TimeLeft, clock, duration
+from jaxgrok.host.object_path import ObjectPath
 from jaxgrok.host.paths import AnyPath
 from jaxgrok.outcomes.outcomes import PHASES
 from jaxgrok.results.files import status_file
@@ -132,6 +133,8 @@ def read_status(path: AnyPath) -> Status:
         ValueError: the path is no folder, or holds something else than a run.
     """
     if not path.is_dir():
+        if isinstance(path, ObjectPath):
+            path.refuse_missing_bucket()
         kind = "is a file" if path.exists() else "does not exist"
         raise ValueError(f"{path} {kind}; name a run directory")
     refuse_strangers(path, way_out="name a run directory")

@@ -61,7 +61,7 @@ def test_a_lock_that_was_given_back_is_free_at_once(lock):
         held.release()
         with pytest.raises(LockLost, match="given back"):
             held.check()
-    assert len([*ObjectPath(held._folder.url + "/.lock").iterdir()]) == 1
+    assert len([*ObjectPath(held._folder.url + "/.locks").iterdir()]) == 1
 
 
 def test_a_silent_holder_is_waited_for_and_replaced(lock, caplog):
@@ -199,7 +199,7 @@ def test_a_store_that_creates_what_is_there_is_refused(lock, monkeypatch):
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"\xff"])
 def test_a_lock_that_cannot_be_read_is_somebodys(lock, folder, text, monkeypatch):
-    (folder / ".lock" / "00000007").write_bytes(text)
+    (folder / ".locks" / "00000007").write_bytes(text)
     monkeypatch.setattr(object_lock, "SILENT", 0.1)
     held = lock()
     held.acquire()

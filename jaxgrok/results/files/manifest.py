@@ -17,6 +17,7 @@ from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.setups import build
 from jaxgrok.host import machine, source
 from jaxgrok.host.clock import utc_now
+from jaxgrok.host.object_path import ObjectPath
 from jaxgrok.host.paths import AnyPath
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import Task
@@ -175,6 +176,8 @@ def read_manifest(path: AnyPath) -> Manifest:
     """
     file = path / "manifest.json"
     if not file.exists():
+        if isinstance(path, ObjectPath):
+            path.refuse_missing_bucket()
         raise FileNotFoundError(
             f"{path} is not a run directory: it has no manifest.json"
         )
