@@ -180,7 +180,8 @@ class ObjectPath:
     def part(self, start: int, end: int) -> bytes:
         """Return the bytes from `start` to before `end`."""
         with access(self.url) as store:
-            return bytes(store.cat_file(str(self._key), start, end))
+            # By name: in between, s3fs has an argument of its own.
+            return bytes(store.cat_file(str(self._key), start=start, end=end))
 
     def size(self) -> int:
         """Return the bytes of the object."""

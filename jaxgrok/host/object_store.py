@@ -7,6 +7,7 @@
 import contextlib
 import errno
 import functools
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,7 +52,8 @@ def access(url: str) -> Iterator[Any]:
         raise FileExistsError(errno.EEXIST, reason, url) from None
     # The packages raise errors of their own and of those below them.
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        text = (isinstance(error, OSError) and error.strerror) or str(error)
+        reason = " ".join(text.split()) or type(error).__name__
         if not _is_refusal(error):
             raise StoreError(errno.EIO, reason, url) from error
         if scheme in _WAYS_IN:
@@ -64,6 +66,8 @@ def _filesystem(scheme: str) -> Any:
     """Return fsspec's access to all buckets of a scheme."""
     import fsspec
 
+    # Some log pages of what they also raise.
+    logging.getLogger(PACKAGES[scheme]).setLevel(logging.CRITICAL)
     # Lists that it remembered would hide what other machines write.
     return fsspec.filesystem(scheme, use_listings_cache=False)
 

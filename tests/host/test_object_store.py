@@ -54,12 +54,18 @@ def test_of_rights_it_says_how_a_store_learns_who_asks(error):
     assert "AWS_ACCESS_KEY_ID" in str(found)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no route\nto host"), KeyError()])
-def test_anything_else_is_a_store_error_with_its_words(error):
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("no route\nto host"), "no route to host"),
+        (OSError(22, "The range\nis too long"), "The range is too long"),
+        (KeyError(), "KeyError"),
+    ],
+)
+def test_anything_else_is_a_store_error_with_its_words(error, words):
     found = raised_for(error)
     assert isinstance(found, StoreError)
-    assert found.errno == errno.EIO
-    assert found.strerror == (" ".join(str(error).split()) or "KeyError")
+    assert (found.errno, found.strerror) == (errno.EIO, words)
 
 
 def test_a_package_that_is_missing_is_named_with_its_extra(monkeypatch):

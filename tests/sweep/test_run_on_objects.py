@@ -12,6 +12,7 @@ from jaxgrok.host import object_lock
 from jaxgrok.host.paths import as_path
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep import chores, coordinator, run
+from jaxgrok.sweep import figures as sweep_figures
 from jaxgrok.sweep.chores import Period
 from runs import FIELDS, StopAfter, same
 
@@ -27,6 +28,13 @@ def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("whole")
     jaxgrok.run(tiny.config(**SNAPSHOTS), path, blocks=2, quiet=True)
     return path
+
+
+@pytest.fixture(autouse=True)
+def figures(request, monkeypatch):
+    """No figures, but where a test asks for them: they take most of the time."""
+    if "figures" not in request.node.originalname:
+        monkeypatch.setattr(sweep_figures, "sweep_figures", lambda _: iter(()))
 
 
 @pytest.fixture
@@ -69,7 +77,7 @@ def stop_after(monkeypatch, out, asked, **fields):
             jaxgrok.run(tiny.config(**fields), out, blocks=1, quiet=True)
 
 
-def test_it_equals_one_on_a_disk_and_leaves_the_same_files(whole, out):
+def test_it_equals_one_on_a_disk_and_leaves_the_same_files_and_figures(whole, out):
     jaxgrok.run(tiny.config(**SNAPSHOTS), str(out), blocks=1, quiet=True)
     same_with_snapshots(out, whole)
     assert {*names(out)} - {".locks"} == {p.name for p in whole.iterdir()} - {".lock"}
