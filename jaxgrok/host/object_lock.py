@@ -73,10 +73,13 @@ class ObjectLock:
         own = self._locks / f"{number:08d}"
         try:
             own.create(self._text())
-        except FileExistsError:
-            # A reply that was lost on the way had it created by the first attempt.
-            if self._read(own) != self._entry:
-                raise Held(self._read(own)["holder"]) from None
+        except OSError as error:
+            entry = self._read(own)
+            # Where its own reply was lost on the way, the object is there all the same.
+            if entry != self._entry:
+                if isinstance(error, FileExistsError) or own.exists():
+                    raise Held(entry["holder"]) from None
+                raise
         self._own = own
         self._refuse_careless_store(own)
         for path in self._locks.iterdir():

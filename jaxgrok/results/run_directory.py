@@ -1,8 +1,8 @@
 """The run directory: its lock, manifest and tables.
 
 Nothing is appended or overwritten in place: files are written under a temporary name,
-fsynced and renamed. Curves are in `shards`, snapshots in `snapshots`, what is in
-flight in `resume`.
+fsynced and renamed; in a store of objects each is sent as a whole. Curves are in
+`shards`, snapshots in `snapshots`, what is in flight in `resume`.
 
     >>> with RunDirectory("runs/wd_vs_frac-laptop") as directory:
     ...     directory.write_manifest(describe(grid))
@@ -30,8 +30,8 @@ class RunDirectory:
     """A locked run directory, open for writing by this process alone.
 
     Args:
-        path: a folder that is new, empty or a run directory. It is made, and locked,
-            on entering the context.
+        path: a folder that is new, empty or a run directory, or the URL of one. It is
+            made, and locked, on entering the context.
 
     Raises:
         ValueError: on entering, for any other path, one that cannot be written, and

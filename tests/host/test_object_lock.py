@@ -1,6 +1,7 @@
 """Locks in a store: one holder, however many start, stall and wake."""
 
 import datetime
+import errno
 import logging
 import threading
 import time
@@ -176,7 +177,8 @@ def test_a_beat_that_fails_is_tried_again(lock, folder, monkeypatch):
     held.check()
 
 
-def test_a_reply_that_was_lost_does_not_cost_the_lock(lock, monkeypatch):
+@pytest.mark.parametrize("error", [FileExistsError, StoreError])
+def test_a_reply_that_was_lost_does_not_cost_the_lock(lock, monkeypatch, error):
     held = lock()
     create, calls = ObjectPath.create, []
 
@@ -184,11 +186,25 @@ def test_a_reply_that_was_lost_does_not_cost_the_lock(lock, monkeypatch):
         calls.append(path)
         create(path, data)
         if len(calls) == 1:
-            raise FileExistsError  # as of the second attempt of the store's package
+            raise error  # as of a second attempt, or of a time that has run out
 
     monkeypatch.setattr(ObjectPath, "create", once_lost)
     held.acquire()
     held.check()
+
+
+@pytest.mark.parametrize(("other", "expected"), [(True, Held), (False, StoreError)])
+def test_a_store_in_conflict_has_given_the_lock_to_another_or_to_nobody(
+    lock, monkeypatch, other, expected
+):
+    def conflict(path, data):
+        if other:
+            path.write_bytes(b'{"holder": "process 7 on b"}')
+        raise StoreError(errno.EIO, "ConditionalRequestConflict", path.url)
+
+    monkeypatch.setattr(ObjectPath, "create", conflict)
+    with pytest.raises(expected, match=r"process 7 on b|Conflict"):
+        lock().acquire()
 
 
 def test_a_store_that_creates_what_is_there_is_refused(lock, monkeypatch):
