@@ -173,9 +173,12 @@ class ObjectPath:
         """Return the object as text."""
         return self.read_bytes().decode(encoding, errors)
 
-    def opened(self) -> io.BufferedReader:
-        """Open the object, to read parts of it."""
-        return io.BufferedReader(_Parts(self), PART_BYTES)
+    def opened(self) -> io.BufferedIOBase:
+        """Open the object, to read parts of it; a small one is read at once."""
+        size = self.size()
+        if size <= PART_BYTES:
+            return io.BytesIO(self.read_bytes())
+        return io.BufferedReader(_Parts(self, size), PART_BYTES)
 
     def part(self, start: int, end: int) -> bytes:
         """Return the bytes from `start` to before `end`."""
@@ -262,8 +265,8 @@ class ObjectPath:
 class _Parts(io.RawIOBase):
     """An object as a file that is read in parts."""
 
-    def __init__(self, path: ObjectPath) -> None:
-        self._path, self._place, self._size = path, 0, path.size()
+    def __init__(self, path: ObjectPath, size: int) -> None:
+        self._path, self._place, self._size = path, 0, size
 
     def readable(self) -> bool:
         return True

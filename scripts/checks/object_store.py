@@ -6,7 +6,7 @@ It starts moto's server on loopback and prints a line a property, in about 8 min
 
 --url s3://BUCKET/PREFIX   a bucket that there is, with your own credentials, in place
                            of that server; gs:// with the extra gcs
---seconds N                length of the sweep on this machine, about (60)
+--seconds N                length of the sweep on this machine, about (40)
 """
 
 import argparse
@@ -22,6 +22,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -47,6 +48,13 @@ def get_config(scale="laptop"):
     config.snapshots, config.final_states = "all", "all"
     return config
 '''
+PROGRAM = """
+import sys
+from jaxgrok.sweep import __main__, chores
+chores.PERIODS |= {name: chores.Period(1.0, 1.0) for name in ("flush", "save")}
+sys.exit(__main__.main(["sweep", *sys.argv[1:]]))
+"""
+"""A sweep that saves its lanes every second or two, in place of every minute."""
 ENDS = 600
 """Seconds that any step may take."""
 
@@ -55,7 +63,7 @@ def main() -> int:
     """Run all checks; return 1 if one fails."""
     parser = argparse.ArgumentParser(description=__doc__, add_help=True)
     parser.add_argument("--url", help="a bucket and a prefix")
-    parser.add_argument("--seconds", type=int, default=60, help="of the sweep")
+    parser.add_argument("--seconds", type=int, default=40, help="of the sweep")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         work = Path(folder)
@@ -90,7 +98,7 @@ def server(work: Path) -> Iterator[str]:
     with open(work / "server.log", "wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log)
     try:
-        wait(lambda: is_open(port), "the server answers", seconds=60)
+        wait(lambda: is_open(port), "the server answers", process)
         fsspec.filesystem("s3").mkdir("runs")
         yield "s3://runs"
     finally:
@@ -140,7 +148,7 @@ def calibrated(grid: Path, out: Path, seconds: int) -> int:
 
 def sweep(grid: Path, out: str | Path, **options: object) -> subprocess.Popen[str]:
     """Start a sweep in a process of its own."""
-    words = [sys.executable, "-m", "jaxgrok.sweep", f"--grid={grid}", f"--out={out}"]
+    words = [sys.executable, "-c", PROGRAM, f"--grid={grid}", f"--out={out}"]
     return subprocess.Popen(
         words,
         stdout=subprocess.DEVNULL,
@@ -161,7 +169,7 @@ def killed(grid: Path, out: str, disk: Path) -> None:
     """Kill a sweep with saved lanes; meanwhile another one is refused."""
     path = as_path(out)
     first = sweep(grid, out)
-    wait(lambda: (path / "status.json").exists(), "the first sweep trains")
+    wait(lambda: (path / "status.json").exists(), "the first sweep trains", first)
     start = time.monotonic()
     second = sweep(grid, out)
     _, words = second.communicate(timeout=ENDS)
@@ -169,7 +177,7 @@ def killed(grid: Path, out: str, disk: Path) -> None:
     assert f"held by a running sweep (process {first.pid} on" in words, words
     assert words.strip().count("\n") <= 1, words
     say(f"a second holder is refused in {time.monotonic() - start:.0f} s: {words}")
-    wait(lambda: (path / "resume/lanes.npz").exists(), "its lanes are saved")
+    wait(lambda: (path / "resume/lanes.npz").exists(), "its lanes are saved", first)
     first.kill()
     first.wait()
     done = read_status(path).done
@@ -188,7 +196,7 @@ def frozen(grid: Path, out: str, disk: Path) -> None:
     """Freeze a sweep until another one has replaced it; awake, it writes nothing."""
     path = as_path(out)
     first = sweep(grid, out)
-    wait(lambda: (path / "curves").exists(), "the first sweep has results")
+    wait(lambda: (path / "curves").exists(), "the first sweep has results", first)
     first.send_signal(signal.SIGSTOP)
     start = time.monotonic()
     second = sweep(grid, out)
@@ -256,11 +264,12 @@ def contents(folder: AnyPath) -> dict[str, bytes]:
     return found
 
 
-def wait(is_so: Callable[[], bool], words: str, seconds: float = ENDS) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
+def wait(is_so: Callable[[], bool], words: str, process: subprocess.Popen[Any]) -> None:
+    """Wait until something is so that a process brings about."""
+    end = time.monotonic() + ENDS
     while not is_so():
-        assert time.monotonic() < end, f"not within {seconds:.0f} s: {words}"
+        assert process.poll() is None, f"the process has ended, before: {words}"
+        assert time.monotonic() < end, f"not within {ENDS} s: {words}"
         time.sleep(0.2)
 
 
