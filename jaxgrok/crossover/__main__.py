@@ -104,9 +104,10 @@ def _search(
         config, width=values.width, budget=values.budget, known=values.known
     )
     headline = report.headline(config.scale, search.settings, search.width)
-    print(headline, file=sys.stderr)
     if values.dry_run:
+        _print_plan(headline, config, values.blocks)
         return 0
+    print(headline, file=sys.stderr)
     out = values.out or grid_file.run_directory(config.scale)
     try:
         findings = find.train(
@@ -123,6 +124,18 @@ def _search(
         return interruption.exit_code
     _print(report.table(findings), out)
     return failures.report(load(out))
+
+
+def _print_plan(headline: str, config: ConfigDict, blocks: int | None) -> None:
+    """Say what would be searched, and what all of its trainings would cost."""
+    from jaxgrok.grid.resolver import resolve
+    from jaxgrok.sweep import plan
+
+    grid = resolve(config)
+    outline = plan.outline(grid, blocks)
+    # Flushed: what follows takes as long as a program takes to compile.
+    print(f"{headline}; the most that it trains:\n{outline}", flush=True)
+    print(plan.measured(grid, blocks))
 
 
 def _range(text: str) -> list[int]:

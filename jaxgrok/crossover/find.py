@@ -23,6 +23,7 @@ from jaxgrok.grid import setups
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host.paths import UserPath
+from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.sweep import run as sweep
 
@@ -40,6 +41,7 @@ def find(
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
+    on_cell: OnCell | None = None,
 ) -> list[Finding]:
     """Search the crossover of every setting of a grid, in a run directory.
 
@@ -55,6 +57,8 @@ def find(
         blocks: as in `jaxgrok.run`.
         quiet: as in `jaxgrok.run`.
         mixed_bits: as in `jaxgrok.run`.
+        on_cell: called with every training that ends, as in `jaxgrok.run`, also with
+            those that the search stopped; nobody knows their `total`.
 
     Returns:
         One finding per setting, in the order of the grid.
@@ -62,10 +66,19 @@ def find(
     Raises:
         ValueError: the config or an argument makes no sense, and whatever `jaxgrok.run`
             refuses.
+        CallbackFailed: on_cell raised an error; everything is saved.
         Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
     config, search = prepare(config, width=width, budget=budget, known=known)
-    return train(config, search, out, blocks=blocks, quiet=quiet, mixed_bits=mixed_bits)
+    return train(
+        config,
+        search,
+        out,
+        blocks=blocks,
+        quiet=quiet,
+        mixed_bits=mixed_bits,
+        on_cell=on_cell,
+    )
 
 
 def read(run: RunOrPath, *, width: float = WIDTH) -> list[Finding]:
@@ -125,6 +138,7 @@ def train(
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
+    on_cell: OnCell | None = None,
     grid_file: GridFile | None = None,
     command: str = "",
 ) -> list[Finding]:
@@ -136,6 +150,7 @@ def train(
         blocks=blocks,
         quiet=quiet,
         mixed_bits=mixed_bits,
+        on_cell=on_cell,
         queue=queue,
         grid_file=grid_file,
         command=command,

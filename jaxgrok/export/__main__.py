@@ -32,6 +32,7 @@ from absl import flags
 
 from jaxgrok.host import command_line
 from jaxgrok.host.paths import AnyPath, as_path
+from jaxgrok.host.terminal import number
 
 if TYPE_CHECKING:
     from jaxgrok.results.run import Run
@@ -104,7 +105,7 @@ def _to(run: "Run", values: flags.FlagValues) -> str:
         count = trackers.export_wandb(
             run, cell=values.cell, out=out, project=values.project
         )
-    return f"{count} cells\n{out}"
+    return f"{number(count, 'cell')}\n{out}"
 
 
 def _parse(argv: list[str]) -> tuple[str, flags.FlagValues]:

@@ -8,8 +8,8 @@ outcome.
 >>> export_wandb("runs/mine", cell="seed=0", out="wandb", project="grokking")
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +20,7 @@ import pandas as pd
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import atomic_folder, check_writable
 from jaxgrok.host.packages import needed
-from jaxgrok.host.paths import AnyPath, UserPath, as_path
+from jaxgrok.host.paths import AnyPath, UserPath, as_path, remove_tree
 from jaxgrok.results.run import Run, RunOrPath, open_run
 
 INDEX = ("cell", "id", "step")
@@ -132,6 +132,8 @@ def export_wandb(
 ) -> int:
     """Write runs of Weights & Biases; with WANDB_MODE=offline nothing is sent.
 
+    After an error nothing is left in `out`; what was sent before it stays sent.
+
     Args:
         run: a run or its directory.
         cell: which cells; all that have ended by default.
@@ -149,13 +151,7 @@ def export_wandb(
     opened, folder = open_run(run), _fresh(out)
     told = list(tracker_runs(opened, cell))
     place = {"project": project or opened.path.name, "group": opened.path.name}
-    # On a disk, what wandb keeps is there as it logs.
-    with (
-        nullcontext(folder)
-        if isinstance(folder, Path)
-        else atomic_folder(folder) as on_disk
-    ):
-        on_disk.mkdir(parents=True, exist_ok=True)
+    with _filled(folder) as on_disk:
         _log(wandb, told, on_disk, place)
     return len(told)
 
@@ -178,6 +174,29 @@ def _log(
     finally:
         # Its service may still write what a run has finished.
         wandb.teardown()
+
+
+@contextlib.contextmanager
+def _filled(folder: AnyPath) -> Iterator[Path]:
+    """Yield a folder on a disk to write to; after an error, leave what was there.
+
+    No folder beside is renamed in the end: wandb says, as it goes, where its files lie.
+    What is for a store is sent there in the end.
+    """
+    if not isinstance(folder, Path):
+        with atomic_folder(folder) as copy:
+            copy.mkdir()
+            yield copy
+        return
+    existed = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    except BaseException:
+        remove_tree(folder)
+        if existed:
+            folder.mkdir()
+        raise
 
 
 def _fresh(out: UserPath) -> AnyPath:

@@ -72,6 +72,19 @@ def short(tmp_path_factory):
     return out, findings
 
 
+def test_a_callback_gets_every_training_of_a_search(whole, tmp_path):
+    cells = []
+    options = {"width": WIDTH, "blocks": 2, "quiet": True, "on_cell": cells.append}
+    findings = find(config(), tmp_path / "a", **options)
+    assert findings == whole[1]
+    handed = {cell.index: cell.row["status"] for cell in cells}
+    assert handed == {row["cell"]: row["status"] for row in open_run(whole[0]).rows()}
+    assert {cell.total for cell in cells} == {None}
+    count = len(cells)
+    find(config(), tmp_path / "a", **options)
+    assert len(cells) == count
+
+
 def test_a_search_leaves_a_run_directory(whole):
     out, findings = whole
     table = rows(out / "crossover.csv")

@@ -8,6 +8,7 @@ import pytest
 from jaxgrok.crossover import find, report
 from jaxgrok.crossover.__main__ import main
 from jaxgrok.engine import sizing
+from jaxgrok.sweep import plan
 from searches import TINY, WIDTH
 
 GRID = f"""
@@ -62,9 +63,18 @@ def test_a_search_in_which_trainings_failed_ends_with_code_1(capsys, monkeypatch
     )
 
 
-def test_a_dry_run_trains_nothing(capsys):
+def test_a_dry_run_prints_the_plan_and_leaves_nothing(capsys, monkeypatch):
+    monkeypatch.setattr(plan, "CALIBRATION_SECONDS", 0.05)
     assert run("--grid", "mine.py", "--dry_run", "--sizes", "8:40:5") == 0
-    assert "5 sizes from 8 to 40" in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    headline, cells, group, *_, cost = captured.out.splitlines()
+    assert "5 sizes from 8 to 40 and 4 seeds" in headline
+    assert headline.endswith("a training; the most that it trains:")
+    # Five sizes, four seeds and two weight decays; one program, so one group.
+    assert "40 cells in 1 group, up to 120 steps" in cells
+    assert "n_train 8 … 40 padded to" in group
+    assert "less where cells grok early; " in cost and "it compiled in " in cost
     assert not Path("runs").exists()
 
 

@@ -3,11 +3,14 @@
 import dataclasses
 import json
 import struct
+from pathlib import Path
+from unittest import mock
 
 import handmade
 import pytest
 
 import jaxgrok
+from jaxgrok.export import trackers
 from jaxgrok.export.trackers import export_tensorboard, export_wandb, tracker_runs
 
 
@@ -77,6 +80,33 @@ def test_wandb_has_the_axes_and_the_outcome(run_dir, tmp_path, monkeypatch):
     stored = file.read_bytes()
     assert json.dumps("weight_decay").encode()[1:-1] in stored
     assert b"test_loss" in stored and b"grok" in stored
+
+
+@pytest.mark.parametrize("existed", [False, True])
+@pytest.mark.parametrize("raises", [ConnectionError, KeyboardInterrupt])
+def test_an_export_to_wandb_that_breaks_off_leaves_nothing(
+    run_dir, tmp_path, monkeypatch, raises, existed
+):
+    out = tmp_path / "tracked"
+    if existed:
+        out.mkdir()
+    begun = []
+
+    def init(name, dir, **_):
+        if begun:
+            raise raises("no network")
+        begun.append(Path(dir) / name)
+        begun[0].write_text("half")
+        return mock.Mock()
+
+    wandb = mock.Mock(init=init)
+    wandb.errors.Error = ConnectionError
+    monkeypatch.setattr(trackers, "needed", lambda *_, **__: wandb)
+    expected = ValueError if raises is ConnectionError else raises
+    with pytest.raises(expected, match="no network"):
+        export_wandb(run_dir, out=out)
+    assert begun and list(tmp_path.rglob("*")) == [out] * existed
+    wandb.teardown.assert_called_once_with()
 
 
 def test_a_cell_that_has_not_ended_is_refused(run_dir, tmp_path):

@@ -43,7 +43,8 @@ def config_of(
 ) -> dict[str, Any]:
     """Return cfg.json: HookedTransformerConfig's fields, then the task's own.
 
-    `TransformerBridge.boot_native` takes the result as it is.
+    TransformerLens 4 takes the result as it is, TransformerLens 3 without the task's
+    fields (docs/circuit.md has the lines).
 
     Args:
         task: a registered one, a dataclass.
