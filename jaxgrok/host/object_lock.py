@@ -105,6 +105,9 @@ class ObjectLock:
     def release(self) -> None:
         """Give the lock back, if it is still ours."""
         self._ended.set()
+        if self._heart.is_alive():
+            # Its last beat must not undo what is written below.
+            self._heart.join(SILENT)
         # Out of reach, it is free once a minute has passed.
         with contextlib.suppress(OSError):
             self.check()

@@ -2,6 +2,7 @@
 
 import datetime
 import errno
+import json
 import logging
 import threading
 import time
@@ -63,6 +64,25 @@ def test_a_lock_that_was_given_back_is_free_at_once(lock):
         with pytest.raises(LockLost, match="given back"):
             held.check()
     assert len([*ObjectPath(held._folder.url + "/.locks").iterdir()]) == 1
+
+
+def test_a_beat_under_way_does_not_undo_a_release(lock, monkeypatch):
+    held, write = lock(), ObjectPath.write_bytes
+    beating = threading.Event()
+
+    def slow(path, data):
+        if threading.current_thread() is held._heart:
+            beating.set()
+            time.sleep(0.3)
+        write(path, data)
+
+    monkeypatch.setattr(ObjectPath, "write_bytes", slow)
+    held.acquire()
+    assert beating.wait(5)
+    own = held._own
+    held.release()
+    held._heart.join(5)
+    assert json.loads(own.read_bytes())["released"]
 
 
 def test_a_silent_holder_is_waited_for_and_replaced(lock, caplog):
