@@ -30,6 +30,8 @@ BEAT = 5.0
 """Seconds between two signs of life of a holder."""
 SILENT = 60.0
 """Seconds without one after which another may take the lock."""
+MARGIN = 5.0
+"""Seconds before the end of those within which the holder itself ends its writes."""
 LOOK = 1.0
 """Seconds between two looks at the holder whose lock is wanted."""
 
@@ -56,6 +58,8 @@ class ObjectLock:
             "nonce": uuid.uuid4().hex,
         }
         self._own: ObjectPath | None = None
+        self._beaten = 0.0
+        """When it was last written, or just before, by `time.monotonic`."""
         self._has_spoken = False
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, daemon=True)
@@ -71,6 +75,7 @@ class ObjectLock:
         """
         number = self._free_number()
         own = self._locks / f"{number:08d}"
+        self._beaten = time.monotonic()
         try:
             own.create(self._text())
         except OSError as error:
@@ -88,8 +93,12 @@ class ObjectLock:
         self._heart.start()
         return dataclasses.replace(self._folder, check=self.check)
 
-    def check(self) -> None:
-        """Raise LockLost unless the lock is still ours."""
+    def check(self) -> float:
+        """Return until when the lock is surely ours, by `time.monotonic`.
+
+        Raises:
+            LockLost: it is no longer.
+        """
         if self._own is None:
             raise self._lost("its lock was given back")
         latest = self._latest()
@@ -101,6 +110,16 @@ class ObjectLock:
                 f"{entry['holder']} has taken over its lock, as this process was "
                 f"silent for {SILENT:.0f} s"
             )
+        if time.monotonic() > self._beaten + SILENT / 2:
+            self._write()
+        return self._beaten + SILENT - MARGIN
+
+    def _write(self) -> None:
+        """Write the lock again: nobody takes it for a minute from now on."""
+        assert self._own is not None
+        now = time.monotonic()
+        self._own.write_bytes(self._text())
+        self._beaten = now
 
     def release(self) -> None:
         """Give the lock back, if it is still ours."""
@@ -200,8 +219,7 @@ class ObjectLock:
         while not self._ended.wait(BEAT):
             try:
                 self.check()
-                if self._own is not None:
-                    self._own.write_bytes(self._text())
+                self._write()
             except LockLost:
                 return  # the next write says so
             except OSError:

@@ -12,14 +12,17 @@ import dataclasses
 import errno
 import fnmatch
 import io
+import math
 import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jaxgrok.host.object_store import PACKAGES, StoreError, access
+from jaxgrok.host.object_store import PACKAGES, StoreError, access, change
 
+LARGE = 8_000_000
+"""Bytes of an object that may take longer to be written than a lock is surely ours."""
 PART_BYTES = 2_000_000
 """Bytes of one request, where an object is read in parts."""
 
@@ -32,8 +35,9 @@ def is_url(text: str) -> bool:
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
 
 
-def _allow() -> None:
-    """Check nothing."""
+def _allow() -> float:
+    """Allow every change, for ever."""
+    return math.inf
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -43,14 +47,15 @@ class ObjectPath:
     Attributes:
         url: with its scheme, without a slash at its end.
         check: called before every write and removal, here and of what lies below; it
-            raises an OSError where there must be none any more.
+            raises an OSError where there must be none any more, and returns until when
+            there may be, by `time.monotonic`.
 
     Raises:
         ValueError: the scheme is unknown, or there is no bucket.
     """
 
     url: str
-    check: Callable[[], None] = dataclasses.field(
+    check: Callable[[], float] = dataclasses.field(
         default=_allow, compare=False, repr=False
     )
 
@@ -208,9 +213,14 @@ class ObjectPath:
 
     def write_bytes(self, data: bytes) -> None:
         """Write the object, in place of an old one."""
+        with self._in_bucket():
+            check = self.check if len(data) < LARGE else self._check_once
+            change(self.url, check, "pipe_file", str(self._key), data)
+
+    def _check_once(self) -> float:
+        """Check, and allow what takes long: of a name of its own, or written again."""
         self.check()
-        with self._writing() as store:
-            store.pipe_file(str(self._key), data)
+        return math.inf
 
     def create(self, data: bytes) -> None:
         """Write the object if there is none: of several who try, one succeeds.
@@ -218,33 +228,30 @@ class ObjectPath:
         Raises:
             FileExistsError: there is one.
         """
-        self.check()
         # What is in memory is looked for and written in two steps.
-        with _creating, self._writing() as store:
-            store.pipe_file(str(self._key), data, mode="create")
+        with _creating, self._in_bucket():
+            key = str(self._key)
+            change(self.url, self.check, "pipe_file", key, data, mode="create")
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the object. Of one that is missing not every store says so."""
-        self.check()
         try:
-            with access(self.url) as store:
-                store.rm_file(str(self._key))
+            change(self.url, self.check, "rm_file", str(self._key))
         except FileNotFoundError:
             if not missing_ok:
                 raise
 
     def remove_tree(self) -> None:
         """Remove all objects below it."""
-        self.check()
-        with contextlib.suppress(FileNotFoundError), access(self.url) as store:
-            store.rm(str(self._key), recursive=True)
+        with contextlib.suppress(FileNotFoundError):
+            change(self.url, self.check, "rm", str(self._key), recursive=True)
 
     def refuse_missing_bucket(self) -> None:
         """Raise OSError if there is no such bucket."""
         if self.scheme == "memory":
             return
         try:
-            with self._writing() as store:
+            with self._in_bucket(), access(self.url) as store:
                 store.info(self.bucket)
         except StoreError as error:
             # What lies in a bucket may be read without the right to look at itself.
@@ -252,11 +259,10 @@ class ObjectPath:
                 raise
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[Any]:
-        """Yield the store; what a write does not find is the bucket."""
+    def _in_bucket(self) -> Iterator[None]:
+        """Name the bucket in errors: it is what a write does not find."""
         try:
-            with access(self.url) as store:
-                yield store
+            yield
         except FileNotFoundError:
             reason = f"there is no bucket {self.bucket}; make it first"
             raise StoreError(errno.ENOENT, reason, self.url) from None

@@ -4,11 +4,14 @@
 ...     store.ls("mine/runs/x")
 """
 
+import asyncio
 import contextlib
 import errno
 import functools
 import logging
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from jaxgrok.host.packages import needed
@@ -24,11 +27,70 @@ _WAYS_IN = {
 """Scheme → how a store learns who asks."""
 
 
+TRIES = 3
+"""How often a change is tried that the store does not answer in time."""
+
+
 class StoreError(OSError):
     """A store refuses, or is out of reach."""
 
     def __str__(self) -> str:
         return f"{self.filename}: {self.strerror}"
+
+
+class _TooLate(Exception):
+    """A change was not made while it surely was allowed."""
+
+
+def change(
+    url: str, check: Callable[[], float], method: str, *args: Any, **options: Any
+) -> None:
+    """Call a method of a store that writes or removes, while one may.
+
+    Args:
+        url: which store, and what for messages.
+        check: raises an OSError where one may not; returns until when one surely may,
+            by `time.monotonic`.
+        method: "pipe_file" and the like.
+        *args: its arguments.
+        **options: likewise.
+
+    Raises:
+        OSError: as `access`, and what the check raises.
+    """
+    for _ in range(TRIES):
+        until = check()
+        with contextlib.suppress(_TooLate), access(url) as store:
+            _call(store, method, args, options, until)
+            return
+    raise StoreError(errno.ETIMEDOUT, "it takes too long to answer", url)
+
+
+def _call(
+    store: Any, method: str, args: Any, options: dict[str, Any], until: float
+) -> None:
+    """Call a method of a store; _TooLate if a time has come and it is not done."""
+    if not getattr(store, "async_impl", False) or until == math.inf:
+        getattr(store, method)(*args, **options)
+        return
+    from fsspec.asyn import sync
+
+    async def timely() -> None:
+        # Here, not before: the process may have been frozen since it looked.
+        seconds = until - time.monotonic()
+        if seconds <= 0:
+            raise _TooLate
+        try:
+            # The packages try again and again, for minutes.
+            task = getattr(store, f"_{method}")(*args, **options)
+            await asyncio.wait_for(task, seconds)
+        except TimeoutError as error:
+            if time.monotonic() >= until:
+                raise _TooLate from None
+            # Of the package's own; `sync` would drop its words.
+            raise StoreError(errno.EIO, str(error) or "no answer") from error
+
+    sync(store.loop, timely)
 
 
 @contextlib.contextmanager
@@ -50,6 +112,8 @@ def access(url: str) -> Iterator[Any]:
     except FileExistsError:
         reason = "there is such an object already"
         raise FileExistsError(errno.EEXIST, reason, url) from None
+    except _TooLate:
+        raise
     # The packages raise errors of their own and of those below them.
     except Exception as error:
         text = (isinstance(error, OSError) and error.strerror) or str(error)

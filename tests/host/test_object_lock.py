@@ -66,6 +66,22 @@ def test_a_lock_that_was_given_back_is_free_at_once(lock):
     assert len([*ObjectPath(held._folder.url + "/.locks").iterdir()]) == 1
 
 
+def test_a_write_ends_before_another_may_take_the_lock(lock):
+    held = lock()
+    before = time.monotonic()
+    held.acquire()
+    until = held.check()
+    assert before < until - SILENT + object_lock.MARGIN <= time.monotonic()
+    silence(held, seconds=0)
+    # Its beats fail: what is allowed is what the last one allows, or a new one.
+    held._beaten -= 20
+    assert held.check() == held._beaten + SILENT - object_lock.MARGIN
+    held._beaten -= SILENT
+    beat = held._own.modified()
+    assert held.check() > time.monotonic() + SILENT / 2
+    assert held._own.modified() > beat
+
+
 def test_a_beat_under_way_does_not_undo_a_release(lock, monkeypatch):
     held, write = lock(), ObjectPath.write_bytes
     beating = threading.Event()
