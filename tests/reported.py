@@ -1,5 +1,6 @@
 """A run directory of planted trainings, for tests of its report."""
 
+import gzip
 import json
 
 import drawn
@@ -11,6 +12,7 @@ from jaxgrok.analyse import figure_arrays
 from jaxgrok.analyse.circuits import CellSource, Report
 from jaxgrok.report import page as pages
 from jaxgrok.report.data import RunData
+from jaxgrok.report.pack import LEVELS
 from jaxgrok.results.files.shards import Result
 from jaxgrok.training.records import PLAIN, Curve, Schema
 
@@ -77,6 +79,17 @@ def analyse(path, cell):
     (folder / "circuit.json").write_text(json.dumps(report.as_dict()))
     figure_arrays.write(report, folder)
     return network, circuit
+
+
+def unpacked(entry, blob):
+    """The numbers of one packed array, as the page reads them."""
+    data = gzip.decompress(blob)
+    data = data[4 + int.from_bytes(data[:4], "little") :]
+    size = int(np.prod(entry["shape"]))
+    codes = np.frombuffer(data, np.uint8)[entry["offset"] :].astype(int)
+    steps = (codes[:size] + 256 * codes[size : 2 * size]).reshape(entry["shape"])
+    share = (np.cumsum(steps, axis=-1) % 65536 - 1) / (LEVELS - 1)
+    return entry["low"] + share * (entry["high"] - entry["low"])
 
 
 def write(path, *, pending=0, kinds=KINDS, draw=0, schema=SCHEMA, **fields):

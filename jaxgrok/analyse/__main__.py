@@ -15,7 +15,7 @@ RUN_DIR               a run directory whose sweep kept snapshots
 --grid FILE           a grid file that registers the run's task or model, if your own
 
 If the task is repeated subsequences, whose circuit is an induction circuit, it writes
-the scores of every head instead: heads.csv, heads/CELL.png.
+the scores of every head instead: heads.csv, and heads/CELL.csv and .png over training.
 
 python -m jaxgrok.analyse RUN_DIR --accuracy_threshold 0.95 --hold 5 reads the outcomes
 of all cells again, by other thresholds: cells.csv, components.csv and the figures.
@@ -248,6 +248,7 @@ def _heads(run: "Run", values: flags.FlagValues) -> int:
             f"induction {row.induction:.2f}"
         )
     print(induction_heads.write(heads, run))
+    _rewrite_page(run)
     return 0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxgrok.host.packed_files import write_packed
 from jaxgrok.host.paths import AnyPath
+from jaxgrok.plots.circuit.inputs import input_name
 from jaxgrok.report.circuits import LOSSES
 
 if TYPE_CHECKING:
@@ -26,14 +27,18 @@ def write(report: "Report", folder: AnyPath) -> None:
     [neurons, x, y]; `circles` [keys, n, 2]; over training `steps` [snaps],
     `W_E_norms_over_training` [snaps, n] and the LOSSES [snaps].
     """
-    circuit, network = report.circuit, report.network
+    circuit, network, neurons = report.circuit, report.network, _clear_neurons(report)
     arrays = {"W_E_norms": circuit.W_E_norms}
-    head = {"keys": list(circuit.circles), "neurons": _clear_neurons(report)}
+    head = {
+        "keys": list(circuit.circles),
+        "neurons": neurons,
+        "inputs": [input_name(network, name) for name in ("x", "y")],
+    }
     if network.pattern is not None:
         # Position 0 holds x.
         arrays["attention"] = np.moveaxis(network.pattern[..., 0], -1, 0)
     if network.neurons is not None:
-        arrays["neurons"] = np.moveaxis(network.neurons[..., head["neurons"]], -1, 0)
+        arrays["neurons"] = np.moveaxis(network.neurons[..., neurons], -1, 0)
     if circuit.circles:
         arrays["circles"] = np.stack(list(circuit.circles.values()))
     arrays = {name: array.astype(np.float16) for name, array in arrays.items()}

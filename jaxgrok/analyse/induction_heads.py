@@ -32,7 +32,7 @@ EXAMPLES = 256
 
 @dataclasses.dataclass(frozen=True)
 class HeadRow:
-    """One head of heads.csv, at the last snapshot of its cell.
+    """One head of heads.csv, at a snapshot of its cell: there, at the last.
 
     Attributes:
         cell: row of cells.csv.
@@ -79,16 +79,21 @@ class Heads:
     steps: np.ndarray
     scores: dict[str, np.ndarray]
 
-    def rows(self) -> list[HeadRow]:
-        """Return the rows of heads.csv: the last snapshot, one row a head."""
-        last = {name: values[-1] for name, values in self.scores.items()}
+    def rows(self, snapshot: int = -1) -> list[HeadRow]:
+        """Return the rows of heads.csv, one a head, of the last or another snapshot."""
+        values = {name: values[snapshot] for name, values in self.scores.items()}
         rows = []
-        for layer, head in np.ndindex(last[SCORES[0]].shape):
-            scores = {name: float(last[name][layer, head]) for name in SCORES}
-            step = int(self.steps[-1])
+        for layer, head in np.ndindex(values[SCORES[0]].shape):
+            scores = {name: float(values[name][layer, head]) for name in SCORES}
+            step = int(self.steps[snapshot])
             index, axes = self.cell.index, self.cell.axes
             rows.append(HeadRow(index, axes, step, layer, head, **scores))
         return rows
+
+    def rows_over_training(self) -> list[dict[str, Any]]:
+        """Return the rows of heads/CELL.csv: every snapshot, without the axes."""
+        rows = [row for i in range(len(self.steps)) for row in self.rows(i)]
+        return [dataclasses.replace(row, axes={}).as_dict() for row in rows]
 
 
 def reads(run: RunOrPath) -> bool:
@@ -135,17 +140,19 @@ def _scores(
 
 
 def write(heads: Heads, run: RunOrPath) -> AnyPath:
-    """Draw the scores over training: heads/CELL.png; return it."""
+    """Write the scores over training, heads/CELL.csv, and draw them; return the PNG."""
     folder = open_run(run).path / "heads"
     folder.mkdir(parents=True, exist_ok=True)
     name = heads.cell.label
+    rows = heads.rows_over_training()
+    write_table(folder / f"{name}.csv", list(rows[0]), rows)
     figure = plots.heads(heads.steps, heads.scores, title=name.replace(",", ", "))
     save(figure, folder / f"{name}.png")
     return folder / f"{name}.png"
 
 
 def survey(run: RunOrPath, *, quiet: bool = True) -> AnyPath:
-    """Write heads.csv, and a figure for every cell that has snapshots.
+    """Write heads.csv; of every cell that has snapshots, a table and a figure.
 
     Args:
         run: a run or its directory.

@@ -74,7 +74,7 @@ class Circuit:
         train_loss, test_loss, all_loss: over all pairs of the task.
         train_accuracy, test_accuracy, all_accuracy: likewise.
         trig_loss: {"all", "train", "test"}.
-        excluded_loss_2d, excluded_loss_3d: [n//2] for every k.
+        excluded_loss_2d, excluded_loss_3d: [n//2] for every k, over the training pairs.
         excluded_loss_2d_full, excluded_loss_3d_full: all key frequencies removed.
         cos_approximation_loss: loss of the sum of v_k C_k over the key k, on its own.
         ablation: {"before", "clusters", "all"} loss over the pairs of the group with

@@ -100,24 +100,24 @@ def _measures(dataset: xr.Dataset, cells: CellOutcomes) -> Iterator[dict[str, An
     memorise = column_of(dataset, "memorise_step").astype(float)
     tested = cells.is_tested
     late = np.where(cells.is_censored, cells.followed, np.nan)
-    yield _measure("grok_step", "grok step", cells.grok_step, "log", tested, late)
+    yield measure_of("grok_step", "grok step", cells.grok_step, "log", tested, late)
     # Of a cell that never memorised there is no delay, nor one to wait for.
     has_memorised = tested & np.isfinite(memorise)
     delay, late = cells.grok_step - memorise, late - memorise
     title = "delay: grok step − memorise step"
-    yield _measure("delay", title, delay, "log", has_memorised, late)
-    yield _measure("memorise_step", "memorise step", memorise, "log")
+    yield measure_of("delay", title, delay, "log", has_memorised, late)
+    yield measure_of("memorise_step", "memorise step", memorise, "log")
     for name in FINALS:
         if f"final_{name}" in dataset:
             column = column_of(dataset, f"final_{name}").astype(float)
             scale = "log" if name.endswith("loss") else "share"
-            yield _measure(
+            yield measure_of(
                 f"final_{name}", described(f"final_{name}")[0], column, scale
             )
     for name in ("spikes", "change_width"):
         if name in dataset:
             column = column_of(dataset, name).astype(float)
-            yield _measure(name, described(name)[0], column, "linear")
+            yield measure_of(name, described(name)[0], column, "linear")
     yield from _recorded(dataset)
 
 
@@ -127,20 +127,20 @@ def _recorded(dataset: xr.Dataset) -> Iterator[dict[str, Any]]:
     count = dataset["phase"].size
     if all(name in dataset for name in MEASURES):
         share, lead = cell_measures(dataset)
-        yield _measure("share", "share of W_E in key frequencies", share, "share")
+        yield measure_of("share", "share of W_E in key frequencies", share, "share")
         title = "lead of the excluded loss over the grok"
-        yield _measure("lead", title, lead, "signed")
+        yield measure_of("lead", title, lead, "signed")
     for name, variable in dataset.data_vars.items():
         name = str(name)
         if variable.dims != dims or name in (*FINALS, "max_train_loss"):
             continue
         last = last_values(variable.values.reshape(count, -1))
         scale = "linear" if (last < 0).any() else "magnitude"
-        yield _measure(f"final_{name}", f"final {described(name)[0]}", last, scale)
+        yield measure_of(f"final_{name}", f"final {described(name)[0]}", last, scale)
     if "sum_of_squares" in dataset and "step" in dataset["sum_of_squares"].dims:
         total = dataset["sum_of_squares"].sum("matrix", skipna=False).transpose(*dims)
         last = np.sqrt(last_values(total.values.reshape(count, -1)))
-        yield _measure("final_norm", "final norm of all weights", last, "magnitude")
+        yield measure_of("final_norm", "final norm of all weights", last, "magnitude")
 
 
 def last_values(curves: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ def last_values(curves: np.ndarray) -> np.ndarray:
     return np.where(finite.any(axis=1), values, np.nan)
 
 
-def _measure(
+def measure_of(
     name: str,
     title: str,
     values: np.ndarray,

@@ -25,7 +25,7 @@ MAPS = ("attention", "neurons", "circles", "W_E_norms_over_training")
 LOSSES = {
     "train_loss": "train",
     "test_loss": "test",
-    "excluded_loss_2d_full": "excluded, key frequencies",
+    "excluded_loss_2d_full": "excluded",
     "trig_loss_all": "trig, all pairs",
     "trig_loss_train": "trig, train",
     "trig_loss_test": "trig, test",
@@ -94,7 +94,8 @@ def _figures(
         "verdict": sendable(str(circuit["verdict"])),
         "key_frequencies": circuit["key_frequencies"],
         "keys": head["keys"],
-        "neurons": head["neurons"],
+        "inputs": head["inputs"],
+        "neurons": [_neuron(circuit, i) for i in head["neurons"]],
         "W_E_norms": listed(arrays["W_E_norms"]),
         "steps": arrays["steps"].tolist() if "steps" in arrays else [],
         "losses": losses,
@@ -104,4 +105,13 @@ def _figures(
             if stages.get(name)
         ],
         "maps": maps,
+    }
+
+
+def _neuron(circuit: dict[str, Any], index: int) -> dict[str, Any]:
+    """Return a neuron that has a map: its best frequency, and what that explains."""
+    return {
+        "index": index,
+        "frequency": circuit["neuron_frequency"][index],
+        "explained": listed(np.array(circuit["neuron_explained"][index], float))[0],
     }

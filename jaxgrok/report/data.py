@@ -22,6 +22,8 @@ from jaxgrok.report.cells import table
 from jaxgrok.report.circuits import analysed, tables
 from jaxgrok.report.curves import ROOM, curves
 from jaxgrok.report.facts import facts
+from jaxgrok.report.heads import heads
+from jaxgrok.report.measures import read_measures
 from jaxgrok.report.pack import Packer
 from jaxgrok.report.texts import sendable
 from jaxgrok.results.dataset import LABELS, labels_of
@@ -30,6 +32,8 @@ from jaxgrok.results.run import Run
 
 _STOPS = 33
 """Colours of a scale; the page blends between them."""
+_MANY = 10
+"""Colours of lines, where there are more than LINES."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +86,18 @@ def check_comparable(runs: Sequence[Run | RunData]) -> None:
 def _entry(run: RunData, packer: Packer, room: int) -> dict[str, Any]:
     """Return what the page shows of one run; its curves go to the packer."""
     dataset = run.dataset
+    cells = table(dataset)
+    cells["measures"] += read_measures(run.path, cells)
     return {
         "name": sendable(run.path.resolve().name),
         "path": _path_to_send(run.path),
         "title": sendable(str(dataset.attrs.get("title", ""))),
         "progress": _progress(run),
-        "cells": table(dataset),
+        "cells": cells,
         "curves": curves(dataset, packer, room),
         "boundaries": boundaries(run.path, dataset),
         "tables": tables(run.path),
-        "analysed": analysed(run.path, packer),
+        "analysed": [*analysed(run.path, packer), *heads(run.path, packer)],
         "facts": facts(run.manifest),
     }
 
@@ -131,10 +137,12 @@ def _look() -> dict[str, Any]:
         "labels": list(LABELS),
         "fills": {name: to_hex(fill.colour) for name, fill in fills.items()},
         "lines": list(style.LINES),
+        "many": style.line_colours(_MANY),
         "scales": {
             "steps": _stops(style.STEPS_MAP),
             "signed": _stops(style.LEAD_MAP),
             "magnitude": _stops(style.MAGNITUDE_MAP),
+            "components": _stops(style.SIGNED_MAP),
             "cyclic": _stops(style.CYCLIC_MAP),
         },
     }

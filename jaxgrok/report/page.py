@@ -31,10 +31,13 @@ SCRIPTS = (
     "panels",
     "members",
     "tables",
+    "fourier",
+    "heads",
     "circuits",
     "facts",
     "state",
     "controls",
+    "opened",
     "main",
 )
 """The page's own scripts, in the order in which they need each other."""

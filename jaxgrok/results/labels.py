@@ -10,6 +10,8 @@ import xarray as xr
 from jaxgrok.training.records import PLAIN, STEP
 
 LONG_NAMES = {
+    "W_E_norm": "norm of W_E",
+    "W_L_norm": "norm of W_L",
     "block_width": "lanes of a block",
     "cause": "why it ended",
     "change_step": "step of the phase change",
@@ -37,18 +39,20 @@ UNITS = {curve.name: curve.unit for curve in (STEP, *PLAIN)} | {
 
 
 def label(dataset: xr.Dataset) -> None:
-    """Give every variable and coordinate a `long_name` and `units`, in place.
+    """Give every variable and coordinate a `long_name`, and `units`, in place.
 
-    Units are "" for pure numbers and for words. What has them already keeps them.
+    Pure numbers and words have no units: a plot would write an empty [] behind their
+    names. What has them already keeps them.
     """
     for name, variable in dataset.variables.items():
         long_name, units = described(str(name))
-        variable.attrs.setdefault("units", units)
+        if units:
+            variable.attrs.setdefault("units", units)
         variable.attrs.setdefault("long_name", long_name)
 
 
 def described(name: str) -> tuple[str, str]:
-    """Return the long name and the units of a variable."""
+    """Return the long name and the units of a variable, "" where it has none."""
     for prefix in ("final_", "component_"):
         # Of one with such a prefix: the last value of a curve, a part of a quantity.
         own = name.removeprefix(prefix)

@@ -197,6 +197,7 @@ class Coordinator:
     def _collect(self, progress: Progress) -> None:
         """Keep what a worker hands over."""
         # Results first: a full disk can refuse a snapshot.
+        done = len(self.ledger)
         rows = self._add(progress.results)
         for snapshot in progress.snapshots:
             self.archive.keep(snapshot, progress.shapes)
@@ -210,12 +211,13 @@ class Coordinator:
             self._fail(self.grid.groups[progress.group], progress.failure)
         # Last: what it raises must not cost what the worker handed over.
         for row, result in zip(rows, progress.results, strict=True):
-            self._call_back(row, result)
+            done += 1  # those that end together are counted one after another
+            self._call_back(row, result, done)
 
-    def _call_back(self, row: CellRow, result: Result) -> None:
+    def _call_back(self, row: CellRow, result: Result, done: int) -> None:
         """Hand a cell that has ended to the user's callback."""
         if self.on_cell is not None:
-            cell = FinishedCell(row, result, len(self.ledger), self.queue.total)
+            cell = FinishedCell(row, result, done, self.queue.total)
             hand_over(cell, self.on_cell)
 
     def _add(self, results: Iterable[Result]) -> list[CellRow]:
@@ -242,7 +244,7 @@ class Coordinator:
             result = failures.failed(cell, group, cause)
             row = self.archive.add(result)
             self.queue.ended(cell, row)
-            self._call_back(row, result)
+            self._call_back(row, result, len(self.ledger))
         self.display.failed(cause, len(cells))
 
     def _unfinished(self, group: Group) -> list[Cell]:

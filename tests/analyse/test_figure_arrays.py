@@ -20,6 +20,7 @@ def test_the_arrays_are_those_of_the_figures(tmp_path):
     report, head, values = arrays(tmp_path)
     circuit, network = report.circuit, report.network
     assert head["keys"] == list(circuit.key_frequencies)
+    assert head["inputs"] == ["x", "y"]
     near = {"rtol": 2e-3, "atol": 2e-3}
     np.testing.assert_allclose(values["W_E_norms"], circuit.W_E_norms, **near)
     np.testing.assert_allclose(

@@ -9,6 +9,7 @@ import jaxgrok
 import tiny
 from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.analyse import induction_heads
+from jaxgrok.plots.tables import read_rows
 
 NAN = float("nan")
 
@@ -56,6 +57,23 @@ def test_the_command_writes_a_table_and_a_figure(run_dir, capsys):
     out = capsys.readouterr().out
     assert "head 1.1: previous token" in out
     assert len(list((run_dir / "heads").glob("*seed=0.png"))) == 1
+
+
+def test_the_scores_over_training_are_a_table(run_dir):
+    scored = induction_heads.read_heads(run_dir, "seed=1")
+    path = induction_heads.write(scored, run_dir).with_suffix(".csv")
+    rows = read_rows(path)
+    assert {row["cell"] for row in rows} == {1}
+    assert [row["step"] for row in rows[::4]] == scored.steps.tolist()
+    for name, values in scored.scores.items():
+        written = np.reshape([row[name] for row in rows], values.shape)
+        np.testing.assert_array_equal(written, values)
+
+
+def test_the_page_of_the_run_shows_what_was_read(run_dir):
+    (run_dir / "report.html").write_text("")
+    assert analyse.main(["analyse", str(run_dir), "--cell", "seed=0"]) == 0
+    assert (run_dir / "report.html").stat().st_size > 10_000
 
 
 def test_a_head_of_a_network_that_diverged_has_no_scores():

@@ -1,4 +1,3 @@
-import gzip
 import json
 
 import numpy as np
@@ -7,30 +6,24 @@ import pytest
 import reported
 from jaxgrok.report import circuits
 from jaxgrok.report.circuits import analysed, tables
-from jaxgrok.report.pack import LEVELS, Packer
-
-
-def unpacked(entry, blob):
-    """The numbers of one packed array, as the page reads them."""
-    data = gzip.decompress(blob)
-    data = data[4 + int.from_bytes(data[:4], "little") :]
-    size = int(np.prod(entry["shape"]))
-    codes = np.frombuffer(data, np.uint8)[entry["offset"] :].astype(int)
-    steps = (codes[:size] + 256 * codes[size : 2 * size]).reshape(entry["shape"])
-    share = (np.cumsum(steps, axis=-1) % 65536 - 1) / (LEVELS - 1)
-    return entry["low"] + share * (entry["high"] - entry["low"])
+from jaxgrok.report.pack import Packer
 
 
 def test_an_analysed_cell_has_its_maps_and_stages(tmp_path):
-    network, _ = reported.analyse(tmp_path, cell=3)
+    network, circuit = reported.analyse(tmp_path, cell=3)
     packer = Packer()
     (entry,) = analysed(tmp_path, packer)
     assert entry["cell"] == 3 and entry["keys"] == [2, 5]
     maps = entry["maps"]
     assert maps["attention"]["dims"] == [4, 13, 13]
-    values = unpacked(maps["attention"], packer.blob({})).reshape(4, 13, 13)
+    values = reported.unpacked(maps["attention"], packer.blob({})).reshape(4, 13, 13)
     pattern = np.moveaxis(network.pattern[..., 0], -1, 0)
     np.testing.assert_allclose(values, pattern, atol=2e-3)
+    assert entry["inputs"] == ["x", "y"]
+    assert [neuron["frequency"] for neuron in entry["neurons"][:2]] == [2, 5]
+    for neuron in entry["neurons"]:
+        explained = circuit.neuron_explained[neuron["index"]]
+        assert neuron["explained"] == pytest.approx(explained)
     assert entry["stages"][0][0] == "memorisation"
     assert all(len(y) == len(entry["steps"]) for _, y in entry["losses"])
 

@@ -24,12 +24,14 @@ def dataset(tmp_path):
     return jaxgrok.load(write(tmp_path, manifest, all_results(manifest, schema=WIDE)))
 
 
-def test_every_variable_has_a_long_name_and_units(dataset):
+def test_every_variable_has_a_long_name_and_its_units_if_any(dataset):
     assert {"component_grok_step", "odd", "final_test_loss"} <= set(dataset.data_vars)
     for name, variable in dataset.variables.items():
         assert variable.attrs["long_name"], name
         assert "_" not in variable.attrs["long_name"]
-        assert variable.attrs["units"] in ("", "nats", "steps"), name
+        units = labels.described(str(name))[1]
+        assert units in ("", "nats", "steps"), name
+        assert variable.attrs.get("units", "") == units
 
 
 @pytest.mark.parametrize("column", CELL_COLUMNS)
@@ -70,4 +72,17 @@ def test_a_plot_has_them_on_its_axes(dataset):
     axes = plt.gca()
     assert axes.get_xlabel() == "training step [steps]"
     assert axes.get_ylabel() == "test loss [nats]"
+    plt.close("all")
+
+
+def test_a_plot_has_no_empty_brackets(dataset):
+    dataset.test_accuracy.isel(seed=0).squeeze().plot.line(x="step")
+    axes = plt.gca()
+    names = [
+        axes.get_ylabel(),
+        axes.get_title(),
+        axes.get_legend().get_title().get_text(),
+    ]
+    assert names[0] == "test accuracy" and names[2] == "weight decay"
+    assert not any("[]" in name for name in names)
     plt.close("all")

@@ -122,13 +122,13 @@ def _over_pairs(
     """Map values over all pairs [n (x), n (y)]."""
     draw_map(axes, values.T, scale)
     for axis, name in ((axes.xaxis, "x"), (axes.yaxis, "y")):
-        axis.set_label_text(_input_name(network, name))
+        axis.set_label_text(input_name(network, name))
         axis.set_major_locator(MaxNLocator(4, integer=True))
     axes.tick_params(labelsize=style.SMALL_LABEL)
 
 
-def _input_name(network: Network, name: str) -> str:
-    """Return `x` or, if the group is not in the order of its tokens, `a, x = 3^a`."""
+def input_name(network: Network, name: str) -> str:
+    """Name an input: `x`, or `a, x = 3^a` where the group is not in tokens' order."""
     elements = network.elements
     if tuple(elements) == tuple(range(len(elements))):
         return name

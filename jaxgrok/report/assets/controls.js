@@ -39,7 +39,8 @@ function drawControls(report, state, change) {
     const { [name]: _, ...fixed } = state.fixed;
     change({ ...rest, [side]: name, fixed, open: [] });
   };
-  const measures = run.cells.measures.map((measure) => [measure.name, measure.title]);
+  // Each once: runs side by side share most of them.
+  const measures = new Map(report.runs.flatMap((one) => one.cells.measures.map(({ name, title }) => [name, title])));
   form.replaceChildren(
     menuOf("across", axes, state.x, pick("x", "y")),
     menuOf("up", axes, state.y, pick("y", "x")),
@@ -58,9 +59,13 @@ function drawControls(report, state, change) {
 }
 
 /** Draw the menus that all panels share. */
-function drawOptions(state, change) {
+function drawOptions(report, state, change) {
   const box = element("input", { type: "checkbox" });
   box.checked = state.linear;
   box.addEventListener("change", () => change({ linear: box.checked }));
-  document.getElementById("options").replaceChildren(element("label", { class: "line" }, box, "steps on a linear scale"));
+  const form = document.getElementById("options");
+  form.replaceChildren(element("label", { class: "line" }, box, "steps on a linear scale"));
+  const [one, ...others] = report.opened;
+  const marks = one && !others.length ? stepMarks(report, one).map(({ line, name }) => `${name} (${line.dash === "dot" ? "dotted" : "dashed"})`) : [];
+  if (marks.length) form.append(element("span", { class: "note" }, `upright lines: median ${marks.join(", ")}`));
 }

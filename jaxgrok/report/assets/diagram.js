@@ -139,9 +139,13 @@ function wordsOf(report, run, state, square) {
   const grok = summarise(run, report.look.labels, measureOf(run, "grok_step"), square.cells);
   words.push("median grok step " + censoredText(grok).replace("\n", ", grokked "));
   if (state.colour !== "phase" && state.colour !== "grok_step") {
-    words.push(`${measureOf(run, state.colour).title} ${textOf(state, square).replace("\n", ", ") || "–"}`);
+    const { title, missing } = anyMeasure(report, state.colour);
+    words.push(`${title} ${textOf(state, square).replace("\n", ", ") || missing || "–"}`);
   }
   return words;
 }
 
 const measureOf = (run, name) => run.cells.measures.find((measure) => measure.name === name);
+
+/** Return a measure as the first run that has it describes it. */
+const anyMeasure = (report, name) => report.runs.map((run) => measureOf(run, name)).find(Boolean);

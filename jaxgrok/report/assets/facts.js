@@ -13,7 +13,7 @@ function drawFacts(report) {
   if (curves.evaluations > curves.steps.length) {
     notes.push(`Curves keep ${curves.steps.length} of ${curves.evaluations} evaluations, evenly spaced on a log scale, and each cell's last.`);
   }
-  notes.push("Their values are rounded to three digits; last losses and accuracies are exact.");
+  notes.push("Values of curves are rounded to three digits; last losses and accuracies are exact.");
   if (curves.left_out?.length) notes.push(`For want of room, curves along ${curves.left_out.join(", ")} are left out.`);
   node.append(element("p", { class: "hint" }, notes.join(" ")));
 }

@@ -17,7 +17,7 @@ function drawLegend(report, state) {
       legend.append(keyOf(fills.censored, "censored: not within the budget"));
     }
     if (values.some((value) => value.median === null && value.late === null)) {
-      legend.append(keyOf(fills.unknown, "none"));
+      legend.append(keyOf(fills.unknown, anyMeasure(report, state.colour).missing ?? "none"));
     }
   }
   if (document.querySelector(".crossover")) {

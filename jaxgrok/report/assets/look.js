@@ -70,9 +70,13 @@ function scaleOf(look, kind, numbers) {
   const bound = kind === "share" ? 1 : Math.max(Math.abs(low), Math.abs(high)) || 1;
   const from = isSigned ? -bound : 0;
   const share = (value) => (value - from) / (bound - from);
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((at) => [at, from + at * (bound - from)]);
+  const parts = kind === "count" ? countParts(bound) : 4;
+  const ticks = Array.from({ length: parts + 1 }, (_, i) => [i / parts, from + (i / parts) * (bound - from)]);
   return { stops: isSigned ? look.scales.signed : look.scales.steps, share, ticks };
 }
+
+/** Return in how many parts a bar from 0 to a whole number falls, each a whole number. */
+const countParts = (most) => [5, 4, 3, 2].find((parts) => most % parts === 0) ?? (most < 8 ? most : 1);
 
 /** Return round numbers on a log scale, with their shares of it. */
 function logTicks(from, to) {
@@ -93,8 +97,8 @@ function logTicks(from, to) {
 /** Return a colour of the page: --ink, --paper, ... */
 const themeColour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Return the colour of a line; black is the ink's, which can be read in the dark. */
-function lineColour(look, index) {
-  const colour = look.lines[index % look.lines.length];
+/** Return the colour of a line, one of so many; black is the ink's, for the dark. */
+function lineColour(look, index, count = 1) {
+  const colours = count > look.lines.length ? look.many : look.lines, colour = colours[index % colours.length];
   return colour === "#000000" ? themeColour("--ink") : colour;
 }

@@ -37,8 +37,9 @@ async function begin() {
 
 function drawHeader(report) {
   const { runs } = report;
-  const titles = [...new Set(runs.map((run) => run.title))].join(" and ");
-  const title = `${titles} — ${runs.map((run) => run.name).join(", ")}`;
+  const titles = new Set(runs.map((run) => run.title)), names = runs.map((run) => run.name).join(", ");
+  const each = runs.map((run) => `${run.title} — ${run.name}`).join(" and ");
+  const title = titles.size === 1 ? `${[...titles][0]} — ${names}` : each;
   document.title = title;
   document.getElementById("title").textContent = title;
   document.getElementById("progress").textContent = runs.map((run) => run.progress).join(" · ");
@@ -56,7 +57,7 @@ function drawMap(report, state, change, keepControls = false) {
       value: summarise(run, labels, measureOf(run, measure), square.cells),
     })));
   const numbers = report.squares.flat().map(({ value }) => value.median).filter((value) => value !== null);
-  report.scale = scaleOf(report.look, measureOf(report.runs[0], measure).scale, numbers);
+  report.scale = scaleOf(report.look, anyMeasure(report, measure).scale, numbers);
   if (!keepControls) drawControls(report, state, change);
   node.replaceChildren();
   report.runs.forEach((run, index) => {
@@ -85,72 +86,6 @@ function firstToOpen(report) {
   const count = (square) => square.counts.get("grokking") ?? 0;
   const best = squares.reduce((one, other) => (count(other) > count(one) ? other : one), squares[0]);
   return best.id;
-}
-
-/** Draw the opened squares: marks, panels, table. */
-async function drawOpened(report, state, change) {
-  const squares = report.squares.flatMap((list, index) => list.map((square) => [report.runs[index], square]));
-  report.opened = state.open
-    .map((id) => squares.find(([, square]) => square.id === id))
-    .filter(Boolean)
-    .map(([run, square]) => ({ run, square, cells: square.cells }));
-  document.querySelectorAll(".opened").forEach((mark) => mark.remove());
-  document.querySelectorAll('[aria-selected="true"]').forEach((node) => node.setAttribute("aria-selected", "false"));
-  for (const { square } of report.opened) {
-    const node = document.getElementById(square.id);
-    node.setAttribute("aria-selected", "true");
-    frame(node.ownerSVGElement, node, "opened");
-  }
-  const names = report.opened.map((one) => squareName(report, state, one));
-  const count = report.opened.reduce((sum, { cells }) => sum + cells.length, 0);
-  document.getElementById("heading").textContent = `${names.join(" · ")} (${count} ${count === 1 ? "training" : "trainings"})`;
-  drawOptions(state, change);
-  drawMembers(report);
-  await drawPanels(report, state, change);
-  await drawCircuits(report, state, change);
-}
-
-/** Draw all panels, making those that are missing. */
-async function drawPanels(report, state, change) {
-  const node = document.getElementById("panels");
-  const panels = report.opened.length ? panelsOf(report.opened[0].run) : [];
-  const ids = panels.map(({ id }) => id).join(" ");
-  if (node.dataset.ids !== ids) {
-    node.replaceChildren(...panels.map((panel) => panelNode(panel)));
-    node.dataset.ids = ids;
-  }
-  for (const panel of panels) {
-    const figure = document.getElementById(`panel-${panel.id}`);
-    drawMenus(report, state, panel, figure, change);
-    const isDotted = report.opened.length > 1 && ["loss", "accuracy"].includes(panel.id);
-    figure.querySelector("h3").textContent = panel.title + (isDotted ? " (train dotted)" : "");
-    await drawPanel(report, state, panel, figure.querySelector(".plot"));
-  }
-}
-
-function panelNode(panel) {
-  const plotNode = element("div", { class: "plot" });
-  const buttons = ["png", "svg"].map((format) => {
-    const button = element("button", { type: "button", "aria-label": `save ${panel.title} as ${format}` }, format.toUpperCase());
-    button.addEventListener("click", () => save(plotNode, panel.id, format));
-    return button;
-  });
-  const caption = element("figcaption", {}, element("h3", {}, panel.title), element("form"), ...buttons);
-  return element("figure", { class: panel.isWide ? "panel wide" : "panel", id: `panel-${panel.id}` }, caption, plotNode);
-}
-
-function drawMenus(report, state, panel, figure, change) {
-  const form = figure.querySelector("form"), choice = choiceOf(state, panel);
-  if (form.contains(document.activeElement)) return;
-  const choose = (key) => (value) =>
-    change((newest) => ({ choices: { ...newest.choices, [`${panel.id}.${key}`]: value } }));
-  form.replaceChildren();
-  for (const menu of panel.menus ?? []) {
-    form.append(menuOf(menu.label, menu.options, choice[menu.key] ?? menu.first, choose(menu.key)));
-  }
-  if (!panel.hasSlider) return;
-  const steps = stepsOf(report).map((step) => step.toLocaleString("en"));
-  form.append(sliderOf("step", steps, 0, choice.step ?? steps.length - 1, choose("step")));
 }
 
 begin().catch((error) => {

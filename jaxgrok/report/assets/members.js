@@ -8,7 +8,7 @@ function drawMembers(report) {
   node.replaceChildren();
   const rows = report.opened.flatMap(({ run, cells }) => cells.map((cell) => [run, cell]));
   if (!rows.length) return;
-  const axes = rows[0][0].cells.axes.filter((axis) => axis.label);
+  const axes = rows[0][0].cells.axes.filter(({ label, values }) => label && values.length > 1);
   const finals = Object.keys(rows[0][0].cells.finals);
   const hasCauses = rows.some(([run, cell]) => run.cells.causes[cell]);
   const isCompared = report.runs.length > 1;

@@ -16,13 +16,18 @@ function panelsOf(run) {
   if (others.length) panels.push(chosenPanel("measures", "progress measures", { labels: [], curves: others }));
   for (const section of run.curves.sections) {
     if (section.dim === "freq") panels.push(spectrumPanel(section));
-    else if (section.dim === "matrix") panels.push(chosenPanel("norms", "weight norms", section));
+    else if (section.dim === "matrix") panels.push({ ...chosenPanel("norms", "weight norms", section), isWide: true });
     else if (section.dim) panels.push(chosenPanel(section.dim, `per ${section.dim}`, section));
   }
   return panels;
 }
 
-const last = (label) => label.split(".").pop();
+/** Name a parameter by its last name and, of several blocks, its block: W_E, 0.W_K. */
+function shortNames(labels) {
+  const last = labels.map((label) => label.split(".").pop());
+  const inBlock = labels.map((label, i) => (/^blocks\.(\d+)\./.test(label) ? `${label.split(".")[1]}.${last[i]}` : last[i]));
+  return [last, inBlock, labels].find((names) => new Set(names).size === labels.length) ?? labels;
+}
 
 /** Return a panel of the entries of a curve, with menus for both. */
 function chosenPanel(id, title, section) {
@@ -39,9 +44,7 @@ function chosenPanel(id, title, section) {
   const lines = (choice, isAlone) => {
     const curve = section.curves.find((one) => one.name === choice.curve) ?? first;
     const root = curve.name === "sum_of_squares";
-    // The parameters of a block are known by their last name.
-    const own = (label) => (new Set(section.labels.map(last)).size < section.labels.length ? label : last(label));
-    const name = (entry) => (entry === "total" ? "total" : own(section.labels[entry] ?? curve.title));
+    const name = (entry) => (entry === "total" ? "total" : shortNames(section.labels)[entry] ?? curve.title);
     const line = (entry) => ({ name: name(entry), curve, entry, root });
     if (section.labels.length < 2) return [line(0)];
     const entry = choice.entry ?? "each";
@@ -70,11 +73,12 @@ async function drawPanel(report, state, panel, node) {
     const own = panelsOf(square.run).find(({ id }) => id === panel.id);
     if (!own) continue;
     own.lines(choice, isAlone).forEach((line, j, { length }) => {
-      const colour = lineColour(report.look, isAlone ? (length > 2 || j !== 0 ? j : 0) : i);
+      const colour = lineColour(report.look, isAlone ? j : i, isAlone ? length : opened.length);
       // Of several squares, each has a colour; what comes before the last is dotted.
       const isDotted = !isAlone && j < length - 1;
       const name = isAlone ? line.name : legendName(report, state, square);
-      const style = { name: isDotted ? `${name}: ${line.name}` : name, colour, dash: isDotted ? "dot" : "solid" };
+      const dash = isDotted ? "dot" : isAlone && j >= report.look.many.length ? "dash" : "solid";
+      const style = { name: isDotted ? `${name}: ${line.name}` : name, colour, dash };
       const more = tracesOf(report, square, line, style);
       if (isDotted) for (const trace of more) trace.showlegend = false;
       traces.push(...more);
@@ -84,7 +88,7 @@ async function drawPanel(report, state, panel, node) {
   const axes = {
     // On a log scale, ticks at 1, 2 and 5.
     xaxis: { title: { text: "step" }, tickformat: "~s", ...(state.linear ? { type: "linear" } : { type: "log", dtick: "D2" }) },
-    yaxis: { title: { text: panel.unit ?? "" }, type: isLog ? "log" : "linear" },
+    yaxis: { title: { text: panel.unit ?? "" }, ...(isLog ? logAxis(traces) : { type: "linear" }) },
   };
   if (panel.id === "accuracy") axes.yaxis.range = [-0.03, 1.03];
   const names = new Set(traces.map((trace) => trace.legendgroup));
@@ -95,6 +99,13 @@ async function drawPanel(report, state, panel, node) {
   await plot(node, traces, axes);
 }
 
+/** Return a log scale; over one decade or two, with ticks at 1, 2 and 5. */
+function logAxis(traces) {
+  const logs = traces.flatMap(({ y }) => y).filter((value) => value > 0).map(Math.log10);
+  const span = logs.reduce((most, value) => Math.max(most, value), -Infinity) - logs.reduce((least, value) => Math.min(least, value), Infinity);
+  return { type: "log", ...(span < 2.5 ? { tickformat: "~g" } : {}), ...(span > 0.8 && span < 2.5 ? { dtick: "D2" } : {}) };
+}
+
 /** Mark the median memorise and grok steps of an opened square. */
 function stepMarks(report, square) {
   const marks = [];
@@ -103,7 +114,7 @@ function stepMarks(report, square) {
     const { median: step } = summarise(square.run, report.look.labels, measure, square.cells);
     if (!step) continue;
     const line = { color: themeColour("--pale"), width: 1, dash };
-    marks.push({ type: "line", x0: step, x1: step, yref: "paper", y0: 0, y1: 1, line });
+    marks.push({ name: name.replace("_", " "), type: "line", x0: step, x1: step, yref: "paper", y0: 0, y1: 1, line });
   }
   return marks;
 }

@@ -49,7 +49,7 @@ function tracesOf(report, opened, line, style) {
       ...base, x, y,
       name: alone ? style.name : `${style.name}, ${memberName(opened.run, cell, opened.cells)}`,
       showlegend: alone,
-      opacity: alone ? 1 : 0.4,
+      opacity: alone ? 1 : 0.55,
       line: { color: style.colour, width: alone ? 2 : 1, dash: style.dash },
       meta: { cell },
     });

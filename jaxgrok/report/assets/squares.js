@@ -54,6 +54,8 @@ const minimum = (values) => (values.length ? Math.min(...values) : null);
  * Where the measure is censored: `median` is null if the median cell is; `late` is the
  * step up to which the censored cells were followed; `reached` of `tested` have a value. */
 function summarise(run, labels, measure, cells) {
+  // Of runs side by side, one may lack what was read of the other.
+  if (!measure) return { median: null, late: null, endStep: null };
   const values = measure.values;
   const present = cells.filter((cell) => values[cell] !== null);
   if (!measure.tested) {

@@ -21,7 +21,7 @@ function stateOf(report, hash) {
   const state = firstState(report), words = new URLSearchParams(hash), run = report.runs[0];
   for (const side of ["x", "y"]) if (axisOf(run, words.get(side))) state[side] = words.get(side);
   if (state.x === state.y) Object.assign(state, { x: run.cells.view.x, y: run.cells.view.y });
-  if (measureOf(run, words.get("colour"))) state.colour = words.get("colour");
+  if (anyMeasure(report, words.get("colour"))) state.colour = words.get("colour");
   for (const [key, value] of words) {
     const name = key.slice(3), axis = axisOf(run, name);
     if (key.startsWith("at.") && axis?.values.includes(value)) state.fixed[name] = value;

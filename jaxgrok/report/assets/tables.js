@@ -20,7 +20,7 @@ function sortable(report, index, table, open) {
     node.replaceChildren(head, ...rows.map((row) => lineOf(report, index, table, row, open)));
   };
   table.columns.forEach((name, column) => {
-    const button = element("button", { type: "button" }, name.replaceAll("_", " "));
+    const button = element("button", { type: "button" }, nameOf(name));
     const cell = element("th", { scope: "col", "aria-sort": "none" }, button);
     button.addEventListener("click", () => {
       sorted = { column, sign: sorted.column === column ? -sorted.sign : 1 };
@@ -33,6 +33,9 @@ function sortable(report, index, table, open) {
   draw();
   return node;
 }
+
+/** Return a column's name in words; W_E and W_L are names of their own. */
+const nameOf = (column) => column.replace(/(?<!\bW)_/g, " ");
 
 /** Compare two entries: numbers, then texts, then what is missing. */
 function compare(one, other) {
