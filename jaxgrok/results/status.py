@@ -112,9 +112,10 @@ class Status:
             lines.append(f"silent for {duration(silence)}; process {live.process}")
         for worker in live.workers:
             group = "" if worker.group is None else f", group {worker.group + 1}"
+            pace = f", {worker.pace:,.0f} lane-steps/s" if worker.pace else ""
             lines.append(
                 f"worker {worker.name}: {worker.device}, {worker.busy}/{worker.lanes} "
-                f"lanes{group}, {worker.pace:,.0f} lane-steps/s"
+                f"lanes{group}{pace}"
             )
         return lines
 

@@ -29,7 +29,7 @@ import xarray as xr
 
 import jaxgrok
 from jaxgrok.host.object_lock import SILENT
-from jaxgrok.host.paths import AnyPath, as_path
+from jaxgrok.host.paths import AnyPath, as_path, matches
 from jaxgrok.results.status import read_status
 
 GRID = '''"""Many evaluations of a tiny network, over {steps} steps."""
@@ -50,7 +50,8 @@ def get_config(scale="laptop"):
 '''
 PROGRAM = """
 import sys
-from jaxgrok.sweep import __main__, chores
+from jaxgrok.fleet import chores
+from jaxgrok.sweep import __main__
 chores.PERIODS |= {name: chores.Period(1.0, 1.0) for name in ("flush", "save")}
 sys.exit(__main__.main(["sweep", *sys.argv[1:]]))
 """
@@ -177,7 +178,7 @@ def killed(grid: Path, out: str, disk: Path) -> None:
     assert f"held by a running sweep (process {first.pid} on" in words, words
     assert words.strip().count("\n") <= 1, words
     say(f"a second holder is refused in {time.monotonic() - start:.0f} s: {words}")
-    wait(lambda: (path / "resume/lanes.npz").exists(), "its lanes are saved", first)
+    wait(lambda: bool(matches(path / "resume", "*.npz")), "its lanes are saved", first)
     first.kill()
     first.wait()
     done = read_status(path).done
