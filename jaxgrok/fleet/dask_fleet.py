@@ -131,11 +131,23 @@ class DaskFleet:
             del self._names[address]
             self._schedule(self._dismiss(address, cause))
 
+    def __enter__(self) -> "DaskFleet":
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        # A sweep that was stopped goes on sooner with the workers that it had. Those
+        # that were started here are not left behind.
+        self._end(dismisses=error is None or self._children is not None)
+
     def close(self) -> None:
         """Let all workers go, and stop to listen."""
+        self._end(dismisses=True)
+
+    def _end(self, *, dismisses: bool) -> None:
+        """Stop to listen; workers that are not dismissed wait for the next one."""
         rendezvous.remove(self._run_dir, self._nonce)
         with contextlib.suppress(Exception):  # nobody is left to be told
-            self._wait(self._stop())
+            self._wait(self._stop(dismisses=dismisses))
         if self._children:
             self._children.close()
         self._end_loop()
@@ -154,9 +166,12 @@ class DaskFleet:
         await scheduler
         return scheduler
 
-    async def _stop(self) -> None:
-        goodbyes = [self._tell(address, Farewell()) for address in self._names]
-        await asyncio.gather(*goodbyes, return_exceptions=True)
+    async def _stop(self, *, dismisses: bool) -> None:
+        if dismisses:
+            # All that are connected, also those that have yet to take part.
+            addresses = list(self._scheduler.workers)
+            goodbyes = [self._tell(address, Farewell()) for address in addresses]
+            await asyncio.gather(*goodbyes, return_exceptions=True)
         await self._scheduler.close()
 
     def arrived(self, address: str) -> None:

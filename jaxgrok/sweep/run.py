@@ -111,7 +111,7 @@ def run(
         stop = stack.enter_context(asked_to_stop())
         remote = _remote(who, directory.path, platform)
         if remote:
-            stack.enter_context(closing(remote))
+            stack.enter_context(remote)
         if remote and not platform:
             first = _first_worker(remote, stop, directory.path, quiet=quiet)
             stack.enter_context(machine.elsewhere(first.platform.name, first.bits))
