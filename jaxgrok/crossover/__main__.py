@@ -16,6 +16,7 @@ n_train or train_fraction; a search trains the few of them that it needs.
 --dry_run             print what would be searched and stop
 --blocks N            blocks of lanes; by default one a device
 --workers WHO         who trains, as in jaxgrok sweep
+--key FILE            a secret that workers have to have too; or JAXGROK_FLEET_KEY
 --mixed_bits          go on in a run directory whose results have other last bits
 
 python -m jaxgrok.crossover DIR draws the crossovers of a run directory again, or reads

@@ -82,7 +82,7 @@ class DaskFleet:
             ) from None
         self.address: str = self._scheduler.address
         meeting = Rendezvous(self.address, self._nonce, certificate, key)
-        rendezvous.write(run_dir, meeting)
+        rendezvous.write(run_dir, meeting, rendezvous.secret_of())
         if workers.processes and platform:
             self._children = Children(workers.processes, run_dir, platform)
 
@@ -105,11 +105,7 @@ class DaskFleet:
             bits: of the run; others are refused.
             mixed_bits: do not refuse them.
         """
-        self._job = job, bits, mixed_bits
-        with contextlib.suppress(queue.Empty):
-            while True:
-                address, greeting = self._hellos.get_nowait()
-                self._schedule(self._welcome(address, greeting))
+        self._wait(self._begin(job, bits, mixed_bits))
 
     def send(self, worker: str, order: Order) -> None:
         """Order something from an idle worker."""
@@ -126,10 +122,7 @@ class DaskFleet:
 
     def drop(self, worker: str, cause: str) -> None:
         """Tell a worker that it is not wanted, and expect nothing more of it."""
-        address = self._address(worker)
-        if address is not None:
-            del self._names[address]
-            self._schedule(self._dismiss(address, cause))
+        self._schedule(self._drop(worker, cause))
 
     def __enter__(self) -> "DaskFleet":
         return self
@@ -183,6 +176,21 @@ class DaskFleet:
         name = self._names.pop(address, None)
         if name is not None:
             self._news.put(Loss(name, "it does not answer any more"))
+
+    # In the loop's thread, like all that touches names and hellos.
+    async def _begin(
+        self, job: Job, bits: Mapping[str, object], mixed_bits: bool
+    ) -> None:
+        self._job = job, bits, mixed_bits
+        while not self._hellos.empty():
+            address, greeting = self._hellos.get_nowait()
+            self._schedule(self._welcome(address, greeting))
+
+    async def _drop(self, worker: str, cause: str) -> None:
+        address = self._address(worker)
+        if address is not None:
+            del self._names[address]
+            await self._dismiss(address, cause)
 
     async def _greet(self, address: str) -> None:
         greeting = await self._tell(address, None)

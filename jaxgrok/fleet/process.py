@@ -25,13 +25,16 @@ LEFT = 143
 """Exit code after a signal: as of SIGTERM."""
 
 
-def work(run_dir: str, *, wait: float, patience: float, name: str = "") -> int:
+def work(
+    run_dir: str, *, wait: float, patience: float, secret: str = "", name: str = ""
+) -> int:
     """Work for the coordinator of a run directory until the sweep ends.
 
     Args:
         run_dir: where coordinator.json is.
         wait: seconds to wait for it, and for an answer.
         patience: seconds to wait for another coordinator, where one was lost.
+        secret: of the coordinator, where it has one.
         name: of this worker.
 
     Returns:
@@ -47,7 +50,7 @@ def work(run_dir: str, *, wait: float, patience: float, name: str = "") -> int:
     for number in itertools.count():
         # Dask may still know the name of a connection that was lost.
         own = f"{base}-{number}" if number else base
-        node = _connected(folder, own, time.monotonic() + seconds)
+        node = _connected(folder, secret, own, time.monotonic() + seconds)
         if node is None:
             break
         if node.outcome is Outcome.REFUSED:
@@ -68,11 +71,11 @@ def work(run_dir: str, *, wait: float, patience: float, name: str = "") -> int:
     )
 
 
-def _connected(folder: Path, name: str, deadline: float) -> Node | None:
+def _connected(folder: Path, secret: str, name: str, deadline: float) -> Node | None:
     """Find a coordinator and work for it; None if none answers until the deadline."""
     while True:
         with contextlib.suppress(OSError, TimeoutError):
-            node = Node(rendezvous.read(folder), folder, name)
+            node = Node(rendezvous.read(folder, secret), folder, name)
             asyncio.run(node.serve())
             return node
         if time.monotonic() >= deadline:
