@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 import shutil
+import time
 import zlib
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from jaxgrok.host.atomic_files import new_name, write_atomically
 from jaxgrok.host.trees import read_tree, write_tree
 
 FOLDER = "checkpoints"
+LONGEST_WRITE = 600.0
+"""Seconds in which any shard is written."""
 Shapes = Mapping[str, tuple[int, ...]]
 """Parameter → its shape, in the order in which a snapshot's vector holds them."""
 Rows = dict[str, dict[int, np.ndarray]]
@@ -102,9 +105,16 @@ def _damaged(path: Path) -> ValueError:
 
 
 def remove_incomplete(run_dir: Path) -> None:
-    """Remove the shards that were cut off while they were written."""
+    """Remove the shards that were cut off while they were written.
+
+    Those of workers elsewhere count as cut off once they are old: a worker that has
+    lost its coordinator may be writing one as the next coordinator starts.
+    """
     for path in (run_dir / FOLDER).glob("*"):
-        if path.is_dir() and not path.with_suffix(".json").exists():
+        if not path.is_dir() or path.with_suffix(".json").exists():
+            continue
+        age = time.time() - path.stat().st_mtime
+        if path.name.endswith("-local") or age > LONGEST_WRITE:
             shutil.rmtree(path)
 
 

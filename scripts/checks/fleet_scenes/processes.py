@@ -39,7 +39,6 @@ class Process:
         words: its arguments.
         folder: where the output goes.
         environment: variables on top of those of this process.
-        before: called in the new process.
     """
 
     def __init__(
@@ -49,7 +48,6 @@ class Process:
         words: list[str],
         folder: Path,
         environment: dict[str, str] | None = None,
-        before: Callable[[], None] | None = None,
     ) -> None:
         self.log = folder / f"{name}.txt"
         own = {"PYTHONPATH": str(ROOT), "JAXGROK_SILENCE": str(SILENCE)}
@@ -61,7 +59,6 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=before,
                 start_new_session=True,
             )
 
@@ -148,13 +145,12 @@ class Stage:
         self,
         *words: str,
         run_dir: Path | None = None,
-        before: Callable[[], None] | None = None,
         **environment: str,
     ) -> Process:
         """Start a worker, which looks for a coordinator for a minute."""
         folder = str(run_dir or self.run_dir)
         defaults = [folder, "--wait=60", "--patience=60"]
-        return self._start("worker", "worker", [*defaults, *words], environment, before)
+        return self._start("worker", "worker", [*defaults, *words], environment)
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 120.0) -> None:
         """Wait until something is so; raise Hang if it does not come."""
@@ -183,10 +179,9 @@ class Stage:
         module: str,
         words: list[str],
         environment: dict[str, str] | None = None,
-        before: Callable[[], None] | None = None,
     ) -> Process:
         name = f"{len(self.processes):03}-{kind}"
-        process = Process(name, module, words, self.folder, environment, before)
+        process = Process(name, module, words, self.folder, environment)
         self.processes.append(process)
         return process
 

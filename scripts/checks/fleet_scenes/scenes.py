@@ -56,9 +56,10 @@ def late(stage: Stage) -> None:
 
 def full_disk(stage: Stage) -> None:
     """A worker's disk is full; another one takes over."""
-    coordinator, first = stage.coordinate(), stage.work(before=_no_room)
+    coordinator, second = stage.coordinate(), stage.work()
+    stage.wait_for(lambda: "1/" in coordinator.words)
+    first = _without_room(stage)
     stage.wait_for(lambda: "cannot write" in coordinator.words)
-    second = stage.work()
     expect(first, 2, "cannot write")
     expect(coordinator, 0, seconds=240)
     expect(second, 0)
@@ -67,7 +68,7 @@ def full_disk(stage: Stage) -> None:
 def full_disks(stage: Stage) -> None:
     """No worker can write: the sweep says so and ends, and goes on later."""
     coordinator = stage.coordinate()
-    workers = [stage.work(before=_no_room) for _ in range(3)]
+    workers = [_without_room(stage) for _ in range(3)]
     expect(coordinator, 1, "cannot write", seconds=120)
     for worker in workers:
         worker.wait(90)
@@ -76,10 +77,11 @@ def full_disks(stage: Stage) -> None:
     expect(worker, 0)
 
 
-def _no_room() -> None:
-    """Let no file become longer than a few kilobytes."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, 4_096))
+def _without_room(stage: Stage) -> Process:
+    """Start a worker that can write no file longer than a few kilobytes."""
+    worker = stage.work()
+    resource.prlimit(worker.id, resource.RLIMIT_FSIZE, (4_096, 4_096))
+    return worker
 
 
 def untrusted(stage: Stage) -> None:
