@@ -112,9 +112,9 @@ def run(
         stop = stack.enter_context(asked_to_stop())
         remote = _remote(who, directory.path, platform)
         if remote:
-            stack.enter_context(closing(remote))
+            stack.enter_context(remote)
         if remote and not platform:
-            first = _first_worker(remote, stop, directory.path, quiet=quiet)
+            first = _first_worker(remote, stop, quiet=quiet)
             stack.enter_context(machine.elsewhere(first.platform.name, first.bits))
             platform, grid = first.platform, _resolved(config, first.platform, who)
         assert grid and platform
@@ -167,12 +167,10 @@ def _remote(
     return DaskFleet(run_dir, who, platform)
 
 
-def _first_worker(
-    fleet: "DaskFleet", stop: Stop, run_dir: AnyPath, *, quiet: bool
-) -> Hello:
+def _first_worker(fleet: "DaskFleet", stop: Stop, *, quiet: bool) -> Hello:
     """Wait for the first worker: the grid is resolved for what it computes on."""
     if not quiet:
-        words = f"waiting for workers: python -m jaxgrok.worker {run_dir}"
+        words = f"waiting for workers: {fleet.invitation}"
         print(words, file=sys.stderr, flush=True)
     while not stop.is_set():
         if hello := fleet.first_hello():

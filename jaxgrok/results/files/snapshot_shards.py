@@ -12,6 +12,7 @@ it was copied to.
 import dataclasses
 import json
 import math
+import time
 import zlib
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from jaxgrok.host.paths import AnyPath, matches, on_disk, read_each, remove_tree
 from jaxgrok.host.trees import read_tree, write_tree
 
 FOLDER = "checkpoints"
+LONGEST_WRITE = 600.0
+"""Seconds in which any shard is written."""
 Shapes = Mapping[str, tuple[int, ...]]
 """Parameter → its shape, in the order in which a snapshot's vector holds them."""
 Rows = dict[str, dict[int, np.ndarray]]
@@ -138,12 +141,19 @@ def _way_out(path: AnyPath) -> str:
 
 
 def remove_incomplete(run_dir: AnyPath) -> None:
-    """Remove the shards that were cut off while they were written."""
+    """Remove the shards that were cut off while they were written.
+
+    Those of workers elsewhere count as cut off once they are old: a worker that has
+    lost its coordinator may be writing one as the next coordinator starts.
+    """
     folder = run_dir / FOLDER
     if not isinstance(folder, Path):
         return  # an object is there as a whole, or not at all
     for path in folder.glob("*"):
-        if path.is_dir() and not path.with_suffix(".json").exists():
+        if not path.is_dir() or path.with_suffix(".json").exists():
+            continue
+        age = time.time() - path.stat().st_mtime
+        if path.name.endswith("-local") or age > LONGEST_WRITE:
             remove_tree(path)
 
 

@@ -1,13 +1,16 @@
 """Shards of snapshots: damage is named, and what is forgotten is gone."""
 
 import json
+import os
 import shutil
+import time
 
 import numpy as np
 import pytest
 
 from jaxgrok.host.paths import as_path
 from jaxgrok.results.files.snapshot_shards import (
+    LONGEST_WRITE,
     forget,
     prune,
     read_shards,
@@ -137,12 +140,25 @@ def test_a_description_holds_what_there_is(run_dir):
 def test_shards_that_were_cut_off_are_removed_and_whole_ones_stay(tmp_path):
     remove_incomplete(tmp_path)  # There are none yet.
     folder = tmp_path / "checkpoints"
-    for worker in ("one", "two"):
+    for worker in ("local", "two"):
         write_shard(folder, {worker: {0: np.zeros(4, np.float32)}}, SHAPES, worker)
     cut, whole = sorted(path for path in folder.iterdir() if path.is_dir())
-    assert (cut.name[-4:], whole.name[-4:]) == ("-one", "-two")
+    assert (cut.name[-6:], whole.name[-4:]) == ("-local", "-two")
     cut.with_suffix(".json").unlink()
     remove_incomplete(tmp_path)
     assert sorted(folder.iterdir()) == [whole, whole.with_suffix(".json")]
     [shard] = read_shards(tmp_path)
     assert shard.steps == {"two": [0]}
+
+
+def test_a_worker_elsewhere_may_still_be_writing_its_shard(tmp_path):
+    folder = tmp_path / "checkpoints"
+    write_shard(folder, {"a": {0: np.zeros(4, np.float32)}}, SHAPES, "worker-1")
+    [file] = folder.glob("*.json")
+    file.unlink()
+    remove_incomplete(tmp_path)
+    [shard] = folder.iterdir()
+    old = time.time() - LONGEST_WRITE - 1
+    os.utime(shard, (old, old))
+    remove_incomplete(tmp_path)
+    assert list(folder.iterdir()) == []
