@@ -15,6 +15,7 @@ class Turns:
     """
 
     outlives_workers = True
+    invitation = "python -m jaxgrok.worker RUN_DIR"
 
     def __init__(self, *workers, events=None):
         self.workers, self.orders, self.news = {}, {}, []

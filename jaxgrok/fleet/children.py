@@ -10,12 +10,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from jaxgrok.engine.platform import Platform
 from jaxgrok.fleet.hello import Hello
 from jaxgrok.host import machine
+from jaxgrok.host.paths import AnyPath
 
 LEAST_LIFE = 10.0
 """Seconds that a process has to live to be started again without being counted."""
@@ -58,8 +60,13 @@ class Children:
         platform: the devices that they share.
     """
 
-    def __init__(self, count: int, run_dir: Path, platform: Platform) -> None:
+    def __init__(self, count: int, run_dir: AnyPath, platform: Platform) -> None:
         self._run_dir, self._platform = run_dir, platform
+        # A store takes whole objects, and no lines.
+        if isinstance(run_dir, Path):
+            self._logs = run_dir / "logs"
+        else:
+            self._logs = Path(tempfile.mkdtemp(prefix="jaxgrok-logs-"))
         self._deaths = 0
         self._processes = [self._start(i, count) for i in range(count)]
 
@@ -113,7 +120,7 @@ class Children:
         return process, time.monotonic()
 
     def _log(self, index: int) -> Path:
-        return self._run_dir / "logs" / f"worker-{index + 1}.log"
+        return self._logs / f"worker-{index + 1}.log"
 
     def _last_words(self, index: int) -> str:
         lines = self._log(index).read_text(errors="replace").strip().splitlines()

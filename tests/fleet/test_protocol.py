@@ -15,7 +15,7 @@ KINDS = pytest.mark.parametrize("kind", [LocalFleet, fleets.Turns])
 def test_these_are_all_that_a_fleet_has():
     names = [name for name in vars(Fleet) if not name.startswith("_")]
     assert tuple(names) == METHODS
-    assert set(Fleet.__annotations__) == {"outlives_workers"}
+    assert set(Fleet.__annotations__) == {"outlives_workers", "invitation"}
 
 
 @KINDS

@@ -191,7 +191,7 @@ def test_cells_that_fail_are_handed_over_too(tmp_path, monkeypatch):
 class Script:
     """A fleet whose worker answers as written, and that notes what it was sent."""
 
-    outlives_workers = False
+    outlives_workers, invitation = False, ""
 
     def __init__(self, *answers):
         self.answers, self.sent = list(answers), []
@@ -350,7 +350,7 @@ def test_one_that_cannot_write_ends_a_run_that_has_no_others(
     one = without_room(worker("a"))
     events = {12: lambda fleet: fleet.join(one)} if late else {}
     fleet = fleets.Turns(worker("b"), *([] if late else [one]), events=events)
-    fleet.outlives_workers = False
+    fleet.invitation = ""
     with pytest.raises(OSError, match="No space left"):
         train(tmp_path / "a", worker.grid, fleet)
     # What others had to save is saved.
