@@ -205,6 +205,7 @@ def test_in_a_bucket_lie_neither_the_key_nor_a_lock_of_its_own(bench):
     secret = "gcloud secrets versions access latest --secret=fleet"
     assert f'export JAXGROK_FLEET_KEY="$({secret})"' in lines
     assert f'exec env JAXGROK_FLEET_KEY="$({secret})" bash worker.sh' in dry.stdout
+    assert f"'./{WHEEL}[fleet,gcs,tpu]'" in dry.stdout
     assert lines[-2].endswith("--out=gs://b/runs/x --workers=listen")
 
 

@@ -57,6 +57,7 @@ gs://*)
     [ -n "$secret" ] || refuse "--key_secret must name the secret that holds the key"
     key="gcloud secrets versions access latest --secret=$(quoted "$secret")"
     launch=$PWD/$(basename "$run").launch
+    extras=fleet,gcs
     ;;
 *)
     run=$(realpath -m "$run")
@@ -96,7 +97,7 @@ $fetch
 python3 -m pip install --quiet uv
 rm -rf env # of an earlier boot
 uv venv --quiet --python $version --python-preference only-managed env
-uv pip install --quiet --python env/bin/python --constraint constraints.txt './$(wheel_name)[fleet,tpu]'
+uv pip install --quiet --python env/bin/python -c constraints.txt './$(wheel_name)[$extras,tpu]'
 exec $user bash worker.sh /opt/jaxgrok/env/bin/python $(quoted "$run") --wait=86400
 SCRIPT
 }
