@@ -42,7 +42,8 @@ def probe() -> Hello:
         ValueError: JAX finds no device.
     """
     command = [sys.executable, "-c", _PROBE]
-    reply = subprocess.run(command, capture_output=True, text=True)
+    environment = dict(os.environ) | _same_code()
+    reply = subprocess.run(command, env=environment, capture_output=True, text=True)
     if reply.returncode:
         lines = reply.stderr.strip().splitlines() or ["no reason given"]
         raise ValueError(f"--workers: no worker can start here: {lines[-1]}")
@@ -102,7 +103,8 @@ class Children:
         """Start one, with its share of the devices."""
         command = [sys.executable, "-m", "jaxgrok.worker", str(self._run_dir)]
         command += ["--patience=0", f"--name=worker-{index + 1}"]
-        environment = dict(os.environ) | share(self._platform, index, count)
+        environment = dict(os.environ) | _same_code()
+        environment |= share(self._platform, index, count)
         log = self._log(index)
         log.parent.mkdir(exist_ok=True)
         with open(log, "ab") as output:
@@ -123,6 +125,13 @@ class Children:
     def _last_words(self, index: int) -> str:
         lines = self._log(index).read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it says nothing"
+
+
+def _same_code() -> dict[str, str]:
+    """Return the variables that let a process import what this one does."""
+    # The current folder may hold another jaxgrok, as a checkout does.
+    folders = [folder or os.getcwd() for folder in sys.path]
+    return {"PYTHONPATH": os.pathsep.join(folders), "PYTHONSAFEPATH": "1"}
 
 
 def share(platform: Platform, index: int, count: int) -> dict[str, str]:
