@@ -23,7 +23,7 @@ STUB = """#!/bin/bash
 { printf '%s\\037' "$0" "$@"; echo; } >>"$RECORD"
 case "$*" in
 *"pip wheel"*) touch "${@: -2:1}/WHEEL" ;;
-"-m venv"*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+"-m venv"*) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
 *"pip install"*) cp "$0" "${0%python}jaxgrok" ;;
 *"pip freeze"*) echo jax==0.0 ;;
 *"queued-resources describe"*) cat "$STATE" ;;
@@ -139,6 +139,16 @@ def test_a_run_goes_on_with_the_wheel_that_it_began_with(bench):
     assert [call[0] for call in bench.calls()] == ["sbatch"]
 
 
+def test_an_installation_that_was_interrupted_is_made_anew(bench):
+    bench.start("slurm.sbatch", str(bench.run), *SWEEP)
+    (bench.launch / "env" / "bin" / "jaxgrok").unlink()
+    bench.record.unlink()
+    bench.start("slurm.sbatch", str(bench.run), *SWEEP)
+    environment = str(bench.launch / "env")
+    assert bench.calls()[0] == ("python", "-m", "venv", "--clear", environment)
+    assert bench.calls()[1][:5] == ("python", "-P", "-m", "pip", "install")
+
+
 def test_without_a_command_workers_join(bench):
     array = bench.start("slurm.sbatch", "--dry_run", "--array=1-4", str(bench.run))
     assert array.stdout.splitlines()[-1].startswith("sbatch --nodes=1 --array=1-4 ")
@@ -212,7 +222,7 @@ def test_the_jobs_of_kubernetes_are_filled_in(bench):
     assert workers["spec"]["completions"] == workers["spec"]["parallelism"] == 3
     assert workers["spec"]["backoffLimitPerIndex"] > 100
     (container,) = workers["spec"]["template"]["spec"]["containers"]
-    assert f"python -m jaxgrok.worker {bench.run} " in container["args"][0]
+    assert f"python -P -m jaxgrok.worker {bench.run} " in container["args"][0]
     for job in (coordinator, workers):
         (volume,) = job["spec"]["template"]["spec"]["volumes"]
         assert volume["persistentVolumeClaim"]["claimName"] == "disk"
@@ -282,7 +292,7 @@ def test_a_worker_that_ends_is_not_started_again(tmp_path, code):
     process = keep_alive(tmp_path, f"exit {code}")
     assert process.communicate(timeout=20) == (None, "")
     assert process.returncode == code
-    assert (tmp_path / "calls").read_text() == "-m jaxgrok.worker runs/x --wait=9\n"
+    assert (tmp_path / "calls").read_text() == "-P -m jaxgrok.worker runs/x --wait=9\n"
 
 
 @pytest.mark.process

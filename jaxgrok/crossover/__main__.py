@@ -28,7 +28,6 @@ bad input; above 128, stopped by a signal. The same command then goes on.
 
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -157,7 +156,7 @@ def _range(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _print(rows: Sequence[Mapping[str, Any]], out: str | Path) -> None:
+def _print(rows: Sequence[Mapping[str, Any]], out: str) -> None:
     """Print a line per setting, and where the table and the figure lie."""
     from jaxgrok.crossover.report import line
 

@@ -16,7 +16,6 @@ import queue
 import secrets
 import threading
 from collections.abc import Coroutine, Mapping
-from pathlib import Path
 from typing import Any
 
 import distributed
@@ -31,6 +30,7 @@ from jaxgrok.fleet.hello import Hello
 from jaxgrok.fleet.messages import LONGEST, Farewell, Job, Loss, Order, Report
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.workers import Workers
+from jaxgrok.host.paths import AnyPath
 
 NEWS_SECONDS = 1.0
 """How long `next` waits."""
@@ -57,7 +57,7 @@ class DaskFleet:
     outlives_workers = True
 
     def __init__(
-        self, run_dir: Path, workers: Workers, platform: Platform | None = None
+        self, run_dir: AnyPath, workers: Workers, platform: Platform | None = None
     ) -> None:
         self._run_dir = run_dir
         # Processes that are started here are started again.

@@ -14,7 +14,6 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import distributed
@@ -24,6 +23,7 @@ from jaxgrok.fleet.dask_settings import security_of
 from jaxgrok.fleet.messages import LONGEST, Farewell, Job, Order, Report
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.worker import Worker
+from jaxgrok.host.paths import AnyPath
 
 CONNECT_SECONDS = 5.0
 """How long a coordinator may take to answer at all."""
@@ -51,7 +51,7 @@ class Node:
         cause: why the coordinator refused this worker.
     """
 
-    def __init__(self, meeting: Rendezvous, run_dir: Path, name: str) -> None:
+    def __init__(self, meeting: Rendezvous, run_dir: AnyPath, name: str) -> None:
         self._meeting, self._run_dir, self._name = meeting, run_dir, name
         self._worker: Worker | None = None
         # One thread: a worker does one thing at a time.

@@ -11,13 +11,12 @@ import platform
 import re
 import sys
 import time
-from pathlib import Path
 
 from jaxgrok.fleet import rendezvous
 from jaxgrok.fleet.node import Node, Outcome
 from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.durations import duration
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.paths import AnyPath, as_path
 
 LOOK_SECONDS = 0.5
 """Between two looks for coordinator.json."""
@@ -71,7 +70,7 @@ def work(
     )
 
 
-def _connected(folder: Path, secret: str, name: str, deadline: float) -> Node | None:
+def _connected(folder: AnyPath, secret: str, name: str, deadline: float) -> Node | None:
     """Find a coordinator and work for it; None if none answers until the deadline."""
     while True:
         with contextlib.suppress(OSError, TimeoutError):

@@ -15,6 +15,7 @@ import stat
 from pathlib import Path
 
 from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.paths import AnyPath
 
 FILE = "coordinator.json"
 SECRET = "JAXGROK_FLEET_KEY"
@@ -53,8 +54,9 @@ def secret_of(file: str = "") -> str:
     return secret
 
 
-def write(run_dir: Path, rendezvous: Rendezvous, secret: str = "") -> None:
+def write(run_dir: AnyPath, rendezvous: Rendezvous, secret: str = "") -> None:
     """Write the file, readable by its user alone from the first byte on."""
+    check_secret(run_dir, secret)
     if secret:
         rendezvous = dataclasses.replace(
             rendezvous, key=_recoded(rendezvous.key, b"", secret.encode())
@@ -63,7 +65,7 @@ def write(run_dir: Path, rendezvous: Rendezvous, secret: str = "") -> None:
     write_atomically(run_dir / FILE, text.encode(), private=True)
 
 
-def remove(run_dir: Path, nonce: str) -> None:
+def remove(run_dir: AnyPath, nonce: str) -> None:
     """Remove the file, unless another coordinator has written its own since."""
     try:
         content = json.loads((run_dir / FILE).read_bytes())
@@ -73,7 +75,7 @@ def remove(run_dir: Path, nonce: str) -> None:
         pass
 
 
-def read(run_dir: Path, secret: str = "") -> Rendezvous:
+def read(run_dir: AnyPath, secret: str = "") -> Rendezvous:
     """Return what the file says.
 
     Raises:
@@ -82,15 +84,13 @@ def read(run_dir: Path, secret: str = "") -> Rendezvous:
             coordinator's.
     """
     file = run_dir / FILE
-    # Of the file that is open: a path may name another one a moment later.
-    with open(file, "rb") as stream:
-        _check(file, os.fstat(stream.fileno()))
-        content = stream.read()
+    content = _content(file)
     try:
         rendezvous = Rendezvous(**json.loads(content))
     except (ValueError, TypeError):
         raise ValueError(f"{file} is damaged; start the sweep again") from None
     if "ENCRYPTED" not in rendezvous.key:
+        check_secret(run_dir, "")
         return rendezvous
     try:
         key = _recoded(rendezvous.key, secret.encode(), b"")
@@ -116,7 +116,30 @@ def _recoded(key: str, old: bytes, new: bytes) -> str:
     return content.decode()
 
 
-def _check(file: Path, status: os.stat_result) -> None:
+def check_secret(run_dir: AnyPath, secret: str) -> None:
+    """Refuse a run directory in a store without a secret: others may read it.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not isinstance(run_dir, Path) and not secret:
+        raise ValueError(
+            f"{run_dir} is in a store, where others may read coordinator.json: give "
+            f"coordinator and workers the same secret, as {SECRET} or with --key FILE"
+        )
+
+
+def _content(file: AnyPath) -> bytes:
+    """Read a file that nobody else may have written."""
+    if not isinstance(file, Path):
+        return file.read_bytes()
+    # Of the file that is open: a path may name another one a moment later.
+    with open(file, "rb") as stream:
+        _check(file, os.fstat(stream.fileno()))
+        return stream.read()
+
+
+def _check(file: AnyPath, status: os.stat_result) -> None:
     """Refuse a file that somebody else could have written: it makes code run here."""
     if not hasattr(os, "getuid"):
         return

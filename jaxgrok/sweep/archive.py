@@ -9,7 +9,6 @@ What cells in flight leave is in files of the workers; the archive knows where.
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import xarray as xr
 
@@ -18,6 +17,7 @@ from jaxgrok.fleet.messages import Dispatch
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host.clock import utc_now
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.results import snapshots
 from jaxgrok.results.adoption import adopt
 from jaxgrok.results.files import final_states, resume, snapshot_shards
@@ -87,7 +87,7 @@ class Archive:
         snapshot_shards.remove_incomplete(directory.path)
 
     @property
-    def path(self) -> Path:
+    def path(self) -> AnyPath:
         """The run directory."""
         return self._directory.path
 

@@ -63,9 +63,10 @@ build_wheel() {
 # Install the wheel of a folder into an environment in it, unless that is there.
 install_wheel() {
     local folder=$1
-    # pip installs the package itself last.
+    # pip installs the package itself last, and in it the command.
     [ ! -x "$folder/env/bin/jaxgrok" ] || return 0
-    step "$python" -m venv "$folder/env"
-    step "$folder/env/bin/python" -m pip install --quiet \
+    step "$python" -m venv --clear "$folder/env"
+    # -P: what a build leaves in the current folder is no installed package.
+    step "$folder/env/bin/python" -P -m pip install --quiet \
         "$folder/$(wheel_name)[$extras]"
 }

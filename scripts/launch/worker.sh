@@ -21,7 +21,8 @@ ended() {
 deaths=0
 while :; do
     began=$SECONDS
-    "$python" -m jaxgrok.worker "$@" &
+    # -P: the installed jaxgrok, not a checkout in the current folder.
+    "$python" -P -m jaxgrok.worker "$@" &
     worker=$!
     ended "$worker"
     code=$?

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jaxgrok.engine.platform import Platform
 from jaxgrok.fleet import children as module
 from jaxgrok.fleet.children import MOST_DEATHS, Children, share
-from jaxgrok.host import machine
+from jaxgrok.host import machine, source
 
 CPU = Platform("cpu", "cpu", 2)
 
@@ -121,3 +121,18 @@ def test_a_machine_without_a_device_is_one_line(monkeypatch):
     module.probe.cache_clear()
     with pytest.raises(ValueError, match=r"no worker can start here: no TPU found$"):
         module.probe()
+
+
+@pytest.mark.process
+def test_they_import_this_very_package_where_the_folder_holds_another(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "jaxgrok").mkdir()
+    (tmp_path / "jaxgrok" / "__init__.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    program = "import jaxgrok; print(jaxgrok.__file__)"
+    command = [sys.executable, "-c", program]
+    same = subprocess.check_output(command, env=module._same_code(), text=True)
+    assert same == f"{source.PACKAGE / '__init__.py'}\n"
+    other = subprocess.check_output(command, env={}, text=True)
+    assert other == f"{tmp_path / 'jaxgrok' / '__init__.py'}\n"

@@ -7,13 +7,13 @@
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxgrok.host.atomic_files import new_name
 from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.host.paths import AnyPath, matches, read_each
 from jaxgrok.training.records import COMPONENT_CURVES, Curve, Schema
 
 OVER = ("done", "diverged")
@@ -59,7 +59,7 @@ class Result:
         return tuple(map(str, self.schema[name].labels))
 
 
-def write_results(path: Path, results: Iterable[Result]) -> None:
+def write_results(path: AnyPath, results: Iterable[Result]) -> None:
     """Add one immutable shard with these results to a run directory.
 
     Its `head` is JSON and lists, for each array `records-N` in turn, the curves that
@@ -100,7 +100,7 @@ def _described(result: Result) -> dict[str, Any]:
     }
 
 
-def read_results(path: Path) -> dict[str, Result]:
+def read_results(path: AnyPath) -> dict[str, Result]:
     """Return the results of all shards of a run directory, by cell id.
 
     Raises:
@@ -108,13 +108,14 @@ def read_results(path: Path) -> dict[str, Result]:
     """
     results: dict[str, Result] = {}
     # A name that starts with a dot is the system's: macOS leaves ._NAME beside NAME.
-    for file in sorted((path / "curves").glob("[!.]*.npz")):
-        # A cell that was trained again is in two shards: the later one wins.
-        results |= _read_shard(file)
+    files = matches(path / "curves", "[!.]*.npz")
+    # A cell that was trained again is in two shards: the later one wins.
+    for shard in read_each(_read_shard, files):
+        results |= shard
     return results
 
 
-def _read_shard(file: Path) -> dict[str, Result]:
+def _read_shard(file: AnyPath) -> dict[str, Result]:
     """Return the results of one shard, by cell id."""
     results = {}
     way_out = "remove it, and the same command trains its cells again"
