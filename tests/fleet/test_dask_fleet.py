@@ -1,6 +1,5 @@
 """A fleet of processes: who is let go as it ends, and who waits for the next."""
 
-import gc
 import os
 import socket
 import subprocess
@@ -16,6 +15,11 @@ from jaxgrok.fleet.messages import Assignment, Loss, Order, Progress
 from jaxgrok.fleet.node import Outcome
 from jaxgrok.host import machine
 
+# Dask leaves sockets open that it could not bind or connect.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.usefixtures("collected"),
+]
 ROOT = Path(__file__).parents[2]
 
 
@@ -205,8 +209,6 @@ def cannot_listen(folder, who):
     raise AssertionError("it listens")
 
 
-# Dask leaves the sockets open that it could not bind.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_port_in_use_and_a_foreign_host_are_one_line(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -216,5 +218,4 @@ def test_a_port_in_use_and_a_foreign_host_are_one_line(tmp_path):
             words = cannot_listen(tmp_path, f"listen:{where}")
             assert words.startswith("--workers: cannot listen on")
             assert "\n" not in words
-    gc.collect()  # while what this finds is not a warning of the next test
     assert list(tmp_path.iterdir()) == []

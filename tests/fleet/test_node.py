@@ -12,6 +12,11 @@ from jaxgrok.fleet.dask_settings import security_of
 from jaxgrok.fleet.messages import Assignment, Farewell, Order
 from jaxgrok.fleet.node import Node, Outcome
 
+# Dask leaves sockets open that it could not bind or connect.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.usefixtures("collected"),
+]
 ORDER = Order({0: Assignment(0)})
 
 

@@ -11,6 +11,11 @@ from jaxgrok.fleet.local import LocalFleet
 from jaxgrok.fleet.messages import Assignment, Order, Progress, Report
 from jaxgrok.fleet.protocol import Fleet
 
+# Dask leaves sockets open that it could not bind or connect.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.usefixtures("collected"),
+]
 METHODS = ("send", "next", "drop", "close")
 KINDS = pytest.mark.parametrize("kind", [LocalFleet, fleets.Turns])
 
