@@ -52,6 +52,7 @@ class Turns:
 
     def drop(self, worker, cause):
         self.workers.pop(worker, None)
+        self.orders.pop(worker, None)
 
     def close(self):
         for worker in self.workers.values():

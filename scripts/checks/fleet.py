@@ -2,7 +2,7 @@
 
     python scripts/checks/fleet.py                    # 30 minutes on two cores
     python scripts/checks/fleet.py --quick            # 4 minutes
-    python scripts/checks/fleet.py --only storms      # or scenes, children, search
+    python scripts/checks/fleet.py --only storms,full_disk
 
 Real processes on this machine's loopback, tiny networks, Linux alone. Storms: at random
 moments of short sweeps, with and without snapshots, workers are killed (SIGKILL), asked
@@ -16,12 +16,14 @@ made, and its budget. Exit code 0 if all is so; 1 if not, and DIR keeps what wen
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from fleet_scenes import storms
 from fleet_scenes.comparison import differences, disagreements
@@ -31,8 +33,26 @@ from fleet_scenes.storms import Storm
 
 BUDGET = 16_000
 """Lane-steps of a search."""
-PLANS = {"full": (14, 8, 3), "quick": (2, 5, 2)}
-"""Storms; kills of workers and of the coordinator in each."""
+
+
+class Plan(NamedTuple):
+    """How much is played.
+
+    Attributes:
+        storms: sweeps whose workers and coordinators are killed.
+        workers: kills of a worker in each.
+        coordinators: kills of the coordinator in each.
+        others: sweeps of --workers N, and searches.
+    """
+
+    storms: int = 14
+    workers: int = 8
+    coordinators: int = 3
+    others: int = 4
+
+
+QUICK = Plan(1, 6, 2, 1)
+ACTS = ("storms", "children", "search", *(scene.__name__ for scene in SCENES))
 
 
 class Check:
@@ -119,26 +139,23 @@ def _steps(run_dir: Path) -> int:
     return sum(int(row["steps"]) for row in open_run(run_dir).rows())
 
 
-def _run(check: Check, plan: str, only: str) -> None:
-    """Play what was asked for."""
-    count, workers, coordinators = PLANS[plan]
-    is_full = plan == "full"
-    if only in ("", "storms"):
-        for number in range(count):
-            scale = ("laptop", "snapshots", "components")[number % 3]
-            # The second kind: those that hand over, and those that sleep.
-            others = ("term", "stop") if number % 2 else ()
-            storm = Storm(workers, coordinators, others)
+def _run(check: Check, plan: Plan, only: set[str]) -> None:
+    """Play what was asked for; everything by default."""
+    if "storms" in only:
+        for number in range(plan.storms):
+            scale = ("snapshots", "laptop", "components")[number % 3]
+            # Every other one also has workers that hand over, and that sleep.
+            others = () if number % 2 else ("term", "stop")
+            storm = Storm(plan.workers, plan.coordinators, others)
             check.storm(f"storm-{number}", scale, storm)
-    if only in ("", "children"):
-        for number in range(4 if is_full else 1):
+    for number in range(plan.others):
+        if "children" in only:
             scale = ("laptop", "snapshots")[number % 2]
-            check.children(f"children-{number}", scale, Storm(workers // 2, 0))
-    if only in ("", "search"):
-        for number in range(4 if is_full else 1):
-            check.search(f"search-{number}", Storm(workers // 2, 1))
-    if only in ("", "scenes"):
-        for number, scene in enumerate(SCENES):
+            check.children(f"children-{number}", scale, Storm(plan.workers // 2, 1))
+        if "search" in only:
+            check.search(f"search-{number}", Storm(plan.workers // 2, 1))
+    for number, scene in enumerate(SCENES):
+        if scene.__name__ in only:
             scale = ("laptop", "snapshots")[number % 2]
             check.play(scene.__name__, scale, scene)
 
@@ -147,19 +164,22 @@ def main() -> int:
     """Parse, play, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument(
-        "--only", default="", choices=["storms", "scenes", "children", "search"]
-    )
+    parser.add_argument("--only", default=",".join(ACTS), help="some of the default")
     parser.add_argument(
         "--out", type=Path, help="kept; by default a folder that is not"
     )
     parser.add_argument("--seed", type=int, default=0)
     values = parser.parse_args()
+    only = set(values.only.split(","))
+    if unknown := only - set(ACTS):
+        parser.error(f"--only={unknown.pop()} must be among {', '.join(ACTS)}")
+    # So that what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as folder:
         out = values.out or Path(folder)
         out.mkdir(parents=True, exist_ok=True)
         check = Check(out, values.seed)
-        _run(check, "quick" if values.quick else "full", values.only)
+        _run(check, QUICK if values.quick else Plan(), only)
     counts = ", ".join(
         f"{count} × {name}" for name, count in sorted(check.made.items())
     )

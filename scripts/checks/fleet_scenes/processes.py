@@ -101,12 +101,12 @@ class Process:
         return lines[-1] if lines else ""
 
     def children(self) -> list[int]:
-        """Return the numbers of the processes that it has started."""
+        """Return the numbers of the workers that it has started."""
         ids = []
         for task in Path(f"/proc/{self.id}/task").glob("*/children"):
             with contextlib.suppress(OSError):
                 ids += [int(number) for number in task.read_text().split()]
-        return ids
+        return [number for number in ids if b"jaxgrok.worker" in _command(number)]
 
 
 class Stage:
@@ -139,7 +139,14 @@ class Stage:
         """Start a coordinator."""
         words = [f"--grid={GRIDS}:{self.scale}", f"--out={self.run_dir}"]
         words += [f"--workers={workers}", *more]
-        return self._start("coordinator", self.program, words)
+        # Processes that it starts share the devices.
+        devices = {"JAX_NUM_CPU_DEVICES": "2"} if workers.isdecimal() else {}
+        return self._start("coordinator", self.program, words, devices)
+
+    @property
+    def is_met(self) -> bool:
+        """Whether a coordinator says where it is."""
+        return (self.run_dir / "coordinator.json").exists()
 
     def work(
         self,
@@ -168,9 +175,8 @@ class Stage:
         """Return the numbers of all processes of this run directory that are left."""
         ids = []
         for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if str(self.run_dir).encode() in (folder / "cmdline").read_bytes():
-                    ids.append(int(folder.name))
+            if str(self.run_dir).encode() in _command(int(folder.name)):
+                ids.append(int(folder.name))
         return ids
 
     def _start(
@@ -184,6 +190,14 @@ class Stage:
         process = Process(name, module, words, self.folder, environment)
         self.processes.append(process)
         return process
+
+
+def _command(number: int) -> bytes:
+    """Return the command line of a process, b"" where it is gone."""
+    try:
+        return Path(f"/proc/{number}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def ticks(seconds: float) -> Iterator[None]:

@@ -58,9 +58,9 @@ def blow(stage: Stage, storm: Storm, chance: random.Random, *more: str) -> None:
             _strike(stage, workers, event, chance)
     if coordinator.wait() != 0:
         raise Hang(f"{coordinator.log}: {coordinator.last}")
-    for worker in workers:
-        worker.send(signal.SIGCONT)
-        worker.wait(90)
+    for process in stage.processes:
+        process.send(signal.SIGCONT)
+        process.wait(90)
 
 
 def _strike(
@@ -89,18 +89,24 @@ def _resize(stage: Stage, workers: list[Process], chance: random.Random) -> None
 
 
 def kill_children(stage: Stage, storm: Storm, chance: random.Random) -> None:
-    """Sweep with --workers 2, whose processes are killed at random moments."""
+    """Sweep with --workers 2, whose processes are killed at random moments.
+
+    Where the coordinator is killed, they end by themselves, and it goes on with one.
+    """
     coordinator = stage.coordinate("2")
     for event in storm.events(chance):
-        pause = chance.uniform(1, LONGEST_PAUSE + 2)
-        end = time.monotonic() + pause
+        end = time.monotonic() + chance.uniform(1, LONGEST_PAUSE + 2)
         while coordinator.code is None and time.monotonic() < end:
             time.sleep(0.02)
-        if coordinator.code is not None:
-            break
         children = coordinator.children()
-        if (stage.run_dir / "coordinator.json").exists() and children:
+        if coordinator.code is not None or not stage.is_met:
+            continue
+        storm.made[event] += 1
+        if event == "coordinator":
+            coordinator.end()
+            stage.wait_for(lambda: not stage.running())
+            coordinator = stage.coordinate("1")
+        elif children:
             stage.kill(chance.choice(children))
-            storm.made[event] += 1
     if coordinator.wait(PATIENCE) != 0:
         raise Hang(f"{coordinator.log}: {coordinator.last}")
