@@ -100,7 +100,11 @@ class Dealer:
     def stop_needless(self, steps: Mapping[str, int]) -> None:
         """Ask the queue which busy cells to stop, from the steps that each made."""
         # It asks once: a cell is stopped when its seat is next between chunks.
-        self._stops |= self._queue.needless(steps)
+        for cell_id, cause in self._queue.needless(steps).items():
+            if cell_id in self._stopping:
+                self._again.discard(cell_id)
+            else:
+                self._stops[cell_id] = cause
 
     def go_on(
         self, progress: Progress, seconds: float, *, seats: int = 0
@@ -192,13 +196,13 @@ class Dealer:
                 start[cell_id] = paused.pop(cell_id)
         if not offset:
             for cell in self._queue.take(group, free + spare - len(start)):
-                if self._is_new(cell.id):
+                if self.is_new(cell.id):
                     start[cell.id] = self._place_of(cell.id)
         for cell_id, place in start.items():
             self._started[cell_id] = place.step if place else 0
         return start
 
-    def _is_new(self, cell_id: str) -> bool:
+    def is_new(self, cell_id: str) -> bool:
         """Tell whether nobody holds a cell that the queue hands out.
 
         A search may ask again for a cell that it wanted to be stopped.

@@ -247,7 +247,11 @@ class Intake:
         # A search may never come to most of a group's cells: those in flight fail or,
         # if the engine could not even be built, those that would have been the first.
         busy = [cell for cell in cells if cell.id in self.steps]
-        return busy or self.queue.take(group, group.block_width)
+        if busy:
+            return busy
+        # Among them may be one that is to be stopped, and that a worker still holds.
+        first = self.queue.take(group, group.block_width)
+        return [cell for cell in first if self.dealer.is_new(cell.id)]
 
     def left(self) -> TimeLeft | None:
         """Return the time to go, None if it is not known."""

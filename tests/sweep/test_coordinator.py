@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 from handmade import SCHEMA, result
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import jaxgrok
@@ -623,11 +623,17 @@ def searched():
     return grid.resolve(padded_to_largest(tiny.config(**TINY)))
 
 
-@settings(max_examples=EXAMPLES, deadline=None, phases=[Phase.generate])
+A_STOP_AND_A_FAILURE = {3: "lose", 6: "lose", 9: "join", 18: "join", 19: "join"}
+A_STOP_AND_A_FAILURE |= {23: "join one that fails", 28: "lose", 32: "join"}
+A_STOP_AND_A_FAILURE |= {34: "join one that fails", 36: "lose"}
+
+
+@settings(max_examples=EXAMPLES, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     st.dictionaries(st.integers(2, 40), ACTIONS, max_size=12),
     st.integers(0, 1_000).map(random.Random),
 )
+@example(A_STOP_AND_A_FAILURE, random.Random(955))
 def test_however_workers_come_and_go_a_search_ends(events, chance):
     resolved, endings = searched(), {}
     with tempfile.TemporaryDirectory() as folder:
