@@ -25,6 +25,9 @@ class Period(NamedTuple):
 PERIODS = {
     "status": Period(seconds=2.0, spacing=50),
     "flush": Period(seconds=10.0, spacing=10),
+    "tables": Period(seconds=10.0, spacing=100),
+    "manifest": Period(seconds=0.0, spacing=100),
+    "estimate": Period(seconds=0.0, spacing=100),
     "save": Period(seconds=45.0, spacing=10),
     "redraw": Period(seconds=60.0, spacing=100),
 }

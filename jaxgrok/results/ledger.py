@@ -39,6 +39,7 @@ class Ledger:
         # Before `stand`, no result of the directory does.
         self._standing: set[str] = set()
         self._unwritten: list[Result] = []
+        self._untold = False
         for result in results.values():
             self._note(result)
 
@@ -52,6 +53,11 @@ class Ledger:
     def unwritten(self) -> bool:
         """Whether anything is not on disk yet."""
         return bool(self._unwritten)
+
+    @property
+    def untold(self) -> bool:
+        """Whether the tables on disk lack a row."""
+        return self._untold
 
     def rows(self) -> list[CellRow]:
         """Return the rows of cells.csv, in cell order."""
@@ -68,13 +74,14 @@ class Ledger:
         """Count only these cells as finished; the rows of others stay in the tables."""
         self._standing = set(cell_ids)
 
-    def reopen(self, cell_id: str) -> None:
-        """Count a cell as unfinished: it was stopped, and is trained after all."""
-        self._standing.discard(cell_id)
+    def reopen(self, cell_ids: Iterable[str]) -> None:
+        """Count cells as unfinished that were stopped, and are trained after all."""
+        self._standing.difference_update(cell_ids)
 
     def add(self, result: Result) -> CellRow:
         """Take in the result of a cell that has ended, and return its row."""
         self._unwritten.append(result)
+        self._untold = True
         self._standing.add(result.cell_id)
         return self._note(result)
 
@@ -82,15 +89,27 @@ class Ledger:
         """Write the results that are not on disk, and the tables."""
         # Shards first: the tables follow from them, and a run that is killed in between
         # has them rewritten by the next one.
+        self.write_results()
+        self.write_tables()
+
+    def write_results(self) -> None:
+        """Write the results that are not on disk."""
         if self._unwritten:
             self._directory.write_results(self._unwritten)
             self._unwritten = []
+
+    def write_tables(self) -> None:
+        """Rewrite the tables: all rows, so that it takes the longer, the more."""
         self._directory.write_tables(self._manifest, self.rows(), self.component_rows())
+        self._untold = False
 
     def _note(self, result: Result) -> CellRow:
         """Make the rows of a result."""
         index = self._index[result.cell_id]
         row = cell_row(self._manifest, index, result)
         self._rows[index] = row
-        self._components[index] = component_rows(self._manifest, index, result)
+        # Most tasks have none, and a million empty lists fill memory too.
+        self._components.pop(index, None)
+        if components := component_rows(self._manifest, index, result):
+            self._components[index] = components
         return row

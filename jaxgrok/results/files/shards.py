@@ -100,8 +100,12 @@ def _described(result: Result) -> dict[str, Any]:
     }
 
 
-def read_results(path: Path) -> dict[str, Result]:
+def read_results(path: Path, *, curves: bool = True) -> dict[str, Result]:
     """Return the results of all shards of a run directory, by cell id.
+
+    Args:
+        path: the run directory.
+        curves: whether to read them; without, every `records` has no rows.
 
     Raises:
         ValueError: a shard is damaged.
@@ -110,18 +114,19 @@ def read_results(path: Path) -> dict[str, Result]:
     # A name that starts with a dot is the system's: macOS leaves ._NAME beside NAME.
     for file in sorted((path / "curves").glob("[!.]*.npz")):
         # A cell that was trained again is in two shards: the later one wins.
-        results |= _read_shard(file)
+        results |= _read_shard(file, curves=curves)
     return results
 
 
-def _read_shard(file: Path) -> dict[str, Result]:
+def _read_shard(file: Path, *, curves: bool) -> dict[str, Result]:
     """Return the results of one shard, by cell id."""
     results = {}
     way_out = "remove it, and the same command trains its cells again"
     with packed(file, way_out) as (head, arrays):
         for number, kind in enumerate(head):
             schema = Schema(tuple(_curve(**entry) for entry in kind["curves"]))
-            records, start = arrays[f"records-{number}"], 0
+            empty = np.empty((0, schema.width), np.float32)
+            records, start = arrays[f"records-{number}"] if curves else empty, 0
             origin = tuple(kind["computed_with"])
             for cell in kind["cells"]:
                 end = start + cell.pop("evals")
