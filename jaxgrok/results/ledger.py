@@ -7,7 +7,7 @@ A row is made once, so that the ten-thousandth cell costs what the first one did
 >>> ledger.flush()
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from jaxgrok.results.files.manifest import Manifest
 from jaxgrok.results.files.shards import Result
@@ -69,6 +69,13 @@ class Ledger:
         for index in sorted(self._components):
             rows += self._components[index]
         return rows
+
+    def read(self, cell_ids: Container[str]) -> None:
+        """Make the rows of these cells from the shards of the directory."""
+        for result in self._directory.each_result():
+            # Of a cell that was trained again, the later result counts.
+            if result.cell_id in cell_ids:
+                self._note(result)
 
     def stand(self, cell_ids: Iterable[str]) -> None:
         """Count only these cells as finished; the rows of others stay in the tables."""

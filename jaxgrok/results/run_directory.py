@@ -10,7 +10,7 @@ flight in `resume`.
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,12 @@ from jaxgrok.host.paths import as_path
 from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.files import cell_table
 from jaxgrok.results.files.manifest import Manifest, read_manifest
-from jaxgrok.results.files.shards import Result, read_results, write_results
+from jaxgrok.results.files.shards import (
+    Result,
+    each_result,
+    read_results,
+    write_results,
+)
 from jaxgrok.results.rows import CellRow, ComponentRow, write_tables
 from jaxgrok.results.run_folder import refuse_strangers
 
@@ -105,9 +110,13 @@ class RunDirectory:
         count = len(manifest.cells)
         return {"groups": groups, "cells": {"file": self._cell_table, "count": count}}
 
-    def results(self) -> dict[str, Result]:
-        """Return every cell that has ended, by id."""
-        return read_results(self.path)
+    def results(self, *, curves: bool = True) -> dict[str, Result]:
+        """Return every cell that has ended, by id; see `read_results`."""
+        return read_results(self.path, curves=curves)
+
+    def each_result(self) -> Iterator[Result]:
+        """Yield every cell that has ended, an older result before a newer one."""
+        return each_result(self.path)
 
     def write_results(self, results: Iterable[Result]) -> None:
         """Add one immutable shard with these results."""
@@ -120,7 +129,7 @@ class RunDirectory:
         """
         manifest = read_manifest(self.path)
         curves = len(manifest.cells) <= cell_table.MANY
-        return assemble(manifest, read_results(self.path, curves=curves), rows)
+        return assemble(manifest, self.results(curves=curves), rows)
 
     def write_tables(
         self,

@@ -80,8 +80,12 @@ class Archive:
         # Where nothing of the directory fits, its saves are gone by now.
         self._saves = saves if saves.exist() else Saves(directory.path, every)
         self.again, self.notes = adopted.again, adopted.notes
-        self.ledger = Ledger(directory, self._manifest, adopted.results)
-        # The curves of a large sweep fill the memory; its rows are in the ledger.
+        self.ledger = Ledger(
+            directory, self._manifest, adopted.results if adopted.curves else {}
+        )
+        if not adopted.curves:  # one shard after the other
+            self.ledger.read(adopted.results)
+        # The ledger has the rows; curves would stay in memory for nothing.
         self._adopted = dataclasses.replace(adopted, results={})
         self._final_states = FinalStates(directory.path)
         self._last_budgets = continuation.last_budgets(grid)

@@ -27,7 +27,7 @@ from jaxgrok.host import machine
 
 machine.prepare()
 
-from crowd import Machines  # noqa: E402
+from crowd_seat import Machines  # noqa: E402
 from scale_run import NOTHING, measure  # noqa: E402
 
 WORKERS = flags.DEFINE_list("workers", ["8"], "numbers of workers")
@@ -38,6 +38,8 @@ SEATS = flags.DEFINE_integer("seats", 8, "devices of a worker")
 STEP = flags.DEFINE_float("step_ms", 13.8, "of a step of a seat; 13.8: H200, p = 113")
 RESTART = flags.DEFINE_bool("restart", False, "a new coordinator half-way")
 PROFILE = flags.DEFINE_bool("profile", False, "tell where the coordinator's time goes")
+DRAW = flags.DEFINE_bool("draw", False, "draw figures, which takes long here")
+FIGURE = flags.DEFINE_string("figure", None, "draw the lines of --out, run nothing")
 OUT = flags.DEFINE_string("out", None, "a file for one line of JSON a configuration")
 
 
@@ -58,7 +60,9 @@ def here(workers: int, cells: int, hours: float) -> dict[str, Any]:
     life = hours * 3600 or math.inf
     machines = Machines(workers, SEATS.value, LANES.value, STEP.value / 1e3, life)
     around = profiled if PROFILE.value else NOTHING
-    return measure(machines, cells, restart=RESTART.value, around=around)
+    return measure(
+        machines, cells, restart=RESTART.value, draws=DRAW.value, around=around
+    )
 
 
 def elsewhere(workers: str, cells: str, hours: str) -> dict[str, Any]:
@@ -66,6 +70,7 @@ def elsewhere(workers: str, cells: str, hours: str) -> dict[str, Any]:
     own = [f"--workers={workers}", f"--cells={cells}", f"--hours={hours}"]
     shared = [f"--lanes={LANES.value}", f"--seats={SEATS.value}"]
     shared += [f"--step_ms={STEP.value}", f"--restart={RESTART.value}"]
+    shared += [f"--draw={DRAW.value}"]
     command = [sys.executable, __file__, *own, *shared]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -86,7 +91,35 @@ def words(row: dict[str, Any]) -> str:
     )
 
 
+def draw(rows: list[dict[str, Any]], file: str) -> None:
+    """Draw how busy devices and lanes were in each configuration."""
+    from matplotlib.figure import Figure
+
+    names = []
+    for row in rows:
+        lost = f"lost every {row['hours']:g} h" if row["hours"] else "none lost"
+        restart = ", a restart" if row["restart"] else ""
+        fleet = f"{row['workers']} × {row['seats']} × {row['lanes']} lanes"
+        names.append(f"{fleet}, {row['cells']:,} cells\n{lost}{restart}")
+    figure = Figure(figsize=(8, 0.6 * len(rows) + 1), layout="constrained")
+    axes = figure.subplots()
+    for offset, what in ((-0.2, "devices"), (0.2, "lanes")):
+        places = [number + offset for number in range(len(rows))]
+        shares = [100 * row[f"{what}_mostly"] for row in rows]
+        bars = axes.barh(places, shares, height=0.38, label=f"{what} busy")
+        axes.bar_label(bars, fmt="%.1f", padding=2)
+    axes.set_yticks(range(len(rows)), names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 112)
+    axes.set_xlabel("% of the time until 98% of the cells have ended")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=2, frameon=False)
+    figure.savefig(file, dpi=120)
+
+
 def main(_: list[str]) -> None:
+    if FIGURE.value:
+        with open(OUT.value) as file:
+            return draw([json.loads(line) for line in file], FIGURE.value)
     configurations = list(itertools.product(WORKERS.value, CELLS.value, HOURS.value))
     for workers, cells, hours in configurations:
         if len(configurations) == 1:

@@ -18,8 +18,10 @@ from unittest import mock
 
 import numpy as np
 
-from crowd import Clock, Crowd, Machines
+from crowd import Crowd
+from crowd_seat import Clock, Machines
 from jaxgrok import grid
+from jaxgrok.fleet import chores
 from jaxgrok.grid.cells import Grid
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
@@ -146,7 +148,12 @@ class Run:
 
 
 def measure(
-    machines: Machines, count: int, *, restart: bool = False, around: Around = NOTHING
+    machines: Machines,
+    count: int,
+    *,
+    restart: bool = False,
+    draws: bool = False,
+    around: Around = NOTHING,
 ) -> dict[str, Any]:
     """Run one configuration in this process.
 
@@ -154,6 +161,8 @@ def measure(
         machines: that train.
         count: of cells.
         restart: whether another coordinator goes on half-way.
+        draws: whether figures are drawn, which takes a hundredth of the time at most,
+            and of this script's the most.
         around: a context for the run, such as a profile.
     """
     start = time.process_time()
@@ -161,12 +170,19 @@ def measure(
     resolving = time.process_time() - start
     with tempfile.TemporaryDirectory() as run_dir:
         run = Run(cells, machines, Path(run_dir), restart=restart)
-        with around():
+        rarely = chores.PERIODS["redraw"]._replace(seconds=60.0 if draws else math.inf)
+        with (
+            mock.patch.dict(chores.PERIODS, {"redraw": rarely}),
+            # The clock counts what the processor does, and the disk may be anybody's.
+            mock.patch("os.fsync", lambda _: None),
+            around(),
+        ):
             measured = run.train()
     # Linux counts kilobytes, macOS bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     hours = machines.lifetime / 3600
     facts = {"workers": machines.workers, "cells": count, "restart": restart}
+    facts |= {"seats": machines.seats, "lanes": machines.lanes}
     facts["hours"] = hours if math.isfinite(hours) else 0
     return facts | measured | {"resolve_s": resolving, "peak_gb": peak / 1e9}

@@ -6,7 +6,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,12 +110,19 @@ def read_results(path: Path, *, curves: bool = True) -> dict[str, Result]:
     Raises:
         ValueError: a shard is damaged.
     """
-    results: dict[str, Result] = {}
+    # A cell that was trained again is in two shards: the later one wins.
+    return {result.cell_id: result for result in each_result(path, curves=curves)}
+
+
+def each_result(path: Path, *, curves: bool = True) -> Iterator[Result]:
+    """Yield the results of one shard after the other, the oldest first.
+
+    Raises:
+        ValueError: a shard is damaged.
+    """
     # A name that starts with a dot is the system's: macOS leaves ._NAME beside NAME.
     for file in sorted((path / "curves").glob("[!.]*.npz")):
-        # A cell that was trained again is in two shards: the later one wins.
-        results |= _read_shard(file, curves=curves)
-    return results
+        yield from _read_shard(file, curves=curves).values()
 
 
 def _read_shard(file: Path, *, curves: bool) -> dict[str, Result]:
