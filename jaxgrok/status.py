@@ -12,12 +12,12 @@ import contextlib
 import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from jaxgrok.host import command_line
+from jaxgrok.host.paths import as_path
 
 if TYPE_CHECKING:
     from jaxgrok.results.status import Status
@@ -39,7 +39,7 @@ def _main(argv: list[str]) -> int:
     arguments = command_line.parse(values, argv)
     if len(arguments) != 1:
         raise ValueError("name one run directory, e.g. runs/mainline-post; see --help")
-    path = Path(arguments[0])
+    path = as_path(arguments[0])
     from jaxgrok.results.status import read_status
 
     status = read_status(path)

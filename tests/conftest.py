@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import uuid
 
 # Saves compiling the same tiny program in every test; no test needs a hit. Test
 # processes side by side share the folder of the one that started them.
@@ -14,6 +15,7 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "4")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import fsspec
 import jax
 import pytest
 
@@ -31,6 +33,15 @@ if os.environ["XLA_FLAGS"] == tiny.UNOPTIMISED:
 def strict():
     with jax.numpy_rank_promotion("raise"):
         yield
+
+
+@pytest.fixture
+def bucket():
+    """The URL of an empty bucket, in memory; emptied again behind the test."""
+    name = uuid.uuid4().hex
+    yield f"memory://{name}"
+    if (memory := fsspec.filesystem("memory")).exists(name):
+        memory.rm(name, recursive=True)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ class Turns:
     """
 
     outlives_workers = True
+    invitation = "python -m jaxgrok.worker RUN_DIR"
 
     def __init__(self, *workers, events=None):
         self.workers, self.orders, self.news = {}, {}, []
@@ -51,6 +52,7 @@ class Turns:
 
     def drop(self, worker, cause):
         self.workers.pop(worker, None)
+        self.orders.pop(worker, None)
 
     def close(self):
         for worker in self.workers.values():

@@ -18,7 +18,10 @@ MODULES = sorted((ROOT / "jaxgrok").rglob("*.py"))
 
 # Run before anything of jaxgrok is imported: what other systems have is left.
 WITHOUT_LINUX = """
-import builtins, os, pathlib, signal, sys
+import builtins, contextlib, os, pathlib, signal, sys
+# Optional packages of xarray load this one, which elsewhere is another one.
+with contextlib.suppress(ImportError):
+    import psutil
 for name in ("sched_getaffinity", "sysconf", "O_DIRECTORY", "fork", "getuid"):
     delattr(os, name)
 del signal.SIGHUP

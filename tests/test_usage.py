@@ -26,9 +26,12 @@ def first_cells(section):
     return {name for row in rows for name in re.findall(r"`([^`]+)`|\d+", row) if name}
 
 
+WORKER = "jaxgrok.worker.__main__"
+
+
 def flags_of(command):
     """The flags that a command has, as it names them where it refuses another one."""
-    module = importlib.import_module(console.COMMANDS[command][0])
+    module = importlib.import_module(console.COMMANDS.get(command, (command,))[0])
     with contextlib.redirect_stderr(io.StringIO()) as errors:
         assert module.main([command, "--nonsense=1"]) == command_line.USAGE
     allowed = errors.getvalue().partition("allowed: ")[2].partition(";")[0]
@@ -52,6 +55,13 @@ def test_every_command_has_a_section_and_every_section_a_command():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_flags_are_those_of_the_command(command):
     assert first_cells(f"jaxgrok {command}") == flags_of(command)
+
+
+def test_the_flags_of_a_worker_are_those_of_its_command_and_its_help():
+    section = "python -m jaxgrok.worker"
+    assert first_cells(section) == flags_of(WORKER)
+    usage = importlib.import_module(WORKER).__doc__
+    assert flags_of(WORKER) == set(re.findall(r"--\w+", usage))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

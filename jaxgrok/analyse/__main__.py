@@ -27,13 +27,13 @@ of all cells again, by other thresholds: cells.csv, components.csv and the figur
 """
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from jaxgrok.analyse.descriptions import describe, summary
 from jaxgrok.host import command_line
+from jaxgrok.host.paths import UserPath, as_path
 from jaxgrok.host.terminal import number
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _run(values: flags.FlagValues, arguments: list[str]) -> int:
     _frequencies(values)
     if values.out:
         # Reading takes minutes: what could not be written is refused before.
-        check_writable(Path(values.out))
+        check_writable(as_path(values.out))
     if values.weights:
         return _weights(values)
     # Before the run is opened: it may name a task or model of this file.
@@ -174,7 +174,7 @@ def _cell(run: "Run", values: flags.FlagValues) -> int:
         key_frequencies=_frequencies(values),
     )
     label = run.cell(values.cell).label
-    code = _write(report, values.out or str(run.path / "circuits" / label), values)
+    code = _write(report, values.out or run.path / "circuits" / label, values)
     _rewrite_page(run)
     return code
 
@@ -187,7 +187,7 @@ def _rewrite_page(run: "Run") -> None:
         page.rewrite(run.path)
 
 
-def _write(report: "Report", out: str, values: flags.FlagValues) -> int:
+def _write(report: "Report", out: UserPath, values: flags.FlagValues) -> int:
     """Write a report and say what it holds."""
     from jaxgrok.analyse import circuits
 
@@ -208,7 +208,7 @@ def _outcomes(run: "Run", values: flags.FlagValues) -> int:
     from jaxgrok.results.dataset import label_counts
 
     run = run.with_thresholds(**_thresholds(values))
-    out = Path(values.out) if values.out else thresholds.default_folder(run)
+    out = as_path(values.out) if values.out else thresholds.default_folder(run)
     path = thresholds.write(run, out, _figures(values))
     print(f"{number(len(run), 'cell')}: {label_counts(run.dataset())}")
     print(path)

@@ -11,7 +11,6 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from jaxgrok.circuits.weights import files, transformerlens
 from jaxgrok.fourier.group_order import reading_of
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.paths import AnyPath, UserPath, as_path
 from jaxgrok.plots import circuit_figures
 from jaxgrok.plots.files import save
 from jaxgrok.results.run import RunOrPath, open_run
@@ -202,9 +202,9 @@ def read_weights(
 
 def write(
     report: Report,
-    folder: str | os.PathLike[str],
+    folder: UserPath,
     names: Sequence[str] | None = None,
-) -> Path:
+) -> AnyPath:
     """Write circuit.json, figures.npz and the figures into a folder; return it.
 
     Args:
@@ -215,7 +215,7 @@ def write(
     Raises:
         ValueError: the network does not have one of the figures; nothing is written.
     """
-    out, entries = Path(folder), report.as_dict()
+    out, entries = as_path(folder), report.as_dict()
     figures = circuit_figures.figures(
         report.network, report.circuit, report.measures, report.stages, names
     )

@@ -3,12 +3,12 @@
 >>> write(report, Path("circuits/seed=0"))      # circuits/seed=0/figures.npz
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxgrok.host.packed_files import write_packed
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.plots.circuit.inputs import input_name
 from jaxgrok.report.circuits import LOSSES
 
@@ -20,7 +20,7 @@ MOST_NEURONS = 8
 """Neurons of which there is a map: of each key frequency the clearest one first."""
 
 
-def write(report: "Report", folder: Path) -> None:
+def write(report: "Report", folder: AnyPath) -> None:
     """Write figures.npz into a folder, float16 but for the curves.
 
     Its arrays: `W_E_norms` [n]; `attention` [heads, x, y], from `=` to x; `neurons`

@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,6 +17,7 @@ import numpy as np
 from jaxgrok.circuits.induction_heads import SCORES, has_heads, head_scores
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import write_table
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.host.terminal import tracked
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
@@ -139,7 +139,7 @@ def _scores(
     return head_scores(task, model, params, examples)
 
 
-def write(heads: Heads, run: RunOrPath) -> Path:
+def write(heads: Heads, run: RunOrPath) -> AnyPath:
     """Write the scores over training, heads/CELL.csv, and draw them; return the PNG."""
     folder = open_run(run).path / "heads"
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def write(heads: Heads, run: RunOrPath) -> Path:
     return folder / f"{name}.png"
 
 
-def survey(run: RunOrPath, *, quiet: bool = True) -> Path:
+def survey(run: RunOrPath, *, quiet: bool = True) -> AnyPath:
     """Write heads.csv; of every cell that has snapshots, a table and a figure.
 
     Args:

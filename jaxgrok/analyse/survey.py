@@ -6,15 +6,14 @@
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from jaxgrok.analyse.circuits import read_circuit
 from jaxgrok.circuits.network import Diverged
 from jaxgrok.fourier.group_order import reading_of
 from jaxgrok.host.atomic_files import write_table
+from jaxgrok.host.paths import AnyPath, UserPath, as_path
 from jaxgrok.host.terminal import number, tracked
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save
@@ -186,9 +185,9 @@ def count(rows: Sequence[CircuitRow]) -> str:
     return f"{text}; {diverged} diverged" if diverged else text
 
 
-def write_survey(rows: Sequence[CircuitRow], run_dir: str | os.PathLike[str]) -> Path:
+def write_survey(rows: Sequence[CircuitRow], run_dir: UserPath) -> AnyPath:
     """Write circuits.csv and plots/circuits.png into a folder; return the table."""
-    path = Path(run_dir)
+    path = as_path(run_dir)
     path.mkdir(parents=True, exist_ok=True)
     # Texts for the table only: the figure below draws the values.
     texts = []

@@ -5,20 +5,20 @@
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.plots.files import save
 from jaxgrok.plots.run_figures import figures
 from jaxgrok.results.rows import write_tables
 from jaxgrok.results.run import Run
 
 
-def default_folder(run: Run) -> Path:
+def default_folder(run: Run) -> AnyPath:
     """Return the folder in the run directory that is named after the thresholds."""
     return run.path / "thresholds" / str(run.manifest.thresholds)
 
 
-def write(run: Run, folder: Path, names: Sequence[str] | None = None) -> Path:
+def write(run: Run, folder: AnyPath, names: Sequence[str] | None = None) -> AnyPath:
     """Write the tables of a run's outcomes, and its figures; return the folder.
 
     Args:

@@ -45,7 +45,8 @@ def judge(
     elif not has_circuit:
         verdict = f"no circuit: {part}, below {CIRCUIT_SHARE:.0%}"
     elif sparse:
-        verdict = f"sparse circuit: {part}, most of it at frequencies {names}"
+        noun = "frequency" if len(strongest) == 1 else "frequencies"
+        verdict = f"sparse circuit: {part}, most of it at {noun} {names}"
     else:
         count = f"{len(strongest)} of {frequencies} frequencies"
         verdict = f"circuit, not sparse: {part}, spread over {count}"

@@ -16,6 +16,7 @@ n_train or train_fraction; a search trains the few of them that it needs.
 --dry_run             print what would be searched and stop
 --blocks N            blocks of lanes; by default one a device
 --workers WHO         who trains, as in jaxgrok sweep
+--key FILE            a secret that workers have to have too; or JAXGROK_FLEET_KEY
 --mixed_bits          go on in a run directory whose results have other last bits
 
 python -m jaxgrok.crossover DIR draws the crossovers of a run directory again, or reads
@@ -27,7 +28,6 @@ bad input; above 128, stopped by a signal. The same command then goes on.
 
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -156,7 +156,7 @@ def _range(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _print(rows: Sequence[Mapping[str, Any]], out: str | Path) -> None:
+def _print(rows: Sequence[Mapping[str, Any]], out: str) -> None:
     """Print a line per setting, and where the table and the figure lie."""
     from jaxgrok.crossover.report import line
 

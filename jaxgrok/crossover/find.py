@@ -5,7 +5,6 @@
 
 import copy
 import functools
-from pathlib import Path
 
 from ml_collections import ConfigDict
 
@@ -24,6 +23,7 @@ from jaxgrok.grid import setups
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host import machine
+from jaxgrok.host.paths import UserPath
 from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.sweep import run as sweep
@@ -34,11 +34,11 @@ WIDTH = 1.25
 
 def find(
     config: ConfigDict,
-    out: str | Path,
+    out: UserPath,
     *,
     width: float = WIDTH,
     budget: int | None = None,
-    known: str | Path | None = None,
+    known: UserPath | None = None,
     blocks: int | None = None,
     quiet: bool = False,
     mixed_bits: bool = False,
@@ -123,7 +123,7 @@ def prepare(
     *,
     width: float = WIDTH,
     budget: int | None = None,
-    known: str | Path | None = None,
+    known: UserPath | None = None,
 ) -> tuple[ConfigDict, Search]:
     """Check what `find` is given; return the padded config and the search to train."""
     # What computes decides the width of a block alone, and may not be known yet.
@@ -139,7 +139,7 @@ def prepare(
 def train(
     config: ConfigDict,
     search: Search,
-    out: str | Path,
+    out: UserPath,
     *,
     blocks: int | None = None,
     quiet: bool = False,

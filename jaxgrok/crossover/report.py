@@ -7,13 +7,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from jaxgrok.crossover.settings import Setting, describe
 from jaxgrok.crossover.stopping import Cause, Stop
 from jaxgrok.crossover.verdict import Advice, Finding, Outcome
 from jaxgrok.host.atomic_files import write_table
+from jaxgrok.host.paths import UserPath, as_path
 from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
 from jaxgrok.plots.tables import read_rows
@@ -77,18 +77,19 @@ def table(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     return [_row(finding) for finding in findings]
 
 
-def write(rows: Sequence[Mapping[str, Any]], out: str | Path) -> None:
+def write(rows: Sequence[Mapping[str, Any]], out: UserPath) -> None:
     """Write crossover.csv, its figure and the page into a run directory."""
-    write_table(Path(out) / FILE, list(rows[0]), rows)
+    path = as_path(out)
+    write_table(path / FILE, list(rows[0]), rows)
     figure = sweep.crossover(load(out), rows)
-    (Path(out) / "plots").mkdir(exist_ok=True)
-    save(figure, Path(out) / "plots" / "crossover.png")
+    (path / "plots").mkdir(exist_ok=True)
+    save(figure, path / "plots" / "crossover.png")
     page.rewrite(out)
 
 
-def read_table(run_dir: str | Path) -> list[dict[str, Any]] | None:
+def read_table(run_dir: UserPath) -> list[dict[str, Any]] | None:
     """Return the rows of crossover.csv with their types; None if there is no file."""
-    path = Path(run_dir) / FILE
+    path = as_path(run_dir) / FILE
     if not path.exists():
         return None
     return read_rows(path)

@@ -5,7 +5,6 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from jaxgrok.crossover.search import Search
@@ -13,6 +12,7 @@ from jaxgrok.crossover.settings import Axes, Setting, Trial, axes_of
 from jaxgrok.crossover.threshold_fit import Training
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.setups import Program
+from jaxgrok.host.paths import UserPath
 from jaxgrok.results.run import open_run
 
 FREE_FIELDS = {"n_train", "seed", "steps", "train_size", "stop", "steps_past_grok"}
@@ -33,7 +33,7 @@ def report_row(search: Search, trial: Trial, row: Mapping[str, Any]) -> None:
 
 
 def add_prior(
-    settings: Sequence[Setting], grid: Grid, known: str | Path
+    settings: Sequence[Setting], grid: Grid, known: UserPath
 ) -> list[Setting]:
     """Return settings with what the trainings of another run directory say.
 
@@ -45,7 +45,7 @@ def add_prior(
     Raises:
         ValueError: the directory holds no training of any setting.
     """
-    trainings = _trainings_by_setting(grid, Path(known))
+    trainings = _trainings_by_setting(grid, known)
     if not trainings:
         raise ValueError(
             f"known={known} holds no training of any setting searched; name the run "
@@ -57,7 +57,7 @@ def add_prior(
     ]
 
 
-def _trainings_by_setting(grid: Grid, known: Path) -> dict[Axes, list[Training]]:
+def _trainings_by_setting(grid: Grid, known: UserPath) -> dict[Axes, list[Training]]:
     """Return the trainings of a run directory that belong to settings of the grid."""
     # Several settings may have one fingerprint: they differ by their budgets alone.
     budgets: dict[str, dict[Axes, int]] = {}

@@ -26,12 +26,12 @@ phase_diagram) or of one network (attention, neurons_2d), which needs its --cell
 """
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from jaxgrok.host import command_line
+from jaxgrok.host.paths import AnyPath, as_path
 from jaxgrok.host.terminal import number
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ def _run(argv: list[str]) -> int:
     return 0
 
 
-def _figure(run: "Run", values: flags.FlagValues) -> Path:
+def _figure(run: "Run", values: flags.FlagValues) -> AnyPath:
     """Draw the figure that the flags name; return its file."""
     from jaxgrok.export.figures import export_figure
 
     kind = values.format or "pdf"
-    out = Path(values.out or f"{values.figure}.{kind}")
+    out = as_path(values.out or f"{values.figure}.{kind}")
     if values.format and out.suffix.lower() != f".{kind}":
         raise ValueError(f"--out {out} does not end in .{kind}; leave --format out")
     return export_figure(
@@ -94,11 +94,11 @@ def _to(run: "Run", values: flags.FlagValues) -> str:
     if values.to == "netcdf":
         from jaxgrok.export.netcdf import export_netcdf
 
-        out = Path(values.out or run.path / "data.nc")
+        out = as_path(values.out or run.path / "data.nc")
         return str(export_netcdf(run, cell=values.cell, out=out))
     from jaxgrok.export import trackers
 
-    out = Path(values.out or run.path / values.to)
+    out = as_path(values.out or run.path / values.to)
     if values.to == "tensorboard":
         count = trackers.export_tensorboard(run, cell=values.cell, out=out)
     else:

@@ -4,14 +4,12 @@
 >>> export_figure("runs/mine", "attention", cell="seed=0", out="attention.svg")
 """
 
-import os
-from pathlib import Path
-
 from matplotlib.figure import Figure
 
 from jaxgrok.analyse.circuits import read_circuit
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import check_writable
+from jaxgrok.host.paths import AnyPath, UserPath, as_path
 from jaxgrok.plots import circuit_figures, run_figures
 from jaxgrok.plots.files import check_kind, save
 from jaxgrok.results.run import Run, RunOrPath, open_run
@@ -25,8 +23,8 @@ def export_figure(
     step: int | None = None,
     x: str | None = None,
     y: str | None = None,
-    out: str | os.PathLike[str],
-) -> Path:
+    out: UserPath,
+) -> AnyPath:
     """Draw a figure into a file.
 
     Args:
@@ -47,7 +45,7 @@ def export_figure(
         ValueError: there is no such figure, or the run lacks something for it.
         FileNotFoundError: there is no run directory.
     """
-    path = Path(out)
+    path = as_path(out)
     # Drawing takes seconds to minutes: what could not be written is refused before.
     check_kind(path)
     check_writable(path.parent)

@@ -4,19 +4,17 @@
 >>> xarray.open_dataset("mine.nc", engine="h5netcdf")
 """
 
-import os
-from pathlib import Path
-
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import atomic_path, check_writable
 from jaxgrok.host.packages import needed
+from jaxgrok.host.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.results.selection import selected
 
 
 def export_netcdf(
-    run: RunOrPath, *, cell: Selector | None = None, out: str | os.PathLike[str]
-) -> Path:
+    run: RunOrPath, *, cell: Selector | None = None, out: UserPath
+) -> AnyPath:
     """Write what `jaxgrok.load` returns, of all cells or of some.
 
     Args:
@@ -32,7 +30,7 @@ def export_netcdf(
             not installed.
         FileNotFoundError: there is no run directory.
     """
-    path = Path(out)
+    path = as_path(out)
     if path.suffix != ".nc":
         raise ValueError(f"--out {out} must end in .nc")
     for name in ("h5netcdf", "h5py"):

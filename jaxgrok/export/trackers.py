@@ -9,9 +9,7 @@ outcome.
 """
 
 import contextlib
-import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,8 +18,9 @@ from typing import Any
 import pandas as pd
 
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.atomic_files import check_writable
+from jaxgrok.host.atomic_files import atomic_folder, check_writable
 from jaxgrok.host.packages import needed
+from jaxgrok.host.paths import AnyPath, UserPath, as_path, remove_tree
 from jaxgrok.results.run import Run, RunOrPath, open_run
 
 INDEX = ("cell", "id", "step")
@@ -77,7 +76,7 @@ def tracker_runs(run: Run, cell: Selector | None = None) -> Iterator[TrackerRun]
 
 
 def export_tensorboard(
-    run: RunOrPath, *, cell: Selector | None = None, out: str | os.PathLike[str]
+    run: RunOrPath, *, cell: Selector | None = None, out: UserPath
 ) -> int:
     """Write event files, a folder a cell.
 
@@ -96,15 +95,8 @@ def export_tensorboard(
     """
     writers = needed("tensorboardX", extra="tensorboard")
     opened, folder = open_run(run), _fresh(out)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        count = _write_events(writers, opened, cell, partial)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return count
+    with atomic_folder(folder) as partial:
+        return _write_events(writers, opened, cell, partial)
 
 
 def _write_events(
@@ -135,7 +127,7 @@ def export_wandb(
     run: RunOrPath,
     *,
     cell: Selector | None = None,
-    out: str | os.PathLike[str],
+    out: UserPath,
     project: str | None = None,
 ) -> int:
     """Write runs of Weights & Biases; with WANDB_MODE=offline nothing is sent.
@@ -159,44 +151,57 @@ def export_wandb(
     opened, folder = open_run(run), _fresh(out)
     told = list(tracker_runs(opened, cell))
     place = {"project": project or opened.path.name, "group": opened.path.name}
-    with _emptied_on_error(folder):
-        try:
-            for one in told:
-                tracked = wandb.init(
-                    name=one.label, config=one.axes, dir=str(folder), **place
-                )
-                for step, values in one.scalars():
-                    tracked.log(values, step=step)
-                tracked.summary.update(one.outcome)
-                tracked.finish()
-        except wandb.errors.Error as error:
-            raise ValueError(f"wandb: {error}; or set WANDB_MODE=offline") from None
-        finally:
-            # Its service may still write what a run has finished.
-            wandb.teardown()
+    with _filled(folder) as on_disk:
+        _log(wandb, told, on_disk, place)
     return len(told)
 
 
+def _log(
+    wandb: ModuleType, told: Sequence[TrackerRun], folder: Path, place: dict[str, str]
+) -> None:
+    """Log runs of Weights & Biases, which keeps its files in a folder."""
+    try:
+        for one in told:
+            tracked = wandb.init(
+                name=one.label, config=one.axes, dir=str(folder), **place
+            )
+            for step, values in one.scalars():
+                tracked.log(values, step=step)
+            tracked.summary.update(one.outcome)
+            tracked.finish()
+    except wandb.errors.Error as error:
+        raise ValueError(f"wandb: {error}; or set WANDB_MODE=offline") from None
+    finally:
+        # Its service may still write what a run has finished.
+        wandb.teardown()
+
+
 @contextlib.contextmanager
-def _emptied_on_error(folder: Path) -> Iterator[None]:
-    """Make a folder to write to; after an error, leave what was there before.
+def _filled(folder: AnyPath) -> Iterator[Path]:
+    """Yield a folder on a disk to write to; after an error, leave what was there.
 
     No folder beside is renamed in the end: wandb says, as it goes, where its files lie.
+    What is for a store is sent there in the end.
     """
+    if not isinstance(folder, Path):
+        with atomic_folder(folder) as copy:
+            copy.mkdir()
+            yield copy
+        return
     existed = folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        yield
+        yield folder
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         if existed:
             folder.mkdir()
         raise
 
 
-def _fresh(out: str | os.PathLike[str]) -> Path:
+def _fresh(out: UserPath) -> AnyPath:
     """Return a folder that holds nothing yet."""
-    folder = Path(out)
+    folder = as_path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"--out {out} holds something already; name a new folder")
     check_writable(folder.parent)

@@ -3,12 +3,10 @@
 >>> export_weights("runs/mainline-post", "seed=0", out="model.npz")
 """
 
-import os
-from pathlib import Path
-
 from jaxgrok.circuits.weights.transformerlens import config_of, save_npz
 from jaxgrok.grid.selector import Selector
 from jaxgrok.host.atomic_files import check_writable
+from jaxgrok.host.paths import UserPath, as_path
 from jaxgrok.models.transformer import Transformer
 from jaxgrok.results.run import RunOrPath, open_run
 
@@ -18,7 +16,7 @@ def export_weights(
     selector: Selector,
     *,
     step: int | None = None,
-    out: str | os.PathLike[str],
+    out: UserPath,
 ) -> str:
     """Write a cell's weights under TransformerLens' names, and cfg.json beside them.
 
@@ -36,7 +34,7 @@ def export_weights(
             network.
         FileNotFoundError: there is no run directory.
     """
-    path = Path(out)
+    path = as_path(out)
     if path.suffix != ".npz":
         raise ValueError(f"--out {out} must end in .npz")
     check_writable(path.parent)

@@ -10,12 +10,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from jaxgrok.engine.platform import Platform
 from jaxgrok.fleet.hello import Hello
 from jaxgrok.host import machine
+from jaxgrok.host.paths import AnyPath
 
 LEAST_LIFE = 10.0
 """Seconds that a process has to live to be started again without being counted."""
@@ -40,7 +42,8 @@ def probe() -> Hello:
         ValueError: JAX finds no device.
     """
     command = [sys.executable, "-c", _PROBE]
-    reply = subprocess.run(command, capture_output=True, text=True)
+    environment = dict(os.environ) | _same_code()
+    reply = subprocess.run(command, env=environment, capture_output=True, text=True)
     if reply.returncode:
         lines = reply.stderr.strip().splitlines() or ["no reason given"]
         raise ValueError(f"--workers: no worker can start here: {lines[-1]}")
@@ -57,8 +60,13 @@ class Children:
         platform: the devices that they share.
     """
 
-    def __init__(self, count: int, run_dir: Path, platform: Platform) -> None:
+    def __init__(self, count: int, run_dir: AnyPath, platform: Platform) -> None:
         self._run_dir, self._platform = run_dir, platform
+        # A store takes whole objects, and no lines.
+        if isinstance(run_dir, Path):
+            self._logs = run_dir / "logs"
+        else:
+            self._logs = Path(tempfile.mkdtemp(prefix="jaxgrok-logs-"))
         self._deaths = 0
         self._processes = [self._start(i, count) for i in range(count)]
 
@@ -95,7 +103,8 @@ class Children:
         """Start one, with its share of the devices."""
         command = [sys.executable, "-m", "jaxgrok.worker", str(self._run_dir)]
         command += ["--patience=0", f"--name=worker-{index + 1}"]
-        environment = dict(os.environ) | share(self._platform, index, count)
+        environment = dict(os.environ) | _same_code()
+        environment |= share(self._platform, index, count)
         log = self._log(index)
         log.parent.mkdir(exist_ok=True)
         with open(log, "ab") as output:
@@ -111,11 +120,18 @@ class Children:
         return process, time.monotonic()
 
     def _log(self, index: int) -> Path:
-        return self._run_dir / "logs" / f"worker-{index + 1}.log"
+        return self._logs / f"worker-{index + 1}.log"
 
     def _last_words(self, index: int) -> str:
         lines = self._log(index).read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it says nothing"
+
+
+def _same_code() -> dict[str, str]:
+    """Return the variables that let a process import what this one does."""
+    # The current folder may hold another jaxgrok, as a checkout does.
+    folders = [folder or os.getcwd() for folder in sys.path]
+    return {"PYTHONPATH": os.pathsep.join(folders), "PYTHONSAFEPATH": "1"}
 
 
 def share(platform: Platform, index: int, count: int) -> dict[str, str]:

@@ -7,13 +7,13 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 import jax
 import numpy as np
 
 from jaxgrok.engine.programs import one_lane
 from jaxgrok.grid.cells import Grid
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.results.files.final_states import SMALL
 from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.training.setup import Setup
@@ -37,7 +37,7 @@ def size_of(grid: Grid) -> int:
     return total
 
 
-def refuse_misfits(grid: Grid, lanes: Mapping[str, SavedLane], path: Path) -> None:
+def refuse_misfits(grid: Grid, lanes: Mapping[str, SavedLane], path: AnyPath) -> None:
     """Refuse saved lanes that the optimisers of this version could not go on with.
 
     Args:

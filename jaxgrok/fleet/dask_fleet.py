@@ -16,7 +16,6 @@ import queue
 import secrets
 import threading
 from collections.abc import Coroutine, Mapping
-from pathlib import Path
 from typing import Any
 
 import distributed
@@ -28,9 +27,10 @@ from jaxgrok.fleet import hello, rendezvous, wire
 from jaxgrok.fleet.children import Children
 from jaxgrok.fleet.dask_settings import security_of
 from jaxgrok.fleet.hello import Hello
-from jaxgrok.fleet.messages import Farewell, Job, Loss, Order, Report
+from jaxgrok.fleet.messages import LONGEST, Farewell, Job, Loss, Order, Report
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.workers import Workers
+from jaxgrok.host.paths import AnyPath
 
 NEWS_SECONDS = 1.0
 """How long `next` waits."""
@@ -38,6 +38,8 @@ SILENCE_SECONDS = float(os.environ.get("JAXGROK_SILENCE", "30"))
 """After so long without a sign of life a worker is lost."""
 ANSWER_SECONDS = 15.0
 """How long a worker may take to answer what needs no work."""
+BEGIN_SECONDS = 150.0
+"""How long it may take to find its devices, and to resolve the grid."""
 
 
 class DaskFleet:
@@ -55,9 +57,12 @@ class DaskFleet:
     outlives_workers = True
 
     def __init__(
-        self, run_dir: Path, workers: Workers, platform: Platform | None = None
+        self, run_dir: AnyPath, workers: Workers, platform: Platform | None = None
     ) -> None:
         self._run_dir = run_dir
+        # Processes that are started here are started again.
+        is_open = not workers.processes
+        self.invitation = f"python -m jaxgrok.worker {run_dir}" if is_open else ""
         self._nonce = secrets.token_hex(16)
         temporary = Security.temporary()  # type: ignore[no-untyped-call]
         certificate, key = temporary.tls_ca_file, temporary.tls_worker_key
@@ -82,7 +87,7 @@ class DaskFleet:
             ) from None
         self.address: str = self._scheduler.address
         meeting = Rendezvous(self.address, self._nonce, certificate, key)
-        rendezvous.write(run_dir, meeting)
+        rendezvous.write(run_dir, meeting, rendezvous.secret_of())
         if workers.processes and platform:
             self._children = Children(workers.processes, run_dir, platform)
 
@@ -105,11 +110,7 @@ class DaskFleet:
             bits: of the run; others are refused.
             mixed_bits: do not refuse them.
         """
-        self._job = job, bits, mixed_bits
-        with contextlib.suppress(queue.Empty):
-            while True:
-                address, greeting = self._hellos.get_nowait()
-                self._schedule(self._welcome(address, greeting))
+        self._wait(self._begin(job, bits, mixed_bits))
 
     def send(self, worker: str, order: Order) -> None:
         """Order something from an idle worker."""
@@ -126,16 +127,25 @@ class DaskFleet:
 
     def drop(self, worker: str, cause: str) -> None:
         """Tell a worker that it is not wanted, and expect nothing more of it."""
-        address = self._address(worker)
-        if address is not None:
-            del self._names[address]
-            self._schedule(self._dismiss(address, cause))
+        self._schedule(self._drop(worker, cause))
+
+    def __enter__(self) -> "DaskFleet":
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        # A sweep that was stopped goes on sooner with the workers that it had. Those
+        # that were started here are not left behind.
+        self._end(dismisses=error is None or self._children is not None)
 
     def close(self) -> None:
         """Let all workers go, and stop to listen."""
+        self._end(dismisses=True)
+
+    def _end(self, *, dismisses: bool) -> None:
+        """Stop to listen; workers that are not dismissed wait for the next one."""
         rendezvous.remove(self._run_dir, self._nonce)
         with contextlib.suppress(Exception):  # nobody is left to be told
-            self._wait(self._stop())
+            self._wait(self._stop(dismisses=dismisses))
         if self._children:
             self._children.close()
         self._end_loop()
@@ -154,9 +164,12 @@ class DaskFleet:
         await scheduler
         return scheduler
 
-    async def _stop(self) -> None:
-        goodbyes = [self._tell(address, Farewell()) for address in self._names]
-        await asyncio.gather(*goodbyes, return_exceptions=True)
+    async def _stop(self, *, dismisses: bool) -> None:
+        if dismisses:
+            # All that are connected, also those that have yet to take part.
+            addresses = list(self._scheduler.workers)
+            goodbyes = [self._tell(address, Farewell()) for address in addresses]
+            await asyncio.gather(*goodbyes, return_exceptions=True)
         await self._scheduler.close()
 
     def arrived(self, address: str) -> None:
@@ -169,8 +182,27 @@ class DaskFleet:
         if name is not None:
             self._news.put(Loss(name, "it does not answer any more"))
 
+    # In the loop's thread, like all that touches names and hellos.
+    async def _begin(
+        self, job: Job, bits: Mapping[str, object], mixed_bits: bool
+    ) -> None:
+        self._job = job, bits, mixed_bits
+        while not self._hellos.empty():
+            address, greeting = self._hellos.get_nowait()
+            self._schedule(self._welcome(address, greeting))
+
+    async def _drop(self, worker: str, cause: str) -> None:
+        address = self._address(worker)
+        if address is not None:
+            del self._names[address]
+            await self._dismiss(address, cause)
+
     async def _greet(self, address: str) -> None:
-        greeting = await self._tell(address, None)
+        try:
+            greeting = await self._tell(address, None, seconds=BEGIN_SECONDS)
+        except Exception as error:
+            await self._turn_away(address, error)
+            return
         if self._job is None:
             self._hellos.put((address, greeting))
         else:
@@ -181,13 +213,19 @@ class DaskFleet:
         assert self._job is not None
         job, bits, mixed_bits = self._job
         cause = hello.refusal(greeting, bits, mixed_bits=mixed_bits)
+        if address not in self._scheduler.workers:
+            return  # it is gone already
         name = str(self._scheduler.workers[address].name)
         if cause:
             await self._dismiss(address, cause)
             self._news.put(Loss(name, f"refused: {cause}"))
             return
         message = job._replace(worker=name, nonce=self._nonce)
-        report = await self._tell(address, message, seconds=10 * ANSWER_SECONDS)
+        try:
+            report = await self._tell(address, message, seconds=BEGIN_SECONDS)
+        except Exception as error:
+            await self._turn_away(address, error)
+            return
         if isinstance(report, Farewell):
             self._news.put(Loss(name, f"refused: {report.cause}"))
             return
@@ -204,6 +242,11 @@ class DaskFleet:
         except (OSError, TimeoutError):
             self.left(address)
             return
+        except Exception as error:  # of the other side, or no message of ours
+            if self._names.pop(address, None):
+                self._news.put(Loss(worker, _words(error), is_crash=True))
+            await self._dismiss(address, _words(error))
+            return
         if self._names.get(address) != worker:
             return  # it was given up meanwhile
         if isinstance(answer, Farewell) or answer.is_leaving:
@@ -211,6 +254,14 @@ class DaskFleet:
         if isinstance(answer, Farewell):
             answer = Loss(worker, answer.cause, is_crash=True)
         self._news.put(answer)
+
+    async def _turn_away(self, address: str, error: Exception) -> None:
+        """Let a worker go that did not get as far as to take part."""
+        if address not in self._scheduler.workers:
+            return  # it is gone already
+        name = str(self._scheduler.workers[address].name)
+        self._news.put(Loss(name, f"it does not answer ({_words(error)})"))
+        await self._dismiss(address, _words(error))
 
     async def _dismiss(self, address: str, cause: str) -> None:
         with contextlib.suppress(Exception):  # it may be gone
@@ -239,6 +290,12 @@ class DaskFleet:
     def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+
+def _words(error: Exception) -> str:
+    """Return an error as one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:LONGEST]}"
 
 
 class _Doorman(SchedulerPlugin):

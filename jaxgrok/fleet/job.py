@@ -24,6 +24,7 @@ from jaxgrok.grid import grid_file as grid_files
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
+from jaxgrok.host.paths import AnyPath
 
 
 def describe(
@@ -39,7 +40,7 @@ def describe(
     )
 
 
-def worker(job: Job, run_dir: Path) -> Worker:
+def worker(job: Job, run_dir: AnyPath) -> Worker:
     """Make the worker of a job, with a seat for each device of this machine.
 
     Raises:

@@ -12,6 +12,7 @@ class LocalFleet:
     """One worker in this process: it trains while the coordinator waits."""
 
     outlives_workers = False
+    invitation = ""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker

@@ -14,6 +14,9 @@ from jaxgrok.engine.platform import Platform
 from jaxgrok.results.files.saved_lanes import LanePlace
 from jaxgrok.results.files.shards import Result
 
+LONGEST = 200
+"""Characters of an error that the other side is told."""
+
 
 class Assignment(NamedTuple):
     """What a seat is to do next.

@@ -14,19 +14,17 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import distributed
 
 from jaxgrok.fleet import hello, job, wire
 from jaxgrok.fleet.dask_settings import security_of
-from jaxgrok.fleet.messages import Farewell, Job, Order, Report
+from jaxgrok.fleet.messages import LONGEST, Farewell, Job, Order, Report
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.worker import Worker
+from jaxgrok.host.paths import AnyPath
 
-LONGEST = 200
-"""Characters of an error that a coordinator is told."""
 CONNECT_SECONDS = 5.0
 """How long a coordinator may take to answer at all."""
 
@@ -53,7 +51,7 @@ class Node:
         cause: why the coordinator refused this worker.
     """
 
-    def __init__(self, meeting: Rendezvous, run_dir: Path, name: str) -> None:
+    def __init__(self, meeting: Rendezvous, run_dir: AnyPath, name: str) -> None:
         self._meeting, self._run_dir, self._name = meeting, run_dir, name
         self._worker: Worker | None = None
         # One thread: a worker does one thing at a time.
@@ -114,9 +112,9 @@ class Node:
                 raise ValueError("another coordinator listens at that address")
             self._worker = job.worker(told, self._run_dir)
         except ValueError as error:
-            self.cause = str(error)
-            self._end(Outcome.REFUSED)
-            return Farewell(str(error))
+            return self._refuse(str(error))
+        except Exception as error:  # of a user's grid file
+            return self._fail(error)
         return self._worker.greet()
 
     def _work(self, order: Order) -> Report | Farewell:
@@ -125,12 +123,7 @@ class Node:
         try:
             report = self._worker.do(order)
         except Exception as error:  # of a user's measure or loss, or our own
-            traceback.print_exc()
-            text = " ".join(str(error).split())
-            self.cause = f"{type(error).__name__}: {text[:LONGEST]}"
-            self._worker = None
-            self._end(Outcome.REFUSED)
-            return Farewell(self.cause)
+            return self._fail(error)
         if not self._leaving.is_set():
             return report
         last = self._worker.do(Order({}, save=True))
@@ -141,6 +134,19 @@ class Node:
             refusal=report.refusal or last.refusal,
             is_leaving=True,
         )
+
+    def _fail(self, error: Exception) -> Farewell:
+        """Give up, and say why; the log of this process says where."""
+        traceback.print_exception(error)
+        text = " ".join(str(error).split())
+        self._worker = None
+        return self._refuse(f"{type(error).__name__}: {text[:LONGEST]}")
+
+    def _refuse(self, cause: str) -> Farewell:
+        """Give up."""
+        self.cause = cause
+        self._end(Outcome.REFUSED)
+        return Farewell(cause)
 
     def _leave(self) -> None:
         """Leave once the order in hand is done; at once where there is none."""

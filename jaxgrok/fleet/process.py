@@ -11,13 +11,12 @@ import platform
 import re
 import sys
 import time
-from pathlib import Path
 
 from jaxgrok.fleet import rendezvous
 from jaxgrok.fleet.node import Node, Outcome
 from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.durations import duration
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.paths import AnyPath, as_path
 
 LOOK_SECONDS = 0.5
 """Between two looks for coordinator.json."""
@@ -25,13 +24,16 @@ LEFT = 143
 """Exit code after a signal: as of SIGTERM."""
 
 
-def work(run_dir: str, *, wait: float, patience: float, name: str = "") -> int:
+def work(
+    run_dir: str, *, wait: float, patience: float, secret: str = "", name: str = ""
+) -> int:
     """Work for the coordinator of a run directory until the sweep ends.
 
     Args:
         run_dir: where coordinator.json is.
         wait: seconds to wait for it, and for an answer.
         patience: seconds to wait for another coordinator, where one was lost.
+        secret: of the coordinator, where it has one.
         name: of this worker.
 
     Returns:
@@ -47,7 +49,7 @@ def work(run_dir: str, *, wait: float, patience: float, name: str = "") -> int:
     for number in itertools.count():
         # Dask may still know the name of a connection that was lost.
         own = f"{base}-{number}" if number else base
-        node = _connected(folder, own, time.monotonic() + seconds)
+        node = _connected(folder, secret, own, time.monotonic() + seconds)
         if node is None:
             break
         if node.outcome is Outcome.REFUSED:
@@ -68,11 +70,11 @@ def work(run_dir: str, *, wait: float, patience: float, name: str = "") -> int:
     )
 
 
-def _connected(folder: Path, name: str, deadline: float) -> Node | None:
+def _connected(folder: AnyPath, secret: str, name: str, deadline: float) -> Node | None:
     """Find a coordinator and work for it; None if none answers until the deadline."""
     while True:
         with contextlib.suppress(OSError, TimeoutError):
-            node = Node(rendezvous.read(folder), folder, name)
+            node = Node(rendezvous.read(folder, secret), folder, name)
             asyncio.run(node.serve())
             return node
         if time.monotonic() >= deadline:

@@ -15,9 +15,11 @@ class Fleet(Protocol):
     Attributes:
         outlives_workers: whether others may take over from a worker that is lost, or
             that cannot write.
+        invitation: the command with which workers join; "" where nobody can.
     """
 
     outlives_workers: bool
+    invitation: str
 
     def send(self, worker: str, order: Order) -> None:
         """Order something from an idle worker."""

@@ -72,7 +72,7 @@ def decode(content: bytes) -> Any:
     """
     try:
         return _object(msgpack.unpackb(content, strict_map_key=False))
-    except (TypeError, LookupError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, LookupError, msgpack.UnpackException) as error:
         raise ValueError(f"not a message of jaxgrok: {error}") from None
 
 
@@ -80,7 +80,7 @@ def _plain(value: Any) -> Any:
     """Return a value as lists that start with its type, and what msgpack knows."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         return ["array", value.dtype.str, list(value.shape), value.tobytes()]
     if isinstance(value, np.generic):
         return value.item()

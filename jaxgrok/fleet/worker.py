@@ -9,7 +9,6 @@ import functools
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import jax
 
@@ -20,6 +19,7 @@ from jaxgrok.fleet.seat import Engines, Seat
 from jaxgrok.fleet.worker_files import WorkerFiles
 from jaxgrok.grid.cells import Grid
 from jaxgrok.host import machine
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 from jaxgrok.results.files.shards import Result
 
@@ -41,7 +41,7 @@ class Worker:
         self,
         grid: Grid,
         engines: Sequence[Engines],
-        run_dir: Path,
+        run_dir: AnyPath,
         name: str = "local",
         *,
         sings: bool = False,

@@ -7,13 +7,13 @@
 
 import functools
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxgrok.fleet import continuation
 from jaxgrok.grid.cells import Grid
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.results import snapshots
 from jaxgrok.results.files import final_states, resume
 from jaxgrok.results.files.final_states import FinalStateWriter
@@ -39,7 +39,7 @@ class WorkerFiles:
         worker: its name, part of every file's.
     """
 
-    def __init__(self, run_dir: Path, grid: Grid, worker: str) -> None:
+    def __init__(self, run_dir: AnyPath, grid: Grid, worker: str) -> None:
         self._run_dir, self._grid, self._worker = run_dir, grid, worker
         self._cells = {cell.id: cell for cell in grid.cells}
         self._snapshots = snapshots.Writer(run_dir, worker)

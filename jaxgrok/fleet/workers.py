@@ -5,11 +5,13 @@ Workers(processes=0, host='::1', port=8786)
 """
 
 import contextlib
+import os
 import re
 from typing import NamedTuple
 
 from absl import flags
 
+from jaxgrok.fleet import rendezvous
 from jaxgrok.host import command_line
 
 _LISTEN = re.compile(r"listen(?::(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d+))?)?")
@@ -57,8 +59,9 @@ def parse(text: str | int) -> Workers:
 
 
 def define(values: flags.FlagValues) -> None:
-    """Define the flag of a command."""
+    """Define the flags of a command."""
     flags.DEFINE_string("workers", "local", "who trains", flag_values=values)
+    flags.DEFINE_string("key", "", "file of a secret", flag_values=values)
 
 
 def computing(
@@ -75,6 +78,9 @@ def computing(
     who = parse(values.workers)
     if who.is_local:
         return contextlib.nullcontext()
+    if values.key:
+        # Where processes find it that are started here.
+        os.environ[rendezvous.SECRET] = rendezvous.secret_of(values.key)
     # Imported late: --help and a mistyped flag should not wait for jax.
     from jaxgrok.fleet import site
 

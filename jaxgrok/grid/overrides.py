@@ -5,6 +5,7 @@
 
 import functools
 import re
+from pathlib import Path
 from typing import Any
 
 import ml_collections
@@ -16,7 +17,7 @@ from jaxgrok.fields.values import cut, shown
 from jaxgrok.grid import grid_file
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.paths import expanded
 
 
 def parse(
@@ -54,7 +55,7 @@ def _path_and_scale(text: str) -> tuple[str, str | None]:
     """Split FILE:SCALE at the last colon, unless all of it is the name of a file."""
     path, colon, scale = text.rpartition(":")
     # No scale, but the rest of a path: C:\mine.py
-    if not colon or re.search(r"[./\\]", scale) or as_path(text).is_file():
+    if not colon or re.search(r"[./\\]", scale) or Path(expanded(text)).is_file():
         return text, None
     return path, scale or None
 

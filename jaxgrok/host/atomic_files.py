@@ -1,5 +1,7 @@
 """Write files that are complete or absent, never half written.
 
+On a disk they get their name once they are written; a store of objects has no others.
+
 >>> write_atomically(Path("manifest.json"), data)
 >>> write_table(Path("cells.csv"), ["cell", "phase"], rows)
 """
@@ -9,10 +11,14 @@ import csv
 import io
 import itertools
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from jaxgrok.host.paths import AnyPath
 
 _numbers = itertools.count()
 # New files of this process, for names that differ when the clock does not.
@@ -24,12 +30,18 @@ def new_name() -> str:
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; rename the file once it is written.
+def atomic_path(path: AnyPath) -> Iterator[Path]:
+    """Give a temporary name on a disk to write to; rename the file once it is written.
 
     Args:
-        path: the file; an old one is replaced.
+        path: the file; an old one is replaced. An object is sent in the end.
     """
+    if not isinstance(path, Path):
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            path.write_bytes(temporary.read_bytes())
+        return
     # In the same folder: a rename is atomic within one file system alone.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -41,7 +53,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+def atomic_file(path: AnyPath, *, private: bool = False) -> Iterator[BinaryIO]:
     """Open a file under a temporary name; fsync and rename it once it is written.
 
     Args:
@@ -51,6 +63,11 @@ def atomic_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     Raises:
         OSError: if the disk refuses; the temporary file is removed.
     """
+    if not isinstance(path, Path):
+        buffer = io.BytesIO()
+        yield buffer
+        path.write_bytes(buffer.getvalue())
+        return
 
     def opener(name: str, flags: int) -> int:
         return os.open(name, flags, 0o600 if private else 0o666)
@@ -71,8 +88,34 @@ def atomic_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     os.close(folder)
 
 
-def check_writable(folder: Path) -> None:
+@contextlib.contextmanager
+def atomic_folder(path: AnyPath) -> Iterator[Path]:
+    """Give a temporary name on a disk for a folder; rename it once it is filled.
+
+    Args:
+        path: the folder; an old one must be empty. Its objects are sent in the end.
+    """
+    if not isinstance(path, Path):
+        with tempfile.TemporaryDirectory() as parent:
+            temporary = Path(parent) / path.name
+            yield temporary
+            path.copy_from(temporary)
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        if path.exists():
+            path.rmdir()
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_writable(folder: AnyPath) -> None:
     """Raise ValueError unless a folder can be written to, or made; make nothing."""
+    if not isinstance(folder, Path):
+        folder.refuse_missing_bucket()
+        return
     for path in (folder, *folder.absolute().parents):
         if not path.exists():
             continue
@@ -83,14 +126,14 @@ def check_writable(folder: Path) -> None:
         return
 
 
-def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
+def write_atomically(path: AnyPath, data: bytes, *, private: bool = False) -> None:
     """Write a file of these bytes; see `atomic_file`."""
     with atomic_file(path, private=private) as file:
         file.write(data)
 
 
 def write_table(
-    path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
+    path: AnyPath, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
 ) -> None:
     """Write rows as a CSV file, atomically.
 

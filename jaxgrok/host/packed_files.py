@@ -12,12 +12,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxgrok.host.atomic_files import atomic_file
+from jaxgrok.host.paths import AnyPath, opened
 
 # Where a file was cut, or what it was before, decides which of these reading raises.
 _DAMAGE = (
@@ -35,7 +35,11 @@ _DAMAGE = (
 
 
 def write_packed(
-    path: Path, head: Any, arrays: Mapping[str, np.ndarray], *, compress: bool = False
+    path: AnyPath,
+    head: Any,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    compress: bool = False,
 ) -> None:
     """Write a file, atomically.
 
@@ -51,7 +55,9 @@ def write_packed(
 
 
 @contextlib.contextmanager
-def packed(path: Path, way_out: str) -> Iterator[tuple[Any, Mapping[str, np.ndarray]]]:
+def packed(
+    path: AnyPath, way_out: str
+) -> Iterator[tuple[Any, Mapping[str, np.ndarray]]]:
     """Open a file: its head, and its arrays, each of them read when it is asked for.
 
     Args:
@@ -64,7 +70,7 @@ def packed(path: Path, way_out: str) -> Iterator[tuple[Any, Mapping[str, np.ndar
     """
     try:
         # Given a path, np.load would leave a damaged file open.
-        with open(path, "rb") as stream, np.load(stream) as arrays:
+        with opened(path) as stream, np.load(stream) as arrays:
             yield json.loads(str(arrays["head"])), arrays
     except _DAMAGE:
         raise ValueError(f"{path} is damaged; {way_out}") from None

@@ -1,14 +1,37 @@
-"""Paths as users write them, and values as file names.
+"""Paths as users write them, on a disk or in a store; values as file names.
 
+All that handles the files of a run directory goes through here, whether they are on a
+disk or in a store of objects: reading, lists and removal in this module, writing in
+`atomic_files`. `folder_lock` and `object_lock` say who may write.
+
+>>> as_path("~/runs/mine"), as_path("gs://mine/runs/x")
+(PosixPath('/home/ada/runs/mine'), ObjectPath('gs://mine/runs/x'))
 >>> expanded("--out=~/runs/mine")
 '--out=/home/ada/runs/mine'
 >>> file_name("operation=x/y,seed=0")
 'operation=x%2Fy,seed=0'
 """
 
+import contextlib
 import os
 import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
+
+from jaxgrok.host.object_path import ObjectPath, is_url
+from jaxgrok.host.object_store import PACKAGES
+
+AnyPath = Path | ObjectPath
+"""A path on a disk, or in a store of objects."""
+UserPath = str | os.PathLike[str] | ObjectPath
+"""What users give for one; `as_path` reads it."""
+READERS = 16
+"""Objects that are read side by side: each is waited for, as no disk is."""
+T = TypeVar("T")
 
 
 def home() -> Path | None:
@@ -38,9 +61,70 @@ def expanded(word: str) -> str:
     return f"{match[1] or ''}{folder}{match[2]}"
 
 
-def as_path(path: str | os.PathLike[str]) -> Path:
-    """Return a path that a user wrote, with the home folder for a ~ at its start."""
-    return Path(expanded(os.fspath(path)))
+def as_path(path: UserPath) -> AnyPath:
+    """Return a path that a user wrote: with a scheme one of objects, else one on disk.
+
+    Raises:
+        ValueError: the scheme is unknown, or the home folder is not known.
+    """
+    if isinstance(path, ObjectPath):
+        return path
+    # Pathlib has made gs:/ of gs://.
+    schemes = "|".join(PACKAGES)
+    word = re.sub(rf"^({schemes}):/(?=[^/])", r"\1://", os.fspath(path))
+    return ObjectPath(word) if is_url(word) else Path(expanded(word))
+
+
+@contextlib.contextmanager
+def opened(path: AnyPath) -> Iterator[BinaryIO]:
+    """Open a file to read bytes, of which only those asked for are fetched."""
+    if isinstance(path, Path):
+        with open(path, "rb") as file:
+            yield file
+    else:
+        with path.opened() as file:
+            yield cast(BinaryIO, file)
+
+
+def matches(folder: AnyPath, pattern: str) -> list[AnyPath]:
+    """Return the paths below a folder that match a pattern, sorted by their parts."""
+    if isinstance(folder, Path):
+        return [*sorted(folder.glob(pattern))]
+    return [*sorted(folder.glob(pattern), key=lambda path: path.url.split("/"))]
+
+
+def read_each(read: Callable[[AnyPath], T], paths: Sequence[AnyPath]) -> Iterator[T]:
+    """Yield what a function reads of each path, in order."""
+    if all(isinstance(path, Path) for path in paths):
+        yield from map(read, paths)
+        return
+    with ThreadPoolExecutor(READERS) as pool:
+        yield from pool.map(read, paths)
+
+
+def remove_tree(path: AnyPath) -> None:
+    """Remove a folder and all below; on a disk, what cannot be removed stays."""
+    if isinstance(path, Path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.remove_tree()
+
+
+def modified(path: AnyPath) -> float:
+    """Return when a file was written, in seconds since 1970."""
+    return path.stat().st_mtime if isinstance(path, Path) else path.modified()
+
+
+@contextlib.contextmanager
+def on_disk(folder: AnyPath) -> Iterator[Path]:
+    """Yield a folder that is on a disk: itself, or a copy for as long as it is used."""
+    if isinstance(folder, Path):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as copies:
+        copy = Path(copies) / folder.name
+        folder.copy_to(copy)
+        yield copy
 
 
 def file_name(text: str) -> str:

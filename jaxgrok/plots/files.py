@@ -3,13 +3,11 @@
 >>> save(figure, "phase_diagram.png")
 """
 
-import os
-from pathlib import Path
-
 import matplotlib
 from matplotlib.figure import Figure
 
 from jaxgrok.host.atomic_files import atomic_path
+from jaxgrok.host.paths import AnyPath, UserPath, as_path
 
 KINDS = ("png", "svg", "pdf")
 
@@ -17,7 +15,7 @@ UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """Without a date, a figure of the same results is the same file."""
 
 
-def check_kind(path: Path) -> str:
+def check_kind(path: AnyPath) -> str:
     """Return the kind of file that a path asks for; ValueError for an unknown one."""
     kind = path.suffix.lower().removeprefix(".")
     if kind not in KINDS:
@@ -25,7 +23,7 @@ def check_kind(path: Path) -> str:
     return kind
 
 
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+def save(figure: Figure, path: UserPath) -> None:
     """Write a figure as PNG, SVG or PDF: the whole file or, on failure, nothing.
 
     Args:
@@ -35,7 +33,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: for another suffix.
     """
-    path = Path(path)
+    path = as_path(path)
     kind = check_kind(path)
     metadata = UNDATED.get(kind)
     # Without a salt, names inside an SVG would be random.

@@ -6,12 +6,12 @@ for name, figure in figures("runs/mine"):
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import xarray as xr
 from matplotlib.figure import Figure
 
 from jaxgrok.grid.selector import Selector
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.plots import circuit, sweep
 from jaxgrok.plots.registry import FigureTable, Need
 from jaxgrok.plots.sweep.circuit_measures import MEASURES
@@ -32,10 +32,10 @@ class RunResults:
     """
 
     dataset: xr.Dataset
-    folder: Path | None = None
+    folder: AnyPath | None = None
     sides: Mapping[str, str] = field(default_factory=dict)
 
-    def table(self, name: str) -> Path:
+    def table(self, name: str) -> AnyPath:
         """Return the path of a table that is there."""
         if self.folder is None:
             raise ValueError(f"{name} needs the folder of the run")

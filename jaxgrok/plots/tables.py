@@ -5,15 +5,19 @@
 """
 
 import csv
-import os
+import io
 from collections.abc import Mapping
 from typing import Any
 
+from jaxgrok.host.paths import UserPath, as_path
 
-def read_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+
+def read_rows(path: UserPath) -> list[dict[str, Any]]:
     """Return the rows of a table, their values as numbers, truth values or None."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return [_parse_row(row) for row in csv.DictReader(file)]
+    # Not read_text, which would turn a \r inside a value into the end of a line.
+    text = as_path(path).read_bytes().decode()
+    with io.StringIO(text, newline="") as lines:
+        return [_parse_row(row) for row in csv.DictReader(lines)]
 
 
 def _parse_row(row: Mapping[str, str]) -> dict[str, Any]:
@@ -31,7 +35,7 @@ def _value(text: str) -> Any:
     return {"": None, "True": True, "False": False}.get(text, text)
 
 
-def read_circuits(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def read_circuits(path: UserPath) -> list[dict[str, Any]]:
     """Return the rows of circuits.csv, with `key_frequencies` and `clusters` parsed.
 
     They are written as 14 35 41 and, frequency:neurons, as 14:85 35:90 41:80.

@@ -7,11 +7,11 @@ run directories with the same axes it is a comparison.
 """
 
 import sys
-from pathlib import Path
 
 from absl import flags
 
 from jaxgrok.host import command_line
+from jaxgrok.host.paths import as_path
 
 
 def main(argv: list[str]) -> int:
@@ -36,7 +36,7 @@ def _run(argv: list[str]) -> int:
     from jaxgrok.report.data import RunData, check_comparable
     from jaxgrok.results.run import open_run
 
-    out = Path(values.out or Path(folders[0]) / page.FILE)
+    out = as_path(values.out or as_path(folders[0]) / page.FILE)
     if out.is_dir():
         raise ValueError(
             f"--out {out} is a folder; name a file, e.g. {out / page.FILE}"

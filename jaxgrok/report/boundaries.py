@@ -4,17 +4,17 @@
 {'at': {'weight_decay': 2}, 'crossover': 512, 'low': 480, 'high': 560}
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.plots.tables import read_rows
 from jaxgrok.results.dataset import column_of, values_along
 
 
-def boundaries(folder: Path, dataset: xr.Dataset) -> dict[str, Any]:
+def boundaries(folder: AnyPath, dataset: xr.Dataset) -> dict[str, Any]:
     """Return the rows of crossover.csv, and the training examples of every cell.
 
     Of each row: `at`, the axes of its setting with the index of their value among those

@@ -5,12 +5,12 @@
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxgrok.host.packed_files import packed
+from jaxgrok.host.paths import AnyPath, matches
 from jaxgrok.plots import style
 from jaxgrok.plots.tables import read_rows
 from jaxgrok.report.pack import Packer, listed
@@ -33,7 +33,7 @@ LOSSES = {
 """Loss over training → its name in the legend."""
 
 
-def tables(folder: Path) -> list[dict[str, Any]]:
+def tables(folder: AnyPath) -> list[dict[str, Any]]:
     """Return the tables that there are: `name`, `columns` and `rows`."""
     entries = []
     for name in TABLES:
@@ -54,10 +54,10 @@ def _entry(value: Any) -> Any:
     return listed(np.array([value]))[0] if isinstance(value, float) else value
 
 
-def analysed(folder: Path, packer: Packer) -> list[dict[str, Any]]:
+def analysed(folder: AnyPath, packer: Packer) -> list[dict[str, Any]]:
     """Return what the figures of every analysed cell show; maps go to the packer."""
     entries, room = [], ROOM
-    for path in sorted((folder / "circuits").glob("*/circuit.json")):
+    for path in matches(folder / "circuits", "*/circuit.json"):
         arrays = path.with_name("figures.npz")
         circuit = json.loads(path.read_text(encoding="utf-8"))
         if not arrays.exists() or "cell" not in circuit:

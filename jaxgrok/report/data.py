@@ -6,7 +6,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
 from typing import Any
 
 import matplotlib
@@ -14,6 +13,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.colors import to_hex
 
+from jaxgrok.host.object_path import ObjectPath
+from jaxgrok.host.paths import AnyPath, modified
 from jaxgrok.host.terminal import number
 from jaxgrok.plots import style
 from jaxgrok.report.boundaries import boundaries
@@ -45,7 +46,7 @@ class RunData:
         dataset: of its cells.
     """
 
-    path: Path
+    path: AnyPath
     manifest: Manifest
     dataset: xr.Dataset
 
@@ -101,9 +102,14 @@ def _entry(run: RunData, packer: Packer, room: int) -> dict[str, Any]:
     }
 
 
-def _path_to_send(path: PurePath) -> str:
+def _path_to_send(path: AnyPath) -> str:
     """Return the path that the page's snippets open: a relative one, or the name."""
-    if path.is_absolute() or ".." in path.parts or not path.name:
+    if (
+        isinstance(path, ObjectPath)
+        or path.is_absolute()
+        or ".." in path.parts
+        or not path.name
+    ):
         return sendable(path.name)
     return sendable(path.as_posix())
 
@@ -113,7 +119,7 @@ def _progress(run: RunData) -> str:
     done = int((labels_of(run.dataset) != "pending").sum())
     total = len(run.manifest.cells)
     # Not the time of writing: the same results give the same page.
-    shards = [file.stat().st_mtime for file in (run.path / "curves").glob("*")]
+    shards = [modified(file) for file in (run.path / "curves").glob("*")]
     now = time.localtime(max(shards, default=None))
     if done < total:
         return f"{done:,} of {total:,} cells, {time.strftime('%H:%M', now)}"

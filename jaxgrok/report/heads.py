@@ -4,12 +4,12 @@
 ['0.0', '0.1', '1.0', '1.1']
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxgrok.circuits.induction_heads import SCORES
+from jaxgrok.host.paths import AnyPath, matches
 from jaxgrok.plots.tables import read_rows
 from jaxgrok.report.pack import Packer
 
@@ -17,10 +17,10 @@ ROOM = 300_000
 """Scores of all cells, at most; further cells have none."""
 
 
-def heads(folder: Path, packer: Packer) -> list[dict[str, Any]]:
+def heads(folder: AnyPath, packer: Packer) -> list[dict[str, Any]]:
     """Return the scores of every cell whose heads were read; they go to the packer."""
     entries, room = [], ROOM
-    for path in sorted((folder / "heads").glob("*.csv")):
+    for path in matches(folder / "heads", "*.csv"):
         rows = read_rows(path)
         room -= len(rows) * len(SCORES)
         if not rows or room < 0:

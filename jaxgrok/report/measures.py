@@ -5,12 +5,12 @@
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxgrok.circuits.induction_heads import SCORES
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.plots.tables import read_rows
 from jaxgrok.report.cells import measure_of
 
@@ -29,7 +29,7 @@ CIRCUITS = {
 """Column of circuits.csv → its title, and the scale of its colours."""
 
 
-def read_measures(folder: Path, cells: dict[str, Any]) -> list[dict[str, Any]]:
+def read_measures(folder: AnyPath, cells: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the measures of the networks that were read.
 
     Args:
@@ -41,7 +41,7 @@ def read_measures(folder: Path, cells: dict[str, Any]) -> list[dict[str, Any]]:
     return [measure | {"missing": "not read"} for measure in measures]
 
 
-def _of_circuits(folder: Path, cells: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _of_circuits(folder: AnyPath, cells: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the measures of circuits.csv."""
     # A network that diverged has a row, and nothing in it.
     rows = [
@@ -64,7 +64,7 @@ def _count(words: Any) -> int:
     return 0 if words is None else len(str(words).split())
 
 
-def _of_heads(folder: Path, cells: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _of_heads(folder: AnyPath, cells: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield, of every score of heads.csv, that of each network's best head."""
     rows = _rows(folder, "heads", cells)
     for name in SCORES if rows else ():
@@ -75,7 +75,7 @@ def _of_heads(folder: Path, cells: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield measure_of(f"heads_{name}", title, column, "share")
 
 
-def _rows(folder: Path, name: str, cells: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(folder: AnyPath, name: str, cells: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of a table, if there is one, that are about these cells.
 
     A grid that grew since they were read may have other cells at their indices.

@@ -7,11 +7,11 @@ import base64
 import functools
 import gzip
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.paths import AnyPath, UserPath
 from jaxgrok.report.data import RunData, blob_of
 from jaxgrok.results.run import open_run
 
@@ -45,7 +45,7 @@ PLOTLY = "plotly-cartesian.min.js"
 _ASSETS = Path(__file__).parent / "assets"
 
 
-def write(path: Path, runs: Sequence[RunData]) -> Path:
+def write(path: AnyPath, runs: Sequence[RunData]) -> AnyPath:
     """Write the page of these runs, atomically, and return its path.
 
     Raises:
@@ -55,7 +55,7 @@ def write(path: Path, runs: Sequence[RunData]) -> Path:
     return path
 
 
-def rewrite(folder: str | os.PathLike[str]) -> Path:
+def rewrite(folder: UserPath) -> AnyPath:
     """Write the page of a run directory again, from what lies there now."""
     run = open_run(folder)
     return write(run.path / FILE, [RunData.of(run)])

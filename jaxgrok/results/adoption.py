@@ -6,13 +6,12 @@
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.host import machine
+from jaxgrok.host.paths import AnyPath, remove_tree
 from jaxgrok.outcomes.grok_rule import ends_by_rule
 from jaxgrok.results.files import cell_table
 from jaxgrok.results.files.manifest import FORMAT, Manifest
@@ -120,7 +119,7 @@ def _as_trained(manifest: Manifest, old: Manifest) -> Manifest:
     return dataclasses.replace(manifest, **training)
 
 
-def _check_format(path: Path, old: Manifest) -> None:
+def _check_format(path: AnyPath, old: Manifest) -> None:
     """Refuse to write into a directory of another format."""
     if old.format != FORMAT:
         raise ValueError(
@@ -131,7 +130,7 @@ def _check_format(path: Path, old: Manifest) -> None:
 
 
 def _take_over(
-    path: Path,
+    path: AnyPath,
     old: Manifest,
     manifest: Manifest,
     heirs: Mapping[str, Sequence[Cell]],
@@ -147,7 +146,7 @@ def _take_over(
         if any(folder.exists() for folder in folders):
             notes.append(f"{_words(old, manifest)}: its cells in flight start anew")
         for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
     return Adopted(manifest, {}, heirs, frozenset(), elsewhere, tuple(notes))
 
 
@@ -168,7 +167,7 @@ def _heirs(old: Manifest, grid: Grid) -> dict[str, list[Cell]]:
 
 
 def _check_cells(
-    path: Path, old: Manifest, new: Manifest, heirs: Mapping[str, Sequence[Cell]]
+    path: AnyPath, old: Manifest, new: Manifest, heirs: Mapping[str, Sequence[Cell]]
 ) -> None:
     """Refuse a grid that drops an old cell, with any budget from its own on."""
     for cell in old.cells:
@@ -198,7 +197,7 @@ def _is_final(result: Result, config: Mapping[str, Any]) -> bool:
 
 
 def _forget_ends(
-    path: Path,
+    path: AnyPath,
     old: Manifest,
     grid: Grid,
     heirs: Mapping[str, Sequence[Cell]],
@@ -256,7 +255,7 @@ def _words(old: Manifest, new: Manifest) -> str:
     return "computed with " + "; ".join(words)
 
 
-def _refusal(path: Path, old: Manifest, new: Manifest) -> str:
+def _refusal(path: AnyPath, old: Manifest, new: Manifest) -> str:
     """Refuse to go on where results would differ in their last bits."""
     names = _differences(old, new)
     ways = machine.ways_to_equal({name: old.bits.get(name) for name in names})
@@ -273,7 +272,7 @@ def _mixture(old: Manifest, new: Manifest) -> str:
     return f"mixed_bits: the run so far was {_words(old, new)}"
 
 
-def _difference(path: Path, old: Manifest, new: Manifest, cell: Cell) -> str:
+def _difference(path: AnyPath, old: Manifest, new: Manifest, cell: Cell) -> str:
     """Say why a directory's cell is not part of this grid."""
     config = json.loads(json.dumps(new.config))  # tuples as lists, as `old` was read
     changes = [

@@ -7,12 +7,12 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 
 from jaxgrok.host.atomic_files import write_table
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.outcomes.outcomes import Outcome, outcome, spikes
 from jaxgrok.outcomes.phase_changes import phase_change
 from jaxgrok.results.files.manifest import Manifest
@@ -186,7 +186,7 @@ def component_rows(
 
 
 def write_tables(
-    folder: Path,
+    folder: AnyPath,
     axes: Sequence[str],
     rows: Iterable[CellRow],
     component_rows: Sequence[ComponentRow] = (),

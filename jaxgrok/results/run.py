@@ -9,8 +9,6 @@
 import copy
 import dataclasses
 import functools
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ import xarray as xr
 
 from jaxgrok.grid import selector as selectors
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.paths import AnyPath, UserPath, as_path
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.results import dataset, frames, rows, snapshots
 from jaxgrok.results.files.manifest import Manifest, read_manifest
@@ -42,7 +40,7 @@ class Run:
 
     _has_own_thresholds = True
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: UserPath) -> None:
         self.path = as_path(path)
         self.manifest = read_manifest(self.path)
 
@@ -53,7 +51,7 @@ class Run:
         return len(self.manifest.cells)
 
     @property
-    def tables(self) -> Path | None:
+    def tables(self) -> AnyPath | None:
         """The folder of the tables that agree with its outcomes, None without any."""
         return self.path if self._has_own_thresholds else None
 
@@ -183,7 +181,7 @@ def _check_hold(manifest: Manifest, hold: int) -> None:
         )
 
 
-RunOrPath = Run | str | os.PathLike[str]
+RunOrPath = Run | UserPath
 """What every reading function takes: a run, or the path of its directory."""
 
 

@@ -1,25 +1,25 @@
 """The run directory: its lock, manifest and tables.
 
 Nothing is appended or overwritten in place: files are written under a temporary name,
-fsynced and renamed. Curves are in `shards`, snapshots in `snapshots`, what is in
-flight in `resume`.
+fsynced and renamed; in a store of objects each is sent as a whole. Curves are in
+`shards`, snapshots in `snapshots`, what is in flight in `resume`.
 
     >>> with RunDirectory("runs/wd_vs_frac-laptop") as directory:
     ...     directory.write_manifest(describe(grid))
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from filelock import FileLock, Timeout
 
 from jaxgrok.grid.cells import Cell
 from jaxgrok.host.atomic_files import write_atomically
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.folder_lock import FolderLock, Held
+from jaxgrok.host.object_lock import ObjectLock
+from jaxgrok.host.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.files import cell_table
 from jaxgrok.results.files.manifest import Manifest, read_manifest
@@ -37,19 +37,17 @@ class RunDirectory:
     """A locked run directory, open for writing by this process alone.
 
     Args:
-        path: a folder that is new, empty or a run directory. It is made, and locked,
-            on entering the context.
+        path: a folder that is new, empty or a run directory, or the URL of one. It is
+            made, and locked, on entering the context.
 
     Raises:
         ValueError: on entering, for any other path, one that cannot be written, and
             one that another process holds.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: UserPath) -> None:
         self.path = as_path(path).resolve()
-        # The system drops the lock with the process; the holder's file is for people.
-        self._lock = FileLock(self.path / ".lock")
-        self._holder = self.path / ".lock.holder"
+        self._lock = _lock_of(self.path)
         self._cells: Sequence[Cell] = ()
         """Those of a large manifest that lie in the file `_cell_table`."""
         self._cell_table = ""
@@ -57,19 +55,13 @@ class RunDirectory:
     def __enter__(self) -> "RunDirectory":
         _check_free(self.path)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-            self._holder.write_bytes(b"process %d" % os.getpid())
-        except Timeout:
-            holder = "another process"
-            if self._holder.exists():
-                holder = self._holder.read_bytes().decode()
+            self.path = self._lock.acquire()
+        except Held as holder:
             raise ValueError(
                 f"out={self.path} is held by a running sweep ({holder}); wait for it, "
                 "or choose another folder with --out"
             ) from None
         except OSError as error:
-            self._lock.release()
             raise ValueError(
                 f"out={self.path} cannot be written ({error.strerror}); "
                 "choose another folder with --out"
@@ -77,7 +69,6 @@ class RunDirectory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._holder.unlink(missing_ok=True)
         self._lock.release()
 
     def manifest(self) -> Manifest | None:
@@ -141,7 +132,12 @@ class RunDirectory:
         write_tables(self.path, manifest.axes, rows, component_rows)
 
 
-def _check_free(path: Path) -> None:
+def _lock_of(path: AnyPath) -> FolderLock | ObjectLock:
+    """Return the lock of a directory, by where it is."""
+    return FolderLock(path) if isinstance(path, Path) else ObjectLock(path)
+
+
+def _check_free(path: AnyPath) -> None:
     """Refuse a path that is a file, or a folder of something else."""
     if path.exists() and not path.is_dir():
         raise ValueError(f"out={path} is a file; choose a folder")

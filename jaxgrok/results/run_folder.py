@@ -4,13 +4,12 @@
 ValueError: thesis holds other files (one.tex, …) and no manifest.json; ...
 """
 
-from pathlib import Path
-
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.results.files import cell_table
 
 
 def refuse_strangers(
-    path: Path, name: str = "", way_out: str = "choose an empty or new folder"
+    path: AnyPath, name: str = "", way_out: str = "choose an empty or new folder"
 ) -> None:
     """Refuse a folder that has no manifest and holds files of something else.
 

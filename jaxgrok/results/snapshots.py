@@ -9,10 +9,10 @@ budget finds the snapshots of a shorter one. `snapshot_shards` has the files.
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.results.files.snapshot_shards import (
     FOLDER,
     Rows,
@@ -34,7 +34,7 @@ WAY_TO_HAVE = (
 class SnapshotIndex:
     """Which snapshots a run directory has, and which shard holds each of them."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: AnyPath) -> None:
         self._rows: dict[str, dict[int, tuple[Shard, int]]] = {}
         for shard in read_shards(run_dir):
             for kin, steps in shard.steps.items():
@@ -80,7 +80,7 @@ class SnapshotIndex:
         return shards[0].unflatten(rows)
 
 
-def kept(run_dir: Path) -> set[str]:
+def kept(run_dir: AnyPath) -> set[str]:
     """Return the trainings of a run directory, by kin, that have snapshots."""
     return SnapshotIndex(run_dir).trainings()
 
@@ -98,7 +98,7 @@ class Writer:
         pending: snapshots that no shard has yet: they belong in the resume state.
     """
 
-    def __init__(self, run_dir: Path, worker: str = "local") -> None:
+    def __init__(self, run_dir: AnyPath, worker: str = "local") -> None:
         self._folder, self._worker = run_dir / FOLDER, worker
         self._written = SnapshotIndex(run_dir).every()
         self.pending: Rows = {}

@@ -12,11 +12,12 @@ import csv
 import dataclasses
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from jaxgrok.host.clock import seconds_between, utc_now
 from jaxgrok.host.durations import TimeLeft, clock, duration
+from jaxgrok.host.object_path import ObjectPath
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.outcomes.outcomes import PHASES
 from jaxgrok.results.files import status_file
 from jaxgrok.results.files.status_file import Live
@@ -46,7 +47,7 @@ class Status:
         note: what could not be read.
     """
 
-    path: Path
+    path: AnyPath
     state: str
     title: str = ""
     cells: int | None = None
@@ -111,9 +112,10 @@ class Status:
             lines.append(f"silent for {duration(silence)}; process {live.process}")
         for worker in live.workers:
             group = "" if worker.group is None else f", group {worker.group + 1}"
+            pace = f", {worker.pace:,.0f} lane-steps/s" if worker.pace else ""
             lines.append(
                 f"worker {worker.name}: {worker.device}, {worker.busy}/{worker.lanes} "
-                f"lanes{group}, {worker.pace:,.0f} lane-steps/s"
+                f"lanes{group}{pace}"
             )
         return lines
 
@@ -128,13 +130,15 @@ _STATES = {
 }
 
 
-def read_status(path: Path) -> Status:
+def read_status(path: AnyPath) -> Status:
     """Return how far a run is; damaged or missing files are no error.
 
     Raises:
         ValueError: the path is no folder, or holds something else than a run.
     """
     if not path.is_dir():
+        if isinstance(path, ObjectPath):
+            path.refuse_missing_bucket()
         kind = "is a file" if path.exists() else "does not exist"
         raise ValueError(f"{path} {kind}; name a run directory")
     refuse_strangers(path, way_out="name a run directory")
@@ -158,7 +162,11 @@ def read_status(path: Path) -> Status:
 
 
 def _described(
-    path: Path, entries: dict[str, Any], cells: int, counts: Counter[str], failure: str
+    path: AnyPath,
+    entries: dict[str, Any],
+    cells: int,
+    counts: Counter[str],
+    failure: str,
 ) -> Status:
     """Return the status of a run whose manifest can be read."""
     # Of older runs, some entries are missing.
@@ -188,12 +196,12 @@ def _described(
     )
 
 
-def _is_search(path: Path) -> bool:
+def _is_search(path: AnyPath) -> bool:
     """Tell whether a run is a finished search, which trains only some of its cells."""
     return (path / "crossover.csv").exists()
 
 
-def _table(path: Path) -> tuple[Counter[str], str]:
+def _table(path: AnyPath) -> tuple[Counter[str], str]:
     """Return the cells of cells.csv by how they ended, and the last failure's cause."""
     counts: Counter[str] = Counter()
     failure = ""

@@ -8,6 +8,7 @@
 --workers WHO         who trains: local (this process, the default), a number of
                       processes to start, or listen[:HOST[:PORT]] for machines that
                       run python -m jaxgrok.worker
+--key FILE            a secret that workers have to have too; or JAXGROK_FLEET_KEY
 --mixed_bits          go on in a run directory whose results have other last bits
 
 Exit codes: 0, every cell has its result (that it diverged is one); 1, some failed or

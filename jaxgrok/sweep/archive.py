@@ -9,7 +9,6 @@ What cells in flight leave is in files of the workers; the archive knows where.
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import xarray as xr
 
@@ -18,6 +17,7 @@ from jaxgrok.fleet.messages import Dispatch
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host.clock import utc_now
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.results import snapshots
 from jaxgrok.results.adoption import adopt
 from jaxgrok.results.files import final_states, resume, snapshot_shards
@@ -87,13 +87,15 @@ class Archive:
             self.ledger.read(adopted.results)
         # The ledger has the rows; curves would stay in memory for nothing.
         self._adopted = dataclasses.replace(adopted, results={})
+        self._unflushed: set[str] = set()
+        """Cells whose results are in memory alone."""
         self._final_states = FinalStates(directory.path)
         self._last_budgets = continuation.last_budgets(grid)
         # The lock of the directory is ours: no other process can be writing one now.
         snapshot_shards.remove_incomplete(directory.path)
 
     @property
-    def path(self) -> Path:
+    def path(self) -> AnyPath:
         """The run directory."""
         return self._directory.path
 
@@ -127,7 +129,7 @@ class Archive:
 
     def add(self, result: Result) -> CellRow:
         """Enter a result; return its row of cells.csv."""
-        self._saves.forget(result.cell_id)
+        self._unflushed.add(result.cell_id)
         return self.ledger.add(result)
 
     def starting_place(self, cell_id: str) -> LanePlace | None:
@@ -157,19 +159,32 @@ class Archive:
             OSError: the disk refuses something; it has the finished cells if it has
                 room for them.
         """
-        self.ledger.flush()
+        self.write_results()
+        self.ledger.write_tables()
+
+    def write_results(self) -> None:
+        """Write finished cells, without the tables."""
+        self.ledger.write_results()
+        # Not before: a cell whose result is lost goes on from its save.
+        for cell_id in self._unflushed:
+            self._saves.forget(cell_id)
+        self._unflushed.clear()
+        self._saves.tidy()
 
     def leave(self) -> None:
         """Write all that is in memory alone, and that training ends now."""
-        self.ledger.flush()
+        self.flush()
         self.end()
 
     def note_saves(self, places: Mapping[str, LanePlace]) -> None:
         """Take note of where a worker saved cells; remove files of older saves."""
+        self._unflushed -= places.keys()  # trained again, from its end or anew
         self._saves.note(places)
 
     def place_of(self, cell_id: str) -> LanePlace | None:
         """Return where a cell in flight was saved last, or where it starts from."""
+        if cell_id in self._unflushed:
+            return self.starting_place(cell_id)
         return self._saves.places.get(cell_id) or self.starting_place(cell_id)
 
     def resume(self) -> dict[str, LanePlace]:

@@ -205,7 +205,7 @@ class Coordinator:
         self.display.moved(self.members.values(), self.intake.left())
         self.chores.run_if_due("status", self.display.write_status)
         if self.archive.ledger.unwritten:
-            self.chores.run_if_due("flush", self.archive.ledger.write_results)
+            self.chores.run_if_due("flush", self.archive.write_results)
         if self.archive.ledger.untold:
             self.chores.run_if_due("tables", self.archive.ledger.write_tables)
         if self.archive.usage_changed:

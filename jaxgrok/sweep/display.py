@@ -8,12 +8,12 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable
-from pathlib import Path
 
 from jaxgrok.engine.platform import Platform
 from jaxgrok.fleet.messages import Loss
 from jaxgrok.grid.cells import Grid
 from jaxgrok.host.durations import TimeLeft
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.host.terminal import Console
 from jaxgrok.results.dataset import LABELS
 from jaxgrok.results.files import status_file
@@ -40,7 +40,7 @@ class Display:
         grid: Grid,
         total: int | None,
         rows: Iterable[CellRow],
-        path: Path,
+        path: AnyPath,
         *,
         quiet: bool = False,
         is_fleet: bool = False,

@@ -150,7 +150,8 @@ class Intake:
         Raises:
             OSError: it cannot write, and nobody else could take over.
         """
-        if report.refusal and not self.fleet.outlives_workers:
+        # Workers that nobody else can join share one machine, and its disk.
+        if report.refusal and not self.fleet.invitation:
             raise OSError(*report.refusal)
         cause = self.canaries.fault(report)
         if report.refusal:
@@ -159,6 +160,8 @@ class Intake:
             self.fleet.drop(report.worker, cause)
         if cause or report.is_leaving:
             self._lose(Loss(report.worker, cause or "it was asked to stop"))
+        if report.refusal and not self.members:
+            raise OSError(*report.refusal)
 
     def _call_back(self, row: CellRow, result: Result, done: int) -> None:
         """Hand a cell that has ended to the user's callback."""
@@ -188,6 +191,9 @@ class Intake:
             for seat in member.seats:
                 self.openings.forget((loss.worker, seat))
             self._let_wait(member.cells)
+            if not self.members and self.fleet.invitation and self.dealer.waiting():
+                words = f"no worker is left; waiting: {self.fleet.invitation}"
+                self.display.say(words)
         self._crashes += loss.is_crash
         if self._crashes >= MOST_FAILURES:
             raise WorkersFailed(

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import errno
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -30,7 +31,7 @@ from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host import machine
 from jaxgrok.host.command_line import FAILED
-from jaxgrok.host.paths import file_name
+from jaxgrok.host.paths import AnyPath, UserPath, file_name
 from jaxgrok.host.signals import INTERRUPTED, Stop, asked_to_stop
 from jaxgrok.host.terminal import number
 from jaxgrok.results.finished_cell import OnCell
@@ -60,7 +61,7 @@ class Interrupted(Exception):
 
 def run(
     config: ml_collections.ConfigDict,
-    out: str | Path | None = None,
+    out: UserPath | None = None,
     *,
     blocks: int | None = None,
     quiet: bool = False,
@@ -111,9 +112,9 @@ def run(
         stop = stack.enter_context(asked_to_stop())
         remote = _remote(who, directory.path, platform)
         if remote:
-            stack.enter_context(closing(remote))
+            stack.enter_context(remote)
         if remote and not platform:
-            first = _first_worker(remote, stop, directory.path, quiet=quiet)
+            first = _first_worker(remote, stop, quiet=quiet)
             stack.enter_context(machine.elsewhere(first.platform.name, first.bits))
             platform, grid = first.platform, _resolved(config, first.platform, who)
         assert grid and platform
@@ -143,7 +144,7 @@ def _folder(grid: Grid | None) -> Path:
     return Path("runs") / name
 
 
-def _local(grid: Grid, run_dir: Path, blocks: int | None) -> LocalFleet:
+def _local(grid: Grid, run_dir: AnyPath, blocks: int | None) -> LocalFleet:
     """Let this process train, on all devices of this machine."""
 
     def engine(group: Group, n_cells: int) -> Engine:
@@ -155,7 +156,7 @@ def _local(grid: Grid, run_dir: Path, blocks: int | None) -> LocalFleet:
 
 
 def _remote(
-    who: Workers, run_dir: Path, platform: Platform | None
+    who: Workers, run_dir: AnyPath, platform: Platform | None
 ) -> "DaskFleet | None":
     """Let others train: processes of this machine, or whoever connects."""
     if who.is_local:
@@ -166,12 +167,10 @@ def _remote(
     return DaskFleet(run_dir, who, platform)
 
 
-def _first_worker(
-    fleet: "DaskFleet", stop: Stop, run_dir: Path, *, quiet: bool
-) -> Hello:
+def _first_worker(fleet: "DaskFleet", stop: Stop, *, quiet: bool) -> Hello:
     """Wait for the first worker: the grid is resolved for what it computes on."""
     if not quiet:
-        words = f"waiting for workers: python -m jaxgrok.worker {run_dir}"
+        words = f"waiting for workers: {fleet.invitation}"
         print(words, file=sys.stderr, flush=True)
     while not stop.is_set():
         if hello := fleet.first_hello():
@@ -217,11 +216,12 @@ def _resolved(
     return grid
 
 
-def _unwritable(error: OSError, path: Path, ledger: Ledger) -> Interrupted:
+def _unwritable(error: OSError, path: AnyPath, ledger: Ledger) -> Interrupted:
     """Return what to raise where a run directory cannot be written."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return Interrupted(
         f"out={path} cannot be written ({error.strerror or error}); "
-        f"{_finished(ledger)}; free space there",
+        f"{_finished(ledger)}{'; free space there' if is_full else ''}",
         FAILED,
     )
 

@@ -15,7 +15,7 @@ from jaxgrok.circuits.verdict import CIRCUIT_SHARE, judge
         (0.9, range(1, 12), True, False, "circuit, not sparse: .* 11 of 11 frequenci"),
         (0.1, (3,), False, False, "no circuit: 10.0% of .* alone, below 35%$"),
         (math.nan, (), False, False, "no circuit: the logits do not depend on the"),
-        (CIRCUIT_SHARE, (1,), True, True, "sparse circuit"),
+        (CIRCUIT_SHARE, (1,), True, True, "sparse circuit: .* at frequency 1$"),
     ],
 )
 def test_one_number_tells_a_circuit_and_its_spectrum_whether_it_is_sparse(

@@ -60,6 +60,14 @@ def test_a_search_hands_out_as_many_cells_as_lanes_are_free(resolved, queue):
     assert queue.most(group) == len(group.cells)
 
 
+def test_it_neither_promises_cells_nor_weighs_groups(resolved, queue):
+    """Which trainings come next depends on those before."""
+    (group,) = resolved.groups
+    for _ in range(3):
+        assert (queue.backlog(group), queue.work(group)) == (0, 1.0)
+        queue.take(group, 5)
+
+
 def test_it_ends_without_the_whole_grid(resolved, queue):
     made = finish(resolved, queue, threshold=24)
     assert len(set(c.id for c in made)) == len(made) < len(resolved.cells)

@@ -49,15 +49,23 @@ REGIMES = {
 }
 
 
-@pytest.mark.parametrize(
-    "costs",
-    [
-        pytest.param(CPU, id="cpu", marks=pytest.mark.stand_in),
-        pytest.param(GPU, id="gpu", marks=pytest.mark.long),
-        pytest.param(TPU, id="tpu"),
-    ],
-)
-@pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
+SHORT = "minibatches, dropout", "repeats"
+"""Regimes that are tried in the forms of accelerators in the usual run too."""
+
+
+def cases():
+    """Each regime in each device's form."""
+    for name, fields in REGIMES.items():
+        long = [] if name in SHORT else [pytest.mark.long]
+        for costs, device, marks in (
+            (CPU, "cpu", [pytest.mark.stand_in]),
+            (GPU, "gpu", [pytest.mark.long]),
+            (TPU, "tpu", long),
+        ):
+            yield pytest.param(fields, costs, id=f"{name}-{device}", marks=marks)
+
+
+@pytest.mark.parametrize(("fields", "costs"), list(cases()))
 def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
     assert_lanes_are_independent(fields, costs, monkeypatch)
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from jaxgrok.host import object_path
 from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.host.paths import as_path
 
 HEAD = {"cells": ["a", "b"], "ä": None}
 ARRAYS = {"one": np.arange(5, dtype=np.int32), "two": np.ones((2, 3))}
@@ -64,3 +66,21 @@ def test_what_the_reader_does_not_find_is_damage(file):
         packed(file, "") as (head, arrays),
     ):
         assert head["cells"] and arrays["three"] is None
+
+
+def test_of_an_object_only_the_arrays_that_are_asked_for_are_read(bucket, monkeypatch):
+    path = as_path(bucket) / "x.npz"
+    arrays = {name: np.arange(10_000) for name in "abcdef"}
+    write_packed(path, HEAD, arrays)
+    requests, part = [], object_path.ObjectPath.part
+
+    def noted(self, start, end):
+        requests.append(end - start)
+        return part(self, start, end)
+
+    monkeypatch.setattr(object_path.ObjectPath, "part", noted)
+    monkeypatch.setattr(object_path, "PART_BYTES", 4096)
+    with packed(path, "") as (head, found):
+        assert head == HEAD
+        np.testing.assert_array_equal(found["c"], arrays["c"], strict=True)
+    assert arrays["c"].nbytes < sum(requests) < 2 * arrays["c"].nbytes

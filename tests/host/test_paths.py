@@ -1,10 +1,13 @@
 """Paths as users write them: the home folder, and names that any system takes."""
 
+import ast
+import time
 from pathlib import Path
 
 import pytest
 
 from jaxgrok.host import paths
+from jaxgrok.host.object_path import ObjectPath
 
 
 @pytest.fixture
@@ -60,3 +63,93 @@ def test_where_no_home_is_known_nothing_is_made_in_its_place(monkeypatch, home):
 )
 def test_a_file_name_is_that_of_one_file(text, name):
     assert paths.file_name(text) == name
+
+
+@pytest.fixture(params=["disk", "store"])
+def folder(request, tmp_path):
+    """A folder with two files, on a disk and in a store of objects."""
+    in_store = request.param == "store"
+    path = request.getfixturevalue("bucket") if in_store else tmp_path
+    folder = paths.as_path(path) / "x"
+    for name in ("a", "b-c"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "1.npz").write_bytes(b"01234")
+    (folder / "a,d").mkdir()
+    (folder / "a,d" / "1.npz").write_bytes(b"")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("word", "url"),
+    [
+        ("gs://b/x", "gs://b/x"),
+        ("s3://b/x/", "s3://b/x"),
+        (Path("gs://b/x"), "gs://b/x"),
+        (ObjectPath("s3://b"), "s3://b"),
+    ],
+)
+def test_a_url_is_a_path_of_objects_and_pathlib_does_not_break_it(word, url):
+    assert paths.as_path(word) == ObjectPath(url)
+
+
+@pytest.mark.parametrize("word", ["runs/x", "gs/b", "C:/runs", "a:b", "./s3:/b"])
+def test_any_other_word_is_a_path_on_a_disk(word):
+    assert paths.as_path(word) == Path(word)
+
+
+def test_matches_are_sorted_by_their_parts(folder):
+    found = paths.matches(folder, "*/[!.]*.npz")
+    assert [path.parent.name for path in found] == ["a", "a,d", "b-c"]
+
+
+def test_each_is_read_in_order(folder):
+    files = paths.matches(folder, "*/*.npz")
+    sizes = paths.read_each(lambda path: len(path.read_bytes()), files)
+    assert [*sizes] == [5, 0, 5]
+    assert [*paths.read_each(str, [])] == []
+
+
+def test_a_file_is_opened_for_parts_of_it(folder):
+    with paths.opened(folder / "a" / "1.npz") as file:
+        file.seek(2)
+        assert file.read(2) == b"23"
+
+
+def test_a_file_says_when_it_was_written(folder):
+    assert abs(paths.modified(folder / "a" / "1.npz") - time.time()) < 60
+
+
+def test_a_removed_folder_is_gone(folder):
+    paths.remove_tree(folder)
+    assert not folder.exists()
+    paths.remove_tree(folder)
+
+
+def test_a_folder_is_on_a_disk_for_as_long_as_it_is_used(folder):
+    with paths.on_disk(folder) as copy:
+        assert isinstance(copy, Path)
+        assert (copy / "a" / "1.npz").read_bytes() == b"01234"
+    assert copy.exists() == (copy == folder)
+
+
+ROOT = Path(paths.__file__).parents[1]
+ROOMS = ("results", "sweep", "report", "plots", "analyse", "crossover", "export")
+ON_DISK_ALONE = {
+    ("results/files/status_file.py", "Path"),  # of /proc
+    ("results/snapshots.py", "shutil.rmtree"),  # half a tree
+    ("sweep/run.py", "Path"),  # runs/
+    ("report/page.py", "Path"),  # of the package
+}
+
+
+def test_whoever_handles_runs_does_so_by_way_of_these_modules():
+    calls = set()
+    for room in ROOMS:
+        for file in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call):
+                    name = ast.unparse(node.func)
+                    calls.add((file.relative_to(ROOT).as_posix(), name))
+    names = ("open", "Path", "os.replace", "os.remove", "os.rename", "np.load")
+    of_disks = {c for c in calls if c[1] in names or c[1].startswith("shutil.")}
+    assert of_disks == ON_DISK_ALONE

@@ -12,7 +12,6 @@ import pytest
 from handmade import SCHEMA, all_results, product, result, write
 
 import jaxgrok
-from jaxgrok.results import run_directory
 from jaxgrok.results.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
@@ -183,7 +182,7 @@ def test_writes_are_all_or_nothing(tmp_path, monkeypatch):
 
     for call in ("replace", "fsync"):
         with RunDirectory(path) as directory, monkeypatch.context() as patch:
-            patch.setattr(run_directory.os, call, cut)
+            patch.setattr(os, call, cut)
             for attempt in (
                 lambda: directory.write_manifest(
                     dataclasses.replace(manifest, title="new")
@@ -201,9 +200,9 @@ def test_writes_are_all_or_nothing(tmp_path, monkeypatch):
 def test_a_sweep_killed_before_its_first_manifest_can_start_again(tmp_path):
     program = (
         "import os, sys; from types import SimpleNamespace\n"
-        "from jaxgrok.results import run_directory as store\n"
-        "store.os.replace = lambda *_: os._exit(9)\n"
-        "with store.RunDirectory(sys.argv[1]) as d: "
+        "from jaxgrok.results.run_directory import RunDirectory\n"
+        "os.replace = lambda *_: os._exit(9)\n"
+        "with RunDirectory(sys.argv[1]) as d: "
         "d.write_manifest(SimpleNamespace(to_json=dict))"
     )
     killed = subprocess.run(

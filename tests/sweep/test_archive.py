@@ -197,9 +197,35 @@ def test_with_nothing_in_flight_nothing_is_left_to_resume(archive, directory):
     one, *_ = resolved().cells
     archive.note_saves(save(directory, (one, lane(0))))
     archive.add(result(one))
-    archive.note_saves({})
+    archive.flush()
     assert files(directory) == []
     assert Archive(resolved(), directory).resume() == {}
+
+
+def test_a_save_stays_until_the_result_is_on_disk(archive, directory):
+    """A coordinator that is killed loses results of a few seconds, not their work."""
+    one, two, _ = resolved().cells
+    places = save(directory, (one, lane(3)))
+    archive.note_saves(places)
+    archive.add(result(one))
+    archive.note_saves(save(directory, (two, lane(4))))
+    assert len(files(directory)) == 2
+    assert Archive(resolved(), directory).resume()[one.id] == places[one.id]
+    archive.flush()
+    assert len(files(directory)) == 1
+    assert Archive(resolved(), directory).resume().keys() == {two.id}
+
+
+def test_a_cell_that_is_trained_again_keeps_its_new_save(archive, directory):
+    one, *_ = resolved().cells
+    archive.note_saves(save(directory, (one, lane(3))))
+    archive.add(result(one, status="stopped"))
+    archive.ledger.reopen(one.id)
+    places = save(directory, (one, lane(4)))
+    archive.note_saves(places)
+    archive.flush()
+    assert archive.place_of(one.id) == places[one.id]
+    assert len(files(directory)) == 1
 
 
 def test_shards_of_snapshots_that_were_cut_off_are_removed(archive, directory):

@@ -29,7 +29,14 @@ from jaxgrok.engine import sizing
 from jaxgrok.engine.engine import Engine, ResumeState
 from jaxgrok.fleet import chores
 from jaxgrok.fleet.chores import Period
-from jaxgrok.fleet.messages import Assignment, Order, Progress, Refusal, Report
+from jaxgrok.fleet.messages import (
+    Assignment,
+    Loss,
+    Order,
+    Progress,
+    Refusal,
+    Report,
+)
 from jaxgrok.fleet.worker import Worker
 from jaxgrok.results.files import resume
 from jaxgrok.results.files.manifest import read_manifest
@@ -191,7 +198,7 @@ def test_cells_that_fail_are_handed_over_too(tmp_path, monkeypatch):
 class Script:
     """A fleet whose worker answers as written, and that notes what it was sent."""
 
-    outlives_workers = False
+    outlives_workers, invitation = False, ""
 
     def __init__(self, *answers):
         self.answers, self.sent = list(answers), []
@@ -350,7 +357,7 @@ def test_one_that_cannot_write_ends_a_run_that_has_no_others(
     one = without_room(worker("a"))
     events = {12: lambda fleet: fleet.join(one)} if late else {}
     fleet = fleets.Turns(worker("b"), *([] if late else [one]), events=events)
-    fleet.outlives_workers = False
+    fleet.invitation = ""
     with pytest.raises(OSError, match="No space left"):
         train(tmp_path / "a", worker.grid, fleet)
     # What others had to save is saved.
@@ -367,6 +374,15 @@ def test_others_take_over_from_one_that_cannot_write(
     assert train(tmp_path / "a", worker.grid, fleet)
     assert list(fleet.workers) == ["b"]
     same(tmp_path / "a", whole)
+
+
+def test_when_nobody_can_write_a_sweep_ends(tmp_path, monkeypatch, worker):
+    moments(monkeypatch)
+    monkeypatch.setitem(chores.PERIODS, "save", Period(0.0, spacing=0))
+    fleet = fleets.Turns(without_room(worker("a")), without_room(worker("b")))
+    with pytest.raises(OSError, match="No space left"):
+        train(tmp_path / "a", worker.grid, fleet)
+    assert fleet.workers == {}
 
 
 def refusing(group, n_cells):
@@ -407,6 +423,77 @@ def test_a_group_fails_for_all_after_three_workers(tmp_path, worker):
     late = {9: lambda fleet: fleet.join(worker("d"))}
     assert train(tmp_path / "a", worker.grid, fleets.Turns(*many, events=late))
     assert statuses(tmp_path / "a") == {"failed"}
+
+
+def test_one_that_leaves_hands_its_cells_over_at_once(
+    whole, tmp_path, monkeypatch, worker
+):
+    moments(monkeypatch)
+    first, lost = worker("a"), []
+    do = first.do
+
+    def leave(order):
+        """As a node does that is asked to end while it works."""
+        report = do(order)
+        last = do(Order({}, save=True))
+        lost.extend(last.saved)
+        return report._replace(saved=last.saved, is_leaving=True)
+
+    def asked(fleet):
+        first.do = leave
+
+    events = {20: asked, 21: lambda fleet: fleet.join(worker("b"))}
+    fleet = fleets.Turns(first, events=events)
+    assert train(tmp_path / "a", worker.grid, fleet)
+    assert len(lost) == 2
+    same(tmp_path / "a", whole)
+    # Nothing was trained twice.
+    assert read_manifest(tmp_path / "a").usage.busy == read_manifest(whole).usage.busy
+
+
+def test_a_seat_that_is_opening_is_asked_until_it_is_open(tmp_path, worker):
+    slow, answers = worker("a"), []
+    do = slow.do
+
+    def opening(order):
+        if len(answers) < 3 and order.assignments:
+            answers.append(order.assignments[0])
+            seats = {0: Progress(order.assignments[0].group, is_opening=True)}
+            return Report("a", fleets.CPU, seats)
+        return do(order)
+
+    slow.do = opening
+    assert train(tmp_path / "a", worker.grid, fleets.Turns(slow))
+    assert len(answers) == 3 and len(set(map(repr, answers))) == 1
+    assert not any(answer.start for answer in answers)
+    assert statuses(tmp_path / "a") == {"done"}
+
+
+class Crashing(fleets.Turns):
+    """Every worker raises an error; another one takes its place."""
+
+    def next(self):
+        if self.orders:
+            name = next(iter(self.orders))
+            self.orders.pop(name)
+            del self.workers[name]
+            self.news.append(Loss(name, "ZeroDivisionError: of a loss", is_crash=True))
+            self.join(self.make(f"{name}+"))
+        return super().next()
+
+
+def test_three_workers_that_fail_one_after_the_other_end_a_sweep(
+    tmp_path, monkeypatch, worker, capsys
+):
+    fleet = Crashing(worker("a"))
+    fleet.make = worker
+    monkeypatch.setattr(run, "_local", lambda *_: fleet)
+    with pytest.raises(run.Interrupted) as caught:
+        jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a")
+    words = "3 workers failed: ZeroDivisionError: of a loss; 0 cells finished; logs say"
+    assert str(caught.value).startswith(words) and caught.value.exit_code == 1
+    assert "\n" not in str(caught.value)
+    assert capsys.readouterr().err.count(" is gone: ZeroDivisionError") == 3
 
 
 class Watched(fleets.Turns):

@@ -60,6 +60,16 @@ class Plainly:
         if not failed:
             self.ran.setdefault(self.key(cell), []).append(steps)
 
+    def work(self, group, cells):
+        """Steps of those waiting, as far as siblings tell; else their budgets."""
+        steps = 0.0
+        for cell in cells:
+            ran = self.ran.get(self.key(cell), [])
+            trust = len(ran) / (len(ran) + 1)
+            steps += (np.mean(ran) if ran else 0) * trust
+            steps += cell.lane["steps"] * (1 - trust)
+        return steps * group.setup.train_size
+
     def left(self, made):
         survival = Survival()
         survival.running(
@@ -118,6 +128,12 @@ def test_it_is_the_plain_order_and_the_plain_time(seed):
         assert queue.take(group, free) == plain.take(group, free)
         made = {name: rng.randrange(0, 90, 10) for name in plain.busy}
         assert queue.left(made) == pytest.approx(plain.left(made))
+        for each in resolved.groups:
+            waiting = [cell for cell in each.cells if cell.id in plain.waiting]
+            assert queue.backlog(each) == len(waiting)
+            assert queue.work(each) == pytest.approx(
+                plain.work(each, waiting), abs=1e-6
+            )
         for cell in rng.sample(list(plain.busy.values()), min(2, len(plain.busy))):
             failed, steps = rng.random() < 0.2, rng.randrange(10, 100)
             status = "failed" if failed else "done"

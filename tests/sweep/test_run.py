@@ -144,8 +144,9 @@ import sys, tiny, jaxgrok
 from jaxgrok.fleet import chores
 from jaxgrok.sweep import coordinator
 coordinator.ANSWER_SECONDS = 0.0
-often = chores.Period(seconds=0.05, spacing=10)
-chores.PERIODS |= {"flush": often, "save": often}
+# Every step is saved: a save goes as its cells end, which here are short.
+always = chores.Period(seconds=0.0, spacing=0)
+chores.PERIODS |= {"flush": always._replace(seconds=0.05), "save": always}
 from runs import FIELDS
 jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
 """

@@ -39,6 +39,7 @@ from jaxgrok.circuits.weights.transformerlens_config import (
     read_config,
 )
 from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.paths import UserPath, as_path
 from jaxgrok.models import transformer
 from jaxgrok.models.transformer import Transformer
 from jaxgrok.tasks.modular import Modular
@@ -47,7 +48,7 @@ __all__ = ["config_of", "load_npz", "save_npz"]
 
 
 def save_npz(
-    path: str | os.PathLike[str], params: Mapping[str, Any], config: Mapping[str, Any]
+    path: UserPath, params: Mapping[str, Any], config: Mapping[str, Any]
 ) -> None:
     """Write weights under TransformerLens' names and layouts, and cfg.json beside them.
 
@@ -63,7 +64,7 @@ def save_npz(
         ValueError: params and config do not fit, or a cfg.json in that folder describes
             other weights.
     """
-    path = Path(path)
+    path = as_path(path)
     if path.suffix != ".npz":
         raise ValueError(f"{path} must end in .npz")
     arrays = {name: np.asarray(array) for name, array in params.items()}

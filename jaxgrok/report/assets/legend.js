@@ -1,5 +1,16 @@
 // What the colours and signs of the diagram mean.
 
+const MEANINGS = {
+  comprehension: "the test accuracy held soon after the train accuracy did, or before",
+  grokking: "the test accuracy held long after the train accuracy did",
+  memorisation: "the train accuracy held, the test accuracy not within the budget",
+  confusion: "neither accuracy held within the budget",
+  diverged: "the loss stopped being finite",
+  untested: "there are no test examples",
+  ended: "ended early by another rule than these thresholds",
+  pending: "not trained yet",
+};
+
 /** Draw the legend and the notes below the diagrams. */
 function drawLegend(report, state) {
   const legend = document.getElementById("legend"), squares = report.squares.flat();
@@ -7,7 +18,7 @@ function drawLegend(report, state) {
   if (state.colour === "phase") {
     const present = new Set(squares.flatMap((square) => [...square.counts.keys()]));
     for (const label of report.look.labels.filter((label) => present.has(label))) {
-      legend.append(keyOf(`url(#hatch-${label})`, label));
+      legend.append(keyOf(`url(#hatch-${label})`, label, MEANINGS[label]));
     }
   } else {
     if (report.scale) legend.append(barOf(report.scale));
@@ -29,10 +40,10 @@ function drawLegend(report, state) {
   document.getElementById("notes").textContent = notesOf(report, state).join("; ");
 }
 
-function keyOf(fill, text) {
+function keyOf(fill, text, meaning = "") {
   const sample = shape("svg", { width: 22, height: 16, "aria-hidden": "true" });
   sample.append(shape("rect", { width: 22, height: 16, fill }));
-  return element("span", { class: "key" }, sample, text);
+  return element("span", { class: "key", title: meaning }, sample, text);
 }
 
 /** Return the colour bar of a scale. */

@@ -122,27 +122,36 @@ function stepMarks(report, square) {
 /** Draw the spectra of the opened squares at one step, a bar a frequency. */
 async function drawSpectrum(report, state, panel, node, choice) {
   const traces = [], { opened } = report;
-  for (const [i, square] of opened.entries()) {
-    const section = curvesOf(square.run, "freq");
+  const step = stepsOf(report)[choice.step ?? stepsOf(report).length - 1];
+  // Seeds choose different frequencies, which a median would mix: each has bars of its own.
+  const [{ run, cells }] = opened;
+  const isEach = opened.length === 1 && cells.length <= report.look.lines.length;
+  const groups = isEach
+    ? cells.map((cell) => ({ run, cells: [cell], name: memberName(run, cell, cells) }))
+    : opened.map((square) => ({ ...square, name: legendName(report, state, square) }));
+  for (const [i, group] of groups.entries()) {
+    const section = curvesOf(group.run, "freq");
     if (!section) continue;
     const curve = section.curves.find((one) => one.name === choice.curve) ?? section.curves[0];
-    const step = stepsOf(report)[choice.step ?? stepsOf(report).length - 1];
-    const y = section.labels.map((_, entry) => {
-      const values = square.cells.map((cell) => {
-        const series = seriesOf(report, square.run, cell, { curve, entry });
-        return series.y[series.x.findLastIndex((at) => at <= step)];
-      });
-      return median(values.filter(Number.isFinite));
-    });
-    const name = legendName(report, state, square);
-    traces.push({ type: "bar", x: section.labels, y, name, marker: { color: lineColour(report.look, i) } });
+    const y = section.labels.map((_, entry) => spectrumAt(report, group, { curve, entry }, step));
+    traces.push({ type: "bar", x: section.labels, y, name: group.name, marker: { color: lineColour(report.look, i) } });
   }
-  const title = panel.section.curves.find((one) => one.name === choice.curve) ?? panel.section.curves[0];
+  const { title } = panel.section.curves.find((one) => one.name === choice.curve) ?? panel.section.curves[0];
+  const isMedian = groups.some((group) => group.cells.length > 1);
   await plot(node, traces, {
-    showlegend: opened.length > 1,
+    showlegend: groups.length > 1,
     xaxis: { title: { text: "frequency" }, type: "category" },
-    yaxis: { title: { text: title.title }, rangemode: "tozero" },
+    yaxis: { title: { text: isMedian ? `${title}, median` : title }, rangemode: "tozero" },
   });
+}
+
+/** Return one entry of a spectrum at a step, or at a cell's end before it: the median of cells. */
+function spectrumAt(report, { run, cells }, line, step) {
+  const values = cells.map((cell) => {
+    const { x, y } = seriesOf(report, run, cell, line);
+    return y[x.findLastIndex((at) => at <= step)];
+  });
+  return median(values.filter(Number.isFinite));
 }
 
 /** Return the steps that a slider goes through: those kept, to the last opened cell's. */

@@ -11,13 +11,13 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxgrok.grid.cells import Cell
 from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.host.paths import AnyPath, matches
 
 MANY = 100_000
 """Cells up to which they stand in manifest.json itself."""
@@ -30,7 +30,7 @@ _WAY_OUT = "the run cannot be read without it; take it from a copy"
 
 
 def write(
-    run_dir: Path, cells: Sequence[Cell], members: Sequence[Sequence[str]]
+    run_dir: AnyPath, cells: Sequence[Cell], members: Sequence[Sequence[str]]
 ) -> str:
     """Write a file, unless it is there; return its name, which its contents decide.
 
@@ -55,7 +55,7 @@ def write(
     return name
 
 
-def read(run_dir: Path, name: str) -> tuple[tuple[Cell, ...], list[tuple[str, ...]]]:
+def read(run_dir: AnyPath, name: str) -> tuple[tuple[Cell, ...], list[tuple[str, ...]]]:
     """Return the cells, and of each group the ids of its cells.
 
     Raises:
@@ -73,9 +73,9 @@ def read(run_dir: Path, name: str) -> tuple[tuple[Cell, ...], list[tuple[str, ..
         raise ValueError(f"{run_dir / name} is missing; {_WAY_OUT}") from None
 
 
-def remove_others(run_dir: Path, name: str) -> None:
+def remove_others(run_dir: AnyPath, name: str) -> None:
     """Remove the files of older manifests."""
-    for file in run_dir.glob(f"{PREFIX}*.npz"):
+    for file in matches(run_dir, f"{PREFIX}*.npz"):
         if file.name != name:
             file.unlink()
 

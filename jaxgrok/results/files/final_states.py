@@ -9,10 +9,10 @@ One is known by the cell's `kin` (its hash without the budget) and its last step
 """
 
 from collections.abc import Container
-from pathlib import Path
 
 from jaxgrok.host.atomic_files import new_name
 from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.host.paths import AnyPath, matches, read_each
 from jaxgrok.results.files import saved_lanes
 from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 
@@ -32,15 +32,15 @@ class FinalStates:
         ValueError: a file is damaged.
     """
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: AnyPath) -> None:
         self._run_dir = run_dir
-        self._files: dict[str, dict[int, Path]] = {}
+        self._files: dict[str, dict[int, AnyPath]] = {}
         """Training → last step → the file that holds it."""
-        for file in sorted((run_dir / FOLDER).glob("[!.]*.npz")):
-            with packed(file, _WAY_OUT) as (head, _):
-                for name in head["lanes"]:
-                    kin, _, step = name.partition("-")
-                    self._files.setdefault(kin, {})[int(step)] = file
+        files = matches(run_dir / FOLDER, "[!.]*.npz")
+        for file, names in zip(files, read_each(_names, files), strict=True):
+            for name in names:
+                kin, _, step = name.partition("-")
+                self._files.setdefault(kin, {})[int(step)] = file
 
     def place(self, kin: str, *, below: int) -> LanePlace | None:
         """Return where a training can go on furthest below a step, or None."""
@@ -52,7 +52,7 @@ class FinalStates:
 
     def prune(self, needed: Container[tuple[str, int]]) -> None:
         """Remove the files that hold none of the needed (kin, last step)."""
-        files: dict[Path, bool] = {}
+        files: dict[AnyPath, bool] = {}
         for kin, steps in self._files.items():
             for step, file in steps.items():
                 files[file] = files.get(file, False) or (kin, step) in needed
@@ -64,7 +64,7 @@ class FinalStates:
 class FinalStateWriter:
     """Collects final states of a run directory and writes them in shards."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: AnyPath) -> None:
         self._folder = run_dir / FOLDER
         self._pending: dict[str, SavedLane] = {}
 
@@ -89,10 +89,16 @@ class FinalStateWriter:
         self._pending = {}
 
 
-def read(run_dir: Path, place: LanePlace) -> SavedLane:
+def read(run_dir: AnyPath, place: LanePlace) -> SavedLane:
     """Read a lane; OSError if its file is gone, ValueError if it is damaged."""
     with packed(run_dir / place.file, _WAY_OUT) as (head, arrays):
         return saved_lanes.decode(head, arrays, place.name)
+
+
+def _names(file: AnyPath) -> list[str]:
+    """Return what the lanes of a file are called."""
+    with packed(file, _WAY_OUT) as (head, _):
+        return list(head["lanes"])
 
 
 def _name(kin: str, step: int) -> str:

@@ -8,7 +8,6 @@
 import dataclasses
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from flax import linen as nn
@@ -18,6 +17,8 @@ from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.setups import build
 from jaxgrok.host import machine, source
 from jaxgrok.host.clock import utc_now
+from jaxgrok.host.object_path import ObjectPath
+from jaxgrok.host.paths import AnyPath
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.results.files import cell_table
 from jaxgrok.tasks import Task
@@ -167,7 +168,7 @@ def _described(group: Group) -> GroupInfo:
     )
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: AnyPath) -> Manifest:
     """Return the manifest of a run directory.
 
     Raises:
@@ -176,6 +177,8 @@ def read_manifest(path: Path) -> Manifest:
     """
     file = path / "manifest.json"
     if not file.exists():
+        if isinstance(path, ObjectPath):
+            path.refuse_missing_bucket()
         raise FileNotFoundError(
             f"{path} is not a run directory: it has no manifest.json"
         )
@@ -203,7 +206,7 @@ def read_manifest(path: Path) -> Manifest:
     return dataclasses.replace(small, cells=cells, groups=groups)
 
 
-def _check_format(file: Path, number: object, version: str) -> None:
+def _check_format(file: AnyPath, number: object, version: str) -> None:
     """Refuse a format that a later version has written."""
     if number not in range(1, FORMAT + 1):
         raise ValueError(

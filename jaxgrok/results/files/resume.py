@@ -8,15 +8,14 @@ furthest; a file that no cell needs any more is removed.
 >>> lane, snapshots, shapes = read(run_dir, saves.places[cell.id], cell.kin)
 """
 
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxgrok.host.atomic_files import new_name
 from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.host.paths import AnyPath, matches, remove_tree
 from jaxgrok.results.files import saved_lanes
 from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 from jaxgrok.results.files.snapshot_shards import Shapes
@@ -40,7 +39,7 @@ class Resumable(NamedTuple):
 
 
 def save(
-    run_dir: Path, worker: str, resumable: Resumable, eval_every: int
+    run_dir: AnyPath, worker: str, resumable: Resumable, eval_every: int
 ) -> dict[str, LanePlace]:
     """Write a file of its own, whole or not at all; return where each cell lies."""
     (run_dir / FOLDER).mkdir(exist_ok=True)
@@ -63,7 +62,7 @@ def _place(file: str, name: str, lane: SavedLane, eval_every: int) -> LanePlace:
 
 
 def read(
-    run_dir: Path, place: LanePlace, kin: str
+    run_dir: AnyPath, place: LanePlace, kin: str
 ) -> tuple[SavedLane, dict[int, np.ndarray], Shapes]:
     """Read a cell that was saved: its lane, its snapshots on no shard, their shapes.
 
@@ -80,9 +79,9 @@ def read(
         return lane, dict(zip(steps, vectors, strict=True)), shapes
 
 
-def drop(run_dir: Path) -> None:
+def drop(run_dir: AnyPath) -> None:
     """Remove all files: every cell is finished."""
-    shutil.rmtree(run_dir / FOLDER, ignore_errors=True)
+    remove_tree(run_dir / FOLDER)
 
 
 class Saves:
@@ -100,13 +99,13 @@ class Saves:
         ValueError: a file is damaged.
     """
 
-    def __init__(self, run_dir: Path, eval_every: int) -> None:
+    def __init__(self, run_dir: AnyPath, eval_every: int) -> None:
         self._run_dir = run_dir
         self.places: dict[str, LanePlace] = {}
         self.snapshots: dict[str, set[int]] = {}
         self._members: dict[str, set[str]] = {}
         """File → the cells that would go on from it."""
-        for file in sorted((run_dir / FOLDER).glob("[!.]*.npz")):
+        for file in matches(run_dir / FOLDER, "[!.]*.npz"):
             self._enter(file, eval_every)
 
     def exist(self) -> bool:
@@ -144,7 +143,7 @@ class Saves:
             del self._members[file]
             (self._run_dir / file).unlink(missing_ok=True)
 
-    def _enter(self, path: Path, eval_every: int) -> None:
+    def _enter(self, path: AnyPath, eval_every: int) -> None:
         """Enter the cells and snapshots of a file."""
         file, places = f"{FOLDER}/{path.name}", {}
         with packed(path, _WAY_OUT) as (head, arrays):

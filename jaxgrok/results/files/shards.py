@@ -7,13 +7,14 @@
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from jaxgrok.host.atomic_files import new_name
 from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.host.paths import AnyPath, matches, read_each
 from jaxgrok.training.records import COMPONENT_CURVES, Curve, Schema
 
 OVER = ("done", "diverged")
@@ -59,7 +60,7 @@ class Result:
         return tuple(map(str, self.schema[name].labels))
 
 
-def write_results(path: Path, results: Iterable[Result]) -> None:
+def write_results(path: AnyPath, results: Iterable[Result]) -> None:
     """Add one immutable shard with these results to a run directory.
 
     Its `head` is JSON and lists, for each array `records-N` in turn, the curves that
@@ -100,7 +101,7 @@ def _described(result: Result) -> dict[str, Any]:
     }
 
 
-def read_results(path: Path, *, curves: bool = True) -> dict[str, Result]:
+def read_results(path: AnyPath, *, curves: bool = True) -> dict[str, Result]:
     """Return the results of all shards of a run directory, by cell id.
 
     Args:
@@ -114,18 +115,19 @@ def read_results(path: Path, *, curves: bool = True) -> dict[str, Result]:
     return {result.cell_id: result for result in each_result(path, curves=curves)}
 
 
-def each_result(path: Path, *, curves: bool = True) -> Iterator[Result]:
+def each_result(path: AnyPath, *, curves: bool = True) -> Iterator[Result]:
     """Yield the results of one shard after the other, the oldest first.
 
     Raises:
         ValueError: a shard is damaged.
     """
     # A name that starts with a dot is the system's: macOS leaves ._NAME beside NAME.
-    for file in sorted((path / "curves").glob("[!.]*.npz")):
-        yield from _read_shard(file, curves=curves).values()
+    files = matches(path / "curves", "[!.]*.npz")
+    for shard in read_each(partial(_read_shard, curves=curves), files):
+        yield from shard.values()
 
 
-def _read_shard(file: Path, *, curves: bool) -> dict[str, Result]:
+def _read_shard(file: AnyPath, *, curves: bool) -> dict[str, Result]:
     """Return the results of one shard, by cell id."""
     results = {}
     way_out = "remove it, and the same command trains its cells again"

@@ -17,6 +17,7 @@ from typing import Any
 
 from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.host.clock import utc_now
+from jaxgrok.host.paths import AnyPath
 
 FILE = "status.json"
 
@@ -100,18 +101,18 @@ def _is_zombie(process: int) -> bool:
     return state.split()[:1] == [b"Z"]
 
 
-def write(path: Path, live: Live) -> None:
+def write(path: AnyPath, live: Live) -> None:
     """Replace the status of a run directory."""
     text = json.dumps(dataclasses.asdict(live), ensure_ascii=False)
     write_atomically(path / FILE, f"{text}\n".encode())
 
 
-def remove(path: Path) -> None:
+def remove(path: AnyPath) -> None:
     """Remove the status of a run directory, if there is one."""
     (path / FILE).unlink(missing_ok=True)
 
 
-def read(path: Path) -> Live | None:
+def read(path: AnyPath) -> Live | None:
     """Return the status of a run directory; None without one, or if it is damaged."""
     try:
         entries: dict[str, Any] = json.loads((path / FILE).read_bytes())

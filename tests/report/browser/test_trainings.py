@@ -85,3 +85,24 @@ def test_of_several_squares_one_entry_of_a_panel_is_drawn(show, run):
         "all together",
         "blocks.0.attn.W_K",
     ]
+
+
+def test_of_one_square_every_training_has_a_spectrum_of_its_own(show, run):
+    tab = show(run.path / pages.FILE, "#open=square-0-1-0")
+    assert spectra(tab) == ["seed 0", "seed 1", "seed 2"]
+    tab.click("#square-0-0-1", modifiers=["Shift"])
+    tab.wait_for_function(
+        "document.querySelector('#panel-spectrum .plot').data.length == 2"
+    )
+    title = tab.eval_on_selector(
+        "#panel-spectrum .plot", "plot => plot.layout.yaxis.title.text"
+    )
+    assert title.endswith(", median")
+
+
+def spectra(tab):
+    """The names of what the spectrum's panel draws."""
+    tab.wait_for_function("document.querySelector('#panel-spectrum .plot')?.data")
+    return tab.eval_on_selector(
+        "#panel-spectrum .plot", "plot => plot.data.map(trace => trace.name)"
+    )

@@ -1,12 +1,16 @@
 """Shards of snapshots: damage is named, and what is forgotten is gone."""
 
 import json
+import os
 import shutil
+import time
 
 import numpy as np
 import pytest
 
+from jaxgrok.host.paths import as_path
 from jaxgrok.results.files.snapshot_shards import (
+    LONGEST_WRITE,
     forget,
     prune,
     read_shards,
@@ -22,15 +26,31 @@ def rows(value):
     return {0: np.full(4, value, np.float32), 20: np.full(4, value + 1, np.float32)}
 
 
-@pytest.fixture
-def run_dir(tmp_path):
-    """Two shards of the trainings a and b, in a folder whose name has brackets."""
-    path = tmp_path / "run[1]"
-    path.mkdir()
+def written(path):
+    """Two shards of the trainings a and b."""
     for value in (1, 5):
         tree = {"a": rows(value), f"b{value}": rows(value + 2)}
         write_shard(path / "checkpoints", tree, SHAPES)
     return path
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    """On a disk, in a folder whose name has brackets."""
+    path = tmp_path / "run[1]"
+    path.mkdir()
+    return written(path)
+
+
+@pytest.fixture
+def stored(bucket):
+    """In a store of objects."""
+    return written(as_path(bucket) / "run")
+
+
+@pytest.fixture(params=["run_dir", "stored"])
+def either(request):
+    return request.getfixturevalue(request.param)
 
 
 def values(run_dir, kin):
@@ -39,12 +59,13 @@ def values(run_dir, kin):
     return dict(zip(steps, index.load(kin, steps)["W"][:, 0, 0].tolist(), strict=True))
 
 
-def test_the_later_of_two_shards_wins(run_dir):
-    assert values(run_dir, "a") == {0: 5, 20: 6}
-    assert values(run_dir, "b1") == {0: 3, 20: 4}
+def test_the_later_of_two_shards_wins(either):
+    assert values(either, "a") == {0: 5, 20: 6}
+    assert values(either, "b1") == {0: 3, 20: 4}
 
 
-def test_a_step_that_is_forgotten_is_gone_and_the_others_stay(run_dir):
+def test_a_step_that_is_forgotten_is_gone_and_the_others_stay(either):
+    run_dir = either
     forget(run_dir, {"a": {20}, "b5": {0, 20}})
     assert values(run_dir, "a") == {0: 5}
     assert values(run_dir, "b1") == {0: 3, 20: 4}
@@ -56,7 +77,7 @@ def test_a_step_that_is_forgotten_is_gone_and_the_others_stay(run_dir):
 
 @pytest.mark.parametrize("text", ["", '{"steps": {"a": [0', "[]", "{}", "\x00"])
 def test_a_damaged_description_is_named_with_the_way_out(run_dir, text):
-    shard = read_shards(run_dir)[0].folder
+    shard = read_shards(run_dir)[0].path
     shard.with_suffix(".json").write_text(text)
     with pytest.raises(ValueError, match=r"\.json is damaged; remove .*again") as error:
         SnapshotIndex(run_dir)
@@ -64,7 +85,7 @@ def test_a_damaged_description_is_named_with_the_way_out(run_dir, text):
 
 
 def test_arrays_of_another_shard_are_not_believed(run_dir):
-    one, two = (shard.folder for shard in read_shards(run_dir))
+    one, two = (shard.path for shard in read_shards(run_dir))
     shutil.rmtree(two)
     shutil.copytree(one, two)
     assert values(run_dir, "b1") == {0: 3, 20: 4}
@@ -72,8 +93,46 @@ def test_arrays_of_another_shard_are_not_believed(run_dir):
         values(run_dir, "a")
 
 
+def test_in_a_store_a_shard_is_one_object_which_a_disk_reads_too(stored, tmp_path):
+    objects = sorted((stored / "checkpoints").iterdir())
+    assert [path.suffix for path in objects] == [".npz", ".npz"]
+    assert [shard.path for shard in read_shards(stored)] == objects
+    stored.copy_to(tmp_path / "copy")
+    assert values(tmp_path / "copy", "a") == {0: 5, 20: 6}
+    prune(stored, {"a"})
+    assert [*read_shards(stored)[0].steps] == ["a"]
+    assert len([*(stored / "checkpoints").iterdir()]) == 2
+
+
+def test_the_trees_of_a_disk_are_read_in_a_store(run_dir, bucket):
+    copy = as_path(bucket) / "copy"
+    copy.copy_from(run_dir)
+    assert values(copy, "a") == {0: 5, 20: 6}
+    forget(copy, {"a": {20}})
+    assert values(copy, "a") == {0: 5}
+    prune(copy, {"b5"})
+    assert SnapshotIndex(copy).trainings() == {"b5"}
+    assert len([*copy.glob("checkpoints/*.json")]) == 0
+
+
+def test_a_damaged_object_is_named_with_the_way_out(stored):
+    path = sorted((stored / "checkpoints").iterdir())[0]
+    data = path.read_bytes()
+    place = data.index(rows(1)[0].tobytes())
+    for damaged in (
+        data[: len(data) // 2],
+        b"",
+        data[:place] + b"\xff" + data[place + 1 :],
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(
+            ValueError, match=r"\.npz is damaged; remove it, and the run"
+        ):
+            read_shards(stored)[0].arrays(["a"])
+
+
 def test_a_description_holds_what_there_is(run_dir):
-    file = read_shards(run_dir)[0].folder.with_suffix(".json")
+    file = read_shards(run_dir)[0].path.with_suffix(".json")
     entries = json.loads(file.read_text())
     assert set(entries) == {"steps", "shapes", "dtype", "checksums"}
 
@@ -81,12 +140,25 @@ def test_a_description_holds_what_there_is(run_dir):
 def test_shards_that_were_cut_off_are_removed_and_whole_ones_stay(tmp_path):
     remove_incomplete(tmp_path)  # There are none yet.
     folder = tmp_path / "checkpoints"
-    for worker in ("one", "two"):
+    for worker in ("local", "two"):
         write_shard(folder, {worker: {0: np.zeros(4, np.float32)}}, SHAPES, worker)
     cut, whole = sorted(path for path in folder.iterdir() if path.is_dir())
-    assert (cut.name[-4:], whole.name[-4:]) == ("-one", "-two")
+    assert (cut.name[-6:], whole.name[-4:]) == ("-local", "-two")
     cut.with_suffix(".json").unlink()
     remove_incomplete(tmp_path)
     assert sorted(folder.iterdir()) == [whole, whole.with_suffix(".json")]
     [shard] = read_shards(tmp_path)
     assert shard.steps == {"two": [0]}
+
+
+def test_a_worker_elsewhere_may_still_be_writing_its_shard(tmp_path):
+    folder = tmp_path / "checkpoints"
+    write_shard(folder, {"a": {0: np.zeros(4, np.float32)}}, SHAPES, "worker-1")
+    [file] = folder.glob("*.json")
+    file.unlink()
+    remove_incomplete(tmp_path)
+    [shard] = folder.iterdir()
+    old = time.time() - LONGEST_WRITE - 1
+    os.utime(shard, (old, old))
+    remove_incomplete(tmp_path)
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,1 @@
+"""The scenes of `fleet.py`: real processes on loopback, every one ended by its id."""

@@ -1,0 +1,12 @@
+"""Sockets that Dask could not bind or connect stay open until they are collected."""
+
+import gc
+
+import pytest
+
+
+@pytest.fixture
+def collected():
+    """Collects them after the test, whose marks allow that, and not in another one."""
+    yield
+    gc.collect()
