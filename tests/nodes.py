@@ -13,7 +13,7 @@ from jaxgrok.fleet.messages import Job, Progress, Report
 from jaxgrok.fleet.node import Node
 from jaxgrok.host import machine
 
-JOB = Job({}, "", "", "", "")
+JOB = Job({}, "", "", "", "", "")
 
 
 class Answering:

@@ -9,13 +9,11 @@ are its own. It runs no task: what is sent are messages of `wire`.
 """
 
 import asyncio
-import concurrent.futures
 import contextlib
 import os
 import queue
 import secrets
-import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import distributed
@@ -27,6 +25,7 @@ from jaxgrok.fleet import hello, rendezvous, wire
 from jaxgrok.fleet.children import Children
 from jaxgrok.fleet.dask_settings import security_of
 from jaxgrok.fleet.hello import Hello
+from jaxgrok.fleet.loop_thread import LoopThread
 from jaxgrok.fleet.messages import LONGEST, Farewell, Job, Loss, Order, Report
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.workers import Workers
@@ -72,14 +71,12 @@ class DaskFleet:
         self._job: tuple[Job, Mapping[str, object], bool] | None = None
         self._names: dict[str, str] = {}
         """Address → name, of the workers that are part of the fleet."""
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self._loop = LoopThread()
         self._children: Children | None = None
         try:
-            self._scheduler = self._wait(self._start(workers))
+            self._scheduler = self._loop.wait(self._start(workers))
         except (OSError, ValueError, RuntimeError) as error:
-            self._end_loop()
+            self._loop.close()
             words = error.__cause__ or error
             raise ValueError(
                 f"--workers: cannot listen on {workers.host or 'this machine'}, port "
@@ -110,11 +107,11 @@ class DaskFleet:
             bits: of the run; others are refused.
             mixed_bits: do not refuse them.
         """
-        self._wait(self._begin(job, bits, mixed_bits))
+        self._loop.wait(self._begin(job, bits, mixed_bits))
 
     def send(self, worker: str, order: Order) -> None:
         """Order something from an idle worker."""
-        self._schedule(self._ask(worker, order))
+        self._loop.schedule(self._ask(worker, order))
 
     def next(self) -> Report | Loss | None:
         """Wait a second for news."""
@@ -127,7 +124,7 @@ class DaskFleet:
 
     def drop(self, worker: str, cause: str) -> None:
         """Tell a worker that it is not wanted, and expect nothing more of it."""
-        self._schedule(self._drop(worker, cause))
+        self._loop.schedule(self._drop(worker, cause))
 
     def __enter__(self) -> "DaskFleet":
         return self
@@ -145,10 +142,10 @@ class DaskFleet:
         """Stop to listen; workers that are not dismissed wait for the next one."""
         rendezvous.remove(self._run_dir, self._nonce)
         with contextlib.suppress(Exception):  # nobody is left to be told
-            self._wait(self._stop(dismisses=dismisses))
+            self._loop.wait(self._stop(dismisses=dismisses))
         if self._children:
             self._children.close()
-        self._end_loop()
+        self._loop.close()
 
     async def _start(self, workers: Workers) -> distributed.Scheduler:
         scheduler = distributed.Scheduler(
@@ -174,7 +171,7 @@ class DaskFleet:
 
     def arrived(self, address: str) -> None:
         """Greet a node that has connected."""
-        self._schedule(self._greet(address))
+        self._loop.schedule(self._greet(address))
 
     def left(self, address: str) -> None:
         """Take note that a node is gone."""
@@ -189,7 +186,7 @@ class DaskFleet:
         self._job = job, bits, mixed_bits
         while not self._hellos.empty():
             address, greeting = self._hellos.get_nowait()
-            self._schedule(self._welcome(address, greeting))
+            self._loop.schedule(self._welcome(address, greeting))
 
     async def _drop(self, worker: str, cause: str) -> None:
         address = self._address(worker)
@@ -278,18 +275,6 @@ class DaskFleet:
     def _address(self, worker: str) -> str | None:
         names = {name: address for address, name in self._names.items()}
         return names.get(worker)
-
-    def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def _schedule(
-        self, work: Coroutine[Any, Any, None]
-    ) -> concurrent.futures.Future[None]:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    def _end_loop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
 
 
 def _words(error: Exception) -> str:

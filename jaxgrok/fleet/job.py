@@ -34,6 +34,7 @@ def describe(
     return Job(
         config=_plain(config.to_dict()),
         grid_file=grid_file.text if grid_file else "",
+        grid_path=grid_file.path if grid_file else "",
         cells=_hash(grid),
         worker="",
         nonce="",
@@ -47,7 +48,7 @@ def worker(job: Job, run_dir: AnyPath) -> Worker:
         ValueError: the grid is another one here.
     """
     if job.grid_file:
-        _register(job.grid_file)
+        _register(job.grid_file, Path(job.grid_path))
     grid = resolve(ml_collections.ConfigDict(job.config))
     if _hash(grid) != job.cells:
         raise ValueError("its cells are other ones, of another version or grid file")
@@ -66,8 +67,14 @@ def _engine(device: jax.Device, group: Group, n_cells: int) -> Engine:
     )
 
 
-def _register(text: str) -> None:
-    """Run a grid file for what it registers."""
+def _register(text: str, path: Path) -> None:
+    """Run a grid file for what it registers; where it lies, if it is the same here.
+
+    There it finds the files beside it, which it may import.
+    """
+    if path.is_file() and path.read_bytes().decode(errors="replace") == text:
+        grid_files.load_registrations(str(path))
+        return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "grid.py"
         file.write_text(text, encoding="utf-8")

@@ -149,6 +149,7 @@ class Job(NamedTuple):
     Attributes:
         config: of the grid, as plain values.
         grid_file: text of the file that registers what the config names; "" for none.
+        grid_path: where the coordinator has that file, and its neighbours.
         cells: hash of the cells that the grid has, as the coordinator resolved it.
         worker: what the worker is called from now on.
         nonce: of the coordinator.
@@ -156,6 +157,7 @@ class Job(NamedTuple):
 
     config: Mapping[str, Any]
     grid_file: str
+    grid_path: str
     cells: str
     worker: str
     nonce: str

@@ -100,10 +100,17 @@ class Intake:
         if isinstance(news, Loss):
             self._lose(news)
         elif news is not None:
+            if news.refusal and self.fleet.invitation:
+                news = news._replace(results=self._whole(news.results))
             # The pace first: `_collect` shows the time left, which needs it.
             self._learn(news)
             self._collect(news)
         self._give_up()
+
+    def _whole(self, results: Iterable[Result]) -> list[Result]:
+        """Leave out results whose snapshots may be lost: others train those cells."""
+        kept = self.grid.kept
+        return [r for r in results if self.cells[r.cell_id].kin not in kept]
 
     def _learn(self, report: Report) -> None:
         """Learn where a worker is, and from its dispatches how long things take."""

@@ -69,3 +69,13 @@ def test_a_grid_file_goes_with_its_text():
     file = GridFile("/a.py", "text", "")
     assert described(tiny.config(), file).grid_file == "text"
     assert described(tiny.config()).grid_file == ""
+
+
+def test_a_grid_file_finds_its_neighbours_where_it_lies(tmp_path):
+    (tmp_path / "beside_a_grid.py").write_text("answer = 42\n", encoding="utf-8")
+    text = "import beside_a_grid\nassert beside_a_grid.answer == 42\n"
+    file = tmp_path / "mine.py"
+    file.write_text(text, encoding="utf-8")
+    config = tiny.config(**FIELDS)
+    message = described(config, GridFile(str(file), text, "", ""))
+    assert job.worker(message, tmp_path).greet().seats

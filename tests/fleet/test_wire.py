@@ -142,7 +142,7 @@ def test_what_is_no_plain_data_is_not_sent(value):
 
 
 def _job(value):
-    return Job({"a": value}, "", "", "", "")
+    return Job({"a": value}, "", "", "", "", "")
 
 
 class Impostor(tuple):

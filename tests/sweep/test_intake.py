@@ -1,5 +1,6 @@
 """What workers report is entered once, and a worker that fails costs only itself."""
 
+import dataclasses
 import errno
 
 import pytest
@@ -135,6 +136,16 @@ def test_one_that_cannot_write_is_dropped_while_there_are_others(intake):
     assert list(intake.members) == ["b"]
     assert "cannot write to the run directory: No space" in intake.fleet.dropped["a"]
     assert one.id in intake.ledger  # what it handed over counts
+
+
+def test_a_result_whose_snapshots_may_be_lost_is_trained_by_others(intake):
+    one, two, three = intake.grid.cells
+    intake.grid = dataclasses.replace(intake.grid, kept={one.kin})
+    start(intake, "a", one, two, three)
+    intake.take_in(report("b"))
+    intake.take_in(report("a", results=[result(one), result(two)], refusal=FULL))
+    assert [row["id"] for row in intake.ledger.rows()] == [two.id]
+    assert intake.dealer._paused[0].keys() == {one.id, three.id}
 
 
 def test_when_nobody_can_write_that_is_an_error(intake):
