@@ -51,6 +51,9 @@ TYPES: dict[str, type] = {
 """What a message is made of, by name."""
 
 
+_SCALARS = frozenset({bool, int, float, str, type(None)})
+
+
 def encode(message: Any) -> bytes:
     """Write a message.
 
@@ -82,6 +85,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
+        # As it is, where nothing in it has a type of ours: a worker reports a thousand
+        # busy cells at a time.
+        if _SCALARS.issuperset(map(type, value.values())) and all(
+            type(key) is str for key in value
+        ):
+            return dict(value)
         pairs = [[_plain(key), _plain(item)] for key, item in value.items()]
         return ["dict", *pairs]
     name = type(value).__name__

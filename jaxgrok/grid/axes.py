@@ -48,6 +48,12 @@ class Point(NamedTuple):
         """What an axis of this point can be: `part`, and its fields."""
         return {"part": self.part} | self.static | self.traced
 
+    def get(self, name: str) -> Any:
+        """Return one of them, None where there is none."""
+        if name in self.traced:
+            return self.traced[name]
+        return self.part if name == "part" else self.static.get(name)
+
 
 def combine(values: Mapping[str, Any]) -> tuple[list[Point], Axes]:
     """Lay out the points of a config.
@@ -89,20 +95,20 @@ def names(points: list[Point]) -> tuple[str, ...]:
     """Return the fields that tell points apart, and those a reader expects to see."""
     size = "n_train" if "n_train" in points[0].traced else "train_fraction"
     always = {"weight_decay", "seed", size}
-    values = [point.values for point in points]
     # A dict as an ordered set: parts of a chain may have different fields.
     present: dict[str, None] = {}
-    for point in values:
-        present |= dict.fromkeys(point)
+    for point in points:
+        present |= dict.fromkeys(point.values)
     traced = fields.traced()
     ordered = [name for name in present if name not in traced]
     ordered += [name for name in traced if name in present]
-    return tuple(name for name in ordered if name in always or _varies(values, name))
+    return tuple(name for name in ordered if name in always or _varies(points, name))
 
 
-def _varies(values: list[dict[str, Any]], name: str) -> bool:
+def _varies(points: list[Point], name: str) -> bool:
     """Tell whether some points differ in a field; lacking it is a difference too."""
-    return len({point.get(name) for point in values}) > 1
+    first = points[0].get(name)
+    return any(point.get(name) != first for point in points)
 
 
 def _dims(axes: Axes, values: Mapping[str, Any]) -> Axes:

@@ -143,8 +143,8 @@ def write_table(
         rows: one mapping a line; None is written as an empty value.
     """
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: row[name] for name in columns})
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    # No DictWriter: it takes twice as long, and a table may have a million rows.
+    writer.writerows([row[name] for name in columns] for row in rows)
     write_atomically(path, buffer.getvalue().encode())

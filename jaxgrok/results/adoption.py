@@ -13,6 +13,7 @@ from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.host import machine
 from jaxgrok.host.paths import AnyPath, remove_tree
 from jaxgrok.outcomes.grok_rule import ends_by_rule
+from jaxgrok.results.files import cell_table
 from jaxgrok.results.files.manifest import FORMAT, Manifest
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.files.snapshot_shards import forget
@@ -44,6 +45,7 @@ class Adopted:
         again: cells with a result whose snapshots are wanted but absent.
         elsewhere: whether the directory was computed where bits differ.
         notes: lines that the user should read.
+        curves: whether the results have their curves.
     """
 
     manifest: Manifest
@@ -52,6 +54,7 @@ class Adopted:
     again: frozenset[str] = frozenset()
     elsewhere: bool = False
     notes: tuple[str, ...] = ()
+    curves: bool = True
 
 
 def adopt(
@@ -78,10 +81,12 @@ def adopt(
     if old is None:
         return Adopted(manifest)
     _check_format(directory.path, old)
-    stored = directory.results()
+    heirs = _heirs(old, grid)
+    # The curves of a large run fill the memory; these two look at them.
+    curves = bool(len(old.cells) <= cell_table.MANY or heirs or grid.kept)
+    stored = directory.results(curves=curves)
     start = old.begun or manifest.begun
     manifest = dataclasses.replace(manifest, usage=old.usage, begun=start)
-    heirs = _heirs(old, grid)
     if all(stored[c.id].status == "failed" for c in old.cells if c.id in stored):
         return _take_over(directory.path, old, manifest, heirs, mixed_bits=mixed_bits)
     _check_cells(directory.path, old, manifest, heirs)
@@ -104,7 +109,7 @@ def adopt(
     notes = [_mixture(old, manifest)] if elsewhere else []
     if again:
         notes.append(_repetition(grid, results, again))
-    return Adopted(manifest, results, heirs, again, elsewhere, tuple(notes))
+    return Adopted(manifest, results, heirs, again, elsewhere, tuple(notes), curves)
 
 
 def _as_trained(manifest: Manifest, old: Manifest) -> Manifest:

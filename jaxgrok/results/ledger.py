@@ -7,7 +7,7 @@ A row is made once, so that the ten-thousandth cell costs what the first one did
 >>> ledger.flush()
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from jaxgrok.results.files.manifest import Manifest
 from jaxgrok.results.files.shards import Result
@@ -39,6 +39,7 @@ class Ledger:
         # Before `stand`, no result of the directory does.
         self._standing: set[str] = set()
         self._unwritten: list[Result] = []
+        self._untold = False
         for result in results.values():
             self._note(result)
 
@@ -53,6 +54,11 @@ class Ledger:
         """Whether anything is not on disk yet."""
         return bool(self._unwritten)
 
+    @property
+    def untold(self) -> bool:
+        """Whether the tables on disk lack a row."""
+        return self._untold
+
     def rows(self) -> list[CellRow]:
         """Return the rows of cells.csv, in cell order."""
         return [self._rows[index] for index in sorted(self._rows)]
@@ -64,17 +70,25 @@ class Ledger:
             rows += self._components[index]
         return rows
 
+    def read(self, cell_ids: Container[str]) -> None:
+        """Make the rows of these cells from the shards of the directory."""
+        for result in self._directory.each_result():
+            # Of a cell that was trained again, the later result counts.
+            if result.cell_id in cell_ids:
+                self._note(result)
+
     def stand(self, cell_ids: Iterable[str]) -> None:
         """Count only these cells as finished; the rows of others stay in the tables."""
         self._standing = set(cell_ids)
 
-    def reopen(self, cell_id: str) -> None:
-        """Count a cell as unfinished: it was stopped, and is trained after all."""
-        self._standing.discard(cell_id)
+    def reopen(self, cell_ids: Iterable[str]) -> None:
+        """Count cells as unfinished that were stopped, and are trained after all."""
+        self._standing.difference_update(cell_ids)
 
     def add(self, result: Result) -> CellRow:
         """Take in the result of a cell that has ended, and return its row."""
         self._unwritten.append(result)
+        self._untold = True
         self._standing.add(result.cell_id)
         return self._note(result)
 
@@ -82,15 +96,27 @@ class Ledger:
         """Write the results that are not on disk, and the tables."""
         # Shards first: the tables follow from them, and a run that is killed in between
         # has them rewritten by the next one.
+        self.write_results()
+        self.write_tables()
+
+    def write_results(self) -> None:
+        """Write the results that are not on disk."""
         if self._unwritten:
             self._directory.write_results(self._unwritten)
             self._unwritten = []
+
+    def write_tables(self) -> None:
+        """Rewrite the tables: all rows, so that it takes the longer, the more."""
         self._directory.write_tables(self._manifest, self.rows(), self.component_rows())
+        self._untold = False
 
     def _note(self, result: Result) -> CellRow:
         """Make the rows of a result."""
         index = self._index[result.cell_id]
         row = cell_row(self._manifest, index, result)
         self._rows[index] = row
-        self._components[index] = component_rows(self._manifest, index, result)
+        # Most tasks have none, and a million empty lists fill memory too.
+        self._components.pop(index, None)
+        if components := component_rows(self._manifest, index, result):
+            self._components[index] = components
         return row

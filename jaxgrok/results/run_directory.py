@@ -9,19 +9,26 @@ fsynced and renamed; in a store of objects each is sent as a whole. Curves are i
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
+from jaxgrok.grid.cells import Cell
 from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.host.folder_lock import FolderLock, Held
 from jaxgrok.host.object_lock import ObjectLock
 from jaxgrok.host.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.dataset import Rows, assemble
+from jaxgrok.results.files import cell_table
 from jaxgrok.results.files.manifest import Manifest, read_manifest
-from jaxgrok.results.files.shards import Result, read_results, write_results
+from jaxgrok.results.files.shards import (
+    Result,
+    each_result,
+    read_results,
+    write_results,
+)
 from jaxgrok.results.rows import CellRow, ComponentRow, write_tables
 from jaxgrok.results.run_folder import refuse_strangers
 
@@ -41,6 +48,9 @@ class RunDirectory:
     def __init__(self, path: UserPath) -> None:
         self.path = as_path(path).resolve()
         self._lock = _lock_of(self.path)
+        self._cells: Sequence[Cell] = ()
+        """Those of a large manifest that lie in the file `_cell_table`."""
+        self._cell_table = ""
 
     def __enter__(self) -> "RunDirectory":
         _check_free(self.path)
@@ -67,24 +77,50 @@ class RunDirectory:
         return None if is_new else read_manifest(self.path)
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Replace the manifest: a line an entry, and a line an item of its lists."""
-        entries = [
-            f'"{name}": {_lines(value)}' for name, value in manifest.to_json().items()
-        ]
+        """Replace the manifest: a line an entry, and a line an item of its lists.
+
+        The cells of a large one lie in a file of their own.
+        """
+        contents = manifest.to_json()
+        if len(manifest.cells) > cell_table.MANY:
+            contents |= self._large(manifest)
+        entries = [f'"{name}": {_lines(value)}' for name, value in contents.items()]
         text = "{\n " + ",\n ".join(entries) + "\n}\n"
         write_atomically(self.path / "manifest.json", text.encode())
+        if self._cell_table:
+            cell_table.remove_others(self.path, self._cell_table)
 
-    def results(self) -> dict[str, Result]:
-        """Return every cell that has ended, by id."""
-        return read_results(self.path)
+    def _large(self, manifest: Manifest) -> dict[str, Any]:
+        """Return the entries of a large manifest that name the file of its cells."""
+        # It is rewritten for what was computed since; its cells stay the same.
+        if manifest.cells is not self._cells:
+            members = [group.cells for group in manifest.groups]
+            self._cell_table = cell_table.write(self.path, manifest.cells, members)
+            self._cells = manifest.cells
+        groups = [vars(group) | {"cells": []} for group in manifest.groups]
+        count = len(manifest.cells)
+        return {"groups": groups, "cells": {"file": self._cell_table, "count": count}}
+
+    def results(self, *, curves: bool = True) -> dict[str, Result]:
+        """Return every cell that has ended, by id; see `read_results`."""
+        return read_results(self.path, curves=curves)
+
+    def each_result(self) -> Iterator[Result]:
+        """Yield every cell that has ended, an older result before a newer one."""
+        return each_result(self.path)
 
     def write_results(self, results: Iterable[Result]) -> None:
         """Add one immutable shard with these results."""
         write_results(self.path, results)
 
     def assemble(self, rows: Rows) -> xr.Dataset:
-        """Return what `jaxgrok.load` returns, from rows that are made already."""
-        return assemble(read_manifest(self.path), self.results(), rows)
+        """Return what `jaxgrok.load` returns, from rows that are made already.
+
+        Of a large run it has no curves: they would fill the memory.
+        """
+        manifest = read_manifest(self.path)
+        curves = len(manifest.cells) <= cell_table.MANY
+        return assemble(manifest, self.results(curves=curves), rows)
 
     def write_tables(
         self,

@@ -5,6 +5,7 @@ ValueError: thesis holds other files (one.tex, …) and no manifest.json; ...
 """
 
 from jaxgrok.host.paths import AnyPath
+from jaxgrok.results.files import cell_table
 
 
 def refuse_strangers(
@@ -38,6 +39,8 @@ def _is_ours(name: str) -> bool:
     # A run may be killed while it writes its first manifest under a temporary name.
     # A fleet's coordinator says where it listens before it knows what to train.
     if name in ("coordinator.json", "logs"):
+        return True
+    if name.lstrip(".").startswith(cell_table.PREFIX):
         return True
     return name.startswith(".lock") or (
         name.startswith(".manifest") and name.endswith(".tmp")

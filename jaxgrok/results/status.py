@@ -148,7 +148,9 @@ def read_status(path: AnyPath) -> Status:
     counts, failure = _table(path)
     try:
         entries = json.loads(file.read_bytes())
-        cells = len(entries["cells"])
+        cells = entries["cells"]
+        # Many cells lie in a file of their own.
+        cells = cells["count"] if isinstance(cells, dict) else len(cells)
     except OSError as error:
         raise ValueError(f"{file} cannot be read ({error.strerror})") from None
     except ValueError as error:

@@ -48,6 +48,7 @@ class Archive:
         mixed_bits: whether workers of other bits may take part.
         again: cells with a result that are trained again, for their snapshots.
         notes: lines that the user should read.
+        usage_changed: whether the manifest on disk lacks what was computed since.
 
     Raises:
         ValueError: for a directory that does not fit the grid, or is damaged.
@@ -73,12 +74,19 @@ class Archive:
         for kin, saved in saves.snapshots.items():
             steps.setdefault(kin, set()).update(saved)
         adopted = adopt(directory, grid, manifest, steps, mixed_bits=mixed_bits)
-        self._manifest, self._adopted = adopted.manifest, adopted
+        self._manifest = adopted.manifest
+        self._usage, self.usage_changed = self._manifest.usage, False
         self._snapshot_steps = steps
         # Where nothing of the directory fits, its saves are gone by now.
         self._saves = saves if saves.exist() else Saves(directory.path, every)
         self.again, self.notes = adopted.again, adopted.notes
-        self.ledger = Ledger(directory, self._manifest, adopted.results)
+        self.ledger = Ledger(
+            directory, self._manifest, adopted.results if adopted.curves else {}
+        )
+        if not adopted.curves:  # one shard after the other
+            self.ledger.read(adopted.results)
+        # The ledger has the rows; curves would stay in memory for nothing.
+        self._adopted = dataclasses.replace(adopted, results={})
         self._unflushed: set[str] = set()
         """Cells whose results are in memory alone."""
         self._final_states = FinalStates(directory.path)
@@ -102,13 +110,14 @@ class Archive:
 
     def count(self, dispatch: Dispatch) -> None:
         """Count lane-steps, to be written with the manifest."""
-        usage = self._manifest.usage
+        usage = self._usage
         busy = usage.busy + dispatch.lane_steps
-        usage = Usage(busy, usage.executed + dispatch.executed)
-        self._manifest = dataclasses.replace(self._manifest, usage=usage)
+        self._usage = Usage(busy, usage.executed + dispatch.executed)
 
     def write_manifest(self) -> None:
         """Write the manifest as it is now."""
+        self.usage_changed = False
+        self._manifest = dataclasses.replace(self._manifest, usage=self._usage)
         self._directory.write_manifest(self._manifest)
 
     def end(self) -> None:
@@ -150,7 +159,12 @@ class Archive:
             OSError: the disk refuses something; it has the finished cells if it has
                 room for them.
         """
-        self.ledger.flush()
+        self.write_results()
+        self.ledger.write_tables()
+
+    def write_results(self) -> None:
+        """Write finished cells, without the tables."""
+        self.ledger.write_results()
         # Not before: a cell whose result is lost goes on from its save.
         for cell_id in self._unflushed:
             self._saves.forget(cell_id)

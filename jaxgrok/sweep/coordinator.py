@@ -4,6 +4,7 @@
 >>> finished = coordinator.train(threading.Event())
 """
 
+import itertools
 import threading
 import time
 from collections import Counter
@@ -150,12 +151,8 @@ class Coordinator:
 
     def _seats(self) -> Counter[int]:
         """Count the seats at each group."""
-        return Counter(
-            progress.group
-            for member in self.members.values()
-            for progress in member.seats.values()
-            if progress.group is not None
-        )
+        groups = (member.groups for member in self.members.values())
+        return Counter(itertools.chain.from_iterable(groups))
 
     def _seconds(self) -> float:
         """Return how long workers train before they answer: the longer, the more."""
@@ -208,6 +205,10 @@ class Coordinator:
         self.display.moved(self.members.values(), self.intake.left())
         self.chores.run_if_due("status", self.display.write_status)
         if self.archive.ledger.unwritten:
-            self.chores.run_if_due("flush", self.archive.flush)
+            self.chores.run_if_due("flush", self.archive.write_results)
+        if self.archive.ledger.untold:
+            self.chores.run_if_due("tables", self.archive.ledger.write_tables)
+        if self.archive.usage_changed:
+            self.chores.run_if_due("manifest", self.archive.write_manifest)
         if len(self.archive.ledger):
             self.chores.run_if_due("redraw", self.archive.redraw)

@@ -50,7 +50,8 @@ class Display:
         self._counts = Counter(row["phase"] or row["status"] for row in rows)
         self._finished = self._counts.total()
         self._console = Console(total, counts=self._counts, order=LABELS, quiet=quiet)
-        self._workers: tuple[WorkerStatus, ...] = ()
+        self._members: Collection[Member] = ()
+        self._busy = self._lanes = 0
         self._start = time.monotonic()
         self._pace: float | None = None
         self._left: TimeLeft | None = None
@@ -83,8 +84,10 @@ class Display:
 
     def moved(self, members: Collection[Member], left: TimeLeft | None) -> None:
         """Show what the workers are doing, and how long all may take."""
-        self._workers = tuple(map(_status, members))
-        pace = sum(map(_pace, members))
+        self._members = members
+        self._busy = sum(member.busy for member in members)
+        self._lanes = sum(member.lanes for member in members)
+        pace = sum(member.pace for member in members)
         if pace:
             self._pace, self._left = pace, left
             workers = len(members) if self._is_fleet else 0
@@ -119,19 +122,11 @@ class Display:
             elapsed=round(time.monotonic() - self._start, 1),
             left=self._left,
             last_failure=self._failure,
-            workers=self._workers,
+            workers=tuple(map(_status, self._members)),
             losses=self._losses,
         )
         with contextlib.suppress(OSError):
             status_file.write(self._path, live)
-
-    @property
-    def _busy(self) -> int:
-        return sum(worker.busy for worker in self._workers)
-
-    @property
-    def _lanes(self) -> int:
-        return sum(worker.lanes for worker in self._workers)
 
     def _warn(self, platform: Platform, left: TimeLeft | None) -> None:
         """Warn once of a sweep that takes a good part of a day."""
@@ -145,14 +140,7 @@ def _status(member: Member) -> WorkerStatus:
     """Return what status.json says of a worker."""
     platform = member.platform
     device = f"{platform.devices} × {platform.device_kind}"
-    groups = [p.group for p in member.seats.values() if p.group is not None]
     # Its seats may be at several groups: the first one tells what it is doing.
-    group = groups[0] if groups else None
-    pace = round(_pace(member), 1)
+    group = member.groups[0] if member.groups else None
+    pace = round(member.pace, 1)
     return WorkerStatus(member.name, device, member.busy, member.lanes, group, pace)
-
-
-def _pace(member: Member) -> float:
-    """Return the lane-steps that a worker made a second in its last dispatches."""
-    dispatches = [progress.dispatch for progress in member.seats.values()]
-    return sum(d.lane_steps / d.seconds for d in dispatches if d.steps)

@@ -10,6 +10,7 @@ from jaxgrok.plots.run_figures import sweep_figures
 from jaxgrok.report import page
 from jaxgrok.report.data import RunData
 from jaxgrok.results.dataset import Rows
+from jaxgrok.results.files import cell_table
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 
@@ -21,7 +22,9 @@ def redraw(directory: RunDirectory, ledger: Ledger) -> xr.Dataset:
     folder.mkdir(exist_ok=True)
     for name, figure in sweep_figures(dataset):
         save(figure, folder / f"{name}.png")
-    if manifest := directory.manifest():
+    manifest = directory.manifest()
+    # No browser shows a page of so many cells.
+    if manifest and len(manifest.cells) <= cell_table.MANY:
         run = RunData(directory.path, manifest, dataset)
         page.write(directory.path / page.FILE, [run])
     return dataset

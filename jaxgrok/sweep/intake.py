@@ -9,6 +9,7 @@ The only caller of the archive's ledger, and the one that tells the queue what e
 from collections.abc import Callable, Iterable
 
 from jaxgrok.engine.pace import Pace
+from jaxgrok.fleet.chores import Chores
 from jaxgrok.fleet.messages import Loss, Progress, Report
 from jaxgrok.fleet.protocol import Fleet
 from jaxgrok.grid.cells import Cell, Grid, Group
@@ -83,6 +84,8 @@ class Intake:
         self.steps: dict[str, int] = {}
         self.continued: dict[str, int] = {}
         self._crashes = 0
+        self._chores = Chores()
+        self._left: TimeLeft | None = None
 
     def resume(self) -> None:
         """Take over the cells that were in flight when the run was last left."""
@@ -127,7 +130,7 @@ class Intake:
                 self.archive.count(dispatch)
                 # What a group cost is written once, not at every dispatch.
                 if not progress.busy:
-                    self.archive.write_manifest()
+                    self.archive.usage_changed = True
 
     def _collect(self, report: Report) -> None:
         """Keep what a worker hands over."""
@@ -137,10 +140,9 @@ class Intake:
         for note in report.notes:
             self.display.say(note)
         for seat, progress in report.seats.items():
-            for cell_id, steps in progress.busy.items():
-                self.steps[cell_id] = steps
-                # A cell that was stopped may be wanted again: its old result is void.
-                self.ledger.reopen(cell_id)
+            self.steps |= progress.busy
+            # A cell that was stopped may be wanted again: its old result is void.
+            self.ledger.reopen(progress.busy)
             if progress.failure:
                 self._fail_at(report.worker, seat, progress)
         self._part_with(report)
@@ -184,7 +186,6 @@ class Intake:
             self.dealer.ended(result.cell_id)
             if result.status != "stopped":
                 self.queue.ended(self.cells[result.cell_id], rows[-1])
-        # Once an answer, not once a row: it looks at every busy cell.
         left = self.left() if rows else None
         for row in rows:
             self.display.ended(row, left)
@@ -255,7 +256,12 @@ class Intake:
 
     def left(self) -> TimeLeft | None:
         """Return the time to go, None if it is not known."""
+        self._chores.run_if_due("estimate", self._estimate)
+        return self._left
+
+    def _estimate(self) -> None:
+        """Estimate the time to go, from every busy cell."""
         left = self.queue.left(self.continued | self.steps)
-        if left is None or not self.pace.known:
-            return None
-        return left.later(self.openings.seconds_ahead(self.dealer.waiting()))
+        if left is not None and self.pace.known:
+            ahead = self.openings.seconds_ahead(self.dealer.waiting())
+            self._left = left.later(ahead)

@@ -28,7 +28,6 @@ class _Family:
 
     Attributes:
         group: index of their group.
-        train_size: padded size of their training sets.
         budget: steps at most.
         weight_decay: of all of them.
         waiting: cells that wait, by their index in the group, in order.
@@ -38,8 +37,8 @@ class _Family:
             budgets as far as siblings say nothing, and whole budgets.
     """
 
-    def __init__(self, group: int, train_size: int, lane: Mapping[str, Any]) -> None:
-        self.group, self.train_size = group, train_size
+    def __init__(self, group: int, lane: Mapping[str, Any]) -> None:
+        self.group = group
         self.budget, self.weight_decay = lane["steps"], lane["weight_decay"]
         self.waiting: dict[int, Cell] = {}
         self.size = self.version = 0
@@ -122,7 +121,7 @@ class Everything:
                 lane = {k: v for k, v in cell.lane.items() if k != "seed"}
                 key = index, tuple(sorted(lane.items()))
                 if key not in families:
-                    families[key] = _Family(index, group.setup.train_size, lane)
+                    families[key] = _Family(index, lane)
                 families[key].add(position, cell)
                 self._n_waiting[index] += 1
                 self._families[cell.id] = families[key], position
@@ -182,14 +181,16 @@ class Everything:
         """Return the seconds to go: what siblings took, and all that ended so far."""
         self._survival.running(self._shares(steps))
         low = high = 0.0
+        # Once a group: a large fleet has a hundred thousand busy cells.
+        paces = [self._pace.spread(size) for size in self._sizes]
         for group, sums in enumerate(self._ahead):
-            fast, slow = self._pace.spread(self._sizes[group])
+            fast, slow = paces[group]
             steps_left = self._span(group, 0.0, *sums.tolist())
             low += steps_left[0] * fast
             high += steps_left[1] * slow
         for cell_id, done in steps.items():
             family, position = self._families[cell_id]
-            fast, slow = self._pace.spread(family.train_size)
+            fast, slow = paces[family.group]
             least, most = self._steps_left(family, done)
             if position in family.waiting:
                 # It goes on from a shorter budget, and has been counted as a whole.

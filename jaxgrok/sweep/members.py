@@ -18,6 +18,10 @@ class Member:
         seats: the last progress of each seat.
         cells: the cells that it holds, and at which seat: started, without a result.
         is_waited_for: whether it has an order that it has not answered.
+        groups: those that its seats are at.
+        busy: lanes that train a cell.
+        lanes: lanes in all.
+        pace: lane-steps that it made a second in its last dispatches.
     """
 
     def __init__(self, greeting: Report) -> None:
@@ -25,6 +29,7 @@ class Member:
         self.seats: dict[int, Progress] = dict(greeting.seats)
         self.cells: dict[str, int] = {}
         self.is_waited_for = False
+        self._count()
 
     def update(self, report: Report) -> None:
         """Take note of a report; results are cells that it holds no more."""
@@ -32,6 +37,7 @@ class Member:
         self.seats |= report.seats
         for result in report.results:
             self.cells.pop(result.cell_id, None)
+        self._count()
 
     def begin(self, assignments: Mapping[int, Assignment]) -> None:
         """Take note of what it is ordered to do."""
@@ -46,12 +52,11 @@ class Member:
             del self.cells[cell_id]
         return lost
 
-    @property
-    def busy(self) -> int:
-        """Busy lanes."""
-        return sum(len(progress.busy) for progress in self.seats.values())
-
-    @property
-    def lanes(self) -> int:
-        """Lanes in all."""
-        return sum(progress.lanes for progress in self.seats.values())
+    def _count(self) -> None:
+        """Sum up the seats, once a report: others look at all workers at every one."""
+        seats = self.seats.values()
+        self.groups = [seat.group for seat in seats if seat.group is not None]
+        self.busy = sum(len(seat.busy) for seat in seats)
+        self.lanes = sum(seat.lanes for seat in seats)
+        dispatches = [seat.dispatch for seat in seats]
+        self.pace = sum(d.lane_steps / d.seconds for d in dispatches if d.steps)

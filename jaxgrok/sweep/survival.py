@@ -24,18 +24,19 @@ class Survival:
     def __init__(self) -> None:
         self._ends = np.zeros(BINS + 1)
         self._running = np.zeros(BINS + 1)
-        self._refresh()
+        self._is_stale = True
+        """Whether more is known than the areas say: they cost more than one cell."""
 
     def ended(self, share: float) -> None:
         """Learn from a cell that ended after this share of its budget."""
         self._ends[_bin(share)] += 1
-        self._refresh()
+        self._is_stale = True
 
     def running(self, shares: Iterable[float]) -> None:
         """Take note of the cells that run now, each with what it has spent."""
         bins = list(map(_bin, shares))
         self._running = np.bincount(bins, minlength=BINS + 1).astype(float)
-        self._refresh()
+        self._is_stale = True
 
     def remaining(self, share: float) -> tuple[float, float]:
         """Return the share of its budget that a cell has still to spend: low, high.
@@ -46,6 +47,8 @@ class Survival:
         Args:
             share: what it has spent, and did not end.
         """
+        if self._is_stale:
+            self._refresh()
         index = _bin(share)
         alive = self._alive[index]
         if not alive:
@@ -56,6 +59,7 @@ class Survival:
 
     def _refresh(self) -> None:
         """Compute the share of cells that reach each bin, and the areas behind it."""
+        self._is_stale = False
         counts = self._ends + self._running
         # Those that reach a bin at all: its own and those of all later ones.
         at_risk = counts[::-1].cumsum()[::-1]

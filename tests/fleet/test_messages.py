@@ -7,6 +7,7 @@ import pytest
 from handmade import product, result
 
 from jaxgrok.engine.platform import Platform
+from jaxgrok.fleet import wire
 from jaxgrok.fleet.messages import (
     Assignment,
     Dispatch,
@@ -71,3 +72,17 @@ def test_they_are_numbers_text_and_arrays_that_another_process_can_read():
     assignment = Assignment(0, start={cell.id: place}, stop={"b": "needless"})
     for message in (Order({1: assignment}, save=True), Loss("a", "killed")):
         assert pickle.loads(pickle.dumps(message)) == message
+
+
+@pytest.mark.parametrize(
+    "busy", [{}, {"3f0a": 20, "b": 0}, {"a": 1.5, "b": None}, {1: 2}, {"a": (1, "x")}]
+)
+def test_busy_cells_travel_as_they_are(busy):
+    again = wire.decode(wire.encode(Progress(0, busy=busy)))
+    assert again.busy == busy
+    assert list(map(type, again.busy.values())) == list(map(type, busy.values()))
+
+
+def test_a_thousand_busy_cells_take_few_bytes_beyond_their_names():
+    busy = {f"{number:016x}": number for number in range(1_000)}
+    assert len(wire.encode(busy)) < 1_000 * (17 + 5)

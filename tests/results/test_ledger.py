@@ -65,6 +65,21 @@ def test_each_result_is_written_once(tmp_path, manifest):
         assert len(directory.results()) == 2
 
 
+def test_results_and_tables_are_written_apart(tmp_path, manifest):
+    with RunDirectory(tmp_path / "a") as directory:
+        directory.write_manifest(manifest)
+        book = Ledger(directory, manifest, {})
+        assert not book.untold
+        book.add(result(manifest, 0))
+        book.write_results()
+        assert book.untold and not book.unwritten
+        assert not (tmp_path / "a/cells.csv").exists()
+        assert len(directory.results()) == 1
+        book.write_tables()
+        assert not book.untold
+        assert (tmp_path / "a/cells.csv").read_text().count("\n") == 2
+
+
 def test_what_stands_is_what_counts_as_finished(tmp_path, manifest):
     ids = [cell.id for cell in manifest.cells]
     with RunDirectory(tmp_path / "a") as directory:
@@ -73,7 +88,7 @@ def test_what_stands_is_what_counts_as_finished(tmp_path, manifest):
         assert len(book) == 0 and len(book.rows()) == 2
         book.stand(ids[:2])
         assert len(book) == 2 and ids[1] in book
-        book.reopen(ids[1])
+        book.reopen([ids[1]])
         assert len(book) == 1 and ids[1] not in book
         # Its old row stays in the tables until there is a new one.
         assert [row["status"] for row in book.rows()] == ["stopped", "stopped"]

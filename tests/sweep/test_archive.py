@@ -8,7 +8,13 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.fleet.messages import Dispatch
-from jaxgrok.results.files import manifest, resume, snapshot_shards
+from jaxgrok.results.files import (
+    cell_table,
+    manifest,
+    resume,
+    shards,
+    snapshot_shards,
+)
 from jaxgrok.results.files.final_states import FinalStateWriter
 from jaxgrok.results.files.manifest import Usage, read_manifest
 from jaxgrok.results.files.resume import Resumable
@@ -268,3 +274,34 @@ def test_a_directory_of_another_grid_stays_as_it_is(directory):
         "curves",
         "manifest.json",
     ]
+
+
+def test_a_large_run_goes_on_without_curves_in_memory(directory, monkeypatch):
+    cells = resolved(snapshots="none")
+    archive = Archive(cells, directory)
+    archive.write_manifest()
+    for evals in (4, 5):  # the first cell twice: its later result counts
+        archive.add(result(cells.cells[0], evals))
+        archive.flush()
+    archive.add(result(cells.cells[1]))
+    archive.flush()
+    rows = Archive(cells, directory).ledger.rows()
+    assert [row["steps"] for row in rows] == [40, 40]
+    monkeypatch.setattr(cell_table, "MANY", 2)
+    read = []
+    read_shard = shards._read_shard
+
+    def noted(file, *, curves):
+        read.append(curves)
+        return read_shard(file, curves=curves)
+
+    monkeypatch.setattr(shards, "_read_shard", noted)
+    again = Archive(cells, directory)
+    assert again.ledger.rows() == rows
+    assert again.standing_rows() == rows
+    assert read == [False] * 3 + [True] * 3
+    # What is new is found beside it, and a longer budget needs the curves.
+    assert again.starting_steps() == {}
+    longer = Archive(resolved(snapshots="none", steps=(80,)), directory)
+    assert longer.ledger.rows() == []
+    assert read[6:] == [True] * 3

@@ -4,6 +4,7 @@ import pytest
 from handmade import all_results, product, write
 
 import jaxgrok
+from jaxgrok.results.files import cell_table
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep import figures
@@ -48,3 +49,17 @@ def test_the_page_says_how_far_the_run_is(drawn, tmp_path):
     redraw(tmp_path, manifest, all_results(manifest))
     assert first.startswith(b"<!doctype html>")
     assert (tmp_path / "report.html").read_bytes() != first
+
+
+def test_of_a_large_run_rows_are_drawn_and_no_curves(tmp_path, monkeypatch):
+    monkeypatch.setattr(cell_table, "MANY", 4)
+    manifest = product()
+    dataset = redraw(tmp_path, manifest, all_results(manifest))
+    whole = jaxgrok.load(tmp_path)
+    assert not {"test_loss", "train_loss"} & dataset.keys()
+    for name in ("phase", "status", "final_test_loss", "computed_with", "n_train"):
+        assert dataset[name].identical(whole[name])
+    assert [file.name for file in (tmp_path / "plots").iterdir()] == [
+        "phase_diagram.png"
+    ]
+    assert not (tmp_path / "report.html").exists()

@@ -3,7 +3,7 @@
 from handmade import product, result
 
 from jaxgrok.engine.platform import Platform
-from jaxgrok.fleet.messages import Assignment, Progress, Report
+from jaxgrok.fleet.messages import Assignment, Dispatch, Progress, Report
 from jaxgrok.sweep.members import Member
 
 CPU = Platform("cpu", "cpu", 2)
@@ -47,6 +47,16 @@ def test_a_seat_that_was_not_asked_is_where_it_was():
     member.update(report({1: Progress(1, 4, 2, busy={THREE.id: 10})}))
     assert member.seats[0] == Progress(0, 4, 3)
     assert (member.busy, member.lanes) == (1, 8)
+
+
+def test_groups_and_pace_are_those_of_the_last_reports():
+    member = Member(report({0: Progress(), 1: Progress()}))
+    assert (member.groups, member.pace) == ([], 0)
+    fast = Progress(3, 4, 3, dispatch=Dispatch(10, 30, 40, 0.5))
+    member.update(report({0: fast, 1: fast._replace(group=2)}))
+    assert (member.groups, member.pace) == ([3, 2], 120)
+    member.update(report({1: Progress(2)}))
+    assert (member.groups, member.pace) == ([3, 2], 60)
 
 
 def test_a_seat_that_fails_costs_its_own_cells():

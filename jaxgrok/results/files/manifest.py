@@ -20,6 +20,7 @@ from jaxgrok.host.clock import utc_now
 from jaxgrok.host.object_path import ObjectPath
 from jaxgrok.host.paths import AnyPath
 from jaxgrok.outcomes.outcomes import Thresholds
+from jaxgrok.results.files import cell_table
 from jaxgrok.tasks import Task
 from jaxgrok.training.precision import PRECISIONS
 
@@ -189,11 +190,20 @@ def read_manifest(path: AnyPath) -> Manifest:
         ) from None
     try:
         _check_format(file, entries["format"], entries["versions"]["jaxgrok"])
-        return Manifest.from_json(entries)
+        table = entries["cells"]
+        if isinstance(table, list):
+            return Manifest.from_json(entries)
+        small = Manifest.from_json(entries | {"cells": []})
+        name = str(table["file"])
     except (TypeError, LookupError, AttributeError):
         raise ValueError(
             f"{file} is not that of a sweep; choose another folder"
         ) from None
+    # Their own file, where there are many.
+    cells, members = cell_table.read(path, name)
+    pairs = zip(small.groups, members, strict=True)
+    groups = tuple(dataclasses.replace(group, cells=ids) for group, ids in pairs)
+    return dataclasses.replace(small, cells=cells, groups=groups)
 
 
 def _check_format(file: AnyPath, number: object, version: str) -> None:

@@ -6,7 +6,8 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,29 +101,41 @@ def _described(result: Result) -> dict[str, Any]:
     }
 
 
-def read_results(path: AnyPath) -> dict[str, Result]:
+def read_results(path: AnyPath, *, curves: bool = True) -> dict[str, Result]:
     """Return the results of all shards of a run directory, by cell id.
+
+    Args:
+        path: the run directory.
+        curves: whether to read them; without, every `records` has no rows.
 
     Raises:
         ValueError: a shard is damaged.
     """
-    results: dict[str, Result] = {}
+    # A cell that was trained again is in two shards: the later one wins.
+    return {result.cell_id: result for result in each_result(path, curves=curves)}
+
+
+def each_result(path: AnyPath, *, curves: bool = True) -> Iterator[Result]:
+    """Yield the results of one shard after the other, the oldest first.
+
+    Raises:
+        ValueError: a shard is damaged.
+    """
     # A name that starts with a dot is the system's: macOS leaves ._NAME beside NAME.
     files = matches(path / "curves", "[!.]*.npz")
-    # A cell that was trained again is in two shards: the later one wins.
-    for shard in read_each(_read_shard, files):
-        results |= shard
-    return results
+    for shard in read_each(partial(_read_shard, curves=curves), files):
+        yield from shard.values()
 
 
-def _read_shard(file: AnyPath) -> dict[str, Result]:
+def _read_shard(file: AnyPath, *, curves: bool) -> dict[str, Result]:
     """Return the results of one shard, by cell id."""
     results = {}
     way_out = "remove it, and the same command trains its cells again"
     with packed(file, way_out) as (head, arrays):
         for number, kind in enumerate(head):
             schema = Schema(tuple(_curve(**entry) for entry in kind["curves"]))
-            records, start = arrays[f"records-{number}"], 0
+            empty = np.empty((0, schema.width), np.float32)
+            records, start = arrays[f"records-{number}"] if curves else empty, 0
             origin = tuple(kind["computed_with"])
             for cell in kind["cells"]:
                 end = start + cell.pop("evals")

@@ -1,5 +1,6 @@
 """Shards: results that are written come back, from any number of files."""
 
+import dataclasses
 import json
 from types import SimpleNamespace
 
@@ -25,6 +26,16 @@ def test_results_come_back_from_several_shards(tmp_path):
     assert json.dumps(stored.to_json()) == json.dumps(manifest.to_json())
     assert set(found) == {r.cell_id for r in results}
     assert all(same(found[r.cell_id], r) for r in results)
+
+
+def test_without_curves_all_else_is_there(tmp_path):
+    manifest = product()
+    write(tmp_path, manifest, all_results(manifest))
+    whole, brief = (shards.read_results(tmp_path, curves=c) for c in (True, False))
+    assert whole.keys() == brief.keys()
+    for cell_id, one in brief.items():
+        assert len(one.records) == 0 < len(whole[cell_id].records)
+        assert same(dataclasses.replace(whole[cell_id], records=one.records), one)
 
 
 def test_cells_of_one_shard_may_differ_in_columns_and_length(tmp_path):
