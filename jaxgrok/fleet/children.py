@@ -123,7 +123,8 @@ class Children:
         return self._logs / f"worker-{index + 1}.log"
 
     def _last_words(self, index: int) -> str:
-        lines = self._log(index).read_text(errors="replace").strip().splitlines()
+        text = self._log(index).read_text(encoding="utf-8", errors="replace")
+        lines = text.strip().splitlines()
         return lines[-1] if lines else "it says nothing"
 
 

@@ -69,12 +69,12 @@ def atomic_file(path: AnyPath, *, private: bool = False) -> Iterator[BinaryIO]:
         path.write_bytes(buffer.getvalue())
         return
 
-    def opener(name: str, flags: int) -> int:
-        return os.open(name, flags, 0o600 if private else 0o666)
+    def private_opener(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o600)
 
     with (
         atomic_path(path) as temporary,
-        open(temporary, "wb", opener=opener) as file,
+        open(temporary, "wb", opener=private_opener if private else None) as file,
     ):
         yield file
         file.flush()

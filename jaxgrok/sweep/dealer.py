@@ -41,6 +41,7 @@ class Dealer:
         self._paused: list[dict[str, LanePlace | None]] = [{} for _ in grid.groups]
         self._failures: dict[int, dict[str, str]] = {}
         """Group → the workers that could not train it, and why."""
+        self._given_up: set[int] = set()
         self._stops: dict[str, str] = {}
         """Cells to stop once their seats can, and why."""
         self._stopping: dict[str, str] = {}
@@ -78,9 +79,14 @@ class Dealer:
         for index, failures in self._failures.items():
             # With no member at all, others may come.
             nobody = members and members.keys() <= failures.keys()
-            if self.waits(index) and (nobody or len(failures) >= MOST_FAILURES):
+            is_over = index in self._given_up or len(failures) >= MOST_FAILURES
+            if self.waits(index) and (nobody or is_over):
                 *_, causes[index] = failures.values()
         return causes
+
+    def give_up(self, index: int) -> None:
+        """Deal no cells of a group any more; what is paused there is to fail."""
+        self._given_up.add(index)
 
     def take_started(self) -> dict[str, int]:
         """Return the cells that were dealt since the last call, with their steps."""
@@ -89,9 +95,10 @@ class Dealer:
 
     def waits(self, index: int) -> bool:
         """Tell whether a group has a cell that nobody holds and that is wanted."""
-        return bool(self._paused[index]) or self._queue.waiting(
-            self._grid.groups[index]
-        )
+        if self._paused[index]:
+            return True
+        group = self._grid.groups[index]
+        return index not in self._given_up and self._queue.waiting(group)
 
     def waiting(self) -> list[int]:
         """Return the groups that wait."""

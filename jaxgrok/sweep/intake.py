@@ -222,10 +222,10 @@ class Intake:
 
     def _give_up(self) -> None:
         """Give up on the groups that nobody is left to train."""
-        # A search that learns of failed cells may ask for others of the same group.
-        while causes := self.dealer.hopeless(self.members):
-            for index, cause in causes.items():
-                self._fail(self.grid.groups[index], cause)
+        for index, cause in self.dealer.hopeless(self.members).items():
+            self._fail(self.grid.groups[index], cause)
+            # A search that learns of failed cells would ask for others of the group.
+            self.dealer.give_up(index)
 
     def _fail(self, group: Group, cause: str) -> None:
         """Give up on a group's open cells; a later run tries again."""

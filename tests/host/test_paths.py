@@ -136,7 +136,6 @@ ROOT = Path(paths.__file__).parents[1]
 ROOMS = ("results", "sweep", "report", "plots", "analyse", "crossover", "export")
 ON_DISK_ALONE = {
     ("results/files/status_file.py", "Path"),  # of /proc
-    ("results/snapshots.py", "shutil.rmtree"),  # half a tree
     ("sweep/run.py", "Path"),  # runs/
     ("report/page.py", "Path"),  # of the package
 }

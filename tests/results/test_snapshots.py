@@ -177,7 +177,7 @@ def test_reading_a_cell_reads_its_arrays_alone(run_dir, monkeypatch):
 
 def test_a_shard_cut_off_while_written_does_not_count(tmp_path):
     jaxgrok.run(config(seed=(0,)), tmp_path / "r", quiet=True)
-    stray = tmp_path / "r" / "checkpoints" / "00000000000000000001-1"
+    stray = tmp_path / "r" / "checkpoints" / "00000000000000000001-1-0-local"
     stray.mkdir()
     assert len(jaxgrok.load_trajectory(tmp_path / "r", 0)[0]) == 7
     jaxgrok.run(config(seed=(0, 1)), tmp_path / "r", quiet=True)
