@@ -10,6 +10,9 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
+CANCEL_SECONDS = 5.0
+"""How long what is cancelled may take to end."""
+
 
 class LoopThread:
     """Runs coroutines one beside the other, in one thread."""
@@ -28,6 +31,17 @@ class LoopThread:
         asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """End the thread; what still runs is dropped."""
+        """End the thread; what still runs is cancelled."""
+        self.wait(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
+
+
+async def _cancel_others() -> None:
+    """Cancel all that runs in this loop, and wait for it to end."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=CANCEL_SECONDS)

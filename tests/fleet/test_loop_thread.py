@@ -39,12 +39,22 @@ def test_one_that_waits_keeps_no_other_from_running(loop):
     assert reached.is_set()
 
 
-def test_all_run_in_one_thread_which_ends():
+def test_all_run_in_one_thread_which_ends_and_leaves_nothing():
     async def thread():
         return threading.current_thread()
 
-    loop = LoopThread()
+    loop, cancelled = LoopThread(), []
+
+    async def endless():
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    loop.schedule(endless())
     threads = {loop.wait(thread()) for _ in range(3)}
     assert threading.current_thread() not in threads
     loop.close()
     assert [one.is_alive() for one in threads] == [False]
+    assert cancelled == [True]
