@@ -203,7 +203,7 @@ def test_a_sweep_killed_before_its_first_manifest_can_start_again(tmp_path):
         "from jaxgrok.results.run_directory import RunDirectory\n"
         "os.replace = lambda *_: os._exit(9)\n"
         "with RunDirectory(sys.argv[1]) as d: "
-        "d.write_manifest(SimpleNamespace(to_json=dict))"
+        "d.write_manifest(SimpleNamespace(to_json=dict, cells=()))"
     )
     killed = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
