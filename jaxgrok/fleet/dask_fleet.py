@@ -26,7 +26,7 @@ from jaxgrok.fleet.children import Children
 from jaxgrok.fleet.dask_settings import security_of
 from jaxgrok.fleet.hello import Hello
 from jaxgrok.fleet.loop_thread import LoopThread
-from jaxgrok.fleet.messages import LONGEST, Farewell, Job, Loss, Order, Report
+from jaxgrok.fleet.messages import Farewell, Job, Loss, Order, Report, words_of
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.workers import Workers
 from jaxgrok.host.paths import AnyPath
@@ -241,8 +241,8 @@ class DaskFleet:
             return
         except Exception as error:  # of the other side, or no message of ours
             if self._names.pop(address, None):
-                self._news.put(Loss(worker, _words(error), is_crash=True))
-            await self._dismiss(address, _words(error))
+                self._news.put(Loss(worker, words_of(error), is_crash=True))
+            await self._dismiss(address, words_of(error))
             return
         if self._names.get(address) != worker:
             return  # it was given up meanwhile
@@ -257,8 +257,8 @@ class DaskFleet:
         if address not in self._scheduler.workers:
             return  # it is gone already
         name = str(self._scheduler.workers[address].name)
-        self._news.put(Loss(name, f"it does not answer ({_words(error)})"))
-        await self._dismiss(address, _words(error))
+        self._news.put(Loss(name, f"it does not answer ({words_of(error)})"))
+        await self._dismiss(address, words_of(error))
 
     async def _dismiss(self, address: str, cause: str) -> None:
         with contextlib.suppress(Exception):  # it may be gone
@@ -275,12 +275,6 @@ class DaskFleet:
     def _address(self, worker: str) -> str | None:
         names = {name: address for address, name in self._names.items()}
         return names.get(worker)
-
-
-def _words(error: Exception) -> str:
-    """Return an error as one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:LONGEST]}"
 
 
 class _Doorman(SchedulerPlugin):

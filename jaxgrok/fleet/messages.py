@@ -185,3 +185,9 @@ class Loss(NamedTuple):
     worker: str
     cause: str
     is_crash: bool = False
+
+
+def words_of(error: Exception) -> str:
+    """Return an error as one line, for a `Farewell` or a `Loss`."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:LONGEST]}"

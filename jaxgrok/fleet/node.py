@@ -20,7 +20,7 @@ import distributed
 
 from jaxgrok.fleet import hello, job, wire
 from jaxgrok.fleet.dask_settings import security_of
-from jaxgrok.fleet.messages import LONGEST, Farewell, Job, Order, Report
+from jaxgrok.fleet.messages import Farewell, Job, Order, Report, words_of
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.worker import Worker
 from jaxgrok.host.paths import AnyPath
@@ -138,9 +138,8 @@ class Node:
     def _fail(self, error: Exception) -> Farewell:
         """Give up, and say why; the log of this process says where."""
         traceback.print_exception(error)
-        text = " ".join(str(error).split())
         self._worker = None
-        return self._refuse(f"{type(error).__name__}: {text[:LONGEST]}")
+        return self._refuse(words_of(error))
 
     def _refuse(self, cause: str) -> Farewell:
         """Give up."""

@@ -38,6 +38,20 @@ def train(out, budget, **fields):
     return jaxgrok.run(config, out, blocks=1, quiet=True)
 
 
+def stop(monkeypatch, out, budget, *, asked):
+    """Train, and stop as the user does, after so many answers."""
+
+    @contextlib.contextmanager
+    def stopping():
+        yield StopAfter(asked)
+
+    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "asked_to_stop", stopping)
+        with pytest.raises(run.Interrupted):
+            train(out, budget)
+
+
 def same_snapshots(one, two):
     for cell in range(len(jaxgrok.open(one))):
         steps, params = jaxgrok.load_trajectory(one, cell)
@@ -82,16 +96,7 @@ def test_cells_that_end_by_their_own_rule_at_the_budget_are_over(tmp_path, train
 @pytest.mark.long
 def test_an_interrupted_extension_goes_on(tmp_path, monkeypatch, trained):
     train(tmp_path / "a", 40)
-
-    @contextlib.contextmanager
-    def stopping():
-        yield StopAfter(9)
-
-    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)
-    with monkeypatch.context() as patch:
-        patch.setattr(run, "asked_to_stop", stopping)
-        with pytest.raises(run.Interrupted):
-            train(tmp_path / "a", 100)
+    stop(monkeypatch, tmp_path / "a", 100, asked=9)
     train(tmp_path / "a", 100)
     assert sum(trained()) == 6 * 100
     train(tmp_path / "b", 100)
@@ -100,15 +105,7 @@ def test_an_interrupted_extension_goes_on(tmp_path, monkeypatch, trained):
 
 
 def test_cells_in_flight_go_on_with_the_longer_budget(tmp_path, monkeypatch, trained):
-    @contextlib.contextmanager
-    def stopping():
-        yield StopAfter(12)
-
-    monkeypatch.setattr(coordinator, "ANSWER_SECONDS", 0.0)
-    with monkeypatch.context() as patch:
-        patch.setattr(run, "asked_to_stop", stopping)
-        with pytest.raises(run.Interrupted):
-            train(tmp_path / "a", 40)
+    stop(monkeypatch, tmp_path / "a", 40, asked=12)
     train(tmp_path / "a", 100)
     assert sum(trained()) == 6 * 100
     train(tmp_path / "b", 100)
