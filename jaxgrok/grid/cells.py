@@ -32,7 +32,8 @@ class Cell:
     tested: bool
 
 
-@dataclasses.dataclass(frozen=True)
+# Equal to itself alone: to hash a setup takes longer than to hand out a cell.
+@dataclasses.dataclass(frozen=True, eq=False)
 class Group:
     """Cells that share one compiled program."""
 

@@ -100,7 +100,7 @@ class Everything:
         # By cell id: its family, and its index in the group.
         self._families: dict[str, tuple[_Family, int]] = {}
         self._open = [len(group.cells) for group in grid.groups]
-        self._index = {group.setup: i for i, group in enumerate(grid.groups)}
+        self._index = {group: i for i, group in enumerate(grid.groups)}
         # Of each group, its families by urgency. A heap cannot reorder an entry, so
         # a family that changes gets a new one, and the version marks the old ones.
         self._heaps: list[list[_Entry]] = [[] for _ in grid.groups]
@@ -139,26 +139,26 @@ class Everything:
 
     def waiting(self, group: Group) -> bool:
         """Whether any cell of a group waits."""
-        return self._most_urgent(self._index[group.setup]) is not None
+        return self._most_urgent(self._index[group]) is not None
 
     def work(self, group: Group) -> float:
         """Return the steps that waiting cells may still make, times their examples."""
-        index = self._index[group.setup]
+        index = self._index[group]
         siblings, room, _ = self._ahead[index].tolist()
         return float((siblings + room) * self._sizes[index])
 
     def backlog(self, group: Group) -> int:
         """Return how many cells of a group wait."""
-        return self._n_waiting[self._index[group.setup]]
+        return self._n_waiting[self._index[group]]
 
     def most(self, group: Group) -> int:
         """Return how many cells of a group have not ended."""
-        return self._open[self._index[group.setup]]
+        return self._open[self._index[group]]
 
     def take(self, group: Group, free: int) -> list[Cell]:
         """Hand out the most urgent cells, each once."""
         cells: list[Cell] = []
-        index = self._index[group.setup]
+        index = self._index[group]
         while len(cells) < free and (family := self._most_urgent(index)):
             cells.append(family.waiting.pop(next(iter(family.waiting))))
             self._n_waiting[index] -= 1
