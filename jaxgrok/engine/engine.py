@@ -21,8 +21,9 @@ from jaxgrok.engine.compilation import initialiser
 from jaxgrok.engine.device import placed, suited
 from jaxgrok.engine.programs import SlotContent
 from jaxgrok.engine.slots import Slot, cost, filling_order
+from jaxgrok.training.lane import Lane
 from jaxgrok.training.records import Schema, schema
-from jaxgrok.training.setup import Lane, Setup
+from jaxgrok.training.setup import Setup
 
 Records = dict[str, np.ndarray]
 """One evaluation: the record of each cell, by its id."""

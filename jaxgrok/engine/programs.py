@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrok.training import trainer
-from jaxgrok.training.setup import Lane, Setup, blank_lane
+from jaxgrok.training.lane import Lane
+from jaxgrok.training.setup import Setup, blank_lane
 from jaxgrok.training.trainer import LaneState
 
 SlotContent = tuple[Lane, LaneState]

@@ -166,7 +166,7 @@ def _with_own(axes: Axes, values: Mapping[str, Any]) -> Axes:
     for name in named:
         # An unknown optimiser is refused where programs are made, with its name.
         if name in OPTIMISERS:
-            for row in OPTIMISERS[name].rows.values():
+            for row in OPTIMISERS[name].traced_rows.values():
                 own[row.name] = axes.get(row.name, row.axis)
     # Static axes stay outermost: every value of one is another program.
     traced = fields.traced()

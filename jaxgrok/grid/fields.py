@@ -16,8 +16,9 @@ from jaxgrok.grid.snapshot_schedule import Schedule
 from jaxgrok.models import MODELS, presets
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import TASKS
+from jaxgrok.training.lane import Lane
 from jaxgrok.training.optimisers import OPTIMISERS
-from jaxgrok.training.setup import Lane, Setup
+from jaxgrok.training.setup import Setup
 
 
 @dataclasses.dataclass(frozen=True)

@@ -214,5 +214,12 @@ def _setup(program: Program, size: int, l1: bool, dropout: bool) -> Setup:
         thresholds=Thresholds(**fields.arguments(rows(Thresholds), values)),
         l1=l1,
         dropout=dropout,
+        own={name: values[name] for name in _own_static(program)},
         **fields.arguments(rows(Setup), values),
     )
+
+
+def _own_static(program: Program) -> list[str]:
+    """Return the fields of a program that its optimiser alone has, untraced."""
+    own = fields.rows_of("optimiser", program.values["optimiser"])
+    return [name for name, row in own.items() if not row.traced]

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrok.tasks import Example, Pool, draw, is_pool
-from jaxgrok.training.setup import Lane, Setup
+from jaxgrok.training.lane import Lane
+from jaxgrok.training.setup import Setup
 
 
 def stream(seed: jax.Array | int, name: str) -> jax.Array:

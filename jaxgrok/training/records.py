@@ -18,8 +18,9 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgrok.tasks import component_names
+from jaxgrok.training.lane import Lane
 from jaxgrok.training.measures import MEASURES, NOTHING, frequencies
-from jaxgrok.training.setup import Lane, Setup
+from jaxgrok.training.setup import Setup
 
 FLAGS = ("finished", "diverged_step")
 """What a packed record ends with, after the curves of its schema."""

@@ -7,125 +7,26 @@ program.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 from flax import linen as nn
+from flax.core import FrozenDict
 
 from jaxgrok.fields.checks import check_all, check_rounded
-from jaxgrok.fields.field import MOST, MOST_STEPS, field, rows
+from jaxgrok.fields.field import MOST, MOST_STEPS, Field, field, rows
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import Task, is_pool
 from jaxgrok.training import measures
+from jaxgrok.training.lane import Lane
 from jaxgrok.training.losses import LOSSES
+from jaxgrok.training.method import Method
 from jaxgrok.training.optimisers import OPTIMISERS
 from jaxgrok.training.precision import PRECISIONS, Products, products
 
 SLICE_PAIRS, SLICE_CLASSES = 113**2, 114
 """An evaluation's slice: all pairs of the post's modulus, each with so many logits."""
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Lane:
-    """One training's own numbers: scalars, traced, one per lane under vmap.
-
-    The order of its leaves is that of its attributes. `train_fraction` is not among
-    them: fractions become `n_train` once, in the grid.
-
-    Attributes:
-        own: the optimiser's own numbers by name, where it declares any.
-    """
-
-    # Any: a Python number or NumPy array on the host, a tracer inside jit.
-    seed: Any = field(
-        0,
-        traced=True,
-        low=0,
-        high=MOST,
-        axis_order=120,
-        help="seeds initial weights, split, batches and draws, by named streams",
-    )
-    n_train: Any = field(
-        kind=int,
-        traced=True,
-        low=1,
-        high=MOST,
-        axis_order=100,
-        unit="examples",
-        help="training examples, the first of the seed's order; none online",
-    )
-    steps: Any = field(
-        50_000,
-        traced=True,
-        low=1,
-        high=MOST_STEPS,
-        axis_order=80,
-        unit="steps",
-        help="budget of optimiser steps, a multiple of eval_every",
-    )
-    weight_decay: Any = field(
-        1.0,
-        traced=True,
-        low=0,
-        axis_order=90,
-        help="weight decay: decoupled in adamw, L2 (added to the gradient) elsewhere",
-    )
-    learning_rate: Any = field(
-        1e-3,
-        traced=True,
-        low=0,
-        axis_order=10,
-        help="learning rate after the warm-up",
-    )
-    beta1: Any = field(
-        0.9,
-        traced=True,
-        low=0,
-        below=1,
-        axis_order=20,
-        help="decay of the first moment, of adamw and adam",
-    )
-    beta2: Any = field(
-        0.98,
-        traced=True,
-        low=0,
-        below=1,
-        axis_order=30,
-        help="decay of the second moment, of adamw and adam",
-    )
-    init_scale: Any = field(
-        1.0,
-        traced=True,
-        low=0,
-        axis_order=70,
-        help="factor on the initial weights",
-    )
-    momentum: Any = field(
-        0.0,
-        traced=True,
-        low=0,
-        below=1,
-        axis_order=40,
-        help="heavy-ball momentum of sgd",
-    )
-    l1: Any = field(
-        0.0,
-        traced=True,
-        low=0,
-        axis_order=50,
-        help="factor of the sum of absolute weights in the objective",
-    )
-    dropout: Any = field(
-        0.0,
-        traced=True,
-        low=0,
-        below=1,
-        axis_order=60,
-        help="share of attention probabilities and MLP outputs that is dropped",
-    )
-    own: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +41,8 @@ class Setup:
         thresholds: what counts as memorised and grokked.
         l1: whether any lane has an L1 penalty.
         dropout: whether any lane has dropout.
+        own: static fields that the optimiser alone has, by name; those that are
+            missing have their defaults.
         platform: where it is trained: cpu, gpu or tpu; `engine.device.suited` sets it.
     """
 
@@ -228,9 +131,13 @@ class Setup:
     l1: bool = False
     dropout: bool = False
     platform: str = "cpu"
+    own: Mapping[str, Any] = FrozenDict()
 
     def __post_init__(self) -> None:
         check_all(self)
+        own = {row.name: row.default for row in own_rows(self, static=True).values()}
+        # Frozen, so that a setup has a hash.
+        object.__setattr__(self, "own", FrozenDict(own | dict(self.own)))
         for row in rows(Setup).values():
             check_rounded(row, getattr(self, row.attribute), self.dtype)
         if self.train_size < 1:
@@ -269,6 +176,24 @@ class Setup:
         return None if slices == 1 else -(-size // slices)
 
 
+def methods(setup: Setup) -> tuple[Method[Any], ...]:
+    """Return what a setup chooses by name and may have fields of its own."""
+    return (OPTIMISERS[setup.optimiser],)
+
+
+def own_rows(setup: Setup, *, static: bool = False) -> dict[str, Field]:
+    """Return the fields that a setup's optimiser alone has.
+
+    Args:
+        setup: names the optimiser.
+        static: whether those that shape the program, or the traced ones.
+    """
+    fields: dict[str, Field] = {}
+    for method in methods(setup):
+        fields |= method.static_rows if static else method.traced_rows
+    return fields
+
+
 def lane_of(setup: Setup, **numbers: Any) -> Lane:
     """Build a host-side lane with the dtypes that the compiled programs expect.
 
@@ -276,18 +201,17 @@ def lane_of(setup: Setup, **numbers: Any) -> Lane:
         setup: the program that it is for.
         **numbers: its fields by name, the optimiser's own among them.
     """
-    own_rows = OPTIMISERS[setup.optimiser].rows
-    kinds = {name: row.kind for name, row in (rows(Lane) | own_rows).items()}
+    own = own_rows(setup)
+    kinds = {name: row.kind for name, row in (rows(Lane) | own).items()}
     # Another dtype would have the program compiled again.
     arrays = {
         name: np.asarray(value, np.int32 if kinds[name] is int else setup.dtype)
         for name, value in numbers.items()
     }
-    own = {name: arrays.pop(name) for name in own_rows}
-    return Lane(own=own, **arrays)
+    return Lane(own={name: arrays.pop(name) for name in own}, **arrays)
 
 
 def blank_lane(setup: Setup) -> Lane:
     """Return a lane of zeros, for shapes and dtypes."""
-    names = [*rows(Lane), *OPTIMISERS[setup.optimiser].rows]
+    names = [*rows(Lane), *own_rows(setup)]
     return lane_of(setup, **dict.fromkeys(names, 0))

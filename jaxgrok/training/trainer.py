@@ -17,11 +17,12 @@ from jaxgrok.outcomes.grok_rule import run_length
 from jaxgrok.tasks import Example, blank, component_names, is_pool
 from jaxgrok.training import examples as data
 from jaxgrok.training import optimisers
+from jaxgrok.training.lane import Lane
 from jaxgrok.training.losses import cross_entropy, right_logits
 from jaxgrok.training.measures import MEASURES, NOTHING, Evaluation
 from jaxgrok.training.precision import apply
 from jaxgrok.training.records import COMPONENT_CURVES, NEVER, schema
-from jaxgrok.training.setup import Lane, Setup
+from jaxgrok.training.setup import Setup
 
 Params = dict[str, jax.Array]
 

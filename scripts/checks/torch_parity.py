@@ -31,7 +31,8 @@ from jaxgrok import grid
 from jaxgrok.engine.device import suited
 from jaxgrok.tasks import is_pool
 from jaxgrok.training import trainer
-from jaxgrok.training.setup import Lane, Setup, lane_of
+from jaxgrok.training.lane import Lane
+from jaxgrok.training.setup import Setup, lane_of
 
 try:
     import torch

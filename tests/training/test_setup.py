@@ -10,8 +10,9 @@ from jaxgrok.fields.field import Field, rows
 from jaxgrok.models import transformer
 from jaxgrok.tasks.modular import Modular
 from jaxgrok.training import optimisers
+from jaxgrok.training.lane import Lane
 from jaxgrok.training.optimisers import OPTIMISERS, Optimiser
-from jaxgrok.training.setup import Lane, Setup, blank_lane, lane_of
+from jaxgrok.training.setup import Setup, blank_lane, lane_of
 
 TASK = Modular(modulus=5)
 MODEL = transformer.build(TASK)

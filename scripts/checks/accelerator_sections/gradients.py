@@ -24,8 +24,9 @@ import textbook
 from jaxgrok import grid
 from jaxgrok.engine.device import suited
 from jaxgrok.training import trainer
+from jaxgrok.training.lane import Lane
 from jaxgrok.training.records import schema
-from jaxgrok.training.setup import Lane, Setup, lane_of
+from jaxgrok.training.setup import Setup, lane_of
 
 SIZES = (1.0, 2.5)
 """Factors on the weights of the two lanes: as they begin, and with large logits."""

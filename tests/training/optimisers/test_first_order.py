@@ -1,0 +1,38 @@
+"""Optimisers against steps written by hand, in float64."""
+
+import pytest
+
+from stepped import RATE, adam_step, adamw, by_hand, run, run_beside_another, same
+
+MOMENTUM, L1 = 0.9, 0.05
+
+
+def adam_l2(w, g, memory, count, decay):
+    return w - RATE * adam_step(g + decay * w, memory, count)
+
+
+def sgd(w, g, memory, count, decay):
+    return w - RATE * (g + decay * w)
+
+
+def heavy_ball(w, g, memory, count, decay):
+    memory["m"] = MOMENTUM * memory.get("m", 0) + g + decay * w
+    return w - RATE * memory["m"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"optimiser": "adamw"}, adamw),
+        ({"optimiser": "adam"}, adam_l2),
+        ({"optimiser": "sgd"}, sgd),
+        ({"optimiser": "sgd", "momentum": MOMENTUM}, heavy_ball),
+    ],
+    ids=["adamw", "adam", "sgd", "momentum"],
+)
+def test_updates_are_those_by_hand(fields, rule):
+    same(run(**fields), by_hand(rule))
+    same(run_beside_another(**fields), by_hand(rule))
+    same(run(**fields, l1=L1), by_hand(rule, l1=L1))
+    chosen = by_hand(rule, l1=L1, decays=lambda name: "W_E" in name)
+    same(run(**fields, l1=L1, decay_on="W_E"), chosen)
