@@ -95,7 +95,7 @@ def test_a_model(cook, trained):
 
 def test_an_optimiser(cook, trained):
     cook("An optimiser")
-    losses = trained(optimiser="lion", learning_rate=(0.0, 0.1)).train_loss
+    losses = trained(optimiser="lamb", learning_rate=(0.0, 0.1)).train_loss
     still, moving = losses.transpose("learning_rate", ..., "step").values.reshape(2, -1)
     assert len(set(still)) == 1 < len(set(moving))
 

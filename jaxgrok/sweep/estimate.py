@@ -6,6 +6,7 @@ laptop scale on 2 × cpu: 84 cells in 7 groups, up to 3,000 steps; up to 17 MB o
 
 import math
 
+import jax
 import numpy as np
 
 from jaxgrok.engine.compilation import unsized
@@ -83,6 +84,13 @@ def disk_warnings(grid: Grid) -> list[str]:
 def parameters(setup: Setup) -> int:
     """Return the parameters of a network."""
     return sum(math.prod(shape) for shape in _shapes(setup).values())
+
+
+def optimiser_bytes(setup: Setup) -> int:
+    """Return the bytes that the optimiser of a lane keeps from step to step."""
+    _, state = one_lane(unsized(setup))
+    leaves = jax.tree.leaves(state.opt_state)
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
 
 
 def state_bytes(grid: Grid) -> int:

@@ -5,6 +5,7 @@
 """
 
 import time
+from collections.abc import Iterable
 
 import jax
 
@@ -48,7 +49,9 @@ def outline(grid: Grid, blocks: int | None) -> str:
     models = " to ".join(
         f"{count:,}" for count in (counts[0], counts[-1])[: len(counts)]
     )
-    lines.append(f"  {models} parameters a model")
+    states = sorted({estimate.optimiser_bytes(setup) for setup in setups})
+    kept = " to ".join(map(size, dict.fromkeys((states[0], states[-1]))))
+    lines.append(f"  {models} parameters a model; its optimiser keeps {kept}")
     lines += [*notes(setups, platform), *grid.warnings(), *estimate.disk_warnings(grid)]
     return "\n".join(lines)
 
@@ -75,12 +78,11 @@ def measured(grid: Grid, blocks: int | None) -> str:
     compiling = time.perf_counter() - start
     steps = sum(int(cell.lane["steps"]) for cell in group.cells)
     seconds = steps * _seconds_a_step(engine, group) * sum(works) / works[index]
-    largest = max(map(_cost, grid.groups)) / _cost(group)
     # What ends early cannot be told before anything is trained.
     ends_early = grid.config["stop"] == "grokked"
     left = TimeLeft(0.0 if ends_early else seconds, seconds)
     early = ", less where cells grok early" if ends_early else ""
-    memory = size((engine.memory or 0) * largest)
+    memory = size(_memory(engine, group, grid.groups))
     n_groups = len(grid.groups)
     others = f" of {n_groups}" if n_groups > 1 else ""
     lines = [
@@ -110,6 +112,20 @@ def _seconds_a_step(engine: Engine, group: Group) -> float:
             train_size, steps=steps, lane_steps=steps * len(lanes), seconds=seconds
         )
     return pace.seconds(train_size)
+
+
+def _memory(engine: Engine, group: Group, groups: Iterable[Group]) -> float:
+    """Return the bytes a device that the largest group takes, from one's engine.
+
+    What optimisers keep is counted; all else is in proportion to the cost of a step.
+    """
+    lanes = engine.lanes / engine.devices
+    states = lanes * estimate.optimiser_bytes(group.setup)
+    rest = max((engine.memory or 0) - states, 0) / _cost(group)
+    return max(
+        rest * _cost(other) + lanes * estimate.optimiser_bytes(other.setup)
+        for other in groups
+    )
 
 
 def _cost(group: Group) -> float:

@@ -55,7 +55,8 @@ class Lane:
         traced=True,
         low=0,
         axis_order=90,
-        help="weight decay: decoupled in adamw, L2 (added to the gradient) elsewhere",
+        help="weight decay: L2 (added to the gradient) in adam and sgd, decoupled in "
+        "all others",
     )
     learning_rate: Any = field(
         1e-3,
@@ -70,7 +71,7 @@ class Lane:
         low=0,
         below=1,
         axis_order=20,
-        help="decay of the first moment, of adamw and adam",
+        help="decay of the first moment, in lion its weight in a step; not of sgd",
     )
     beta2: Any = field(
         0.98,
@@ -78,7 +79,7 @@ class Lane:
         low=0,
         below=1,
         axis_order=30,
-        help="decay of the second moment, of adamw and adam",
+        help="decay of the second moment, in lion of the only one; not of sgd",
     )
     init_scale: Any = field(
         1.0,

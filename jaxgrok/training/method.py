@@ -1,11 +1,12 @@
 """A method of training: a function, and the fields that it alone has.
 
->>> Method(lion, fields=(Field("sharpness", 0.5, low=0),)).rows["sharpness"].traced
+>>> Method(lamb, fields=(Field("sharpness", 0.5, low=0),)).rows["sharpness"].traced
 True
 """
 
 import dataclasses
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 from jaxgrok.fields.field import Field
 
@@ -23,11 +24,13 @@ class Method(Generic[Rule]):
         fields: numbers of its own, traced; the rule finds them in `lane.own`.
         static: fields of its own that shape the program, such as the length of a
             window; the rule finds them in `setup.own`.
+        refuse: raises ValueError for a setup that the rule cannot be for.
     """
 
     rule: Rule
     fields: tuple[Field, ...] = ()
     static: tuple[Field, ...] = ()
+    refuse: Callable[[Any], None] = lambda setup: None
 
     @property
     def traced_rows(self) -> dict[str, Field]:
@@ -48,7 +51,7 @@ class Method(Generic[Rule]):
         """Refuse a rule that is no function, and own fields that cannot be.
 
         Args:
-            words: what messages call it: "optimiser 'lion'".
+            words: what messages call it: "optimiser 'lamb'".
             arguments: what its rule takes, in words.
 
         Raises:

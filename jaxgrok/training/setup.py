@@ -143,6 +143,8 @@ class Setup:
         if self.train_size < 1:
             raise ValueError(f"train_size={self.train_size} must be at least 1")
         measures.check(self.measures, self.task)
+        for method in methods(self):
+            method.refuse(self)
         # A lane can end only where it is evaluated.
         if self.steps_past_grok % self.eval_every:
             raise ValueError(

@@ -49,6 +49,15 @@ REGIMES = {
 }
 
 
+METHODS = {
+    "grokfast_ema": {"optimiser": "grokfast_ema"},
+    "grokfast_ma": {"optimiser": "grokfast_ma", "grokfast_window": 7},
+    "orthogonal": {"optimiser": "orthogonal"},
+    "muon": {"optimiser": "muon"},
+    "lion": {"optimiser": "lion"},
+}
+
+
 SHORT = "minibatches, dropout", "repeats"
 """Regimes that are tried in the forms of accelerators in the usual run too."""
 
@@ -70,10 +79,17 @@ def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
     assert_lanes_are_independent(fields, costs, monkeypatch)
 
 
+@pytest.mark.parametrize("fields", METHODS.values(), ids=METHODS)
+def test_lanes_of_every_method(fields, monkeypatch):
+    assert_lanes_are_independent(fields, CPU, monkeypatch)
+
+
 # Below the others: the programs stay as shipped. CPUs get the accelerators' form with
 # emulated precisions alone, whose lanes tests/training compares.
 @pytest.mark.long
-@pytest.mark.parametrize("fields", REGIMES.values(), ids=REGIMES)
+@pytest.mark.parametrize(
+    "fields", [*REGIMES.values(), *METHODS.values()], ids=[*REGIMES, *METHODS]
+)
 def test_lanes_of_every_regime_as_shipped(fields, anew_as_shipped, monkeypatch):
     assert_lanes_are_independent(fields, CPU, monkeypatch)
 

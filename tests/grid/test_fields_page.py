@@ -25,7 +25,9 @@ def test_every_field_has_a_row():
 
 def test_traced_fields_stand_in_the_order_of_their_axes():
     names = list(rows())
-    ordered = sorted(fields.traced().values(), key=lambda field: field.axis_order)
+    # Those of one optimiser alone stand below its name.
+    general = [row for name, row in fields.traced().items() if name in fields.general()]
+    ordered = sorted(general, key=lambda field: field.axis_order)
     places = [names.index(field.name) for field in ordered]
     assert places == sorted(places)
 

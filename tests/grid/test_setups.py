@@ -29,8 +29,8 @@ REFUSED = [
     ({"regime": "online"}, "batch_size=0 must be at least 1 where regime is online"),
     ({"regime": "both"}, "regime='both' must be one of finite, online"),
     (
-        {"optimiser": "lion"},
-        "optimiser='lion' is unknown; choose one of adamw, adam, sgd",
+        {"optimiser": "tiger"},
+        "optimiser='tiger' is unknown; choose one of adamw, adam, sgd",
     ),
     ({"momentum": (1.0,)}, "momentum=1.0 must be in [0, 1)"),
     ({"dropout": (1.0,)}, "dropout=1.0 must be in [0, 1)"),

@@ -29,6 +29,8 @@ def test_bytes_on_disk_are_those_of_the_engine_s_networks():
     )
     each = sum(math.prod(shape) for shape in engine.shapes.values())
     assert estimate.parameters(group.setup) == engine.n_parameters == each
+    # Two moments a parameter, and the count of updates of AdamW.
+    assert estimate.optimiser_bytes(group.setup) == 2 * each * 4 + 4
     assert estimate.snapshot_bytes(resolved) == 3 * 7 * each * 4
     columns = engine.schema.with_steps().width
     assert estimate.curve_bytes(resolved) == 3 * 5 * columns * 4

@@ -1,12 +1,14 @@
 """The plan is told at once, and its time from the program of one group."""
 
+from types import SimpleNamespace
+
 import pytest
 
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine.platform import Platform
 from jaxgrok.host.durations import duration
-from jaxgrok.sweep import plan
+from jaxgrok.sweep import estimate, plan
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +24,20 @@ def test_the_outline_compiles_nothing(monkeypatch):
     assert lines[1] == (
         "  group 1: 1 cell, n_train 10 padded to 10, 1 block × 2 lanes on 1 device"
     )
-    assert lines[5].endswith(" parameters a model") and " to " in lines[5]
+    counts, kept = lines[5].split(" parameters a model; its optimiser keeps ")
+    assert " to " in counts and " to " in kept and kept.endswith("kB")
+
+
+def test_the_memory_of_the_largest_group_counts_what_optimisers_keep():
+    config = tiny.config(grokfast_window=1000)
+    config.chain = {"a": {"optimiser": "adamw"}, "b": {"optimiser": "grokfast_ma"}}
+    groups = grid.resolve(config).groups
+    adamw, window = sorted(groups, key=lambda group: group.setup.optimiser)
+    sizes = [estimate.optimiser_bytes(group.setup) for group in (adamw, window)]
+    assert sizes[1] - sizes[0] == 1000 * 4 * estimate.parameters(adamw.setup) + 4
+    # Two devices with two lanes each; a program of AdamW's takes 10 MB beside states.
+    engine = SimpleNamespace(lanes=4, devices=2, memory=1e7 + 2 * sizes[0])
+    assert plan._memory(engine, adamw, groups) == 1e7 + 2 * sizes[1]
 
 
 def test_of_many_groups_the_first_have_a_line(monkeypatch):

@@ -47,7 +47,7 @@ def test_equal_setups_are_one_key():
         ({"train_size": 0}, "train_size=0 must be at least 1"),
         ({"eval_every": 0}, "eval_every=0 must be at least 1"),
         ({"loss": "hinge"}, "loss='hinge' must be one of exact"),
-        ({"optimiser": "lion"}, "optimiser='lion' must be one of adamw"),
+        ({"optimiser": "tiger"}, "optimiser='tiger' must be one of adamw"),
         ({"stop": "never"}, "stop='never' must be one of grokked, steps"),
         ({"precision": "highest"}, "precision='highest' must be one of float32, tf32"),
         (

@@ -55,3 +55,21 @@ def sgd(setup: Setup, lane: Lane, rate: jax.Array, mask: Mask | None) -> Transfo
         optax.add_decayed_weights(lane.weight_decay.astype(setup.dtype), mask),
         optax.sgd(rate, momentum=lane.momentum.astype(setup.dtype)),
     )
+
+
+def lion(
+    setup: Setup, lane: Lane, rate: jax.Array, mask: Mask | None
+) -> Transformation:
+    """Build Lion: the sign of a momentum, whose decay is decoupled.
+
+    `beta1` weighs the momentum in the step, `beta2` is its decay; 0.9 and 0.99 where
+    published. Source: "Symbolic Discovery of Optimization Algorithms" (Chen et al.
+    2023).
+    """
+    return optax.lion(
+        rate,
+        b1=lane.beta1.astype(setup.dtype),
+        b2=lane.beta2.astype(setup.dtype),
+        weight_decay=lane.weight_decay.astype(setup.dtype),
+        mask=mask,
+    )

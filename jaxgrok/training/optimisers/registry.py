@@ -8,7 +8,10 @@ from typing import Any
 from jaxgrok.fields.field import Field
 from jaxgrok.fields.registry import Registry
 from jaxgrok.training.method import Method
-from jaxgrok.training.optimisers.first_order import adam, adamw, sgd
+from jaxgrok.training.optimisers import grokfast
+from jaxgrok.training.optimisers.first_order import adam, adamw, lion, sgd
+from jaxgrok.training.optimisers.muon import MUON
+from jaxgrok.training.optimisers.orthogonal import orthogonal
 from jaxgrok.training.optimisers.rule import Rule
 
 Optimiser = Method[Rule]
@@ -26,6 +29,11 @@ OPTIMISERS: Registry[Optimiser] = Registry(
         "adamw": Method(adamw),
         "adam": Method(adam),
         "sgd": Method(sgd),
+        "grokfast_ema": grokfast.EMA,
+        "grokfast_ma": grokfast.MOVING_AVERAGE,
+        "orthogonal": Method(orthogonal),
+        "muon": MUON,
+        "lion": Method(lion),
     },
     _check,
 )

@@ -1,5 +1,6 @@
 """Optimisers against steps written by hand, in float64."""
 
+import numpy as np
 import pytest
 
 from stepped import RATE, adam_step, adamw, by_hand, run, run_beside_another, same
@@ -20,6 +21,12 @@ def heavy_ball(w, g, memory, count, decay):
     return w - RATE * memory["m"]
 
 
+def lion(w, g, memory, count, decay):
+    slow = memory.get("m", 0)
+    memory["m"] = 0.98 * slow + 0.02 * g
+    return w - RATE * (np.sign(0.9 * slow + 0.1 * g) + decay * w)
+
+
 @pytest.mark.parametrize(
     ("fields", "rule"),
     [
@@ -27,8 +34,9 @@ def heavy_ball(w, g, memory, count, decay):
         ({"optimiser": "adam"}, adam_l2),
         ({"optimiser": "sgd"}, sgd),
         ({"optimiser": "sgd", "momentum": MOMENTUM}, heavy_ball),
+        ({"optimiser": "lion"}, lion),
     ],
-    ids=["adamw", "adam", "sgd", "momentum"],
+    ids=["adamw", "adam", "sgd", "momentum", "lion"],
 )
 def test_updates_are_those_by_hand(fields, rule):
     same(run(**fields), by_hand(rule))
