@@ -1,4 +1,4 @@
-"""Cross entropies: the loss of each example, in three named arithmetics or your own.
+"""Cross entropies: the loss of each example, in named arithmetics or your own.
 
 Which examples count, and how they are averaged, is the caller's business.
 
@@ -32,7 +32,12 @@ def cross_entropy(
     - `float32`: plain `log_softmax`, shows the slingshots the post describes: no loss
       lies between 0 and 1.19e-7, and where it reads 0 the right logit's gradient is 0.
 
-    A NaN or infinite logit gives a NaN loss; only a right logit of -inf gives inf.
+    - `stablemax`: of StableMax's probabilities s(l) / sum s, s(l) = l + 1 for l ≥ 0 and
+      1 / (1 - l) below, from "Grokking at the Edge of Numerical Stability" (Prieto et
+      al. 2025). They go to 0 as 1 / |l|: no loss is 0. As exact as `exact`.
+
+    A NaN or infinite logit gives a NaN loss; only a right logit of -inf gives inf, and
+    in `stablemax` an infinite wrong one too; there a wrong one of -inf is no class.
 
     Args:
         logits: [..., vocab], float32 (or float64 under x64).
@@ -90,6 +95,26 @@ def _exact(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
     loss = (top - right) + jnp.log1p(excess)
     gradient = jnp.where(is_right, -wrong, exps) / (exp_top * (1 + excess))
     return jnp.squeeze(loss, axis=-1), gradient
+
+
+def _stablemax(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Compute loss [...] and gradient [..., vocab] of StableMax.
+
+    With W the sum of s over the wrong classes and r the right class,
+
+        loss = log(1 + W / s_r),   d loss / d l = s' / (W + s_r),
+
+    and -s' W / (s_r (W + s_r)) for the right class: sums of positive terms alone.
+    """
+    below = 1 - jnp.minimum(logits, 0)
+    odds = (1 + jnp.maximum(logits, 0)) / below
+    right, is_right = right_logits(odds, labels)
+    # An infinite logit of the right class is no certainty, but a divergence.
+    right = jnp.where(jnp.isinf(right), jnp.nan, right)
+    wrong = jnp.sum(jnp.where(is_right, 0.0, odds), axis=-1, keepdims=True)
+    slope = 1 / below**2
+    gradient = slope * jnp.where(is_right, -wrong / right, 1) / (wrong + right)
+    return jnp.squeeze(jnp.log1p(wrong / right), axis=-1), gradient
 
 
 def right_logits(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -158,6 +183,7 @@ LOSSES: Registry[Arm] = Registry(
         "exact": _with_gradient(_exact),
         "float64": _with_gradient(_float64),
         "float32": _float32,
+        "stablemax": _with_gradient(_stablemax),
     },
     _check,
 )

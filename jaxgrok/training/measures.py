@@ -46,6 +46,8 @@ class Evaluation(NamedTuple):
     """The evaluated examples; of a pool, all of it, in the order of `task.pool()`."""
     logits: jax.Array
     """[examples, read, vocab]"""
+    losses: jax.Array
+    """[examples, read]: what the loss that is trained on says of each prediction."""
     is_train: jax.Array
     """[examples] bool: which count as training examples."""
     is_test: jax.Array
@@ -181,3 +183,20 @@ register(
         units={"excluded_loss": "nats"},
     ),
 )
+
+
+def zero_terms(evaluation: Evaluation) -> dict[str, jax.Array]:
+    """Measure how many training losses are exactly 0, and so have no gradient.
+
+    Softmax collapses where all of them are: "Grokking at the Edge of Numerical
+    Stability" (Prieto et al. 2025).
+
+    Returns:
+        zero_terms: share of the training predictions whose loss is 0.
+    """
+    is_zero = (evaluation.losses == 0).mean(-1)
+    counts = evaluation.is_train
+    return {"zero_terms": jnp.sum(jnp.where(counts, is_zero, 0)) / jnp.sum(counts)}
+
+
+register("zero_terms", Measure({"zero_terms": ""}, zero_terms))

@@ -58,7 +58,9 @@ class Setup:
         help="steps between evaluations",
     )
     # Choices are a function where names can be registered after the import.
-    loss: str = field("exact", choices=lambda: LOSSES, help="arithmetic of the loss")
+    loss: str = field(
+        "exact", choices=lambda: LOSSES, help="cross entropy of each example"
+    )
     warmup_steps: int = field(
         10,
         low=0,

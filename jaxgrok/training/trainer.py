@@ -178,7 +178,7 @@ def _evaluate(
             curves[name] = _component_means(setup, examples, *metrics[whole])
     measure = MEASURES.get(setup.measures, NOTHING)
     evaluation = Evaluation(
-        setup.task, state.params, examples, logits, is_train, is_test
+        setup.task, state.params, examples, logits, losses, is_train, is_test
     )
     record = schema(setup, matrices).pack(
         curves | dict(measure.function(evaluation)),

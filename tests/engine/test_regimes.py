@@ -56,6 +56,8 @@ METHODS = {
     "muon": {"optimiser": "muon"},
     "lion": {"optimiser": "lion"},
 }
+WINDOWED = "grokfast_ma", "muon"
+"""Methods of most arithmetic across a lane, which are tried in the usual run too."""
 
 
 SHORT = "minibatches, dropout", "repeats"
@@ -79,7 +81,15 @@ def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
     assert_lanes_are_independent(fields, costs, monkeypatch)
 
 
-@pytest.mark.parametrize("fields", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(
+            fields, id=name, marks=[] if name in WINDOWED else [pytest.mark.long]
+        )
+        for name, fields in METHODS.items()
+    ],
+)
 def test_lanes_of_every_method(fields, monkeypatch):
     assert_lanes_are_independent(fields, CPU, monkeypatch)
 

@@ -109,7 +109,49 @@ def test_float64_arm_survives_below_the_float32_floor():
     np.testing.assert_allclose(gradient, true_gradient, rtol=1e-4)
 
 
-@pytest.mark.parametrize("arm", LOSSES)
+def _stablemax_oracle(logits, labels):
+    """StableMax's loss and gradient in fifty digits, by its definition."""
+    losses, gradients = [], []
+    with mpmath.workdps(50):
+        for row, label in zip(logits.tolist(), labels.tolist(), strict=True):
+            row = [mpmath.mpf(logit) for logit in row]
+            odds = [x + 1 if x >= 0 else 1 / (1 - x) for x in row]
+            slopes = [1 if x >= 0 else 1 / (1 - x) ** 2 for x in row]
+            total = mpmath.fsum(odds)
+            losses.append(float(-mpmath.log(odds[label] / total)))
+            gradients.append(
+                [
+                    float(slope / total - (slope / odds[i] if i == label else 0))
+                    for i, slope in enumerate(slopes)
+                ]
+            )
+    return np.array(losses), np.array(gradients)
+
+
+@pytest.mark.parametrize("vocab", [2, 113])
+@pytest.mark.parametrize("reach", [1.0, 30.0, 1e4, 1e8])
+def test_stablemax_matches_fifty_digits(reach, vocab):
+    margins = reach * np.linspace(-1, 1, 9)
+    batches = [_examples(margins, vocab, 1.0, offset) for offset in (0.0, -reach)]
+    logits, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    logits[0, labels[0]] = 0  # where both halves meet
+    loss, gradient = _loss_and_gradient(logits, labels, "stablemax")
+    true_loss, true_gradient = _stablemax_oracle(logits, labels)
+    assert loss.dtype == gradient.dtype == np.float32
+    _assert_close(loss, true_loss, rtol=1e-6)
+    _assert_close(gradient, true_gradient, rtol=2e-6)
+
+
+def test_stablemax_s_loss_is_never_zero_where_softmax_s_is():
+    logits = np.zeros((3, 5), np.float32)
+    logits[:, 2] = 20, 1e3, 1e6
+    labels = np.full(3, 2)
+    assert (np.asarray(cross_entropy(logits, labels, "float32")) == 0).all()
+    loss = np.asarray(cross_entropy(logits, labels, "stablemax"))
+    np.testing.assert_allclose(loss, np.log1p(4 / (1 + logits[:, 2])), rtol=1e-6)
+
+
+@pytest.mark.parametrize("arm", sorted(set(LOSSES) - {"stablemax"}))
 def test_numpy_int64_labels_work_outside_jit(arm):
     logits, labels = _examples(np.linspace(-8, 8, 4), 7)
     wide = labels.astype(np.int64)

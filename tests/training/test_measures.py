@@ -7,10 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxgrok
 import tiny
 from jaxgrok.fourier.basis import basis
+from jaxgrok.tasks import Example
 from jaxgrok.tasks.digits import Digits
 from jaxgrok.tasks.modular import Modular
+from jaxgrok.training.losses import cross_entropy
 from jaxgrok.training.measures import (
     MEASURES,
     Evaluation,
@@ -82,7 +85,7 @@ def slow(task, params, logits, is_train):
 
 def packed(task, params, logits, is_train):
     """All that the Fourier measures say of one lane, in one vector."""
-    evaluation = Evaluation(task, params, (), logits[:, None], is_train, ~is_train)
+    evaluation = Evaluation(task, params, (), logits[:, None], (), is_train, ~is_train)
     made = fourier(evaluation)
     assert tuple(made) == tuple(MEASURES["fourier"].dims) == NAMES
     return jnp.concatenate([made[name] for name in NAMES])
@@ -205,3 +208,31 @@ def test_a_lane_does_not_see_its_neighbour():
     for lane in (0, 2):
         expected = slow(task, *lanes[lane])
         np.testing.assert_allclose(found[lane], expected, rtol=5e-5)
+
+
+def test_zero_terms_are_the_training_losses_that_are_exactly_zero():
+    logits = np.zeros((6, 1, 3), np.float32)
+    # In float32 a margin of 20 nats is a loss of 0, one of 10 is not.
+    logits[:, 0, 0] = 20, 20, 10, 0, 20, np.nan
+    examples = Example(np.zeros((6, 3)), np.zeros((6, 1), int))
+    is_train = np.array([1, 0, 1, 1, 1, 1], bool)
+    shares = {}
+    for arm in ("float32", "exact", "stablemax"):
+        losses = cross_entropy(logits, examples.labels, arm)
+        evaluation = Evaluation(None, {}, examples, logits, losses, is_train, ~is_train)
+        shares[arm] = float(MEASURES["zero_terms"].function(evaluation)["zero_terms"])
+    assert shares == {"float32": pytest.approx(2 / 5), "exact": 0, "stablemax": 0}
+
+
+def test_zero_terms_are_a_curve_of_the_loss_that_is_trained_on(tmp_path):
+    config = tiny.config(
+        loss=("float32", "exact"),
+        init_scale=(1.0, 2.0),
+        steps=(10,),
+        measures="zero_terms",
+    )
+    dataset = jaxgrok.run(config, tmp_path, quiet=True)
+    start = dataset.zero_terms.isel(step=0).squeeze()
+    # Initial weights so large that one of 24 pairs is right by more than 17 nats.
+    shares = start.transpose("loss", "init_scale").values
+    np.testing.assert_allclose(shares, [[0, 1 / 24], [0, 0]], rtol=1e-6)

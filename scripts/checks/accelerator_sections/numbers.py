@@ -122,7 +122,7 @@ def excluded_losses(job: Job) -> None:
     is_train = np.random.default_rng(1).random(task.pool_size) < 0.5
 
     def measure(logits: jax.Array) -> jax.Array:
-        each = Evaluation(task, params, (), logits[:, None], is_train, ~is_train)
+        each = Evaluation(task, params, (), logits[:, None], (), is_train, ~is_train)
         return fourier(each)["excluded_loss"]
 
     values = np.asarray(jax.jit(jax.vmap(measure))(jnp.asarray(logits)))
