@@ -44,6 +44,8 @@ class Field:
         traced: a scalar of each lane. Its config value is always a tuple, an axis.
         shared: one value for the whole sweep; any other field can be an axis.
         decides: whether it can change a result, and so is part of a cell's hash.
+        neutral: whether the default is what trainings had before there was the field;
+            there it is no part of a cell's hash, and a config may lack it.
         axis_order: order of the dataset's dimensions, outermost first.
     """
 
@@ -62,6 +64,7 @@ class Field:
     traced: bool = False
     shared: bool = False
     decides: bool = True
+    neutral: bool = False
     axis_order: int = 0
 
     def __post_init__(self) -> None:

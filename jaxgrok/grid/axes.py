@@ -22,7 +22,6 @@ from jaxgrok.fields.checks import (
 )
 from jaxgrok.fields.values import MOST_VALUES, listed, shown
 from jaxgrok.grid import fields
-from jaxgrok.training.optimisers import OPTIMISERS
 
 Axes = dict[str, tuple[Any, ...]]
 
@@ -160,14 +159,14 @@ def _checked(
 
 
 def _with_own(axes: Axes, values: Mapping[str, Any]) -> Axes:
-    """Add the traced fields that the optimisers have for their own, at defaults."""
-    named = axes.get("optimiser", (values["optimiser"],))
+    """Add the traced fields that the methods have for their own, at defaults."""
     own: Axes = {}
-    for name in named:
-        # An unknown optimiser is refused where programs are made, with its name.
-        if name in OPTIMISERS:
-            for row in OPTIMISERS[name].traced_rows.values():
-                own[row.name] = axes.get(row.name, row.axis)
+    for kind, registry in fields.METHODS.items():
+        for name in axes.get(kind, (values[kind],)):
+            # An unknown method is refused where programs are made, with its name.
+            if name in registry:
+                for row in registry[name].traced_rows.values():
+                    own[row.name] = axes.get(row.name, row.axis)
     # Static axes stay outermost: every value of one is another program.
     traced = fields.traced()
     static = [name for name in axes if name not in traced]

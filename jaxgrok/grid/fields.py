@@ -12,11 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgrok.fields.field import MOST, MOST_WIDE, Field, field, rows
+from jaxgrok.fields.registry import Registry
 from jaxgrok.grid.snapshot_schedule import Schedule
 from jaxgrok.models import MODELS, presets
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import TASKS
 from jaxgrok.training.lane import Lane
+from jaxgrok.training.method import Method
+from jaxgrok.training.objectives import OBJECTIVES
 from jaxgrok.training.optimisers import OPTIMISERS
 from jaxgrok.training.setup import Setup
 
@@ -89,7 +92,12 @@ class Settings:
     )
 
 
-OWNERS = {"task": TASKS, "model": MODELS, "optimiser": OPTIMISERS}
+METHODS: dict[str, Registry[Method[Any]]] = {
+    "optimiser": OPTIMISERS,
+    "objective": OBJECTIVES,
+}
+"""Fields that choose a method of training, and their registries."""
+OWNERS: dict[str, Registry[Any]] = {"task": TASKS, "model": MODELS, **METHODS}
 """Fields that choose who owns further fields, and their registries."""
 
 
@@ -103,8 +111,14 @@ def general() -> dict[str, Field]:
     return fields
 
 
+@functools.cache
+def neutral() -> dict[str, Any]:
+    """Return the fields that a config may lack, at what they are then."""
+    return {name: row.default for name, row in general().items() if row.neutral}
+
+
 def rows_of(kind: str, name: str) -> dict[str, Field]:
-    """Return the fields of one task, model or optimiser.
+    """Return the fields of one task, model or method.
 
     Args:
         kind: a key of `OWNERS`.
@@ -113,8 +127,8 @@ def rows_of(kind: str, name: str) -> dict[str, Field]:
     Raises:
         ValueError: the name is unknown, or a field has the name of a general one.
     """
-    if kind == "optimiser":
-        fields = OPTIMISERS[name].rows
+    if kind in METHODS:
+        fields = METHODS[kind][name].rows
     else:
         # A user's task or model need not describe its attributes with `field`.
         fields = rows(OWNERS[kind][name], plain=True)
@@ -127,14 +141,15 @@ def rows_of(kind: str, name: str) -> dict[str, Field]:
 
 
 def own(values: Mapping[str, Any]) -> dict[str, Field]:
-    """Return the fields of the task, model and optimiser that some values name."""
+    """Return the fields of the task, model and methods that some values name."""
+    values = neutral() | dict(values)
     fields: dict[str, Field] = {}
     for kind in OWNERS:
         further = rows_of(kind, values[kind])
         for name in fields.keys() & further.keys():
             raise ValueError(
                 f"{kind} {values[kind]!r}: its field {name!r} is also one of the "
-                "task's, model's or optimiser's beside it; rename one of them"
+                "task's, model's or methods' beside it; rename one of them"
             )
         fields |= further
     return fields

@@ -79,6 +79,7 @@ def _plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
     """Return the fields of a config, those of the whole sweep in their types."""
     values: dict[str, Any] = plain(config.to_dict())
     refuse_missing(values)
+    values = fields.neutral() | values
     # Fields of tasks, models and optimisers that are not named are known, and ignored.
     options = fields.every()
     for name in values:

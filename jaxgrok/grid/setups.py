@@ -23,8 +23,8 @@ from jaxgrok.training.setup import Setup
 
 def refuse_missing(values: Mapping[str, Any]) -> None:
     """Check that the fields of every config are there."""
-    for name in fields.general():
-        if name not in values:
+    for name, field in fields.general().items():
+        if name not in values and not field.neutral:
             raise ValueError(
                 f"field {name!r} is missing; start from jaxgrok.grid.base(scale)"
             )
@@ -40,6 +40,7 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: a field is missing or unknown, or its value is not allowed.
     """
     refuse_missing(values)
+    values = fields.neutral() | dict(values)
     own = fields.own(values)
     defaults = fields.defaults(values, values["scale"])
     settings = {name: defaults[name] for name in own if name in defaults}
@@ -115,12 +116,16 @@ class Program:
         names = [
             name
             for name, field in self.fields.items()
-            if field.decides and not field.traced
+            if field.decides and not field.traced and not self._is_neutral(field)
         ]
         # Padding decides bits, but 0 stands for what was there before the field was.
         if self.values["train_size"]:
             names.append("train_size")
         return {name: self.values[name] for name in sorted(names)}
+
+    def _is_neutral(self, field: Field) -> bool:
+        """Tell whether a training is what it was before there was a field."""
+        return field.neutral and bool(self.values[field.name] == field.default)
 
     @property
     def online(self) -> bool:
@@ -220,6 +225,8 @@ def _setup(program: Program, size: int, l1: bool, dropout: bool) -> Setup:
 
 
 def _own_static(program: Program) -> list[str]:
-    """Return the fields of a program that its optimiser alone has, untraced."""
-    own = fields.rows_of("optimiser", program.values["optimiser"])
+    """Return the untraced fields of a program's optimiser and its other methods."""
+    own: dict[str, Field] = {}
+    for kind in fields.METHODS:
+        own |= fields.rows_of(kind, program.values[kind])
     return [name for name, row in own.items() if not row.traced]

@@ -20,7 +20,7 @@ class Lane:
     them: fractions become `n_train` once, in the grid.
 
     Attributes:
-        own: the optimiser's own numbers by name, where it declares any.
+        own: numbers of the methods' own by name, where they declare any.
     """
 
     # Any: a Python number or NumPy array on the host, a tracer inside jit.

@@ -135,6 +135,21 @@ def right_logits(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.A
     return jnp.where(is_class, right, jnp.nan), is_right
 
 
+def is_argmax(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Tell where argmax(logits [..., vocab]) is the label; nowhere beside a NaN.
+
+    Without an argmax, which is slow on accelerators: the label must have the largest
+    logit, and be the first class that has it.
+    """
+    right, _ = right_logits(logits, labels)
+    top = jnp.max(logits, axis=-1, keepdims=True)
+    classes = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
+    is_before = classes < labels.astype(jnp.int32)[..., None]
+    # In floats, so that XLA counts in the loss's pass over the logits.
+    ties = jnp.sum(is_before & (logits == top), axis=-1, dtype=jnp.float32)
+    return (jnp.squeeze(right == top, axis=-1)) & (ties == 0)
+
+
 def _exp_difference(a: jax.Array, origin: jax.Array) -> jax.Array:
     """Compute exp(a - origin) without the rounding of a - origin.
 

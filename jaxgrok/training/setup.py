@@ -22,6 +22,7 @@ from jaxgrok.training import measures
 from jaxgrok.training.lane import Lane
 from jaxgrok.training.losses import LOSSES
 from jaxgrok.training.method import Method
+from jaxgrok.training.objectives import OBJECTIVES
 from jaxgrok.training.optimisers import OPTIMISERS
 from jaxgrok.training.precision import PRECISIONS, Products, products
 
@@ -41,7 +42,7 @@ class Setup:
         thresholds: what counts as memorised and grokked.
         l1: whether any lane has an L1 penalty.
         dropout: whether any lane has dropout.
-        own: static fields that the optimiser alone has, by name; those that are
+        own: static fields that its methods alone have, by name; those that are
             missing have their defaults.
         platform: where it is trained: cpu, gpu or tpu; `engine.device.suited` sets it.
     """
@@ -124,6 +125,13 @@ class Setup:
         help="test examples of a task that is drawn",
     )
     optimiser: str = field("adamw", choices=lambda: OPTIMISERS, help="optimiser")
+    objective: str = field(
+        "loss",
+        choices=lambda: OBJECTIVES,
+        neutral=True,
+        help="what is trained on: the loss; frequencies, with terms that favour or "
+        "forbid some",
+    )
     decay_on: str = field(
         "all",
         help="parameters that weight decay and L1 act on: all, or patterns such as "
@@ -182,14 +190,14 @@ class Setup:
 
 def methods(setup: Setup) -> tuple[Method[Any], ...]:
     """Return what a setup chooses by name and may have fields of its own."""
-    return (OPTIMISERS[setup.optimiser],)
+    return OPTIMISERS[setup.optimiser], OBJECTIVES[setup.objective]
 
 
 def own_rows(setup: Setup, *, static: bool = False) -> dict[str, Field]:
-    """Return the fields that a setup's optimiser alone has.
+    """Return the fields that a setup's methods alone have.
 
     Args:
-        setup: names the optimiser.
+        setup: names the methods.
         static: whether those that shape the program, or the traced ones.
     """
     fields: dict[str, Field] = {}

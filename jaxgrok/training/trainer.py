@@ -18,8 +18,9 @@ from jaxgrok.tasks import Example, blank, component_names, is_pool
 from jaxgrok.training import examples as data
 from jaxgrok.training import optimisers
 from jaxgrok.training.lane import Lane
-from jaxgrok.training.losses import cross_entropy, right_logits
+from jaxgrok.training.losses import cross_entropy, is_argmax
 from jaxgrok.training.measures import MEASURES, NOTHING, Evaluation
+from jaxgrok.training.objectives import OBJECTIVES, Step
 from jaxgrok.training.precision import apply
 from jaxgrok.training.records import COMPONENT_CURVES, NEVER, schema
 from jaxgrok.training.setup import Setup
@@ -103,16 +104,20 @@ def _update(
         key = jax.random.fold_in(data.stream(lane.seed, "dropout"), state.step)
         dropout = (lane.dropout.astype(setup.dtype), key)
 
-    def objective(params: Params) -> jax.Array:
-        losses, _ = _losses(setup, params, examples, dropout)
-        return jnp.sum(losses.mean(-1) * weights)
+    def objective(params: Params) -> tuple[jax.Array, jax.Array]:
+        losses, logits = _losses(setup, params, examples, dropout)
+        loss = jnp.sum(losses.mean(-1) * weights)
+        if setup.objective == "loss":
+            return loss, loss
+        term = OBJECTIVES[setup.objective].rule
+        return loss + term(setup, lane, Step(examples, weights, logits)), loss
 
-    loss, grads = jax.value_and_grad(objective)(state.params)
+    (total, loss), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
     with jax.named_scope("optimiser"):
         optimiser = optimisers.build(setup, lane, state.step)
         updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
     # The loss is that of the weights before the update, hence of this step.
-    diverges = ~jnp.isfinite(loss) & (state.diverged_step < 0)
+    diverges = ~jnp.isfinite(total) & (state.diverged_step < 0)
     return state._replace(
         step=state.step + 1,
         params=optax.apply_updates(state.params, updates),
@@ -201,7 +206,7 @@ def _predictions(
 
     def predict(part: Example) -> tuple[jax.Array, jax.Array, jax.Array]:
         losses, logits = _losses(setup, params, part)
-        matches = _is_argmax(logits, part.labels).astype(setup.dtype)
+        matches = is_argmax(logits, part.labels).astype(setup.dtype)
         return losses, matches, logits
 
     def predict_slice(part: Example) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -220,21 +225,6 @@ def _predictions(
         x.reshape(-1, *x.shape[2:])[:size] for x in jax.lax.map(predict_slice, parts)
     )
     return losses, matches, logits
-
-
-def _is_argmax(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Tell where argmax(logits [..., vocab]) is the label; nowhere beside a NaN.
-
-    Without an argmax, which is slow on accelerators: the label must have the largest
-    logit, and be the first class that has it.
-    """
-    right, _ = right_logits(logits, labels)
-    top = jnp.max(logits, axis=-1, keepdims=True)
-    classes = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
-    is_before = classes < labels.astype(jnp.int32)[..., None]
-    # In floats, so that XLA counts in the loss's pass over the logits.
-    ties = jnp.sum(is_before & (logits == top), axis=-1, dtype=jnp.float32)
-    return (jnp.squeeze(right == top, axis=-1)) & (ties == 0)
 
 
 def _is_finished(lane: Lane, state: LaneState) -> jax.Array:

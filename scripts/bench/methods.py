@@ -33,6 +33,16 @@ METHODS: dict[str, dict[str, object]] = {
     "adamw": {},
     "grokfast_ema": {"optimiser": "grokfast_ema"},
     "grokfast_ma": {"optimiser": "grokfast_ma"},
+    "orthogonal": {"optimiser": "orthogonal"},
+    "stablemax": {"loss": "stablemax"},
+    "orthogonal, stablemax": {"optimiser": "orthogonal", "loss": "stablemax"},
+    "muon": {"optimiser": "muon"},
+    "lion": {"optimiser": "lion"},
+    "frequencies": {
+        "objective": "frequencies",
+        "frequencies": "3,7",
+        "excluded_weight": (1.0,),
+    },
 }
 ONLY = flags.DEFINE_list("only", [], "methods beside adamw; all by default")
 WIDTH = flags.DEFINE_integer("width", 4, "lanes of a block")

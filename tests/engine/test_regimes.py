@@ -55,8 +55,15 @@ METHODS = {
     "orthogonal": {"optimiser": "orthogonal"},
     "muon": {"optimiser": "muon"},
     "lion": {"optimiser": "lion"},
+    "frequencies": {
+        "objective": "frequencies",
+        "frequencies": "1,3",
+        "excluded_weight": (0.5,),
+        "trig_weight": (-0.01,),
+        "loss": "stablemax",
+    },
 }
-WINDOWED = "grokfast_ma", "muon"
+ACROSS = "grokfast_ma", "muon", "frequencies"
 """Methods of most arithmetic across a lane, which are tried in the usual run too."""
 
 
@@ -85,7 +92,7 @@ def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
     "fields",
     [
         pytest.param(
-            fields, id=name, marks=[] if name in WINDOWED else [pytest.mark.long]
+            fields, id=name, marks=[] if name in ACROSS else [pytest.mark.long]
         )
         for name, fields in METHODS.items()
     ],

@@ -96,6 +96,7 @@ OTHER = {
     "batch_size": 4,
     "test_size": 64,
     "optimiser": "sgd",
+    "objective": ("frequencies", {"frequencies": "2"}),
     "decay_on": "W_E",
     "momentum": (0.9,),
     "l1": (0.1,),
@@ -118,10 +119,22 @@ OTHER = {
 
 @pytest.mark.parametrize("field", OTHER)
 def test_a_decisive_field_changes_the_id(field):
-    value, more = OTHER[field] if field == "regime" else (OTHER[field], {})
+    value, more = OTHER[field], {}
+    if field in ("regime", "objective"):
+        value, more = value
     changed = only(**{field: value}, **more)
     assert changed.id != only().id
     assert (changed.kin == only().kin) == (field == "steps")
+
+
+def test_a_neutral_field_changes_no_id_where_it_is_left_as_it_was():
+    config = tiny.config()
+    for name, value in fields.neutral().items():
+        assert config[name] == value
+        del config[name]
+    before = grid.resolve(config)
+    assert before.cells == grid.resolve(tiny.config()).cells
+    assert fields.neutral().items() <= before.config.items()
 
 
 def test_no_field_is_forgotten_here():

@@ -263,35 +263,3 @@ def test_evaluation_in_slices_is_that_of_the_whole_pool(measures, monkeypatch):
     assert (logits in str(jax.make_jaxpr(in_slices)(one, state))) == (
         measures == "fourier"
     )
-
-
-def test_a_match_is_where_the_first_largest_logit_is_the_label():
-    generator = np.random.default_rng(0)
-    # Few values, so that many logits are equal.
-    logits = jnp.asarray(generator.integers(4, size=(200, 2, 5)), jnp.float32)
-    labels = jnp.asarray(generator.integers(5, size=(200, 2)))
-    matches = trainer._is_argmax(logits, labels)
-    assert 0 < matches.sum() < matches.size
-    np.testing.assert_array_equal(matches, logits.argmax(-1) == labels)
-
-
-@pytest.mark.parametrize(
-    ("logits", "label", "is_match"),
-    [
-        ([np.nan, 1.0, 0.0], 0, False),
-        ([np.nan, 5.0, 1.0], 1, False),
-        ([5.0, np.nan, 1.0], 0, False),
-        ([1.0, np.inf, 0.0], 1, True),
-        ([-np.inf, -np.inf, -np.inf], 0, True),
-        ([-np.inf, -np.inf, -np.inf], 1, False),
-        ([1.0, 0.0, -1.0], 3, False),  # no class
-        ([1.0, 0.0, -1.0], -1, False),
-    ],
-)
-def test_a_match_beside_what_is_not_finite(logits, label, is_match):
-    assert trainer._is_argmax(jnp.array(logits), jnp.array(label)) == is_match
-
-
-def test_classes_beyond_the_labels_dtype_are_told_apart():
-    logits = jnp.zeros(300).at[jnp.array([3, 259])].set(jnp.array([2.0, 1.0]))
-    assert trainer._is_argmax(logits, jnp.uint8(3))
