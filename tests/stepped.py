@@ -7,9 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import tiny
-from jaxgrok.fields.field import rows
+from jaxgrok.grid import fields as grid_fields
 from jaxgrok.training import optimisers
-from jaxgrok.training.lane import Lane
 from jaxgrok.training.setup import lane_of
 
 PARAMS = {
@@ -31,8 +30,7 @@ def gradients(count, params=PARAMS):
 def setup_and_lane(**fields):
     """A setup without warm-up, at RATE and DECAY, and its lane; numbers stand alone."""
     numbers = {"learning_rate": RATE, "weight_decay": DECAY, "warmup_steps": 0} | fields
-    optimiser = optimisers.OPTIMISERS[numbers.get("optimiser", "adamw")]
-    traced = rows(Lane) | optimiser.traced_rows
+    traced = grid_fields.traced()
     group = tiny.group(
         **{name: (v,) if name in traced else v for name, v in numbers.items()}
     )

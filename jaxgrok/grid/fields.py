@@ -21,6 +21,7 @@ from jaxgrok.training.lane import Lane
 from jaxgrok.training.method import Method
 from jaxgrok.training.objectives import OBJECTIVES
 from jaxgrok.training.optimisers import OPTIMISERS
+from jaxgrok.training.optimisers.schedules import SCHEDULES
 from jaxgrok.training.setup import Setup
 
 
@@ -94,6 +95,7 @@ class Settings:
 
 METHODS: dict[str, Registry[Method[Any]]] = {
     "optimiser": OPTIMISERS,
+    "schedule": SCHEDULES,
     "objective": OBJECTIVES,
 }
 """Fields that choose a method of training, and their registries."""

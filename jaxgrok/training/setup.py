@@ -24,6 +24,7 @@ from jaxgrok.training.losses import LOSSES
 from jaxgrok.training.method import Method
 from jaxgrok.training.objectives import OBJECTIVES
 from jaxgrok.training.optimisers import OPTIMISERS
+from jaxgrok.training.optimisers.schedules import SCHEDULES
 from jaxgrok.training.precision import PRECISIONS, Products, products
 
 SLICE_PAIRS, SLICE_CLASSES = 113**2, 114
@@ -125,6 +126,18 @@ class Setup:
         help="test examples of a task that is drawn",
     )
     optimiser: str = field("adamw", choices=lambda: OPTIMISERS, help="optimiser")
+    schedule: str = field(
+        "constant",
+        choices=lambda: SCHEDULES,
+        neutral=True,
+        help="how the learning rate goes on, beside the warm-up",
+    )
+    weight_norm: str = field(
+        "free",
+        choices=("free", "constant"),
+        neutral=True,
+        help="constant: after each step all weights are scaled to their initial norm",
+    )
     objective: str = field(
         "loss",
         choices=lambda: OBJECTIVES,
@@ -190,7 +203,11 @@ class Setup:
 
 def methods(setup: Setup) -> tuple[Method[Any], ...]:
     """Return what a setup chooses by name and may have fields of its own."""
-    return OPTIMISERS[setup.optimiser], OBJECTIVES[setup.objective]
+    return (
+        OPTIMISERS[setup.optimiser],
+        SCHEDULES[setup.schedule],
+        OBJECTIVES[setup.objective],
+    )
 
 
 def own_rows(setup: Setup, *, static: bool = False) -> dict[str, Field]:

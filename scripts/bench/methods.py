@@ -38,6 +38,10 @@ METHODS: dict[str, dict[str, object]] = {
     "orthogonal, stablemax": {"optimiser": "orthogonal", "loss": "stablemax"},
     "muon": {"optimiser": "muon"},
     "lion": {"optimiser": "lion"},
+    "growing sgd": {"optimiser": "sgd", "momentum": (0.9,), "schedule": "growing"},
+    "cosine": {"schedule": "cosine"},
+    "constant norm": {"weight_norm": "constant"},
+    "dropout": {"dropout": (0.1,)},
     "frequencies": {
         "objective": "frequencies",
         "frequencies": "3,7",

@@ -55,6 +55,12 @@ METHODS = {
     "orthogonal": {"optimiser": "orthogonal"},
     "muon": {"optimiser": "muon"},
     "lion": {"optimiser": "lion"},
+    "constant norm, cosine": {
+        "weight_norm": "constant",
+        "schedule": "cosine",
+        "cosine_steps": (30,),
+    },
+    "growing": {"optimiser": "sgd", "schedule": "growing", "growth_steps": (20,)},
     "frequencies": {
         "objective": "frequencies",
         "frequencies": "1,3",

@@ -96,6 +96,8 @@ OTHER = {
     "batch_size": 4,
     "test_size": 64,
     "optimiser": "sgd",
+    "schedule": "cosine",
+    "weight_norm": "constant",
     "objective": ("frequencies", {"frequencies": "2"}),
     "decay_on": "W_E",
     "momentum": (0.9,),

@@ -1,4 +1,4 @@
-"""A lane's whole optimiser: its rate at a step, its penalty and its update.
+"""A lane's whole optimiser: its rate at a step, its penalty, its update, its norm.
 
 >>> optimiser = build(setup, lane, step)
 """
@@ -11,9 +11,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgrok.training.optimisers.constant_norm import constant_norm
 from jaxgrok.training.optimisers.patterns import mask_of
 from jaxgrok.training.optimisers.registry import OPTIMISERS
 from jaxgrok.training.optimisers.rule import Mask, Transformation
+from jaxgrok.training.optimisers.schedules import SCHEDULES
 
 if TYPE_CHECKING:
     from jaxgrok.training.lane import Lane
@@ -30,12 +32,16 @@ def build(setup: Setup, lane: Lane, step: jax.Array) -> Transformation:
     warmup = jnp.minimum(step.astype(dtype) / max(setup.warmup_steps, 1), 1)
     # With a warm-up the rate of step 0 is 0: the first update fills the moments only.
     rate = lane.learning_rate.astype(dtype) * (warmup if setup.warmup_steps else 1)
-    mask = mask_of(setup.decay_on)
     visible = cast("Lane", _WithoutBudget(lane))
+    if setup.schedule != "constant":
+        rate = rate * SCHEDULES[setup.schedule].rule(setup, visible, step)
+    mask = mask_of(setup.decay_on)
     optimiser = OPTIMISERS[setup.optimiser].rule(setup, visible, rate, mask)
     # Static, so that a program none of whose lanes has a penalty does not pay for it.
     if setup.l1:
         optimiser = optax.chain(_l1(lane.l1.astype(dtype), mask), optimiser)
+    if setup.weight_norm == "constant":
+        optimiser = optax.chain(optimiser, constant_norm())
     return optimiser
 
 
