@@ -51,7 +51,7 @@ class Planned(BaseException):
 
 settings.register_profile(
     "grids",
-    max_examples=DRAWS or 150,
+    max_examples=DRAWS or 60,
     derandomize=not DRAWS,
     database=None,
     deadline=None,
