@@ -8,6 +8,7 @@ from jaxgrok.fleet.messages import Loss
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
+from jaxgrok.sweep.intake import Intake
 from jaxgrok.sweep.longest_first import Everything
 
 CPU = Platform("cpu", "cpu", 1)
@@ -85,7 +86,7 @@ def train(path, resolved, fleet, queue=Everything, stop=None):
     """Train a grid by a fleet, whether or not to its end; draw no figures."""
     with RunDirectory(path) as directory:
         archive = Archive(resolved, directory)
-        trained = Coordinator(resolved, archive, fleet, queue, quiet=True)
+        trained = Coordinator(Intake(resolved, archive, fleet, queue, quiet=True))
         fleet.coordinator = trained
         with closing(fleet) if hasattr(fleet, "close") else nullcontext():
             return trained.train(stop or threading.Event())

@@ -39,7 +39,7 @@ from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
-from jaxgrok.sweep.intake import WorkersFailed
+from jaxgrok.sweep.intake import Intake, WorkersFailed
 from jaxgrok.sweep.longest_first import Everything
 from jaxgrok.sweep.queue import Queue
 
@@ -129,9 +129,8 @@ def run(
         else:
             fleet = _local(grid, directory.path, blocks)
             stack.enter_context(closing(fleet))
-        coordinator = Coordinator(
-            grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell
-        )
+        intake = Intake(grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell)
+        coordinator = Coordinator(intake)
         _introduce(coordinator, platform)
         return _train(coordinator, stop)
 
