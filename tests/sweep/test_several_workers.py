@@ -19,7 +19,7 @@ from jaxgrok.fleet.messages import (
 )
 from jaxgrok.fleet.worker import Worker
 from jaxgrok.results.files.manifest import read_manifest
-from jaxgrok.sweep import coordinator, run
+from jaxgrok.sweep import coordinator, crew, run
 from runs import FIELDS, StopAfter, same
 
 # Bits are compared, so the programs are those that users get.
@@ -263,7 +263,7 @@ def test_three_workers_that_fail_one_after_the_other_end_a_sweep(
 ):
     fleet = Crashing(worker("a"))
     fleet.make = worker
-    monkeypatch.setattr(run, "_local", lambda *_: fleet)
+    monkeypatch.setattr(crew, "_local", lambda *_: fleet)
     with pytest.raises(run.Interrupted) as caught:
         jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a")
     words = "3 workers failed: ZeroDivisionError: of a loss; 0 cells finished; logs say"
