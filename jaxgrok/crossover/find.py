@@ -23,7 +23,7 @@ from jaxgrok.crossover.verdict import Finding
 from jaxgrok.grid import setups
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host import machine
-from jaxgrok.host.paths import UserPath
+from jaxgrok.host.files.paths import UserPath
 from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.sweep import run as sweep

@@ -11,7 +11,7 @@ from typing import Any
 
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.host import machine
-from jaxgrok.host.paths import AnyPath, remove_tree
+from jaxgrok.host.files.paths import AnyPath, remove_tree
 from jaxgrok.results.estate import Estate, estate_of
 from jaxgrok.results.files.manifest import FORMAT, Manifest
 from jaxgrok.results.files.shards import Result

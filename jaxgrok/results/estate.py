@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from jaxgrok.grid.cells import Cell, Grid
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.outcomes.grok_rule import ends_by_rule
 from jaxgrok.results.files import cell_table
 from jaxgrok.results.files.manifest import Manifest

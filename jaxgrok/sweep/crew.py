@@ -24,7 +24,7 @@ from jaxgrok.fleet.worker import Worker
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host import machine
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.host.signals import Stop
 from jaxgrok.sweep.options import Options
 

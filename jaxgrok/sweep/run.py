@@ -18,7 +18,7 @@ from jaxgrok.grid.cells import Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import machine
 from jaxgrok.host.command_line import FAILED
-from jaxgrok.host.paths import AnyPath, UserPath, file_name
+from jaxgrok.host.files.paths import AnyPath, UserPath, file_name
 from jaxgrok.host.signals import INTERRUPTED, Stop, asked_to_stop
 from jaxgrok.host.terminal import number
 from jaxgrok.results.finished_cell import OnCell
