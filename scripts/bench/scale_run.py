@@ -27,6 +27,7 @@ from jaxgrok.grid.cells import Grid
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
+from jaxgrok.sweep.intake import Intake
 from jaxgrok.sweep.longest_first import Everything
 
 GROUPS, BUDGET = 10, 40_000
@@ -112,9 +113,10 @@ class Run:
         ):
             self.clock.resume()
             self.archive = Archive(self.cells, directory)
-            coordinator = Coordinator(
+            intake = Intake(
                 self.cells, self.archive, self.crowd, Everything, quiet=True
             )
+            coordinator = Coordinator(intake)
             is_over = coordinator.train(self.stop)
             self.clock.suspend()
         return is_over
