@@ -28,10 +28,10 @@ def waves(n: int, frequencies: tuple[int, ...]) -> np.ndarray:
         frequencies: from 1 … n//2.
     """
     rows = np.concatenate([basis(n), np.zeros((1, n))])
-    chosen = [0]
+    indices = [0]
     for k in frequencies:
-        chosen += [2 * k - 1, 2 * k]
-    table: np.ndarray = rows[chosen].T * np.sqrt(n)
+        indices += [2 * k - 1, 2 * k]
+    table: np.ndarray = rows[indices].T * np.sqrt(n)
     return table
 
 
@@ -50,15 +50,15 @@ def orthonormal(columns: Array, weights: Array) -> Array:
     for j in range(columns.shape[1]):
         column = columns[:, j : j + 1]
         square = xp.sum(weights[:, None] * column**2)
-        rest = column
+        residual = column
         # Once more, as the first time leaves what its rounding has added.
         for _ in range(2):
-            shares = basis_so_far.T @ (weights[:, None] * rest)
-            rest = rest - basis_so_far @ shares
-        left = xp.sum(weights[:, None] * rest**2)
+            shares = basis_so_far.T @ (weights[:, None] * residual)
+            residual = residual - basis_so_far @ shares
+        left = xp.sum(weights[:, None] * residual**2)
         counts = left > RELATIVE * square
         scale = xp.where(counts, 1 / xp.sqrt(xp.where(counts, left, 1)), 0)
-        basis_so_far = xp.concatenate([basis_so_far, rest * scale], axis=1)
+        basis_so_far = xp.concatenate([basis_so_far, residual * scale], axis=1)
     return basis_so_far
 
 

@@ -50,8 +50,8 @@ def outline(grid: Grid, blocks: int | None) -> str:
         f"{count:,}" for count in (counts[0], counts[-1])[: len(counts)]
     )
     states = sorted({estimate.optimiser_bytes(setup) for setup in setups})
-    kept = " to ".join(map(size, dict.fromkeys((states[0], states[-1]))))
-    lines.append(f"  {models} parameters a model; its optimiser keeps {kept}")
+    sizes = " to ".join(map(size, dict.fromkeys((states[0], states[-1]))))
+    lines.append(f"  {models} parameters a model; its optimiser keeps {sizes}")
     lines += [*notes(setups, platform), *grid.warnings(), *estimate.disk_warnings(grid)]
     return "\n".join(lines)
 
@@ -121,9 +121,9 @@ def _memory(engine: Engine, group: Group, groups: Iterable[Group]) -> float:
     """
     lanes = engine.lanes / engine.devices
     states = lanes * estimate.optimiser_bytes(group.setup)
-    rest = max((engine.memory or 0) - states, 0) / _cost(group)
+    share = max((engine.memory or 0) - states, 0) / _cost(group)
     return max(
-        rest * _cost(other) + lanes * estimate.optimiser_bytes(other.setup)
+        share * _cost(other) + lanes * estimate.optimiser_bytes(other.setup)
         for other in groups
     )
 

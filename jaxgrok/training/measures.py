@@ -134,6 +134,23 @@ def frequencies(task: Task) -> tuple[int, ...]:
     return tuple(range(1, reading_of(task).order // 2 + 1))
 
 
+def together(*measures: Measure) -> Measure:
+    """Return the measure that records what several do."""
+    dims: dict[str, str] = {}
+    units: dict[str, str] = {}
+    for measure in measures:
+        dims |= measure.dims
+        units |= measure.units
+
+    def function(evaluation: Evaluation) -> dict[str, jax.Array]:
+        curves: dict[str, jax.Array] = {}
+        for measure in measures:
+            curves |= measure.function(evaluation)
+        return curves
+
+    return Measure(dims, function, units)
+
+
 def fourier(evaluation: Evaluation) -> dict[str, jax.Array]:
     """Measure the spectra of W_E and W_L, and the excluded loss of every frequency.
 
@@ -199,4 +216,6 @@ def zero_terms(evaluation: Evaluation) -> dict[str, jax.Array]:
     return {"zero_terms": jnp.sum(jnp.where(counts, is_zero, 0)) / jnp.sum(counts)}
 
 
-register("zero_terms", Measure({"zero_terms": ""}, zero_terms))
+ZERO_TERMS = Measure({"zero_terms": ""}, zero_terms)
+register("zero_terms", ZERO_TERMS)
+register("fourier+zero_terms", together(MEASURES["fourier"], ZERO_TERMS))

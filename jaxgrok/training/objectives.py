@@ -62,7 +62,7 @@ def frequency_terms(setup: Setup, lane: Lane, step: Step) -> jax.Array:
     answers = jnp.asarray(index)[step.examples.labels[:, 0]]
     weights = jnp.where(answers >= 0, step.weights, 0)
     answers = jnp.maximum(answers, 0)
-    table = waves(reading.order, chosen(setup.own["frequencies"], reading.order))
+    table = waves(reading.order, numbers_of(setup.own["frequencies"], reading.order))
     logits = step.logits[:, 0][:, np.array(reading.elements)]
     with jax.default_matmul_precision("highest"):
         columns = jnp.asarray(table, logits.dtype)[answers]
@@ -87,7 +87,7 @@ def _indices(reading: Reading, vocab: int) -> np.ndarray:
     return index
 
 
-def chosen(frequencies: str, order: int) -> tuple[int, ...]:
+def numbers_of(frequencies: str, order: int) -> tuple[int, ...]:
     """Return the frequencies that a field names.
 
     Args:
@@ -97,21 +97,21 @@ def chosen(frequencies: str, order: int) -> tuple[int, ...]:
     Raises:
         ValueError: it names none, one twice, or one that does not exist.
     """
-    said = f"frequencies={shown(frequencies)}"
+    setting = f"frequencies={shown(frequencies)}"
     try:
         numbers = tuple(int(word) for word in frequencies.split(","))
     except ValueError:
         raise ValueError(
-            f"{said} must be whole numbers with commas, such as frequencies='3,17'"
+            f"{setting} must be whole numbers with commas, such as frequencies='3,17'"
         ) from None
     for number in numbers:
         if not 1 <= number <= order // 2:
             raise ValueError(
-                f"{said}: {number} must be in 1 … {order // 2}, up to half of the "
+                f"{setting}: {number} must be in 1 … {order // 2}, up to half of the "
                 f"{order} numbers of the group"
             )
     if len(set(numbers)) < len(numbers):
-        raise ValueError(f"{said} holds one twice; drop it")
+        raise ValueError(f"{setting} holds one twice; drop it")
     return numbers
 
 
@@ -122,7 +122,7 @@ def _refuse(setup: Setup) -> None:
             "objective='frequencies' needs a task with a Fourier reading: task=modular "
             f"with operation={', '.join(READABLE)}"
         )
-    chosen(setup.own["frequencies"], setup.task.reading.order)
+    numbers_of(setup.own["frequencies"], setup.task.reading.order)
 
 
 FREQUENCIES: Objective = Method(

@@ -102,8 +102,9 @@ class Setup:
         "none",
         choices=lambda: ("none", *measures.MEASURES),
         shared=True,
-        help="what an evaluation records beside losses and accuracies; fourier adds "
-        "spectra and excluded losses",
+        help="what an evaluation records beside losses and accuracies; fourier: "
+        "spectra and excluded losses; zero_terms: the share of training losses that "
+        "are 0",
     )
     thresholds: Thresholds = dataclasses.field(default_factory=Thresholds)
     regime: str = field(

@@ -224,6 +224,17 @@ def test_zero_terms_are_the_training_losses_that_are_exactly_zero():
     assert shares == {"float32": pytest.approx(2 / 5), "exact": 0, "stablemax": 0}
 
 
+def test_measures_together_record_what_each_does(tmp_path):
+    config = tiny.config(measures="fourier+zero_terms", loss="float32", steps=(10,))
+    both = jaxgrok.run(config, tmp_path / "both", quiet=True)
+    for name in ("fourier", "zero_terms"):
+        config.measures = name
+        dataset = jaxgrok.run(config, tmp_path / name, quiet=True)
+        for curve in MEASURES[name].dims:
+            np.testing.assert_array_equal(both[curve], dataset[curve])
+            assert both[curve].attrs == dataset[curve].attrs
+
+
 def test_zero_terms_are_a_curve_of_the_loss_that_is_trained_on(tmp_path):
     config = tiny.config(
         loss=("float32", "exact"),

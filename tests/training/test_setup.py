@@ -93,11 +93,6 @@ def test_an_optimiser_s_own_numbers_are_kept_by_name(with_own_number):
         lane_of(setup(optimiser=with_own_number), **NUMBERS)
 
 
-def test_leaves_of_a_lane_are_in_the_order_of_its_attributes():
-    leaves = jax.tree.leaves(lane_of(setup(), **NUMBERS))
-    assert leaves == list(range(1, len(NUMBERS) + 1))
-
-
 def test_a_blank_lane_has_the_shapes_and_types_of_any_other(with_own_number):
     custom = setup(optimiser=with_own_number)
     blank, lane = blank_lane(custom), lane_of(custom, **NUMBERS, nu=1)

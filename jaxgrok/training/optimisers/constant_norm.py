@@ -30,8 +30,8 @@ def constant_norm() -> Transformation:
         assert params is not None
         free = {name: params[name] + updates[name] for name in params}
         factor = norm / norm_of(free)
-        held = {name: factor * free[name] - params[name] for name in params}
-        return held, norm
+        scaled = {name: factor * free[name] - params[name] for name in params}
+        return scaled, norm
 
     return optax.GradientTransformation(norm_of, update)
 

@@ -89,9 +89,9 @@ def with_window(length: int, gain: jax.Array) -> Transformation:
         grads: Tree, state: SlowGradients, params: Tree = None
     ) -> tuple[Tree, SlowGradients]:
         # The oldest gradient gives its place to the newest.
-        place = state.step % length
+        slot = state.step % length
         windows = jax.tree.map(
-            lambda window, grad: window.at[place].set(grad), state.memory, grads
+            lambda window, grad: window.at[slot].set(grad), state.memory, grads
         )
         step = state.step + 1
         strength = jnp.where(step >= length, gain, 0) / length

@@ -41,7 +41,7 @@ def orthogonal(
 def off(grad: jax.Array, weights: jax.Array) -> jax.Array:
     """Return a gradient's part off the weights, at the gradient's norm."""
     along = jnp.sum(weights * grad) / (jnp.sum(weights**2) + EPSILON)
-    rest = grad - along * weights
-    norm, norm_of_rest = jnp.linalg.norm(grad), jnp.linalg.norm(rest)
-    scaled: jax.Array = rest * (norm / (norm_of_rest + EPSILON))
+    residual = grad - along * weights
+    norm, norm_of_residual = jnp.linalg.norm(grad), jnp.linalg.norm(residual)
+    scaled: jax.Array = residual * (norm / (norm_of_residual + EPSILON))
     return scaled

@@ -39,7 +39,7 @@ def fitting(field: str, patterns: str, names: Iterable[str]) -> dict[str, bool]:
     names = list(names)
     if patterns == "all":
         return dict.fromkeys(names, True)
-    chosen = dict.fromkeys(names, False)
+    matches = dict.fromkeys(names, False)
     for pattern in (part.strip() for part in patterns.split(",")):
         fits = [name for name in names if _fits(name, pattern)]
         if not fits:
@@ -48,8 +48,8 @@ def fitting(field: str, patterns: str, names: Iterable[str]) -> dict[str, bool]:
                 f"{field}={shown(patterns)}: {shown(pattern)} fits no parameter; "
                 f"there are {listed(last_parts)}"
             )
-        chosen |= dict.fromkeys(fits, True)
-    return chosen
+        matches |= dict.fromkeys(fits, True)
+    return matches
 
 
 def _fits(name: str, pattern: str) -> bool:
