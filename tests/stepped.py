@@ -1,5 +1,6 @@
 """Steps of an optimiser on known gradients, and the same written by hand in float64."""
 
+import dataclasses
 import functools
 
 import jax
@@ -43,7 +44,9 @@ def trained(setup, steps, params, lane):
     state = optimisers.build(setup, lane, jnp.int32(0)).init(params)
     for count in range(steps):
         optimiser = optimisers.build(setup, lane, jnp.int32(count))
+        # In the type of the parameters: the square of a float32 is rounded.
         grads = gradients(count, params)
+        grads = {name: g.astype(params[name].dtype) for name, g in grads.items()}
         updates, state = optimiser.update(grads, state, params)
         params = {name: params[name] + updates[name] for name in params}
     return params, state
@@ -65,6 +68,23 @@ def run_beside_another(steps=4, params=PARAMS, **fields):
     for name, w in both.items():
         assert (np.asarray(w[0]) != np.asarray(w[1])).any(), name
     return {name: w[1] for name, w in both.items()}
+
+
+def run_in_float64(steps=4, params=PARAMS, **fields):
+    """Parameters after some steps of a lane alone, all of them in float64."""
+    setup, lane = setup_and_lane(**fields)
+    with jax.enable_x64(True):
+        setup = dataclasses.replace(setup, dtype="float64")
+        lane = jax.tree.map(widened, lane)
+        wide = {name: w.astype(np.float64) for name, w in params.items()}
+        return trained(setup, steps, wide, jax.device_put(lane))[0]
+
+
+def widened(number):
+    """A number of a lane in float64: as it is written, not as float32 rounds it."""
+    if number.dtype != np.float32:
+        return number
+    return np.float64(str(np.float32(number)))
 
 
 def by_hand(rule, steps=4, l1=0.0, decays=lambda name: True, params=PARAMS):
@@ -96,15 +116,19 @@ def adamw(w, g, memory, count, decay):
     return w - RATE * (adam_step(g, memory, count) + decay * w)
 
 
-def same(found, want, rtol=3e-5):
+def same(found, want, rtol=3e-5, atol=1e-6):
     """Compare parameters by name."""
     assert found.keys() == want.keys()
     for name, w in want.items():
-        np.testing.assert_allclose(found[name], w, rtol=rtol, atol=1e-6)
+        np.testing.assert_allclose(found[name], w, rtol=rtol, atol=atol)
 
 
 def check(rule, steps=4, params=PARAMS, **fields):
-    """A rule by hand is the optimiser of some fields: alone and beside another lane."""
+    """A rule by hand is the optimiser of some fields.
+
+    In float64 to its last digits; in float32 alone, and under vmap beside another lane.
+    """
     want = by_hand(rule, steps, params=params)
+    same(run_in_float64(steps, params, **fields), want, rtol=1e-11, atol=1e-14)
     same(run(steps, params, **fields), want)
     same(run_beside_another(steps, params, **fields), want)

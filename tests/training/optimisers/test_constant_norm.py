@@ -9,7 +9,16 @@ from jaxgrok import grid
 from jaxgrok.training import trainer
 from jaxgrok.training.optimisers.constant_norm import norm_of
 from jaxgrok.training.setup import lane_of
-from stepped import DECAY, PARAMS, adamw, gradients, run, run_beside_another, same
+from stepped import (
+    DECAY,
+    PARAMS,
+    adamw,
+    gradients,
+    run,
+    run_beside_another,
+    run_in_float64,
+    same,
+)
 
 
 def by_hand(steps):
@@ -33,6 +42,8 @@ def by_hand(steps):
 def test_all_weights_are_scaled_back_to_their_first_norm():
     same(run(5, weight_norm="constant"), by_hand(5))
     same(run_beside_another(5, weight_norm="constant"), by_hand(5))
+    exact = run_in_float64(5, weight_norm="constant")
+    same(exact, by_hand(5), rtol=1e-11, atol=1e-14)
 
 
 @pytest.mark.parametrize("optimiser", ["lion", "muon"])
