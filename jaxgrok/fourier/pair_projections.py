@@ -10,6 +10,8 @@ are the same.
 >>> constant, periodic = fit(logits, directions, weights)
 """
 
+import functools
+
 import numpy as np
 
 from jaxgrok.fourier.basis import Array, basis
@@ -33,6 +35,30 @@ def waves(n: int, frequencies: tuple[int, ...]) -> np.ndarray:
         indices += [2 * k - 1, 2 * k]
     table: np.ndarray = rows[indices].T * np.sqrt(n)
     return table
+
+
+def wave(n: int, k: Array, answers: Array) -> Array:
+    """Return cosine and sine of one frequency, which may be traced: [rows, 2].
+
+    Args:
+        n: the order of the group.
+        k: from 1 … n//2; of 0 there are zeros.
+        answers: [rows] int.
+    """
+    xp = answers.__array_namespace__()
+    # Around the circle in whole steps: large angles would be less exact.
+    return xp.where(k > 0, xp.asarray(_circle(n))[k * answers % n], 0)
+
+
+@functools.cache
+def _circle(n: int) -> np.ndarray:
+    """Return cosine and sine of n angles, both of mean square 1: [n, 2]."""
+    angles = 2 * np.pi * np.arange(n) / n
+    circle: np.ndarray = np.sqrt(2) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    # Half way round the sine is 0, not the rounding of π.
+    circle[np.arange(n) * 2 % n == 0, 1] = 0
+    circle.setflags(write=False)
+    return circle
 
 
 def orthonormal(columns: Array, weights: Array) -> Array:

@@ -18,7 +18,7 @@ from jaxgrok.models import MODELS, parameter_names, training_form
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.tasks import TASKS, Task
 from jaxgrok.training.optimisers import decayed
-from jaxgrok.training.setup import Setup
+from jaxgrok.training.setup import Setup, refuse_numbers
 
 
 def refuse_missing(values: Mapping[str, Any]) -> None:
@@ -153,6 +153,7 @@ class Program:
         key = size, lane["l1"] > 0, lane["dropout"] > 0
         if key not in self._setups:
             self._setups[key] = _setup(self, *key)
+        refuse_numbers(self._setups[key], lane)
         return self._setups[key]
 
 

@@ -5,7 +5,7 @@ True
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from jaxgrok.fields.field import Field
@@ -25,12 +25,14 @@ class Method(Generic[Rule]):
         static: fields of its own that shape the program, such as the length of a
             window; the rule finds them in `setup.own`.
         refuse: raises ValueError for a setup that the rule cannot be for.
+        refuse_numbers: the same for numbers of a lane, by name.
     """
 
     rule: Rule
     fields: tuple[Field, ...] = ()
     static: tuple[Field, ...] = ()
     refuse: Callable[[Any], None] = lambda setup: None
+    refuse_numbers: Callable[[Any, Mapping[str, Any]], None] = lambda setup, own: None
 
     @property
     def traced_rows(self) -> dict[str, Field]:

@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrok.fields.field import Field
+from jaxgrok.fields.field import MOST, Field
 from jaxgrok.fields.registry import Registry
 from jaxgrok.fields.values import shown
 from jaxgrok.fourier.group_order import reading_of
-from jaxgrok.fourier.pair_projections import fit, orthonormal, waves
+from jaxgrok.fourier.pair_projections import fit, orthonormal, wave, waves
 from jaxgrok.tasks import Example, Reading
 from jaxgrok.tasks.modular import READABLE
 from jaxgrok.training.losses import cross_entropy
@@ -63,9 +63,11 @@ def frequency_terms(setup: Setup, lane: Lane, step: Step) -> jax.Array:
     weights = jnp.where(answers >= 0, step.weights, 0)
     answers = jnp.maximum(answers, 0)
     table = waves(reading.order, numbers_of(setup.own["frequencies"], reading.order))
+    single = wave(reading.order, lane.own["frequency"], answers)
     logits = step.logits[:, 0][:, np.array(reading.elements)]
     with jax.default_matmul_precision("highest"):
-        columns = jnp.asarray(table, logits.dtype)[answers]
+        columns = jnp.concatenate([jnp.asarray(table)[answers], single], axis=1)
+        columns = columns.astype(logits.dtype)
         directions = orthonormal(columns, weights)
         constant, periodic = fit(logits, directions, weights)
     excluded, trig = (
@@ -95,8 +97,11 @@ def numbers_of(frequencies: str, order: int) -> tuple[int, ...]:
         order: of the group; its frequencies are 1 … order//2.
 
     Raises:
-        ValueError: it names none, one twice, or one that does not exist.
+        ValueError: it holds something else, a number twice, or one that is no
+            frequency.
     """
+    if not frequencies:
+        return ()
     setting = f"frequencies={shown(frequencies)}"
     try:
         numbers = tuple(int(word) for word in frequencies.split(","))
@@ -105,14 +110,19 @@ def numbers_of(frequencies: str, order: int) -> tuple[int, ...]:
             f"{setting} must be whole numbers with commas, such as frequencies='3,17'"
         ) from None
     for number in numbers:
-        if not 1 <= number <= order // 2:
-            raise ValueError(
-                f"{setting}: {number} must be in 1 … {order // 2}, up to half of the "
-                f"{order} numbers of the group"
-            )
+        _refuse_beyond(f"{setting}: {number}", number, order)
     if len(set(numbers)) < len(numbers):
         raise ValueError(f"{setting} holds one twice; drop it")
     return numbers
+
+
+def _refuse_beyond(words: str, number: int, order: int) -> None:
+    """Refuse a number that is no frequency of a group."""
+    if not 1 <= number <= order // 2:
+        raise ValueError(
+            f"{words} must be in 1 … {order // 2}, up to half of the {order} numbers "
+            "of the group"
+        )
 
 
 def _refuse(setup: Setup) -> None:
@@ -125,9 +135,28 @@ def _refuse(setup: Setup) -> None:
     numbers_of(setup.own["frequencies"], setup.task.reading.order)
 
 
+def _refuse_numbers(setup: Setup, own: Mapping[str, Any]) -> None:
+    """Refuse a lane's frequency that its task does not have, and lanes without any."""
+    number = own["frequency"]
+    if number:
+        _refuse_beyond(f"frequency={number}", number, reading_of(setup.task).order)
+    elif not setup.own["frequencies"]:
+        raise ValueError(
+            "objective='frequencies' needs some: give frequency=(3,), an axis, or "
+            "frequencies='3,17', which are taken together"
+        )
+
+
 FREQUENCIES: Objective = Method(
     frequency_terms,
     fields=(
+        Field(
+            "frequency",
+            0,
+            low=0,
+            high=MOST,
+            help="one more frequency beside those of frequencies; 0 for none",
+        ),
         Field(
             "excluded_weight",
             0.0,
@@ -139,8 +168,9 @@ FREQUENCIES: Objective = Method(
             help="weight of the loss of the frequencies alone",
         ),
     ),
-    static=(Field("frequencies", "", help="the frequencies, such as 3,17"),),
+    static=(Field("frequencies", "", help="frequencies together, such as 3,17"),),
     refuse=_refuse,
+    refuse_numbers=_refuse_numbers,
 )
 
 

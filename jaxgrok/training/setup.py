@@ -211,6 +211,12 @@ def methods(setup: Setup) -> tuple[Method[Any], ...]:
     )
 
 
+def refuse_numbers(setup: Setup, numbers: Mapping[str, Any]) -> None:
+    """Raise ValueError for numbers of a lane that its setup's methods cannot be for."""
+    for method in methods(setup):
+        method.refuse_numbers(setup, numbers)
+
+
 def own_rows(setup: Setup, *, static: bool = False) -> dict[str, Field]:
     """Return the fields that a setup's methods alone have.
 

@@ -64,6 +64,7 @@ METHODS = {
     "frequencies": {
         "objective": "frequencies",
         "frequencies": "1,3",
+        "frequency": (2,),
         "excluded_weight": (0.5,),
         "trig_weight": (-0.01,),
         "loss": "stablemax",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgrok.fourier.logit_projections import by_answer, projections
-from jaxgrok.fourier.pair_projections import fit, orthonormal, waves
+from jaxgrok.fourier.pair_projections import fit, orthonormal, wave, waves
 
 generator = np.random.default_rng(3)
 
@@ -78,6 +78,19 @@ def test_fewer_pairs_than_waves_are_explained_in_full():
     constant, periodic = fit(logits, directions, weights)
     logits[1:3] = logits[1:3].mean(0)  # two pairs of one answer
     np.testing.assert_allclose(constant + periodic, logits, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [12, 13])
+def test_a_traced_wave_is_one_of_the_waves(n):
+    answers = np.arange(n)
+    for k in range(1, n // 2 + 1):
+        found = wave(n, k, answers)
+        scale = np.sqrt(2) if 2 * k == n else 1  # a cosine of ±1 has mean square 1
+        np.testing.assert_allclose(found, scale * waves(n, (k,))[:, 1:], atol=1e-12)
+        traced = jax.jit(lambda k: wave(n, k, jnp.arange(n)))(k)
+        np.testing.assert_allclose(traced, found, atol=1e-6)
+    assert (wave(n, 0, answers) == 0).all()
+    assert (wave(12, 6, np.arange(12))[:, 1] == 0).all()
 
 
 def test_waves_have_mean_square_one():

@@ -118,6 +118,29 @@ def test_a_step_follows_loss_and_terms_over_its_own_pairs(batch_size):
         np.testing.assert_allclose(after.params[name], want, rtol=2e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("operation", "modulus"), [("x+y", 11), ("x-y", 8)])
+def test_a_traced_frequency_is_one_of_those_together(operation, modulus):
+    step = step_of(Modular(operation, modulus))
+
+    def term(**fields):
+        group = group_of(operation, modulus, **fields)
+        lane = jax.device_put(lane_of(group.setup, **group.cells[0].lane))
+        return float(jax.jit(functools.partial(RULE, group.setup, lane))(step))
+
+    for alone, single, together in (("", 2, "2"), ("1,3", 4, "1,3,4"), ("4", 4, "4")):
+        found = term(frequencies=alone, frequency=(single,))
+        np.testing.assert_allclose(found, term(frequencies=together), rtol=1e-5)
+
+
+def test_frequencies_of_an_axis_share_a_program():
+    config = tiny.config(
+        objective="frequencies", modulus=11, frequency=(1, 2, 5), trig_weight=(1.0,)
+    )
+    resolved = grid.resolve(config)
+    assert len(resolved.groups) == 1 and len(resolved.cells) == 3
+    assert [cell.lane["frequency"] for cell in resolved.cells] == [1, 2, 5]
+
+
 def test_no_test_pair_is_seen():
     task = Modular(modulus=11)
     group = group_of()
@@ -137,7 +160,10 @@ def test_no_test_pair_is_seen():
         ({"frequencies": "6"}, "frequencies='6': 6 must be in 1 … 5, up to half"),
         ({"frequencies": "0,1"}, "frequencies='0,1': 0 must be in 1 … 5"),
         ({"frequencies": "2,2"}, "frequencies='2,2' holds one twice"),
-        ({"frequencies": ""}, "frequencies='' must be whole numbers with commas"),
+        ({"frequencies": ""}, "objective='frequencies' needs some: give frequency="),
+        ({"frequency": (2, 6)}, "frequency=6 must be in 1 … 5, up to half of the 11"),
+        ({"frequency": (-1,)}, "frequency=-1 must be at least 0"),
+        ({"frequencies": "2,"}, "frequencies='2,' must be whole numbers with commas"),
         ({"frequencies": "a"}, "frequencies='a' must be whole numbers"),
         (
             {"operation": "x^2+y^2"},
@@ -167,7 +193,11 @@ def test_the_network_obeys(tmp_path):
     config.chain = {
         "free": {},
         "forbidden": FIELDS | {"frequencies": "3", "excluded_weight": (1.0,)},
-        "favoured": FIELDS | {"frequencies": "2", "trig_weight": (1.0,)},
+        "favoured": {
+            "objective": "frequencies",
+            "frequency": (2,),
+            "trig_weight": (1.0,),
+        },
     }
     dataset = jaxgrok.run(config, tmp_path, quiet=True)
     excluded = dataset.excluded_loss.isel(step=-1)
