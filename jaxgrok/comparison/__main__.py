@@ -21,7 +21,7 @@ from typing import Any
 from absl import flags
 
 from jaxgrok.host import command_line
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.files.paths import as_path
 
 
 def main(argv: list[str]) -> int:
@@ -42,7 +42,7 @@ def _run(argv: list[str]) -> int:
     # Imported late: --help and a wrong flag need no JAX.
     from jaxgrok.comparison import report
     from jaxgrok.comparison.compare import compare
-    from jaxgrok.host.atomic_files import check_writable
+    from jaxgrok.host.files.atomic_files import check_writable
     from jaxgrok.results.run import open_run
 
     settings = None if values.settings is None else values.settings.split(",")

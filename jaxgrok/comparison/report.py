@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from jaxgrok.comparison.compare import by_method
-from jaxgrok.host.atomic_files import write_table
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.plots.files import save
 from jaxgrok.plots.run_figures import figures
 from jaxgrok.results.run import Run

@@ -28,8 +28,8 @@ import numpy as np
 import xarray as xr
 
 import jaxgrok
-from jaxgrok.host.object_lock import SILENT
-from jaxgrok.host.paths import AnyPath, as_path, matches
+from jaxgrok.host.files.object_lock import SILENT
+from jaxgrok.host.files.paths import AnyPath, as_path, matches
 from jaxgrok.results.status import read_status
 
 GRID = '''"""Many evaluations of a tiny network, over {steps} steps."""
