@@ -226,7 +226,12 @@ def _check_pair(
 
 def words(setting: Mapping[str, Any]) -> str:
     """Return a setting in words: `operation=x+y train_fraction=0.5`."""
-    return " ".join(f"{name}={value}" for name, value in setting.items())
+    return " ".join(f"{name}={value_name(value)}" for name, value in setting.items())
+
+
+def value_name(value: Any) -> str:
+    """Return the value of an axis in words: a dash where a part lacks the axis."""
+    return "–" if _known(value) is None else str(value)
 
 
 def _labels(names: Sequence[str], methods: Iterable[Key]) -> dict[Key, str]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from jaxgrok.comparison.compare import by_method
+from jaxgrok.comparison.methods import value_name
 from jaxgrok.host.files.atomic_files import write_table
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.plots.files import save
@@ -45,7 +46,7 @@ def text(frame: pd.DataFrame) -> str:
     rows = frame.to_dict("records")
     columns = {"method": [str(row["method"]) for row in rows]}
     for name in axes:
-        columns[name] = [str(row[name]) for row in rows]
+        columns[name] = [value_name(row[name]) for row in rows]
     columns["steps / baseline's"] = [ratio_words(row) for row in rows]
     if "wall_ratio" in names:
         columns["time / baseline's"] = [ratio_words(row, "wall_") for row in rows]

@@ -83,6 +83,21 @@ def test_some_cells_are_compared_alone(run):
     assert frame.equals(rows.reset_index(drop=True))
 
 
+def test_a_ratio_below_1_alone_accelerates_nothing(tmp_path):
+    def step(axes):
+        # The median of Adam is sooner, but three seeds of eight are much later.
+        steps = {
+            "adamw": range(500, 580, 10),
+            "adam": (300, 310, 320, 480, 490, *[900] * 3),
+        }
+        return steps[axes["optimiser"]][axes["seed"]]
+
+    path = compared.write(tmp_path / "run", step, optimiser=("adamw", "adam"))
+    (row,) = compare(path, "optimiser=adamw").to_dict("records")
+    assert row["ratio"] < 1 < row["high"] and row["low"] < 1
+    assert not row["accelerates"] and not row["delays"]
+
+
 def test_step_times_make_ratios_of_wall_time(run):
     times = {"optimiser=adamw": 0.002, "optimiser=adam": 0.004, "optimiser=sgd": 0.001}
     frame = compare(run, "optimiser=adamw", step_times=times)

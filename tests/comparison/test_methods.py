@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from jaxgrok.comparison.methods import FEWEST_SEEDS, Roles, pairings, roles
+from jaxgrok.comparison.methods import FEWEST_SEEDS, Roles, pairings, roles, words
 
 SEEDS = range(FEWEST_SEEDS)
 
@@ -39,10 +39,12 @@ def test_axes_that_the_baseline_names_tell_methods_apart():
 
 
 def test_cells_are_paired_by_seed_in_any_order():
-    cells = product(optimiser=("adamw", "muon"))[::-1]
+    cells = product(optimiser=("adamw", "muon"))
+    cells[FEWEST_SEEDS:] = cells[: FEWEST_SEEDS - 1 : -1]
     (pair,) = pairings(cells, "optimiser=adamw")
     for method, baseline in zip(pair.cells, pair.baseline_cells, strict=True):
         assert cells[method]["seed"] == cells[baseline]["seed"]
+        assert method + baseline == 2 * FEWEST_SEEDS - 1
         assert cells[method]["optimiser"] == "muon"
         assert cells[baseline]["optimiser"] == "adamw"
 
@@ -104,6 +106,10 @@ def test_a_method_may_lack_settings_and_not_the_baseline():
         ValueError, match=r"operation=x/y has muon without the baseline"
     ):
         pairings(cells[:5] + cells[10:], "optimiser=adamw")
+
+
+def test_an_axis_that_some_parts_lack_is_a_dash_in_words():
+    assert words({"operation": "x+y", "lam": None}) == "operation=x+y lam=–"
 
 
 CELLS = product(optimiser=("adamw", "muon"), dropout=(0.0, 0.1), operation=("x+y",))

@@ -10,7 +10,7 @@ from jaxgrok.comparison.ratio import TAIL, Steps, log_rank, median_ratio
 SEEDS, DRAWS = 16, 1_000
 BASE, EVERY = 1_500, 50
 """Median grok step of the baseline, and steps between two evaluations."""
-RESAMPLES = 400
+RESAMPLES = 200
 """Enough for coverage, which is an average over draws."""
 
 
@@ -62,7 +62,6 @@ def test_95_percent_intervals_cover_at_least_93(censored):
     assert coverage(intervals(pairs), 0.8) >= 0.93
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("ratio", "spreads", "correlation"),
     [

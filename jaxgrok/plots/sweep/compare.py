@@ -82,7 +82,9 @@ def _setting_words(row: Row) -> str:
     """Name the setting of a row, an axis a line."""
     names = list(row)
     axes = names[names.index("baseline") + 1 : names.index("ratio")]
-    return "\n".join(f"{axis_name(name)} {row[name]}" for name in axes)
+    # A dash where some parts of the grid lack an axis.
+    values = {name: "–" if row[name] is None else row[name] for name in axes}
+    return "\n".join(f"{axis_name(name)} {value}" for name, value in values.items())
 
 
 def _limits(rows: Sequence[Row]) -> tuple[float, float]:

@@ -93,11 +93,17 @@ def test_an_open_end_is_an_arrow_at_the_edge():
 
 def test_what_lies_far_off_is_an_arrow_too():
     rows = [row("slow", 300.0, 100.0, 900.0), row("fast", 0.9, 0.8, 1.1)]
+    rows.append(row("quick", 0.003, 0.001, 0.01))
     (axes,) = compare(rows).axes
     assert axes.get_xlim()[1] < 50
-    assert set(marks(axes, "<>")) == {(">", 0)}
+    assert set(marks(axes, "<>")) == {(">", 0), ("<", 2)}
     assert set(marks(axes, "oDs")) == {("D", 1)}
     assert axes.get_title() == ""
+
+
+def test_an_axis_that_some_parts_lack_is_a_dash():
+    (axes,) = compare([row("Muon", 0.7, 0.6, 0.8, momentum=None)]).axes
+    assert axes.get_title() == "momentum –"
 
 
 @pytest.mark.parametrize("settings", [1, 4, 16])
