@@ -4,6 +4,7 @@
 >>> chores.run_if_due("flush", ledger.flush)
 """
 
+import os
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -30,6 +31,8 @@ PERIODS = {
     "manifest": Period(seconds=0.0, spacing=300),
     "estimate": Period(seconds=0.0, spacing=300),
     "save": Period(seconds=45.0, spacing=10),
+    # Of workers elsewhere, hundreds of which may share a disk.
+    "fleet_save": Period(float(os.environ.get("JAXGROK_SAVE", "300")), spacing=10),
     "redraw": Period(seconds=60.0, spacing=100),
 }
 

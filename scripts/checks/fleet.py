@@ -25,9 +25,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from fleet_scenes import storms
+from fleet_scenes import network, storms
 from fleet_scenes.comparison import differences, disagreements
-from fleet_scenes.processes import Hang, Stage
+from fleet_scenes.processes import Hang, Skip, Stage
 from fleet_scenes.scenes import SCENES
 from fleet_scenes.storms import Storm
 
@@ -85,6 +85,9 @@ class Check:
                 faults = compare(stage.run_dir, reference)
                 if left := stage.running():
                     faults.append(f"processes {left} are left")
+            except Skip as reason:
+                print(f"{name} ({scale}): skipped: {reason}", flush=True)
+                return
             except (Hang, OSError, ValueError) as error:
                 faults = [str(error)]
         seconds = time.monotonic() - start
@@ -156,7 +159,8 @@ def _run(check: Check, plan: Plan, only: set[str]) -> None:
             check.search(f"search-{number}", Storm(plan.workers // 2, 1))
     for number, scene in enumerate(SCENES):
         if scene.__name__ in only:
-            scale = ("laptop", "snapshots")[number % 2]
+            is_long = scene in network.SCENES
+            scale = "long" if is_long else ("laptop", "snapshots")[number % 2]
             check.play(scene.__name__, scale, scene)
 
 

@@ -7,16 +7,10 @@ import resource
 import signal
 import time
 
-from fleet_scenes.processes import Hang, Process, Stage, ticks
+from fleet_scenes import network
+from fleet_scenes.processes import Hang, Process, Stage, expect, ticks
 from jaxgrok.fleet import rendezvous
 from jaxgrok.fleet.rendezvous import Rendezvous
-
-
-def expect(process: Process, code: int, words: str = "", seconds: float = 60) -> None:
-    """Raise Hang unless a process ends so, with one last line."""
-    actual = process.wait(seconds)
-    if actual != code or words not in process.last or "Traceback" in process.words:
-        raise Hang(f"{process.log}: exit {actual} for {code}: {process.last}")
 
 
 def asked_to_stop(stage: Stage) -> None:
@@ -200,4 +194,5 @@ SCENES = (
     other_bits,
     deserted,
     interrupted,
+    *network.SCENES,
 )
