@@ -4,10 +4,11 @@
 >>> chores.run_if_due("flush", ledger.flush)
 """
 
-import os
 import time
 from collections.abc import Callable
 from typing import NamedTuple
+
+from jaxgrok.host.durations import setting
 
 
 class Period(NamedTuple):
@@ -32,7 +33,7 @@ PERIODS = {
     "estimate": Period(seconds=0.0, spacing=300),
     "save": Period(seconds=45.0, spacing=10),
     # Of workers elsewhere, hundreds of which may share a disk.
-    "fleet_save": Period(float(os.environ.get("JAXGROK_SAVE", "300")), spacing=10),
+    "fleet_save": Period(setting("JAXGROK_SAVE", 300.0), spacing=10),
     "redraw": Period(seconds=60.0, spacing=100),
 }
 

@@ -37,6 +37,18 @@ def frozen(stage: Stage) -> None:
     first.wait(90)
 
 
+def frozen_to_the_end(stage: Stage) -> None:
+    """A worker sleeps until the sweep has ended without it: it writes nothing more."""
+    coordinator, first = stage.coordinate(), stage.work()
+    stage.wait_for(lambda: "1/" in coordinator.words)
+    first.send(signal.SIGSTOP)
+    second = stage.work()
+    expect(coordinator, 0, seconds=240)
+    expect(second, 0)
+    first.send(signal.SIGCONT)
+    expect(first, 0, "the sweep has ended", seconds=150)
+
+
 def late(stage: Stage) -> None:
     """A worker joins in the last second."""
     coordinator, first = stage.coordinate(), stage.work()
@@ -186,6 +198,7 @@ def interrupted(stage: Stage) -> None:
 SCENES = (
     asked_to_stop,
     frozen,
+    frozen_to_the_end,
     late,
     full_disk,
     full_disks,
