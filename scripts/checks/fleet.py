@@ -9,9 +9,9 @@ moments of short sweeps, with and without snapshots, workers are killed (SIGKILL
 to stop (SIGTERM) or frozen (SIGSTOP) for longer than a coordinator waits, and the
 coordinator is killed and started again with another number of workers. Scenes: one
 fault each; those of a network that is cut need root and the command ip, and are skipped
-without. After each of them tables, curves and snapshots have the bytes of the same sweep
-in one process, and nothing is left running. For a search: all trainings that both made,
-and its budget. Exit code 0 if all is so; 1 if not, and DIR keeps what went wrong.
+without. After each of them tables, curves and snapshots have the bytes of the same
+sweep in one process, and nothing is left running. For a search: all trainings that both
+made, and its budget. Exit code 0 if all is so; 1 if not, and DIR keeps what went wrong.
 """
 
 import argparse
