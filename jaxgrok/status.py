@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from jaxgrok.host import command_line
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.files.paths import as_path
 
 if TYPE_CHECKING:
     from jaxgrok.results.status import Status

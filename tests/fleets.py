@@ -1,7 +1,15 @@
 """Fleets whose workers train in turn, in one process: they join, answer, are lost."""
 
+import threading
+from contextlib import closing, nullcontext
+
 from jaxgrok.engine.platform import Platform
-from jaxgrok.fleet.messages import Dispatch, Loss, Progress, Report
+from jaxgrok.fleet.messages import Loss
+from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.sweep.archive import Archive
+from jaxgrok.sweep.coordinator import Coordinator
+from jaxgrok.sweep.intake import Intake
+from jaxgrok.sweep.longest_first import Everything
 
 CPU = Platform("cpu", "cpu", 1)
 
@@ -59,103 +67,26 @@ class Turns:
             worker.close()
 
 
-class Pretender:
-    """A worker without engines: cells make a chunk a turn, and end by `result`.
+class Script:
+    """A fleet whose worker answers as written, and that notes what it was sent."""
 
-    It refuses what no worker could do, and that two workers hold a cell.
+    outlives_workers, invitation = False, ""
 
-    Args:
-        name: of the worker.
-        grid: what it pretends to train.
-        length: the steps after which a cell is done.
-        result: makes the result of a cell, from it and a status.
-        holders: shared by all workers: cell → the name of who holds it.
-        seats: how many it has.
-        lanes: of each seat.
-        saves: whether to save at this turn.
-        place: makes the place of a cell that is saved, from its id and steps.
-        fails: group → why it cannot train it.
-    """
+    def __init__(self, *answers):
+        self.answers, self.sent = list(answers), []
 
-    def __init__(
-        self,
-        name,
-        grid,
-        length,
-        result,
-        holders,
-        *,
-        seats=1,
-        lanes=2,
-        saves,
-        place,
-        fails=(),
-    ):
-        self.name, self.grid, self.holders = name, grid, holders
-        self.length, self.result = length, result
-        self.lanes, self.saves, self.place = lanes, saves, place
-        self.fails = dict(fails)
-        self.cells = {cell.id: cell for cell in grid.cells}
-        self.groups = [None] * seats
-        self.busy = [{} for _ in range(seats)]
+    def next(self):
+        return self.answers.pop(0)
 
-    def greet(self):
-        return Report(
-            self.name, CPU, {seat: Progress() for seat in range(len(self.busy))}
-        )
+    def send(self, worker, order):
+        self.sent.append(order)
 
-    def vanish(self):
-        """Hold nothing any more."""
-        for cells in self.busy:
-            for cell_id in cells:
-                del self.holders[cell_id]
 
-    def close(self):
-        """Leave nothing to wait for."""
-
-    def do(self, order):
-        results = []
-        seats = {
-            seat: self._do(seat, assignment, results)
-            for seat, assignment in order.assignments.items()
-        }
-        saved = {}
-        if order.save or self.saves():
-            for cells in self.busy:
-                saved |= {
-                    name: self.place(name, steps) for name, steps in cells.items()
-                }
-        return Report(self.name, CPU, seats, results, saved)
-
-    def _do(self, seat, assignment, results):
-        index, busy = assignment.group, self.busy[seat]
-        if index in self.fails:
-            for cell_id in busy:
-                del self.holders[cell_id]
-            self.busy[seat], self.groups[seat] = {}, None
-            return Progress(index, failure=self.fails[index])
-        if self.groups[seat] != index:
-            assert not (busy or assignment.start or assignment.stop)
-            self.groups[seat] = index
-        for cell_id in assignment.stop:
-            self._end(busy, cell_id, "stopped", results)
-        for cell_id, place in assignment.start.items():
-            assert self.holders.setdefault(cell_id, self.name) == self.name
-            assert cell_id not in busy
-            assert self.cells[cell_id] in self.grid.groups[index].cells
-            busy[cell_id] = place.step if place else 0
-        assert len(busy) <= self.lanes
-        every = self.grid.config["eval_every"]
-        if assignment.seconds is not None:
-            for cell_id in list(busy):
-                busy[cell_id] += every
-                if busy[cell_id] >= self.length(self.cells[cell_id]):
-                    self._end(busy, cell_id, "done", results)
-        steps = every * len(busy)
-        dispatch = Dispatch(every, steps, steps, 0.5) if busy else Dispatch()
-        free = self.lanes - len(busy)
-        return Progress(index, self.lanes, free, busy=dict(busy), dispatch=dispatch)
-
-    def _end(self, busy, cell_id, status, results):
-        del busy[cell_id], self.holders[cell_id]
-        results.append(self.result(self.cells[cell_id], status))
+def train(path, resolved, fleet, queue=Everything, stop=None):
+    """Train a grid by a fleet, whether or not to its end; draw no figures."""
+    with RunDirectory(path) as directory:
+        archive = Archive(resolved, directory)
+        trained = Coordinator(Intake(resolved, archive, fleet, queue, quiet=True))
+        fleet.coordinator = trained
+        with closing(fleet) if hasattr(fleet, "close") else nullcontext():
+            return trained.train(stop or threading.Event())

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+import tiny
 from jaxgrok.crossover.search import Search
 from jaxgrok.crossover.settings import Setting
 
@@ -108,3 +109,8 @@ TINY = {
 """Fields of a grid whose real trainings have a crossover after a blink."""
 WIDTH = 4.0
 """Ratio of an interval's ends that a search of that grid reaches."""
+
+
+def config(**fields):
+    """That grid; `fields` override."""
+    return tiny.config(**(TINY | fields))

@@ -231,13 +231,18 @@ def test_the_jobs_of_kubernetes_are_filled_in(bench):
 
 BAD = [
     ("ssh.sh", ["a b"], "hosts and RUN_DIR"),
-    ("ssh.sh", ["--what", "a", "b"], "--what is unknown"),
+    ("ssh.sh", ["--what", "a", "b"], "--what is unknown; see ssh.sh --help"),
+    ("ssh.sh", ["--listen", "a", "b"], "--listen is unknown"),
     ("slurm.sbatch", ["--nodes=2"], "RUN_DIR must be given"),
     ("slurm.sbatch", ["-N", "2"], "-N must be --NAME=VALUE"),
     ("tpu_vm.sh", ["/mnt/x", "sweep"], "--zone must name"),
     ("tpu_vm.sh", ["--zone=z", "--type=v4-16", "/x", "sweep"], "must be of one host"),
     ("tpu_vm.sh", ["--zone=z", "--slices=0", "/x", "sweep"], "--slices=0 must be"),
     ("tpu_vm.sh", ["--zone=z", "gs://b/x", "sweep"], "--key_secret must name"),
+    ("tpu_vm.sh", ["--slice=2", "/mnt/x", "sweep"], "--slice=2 is unknown"),
+    ("tpu_vm.sh", ["--zone=z", "/mnt/x"], "RUN_DIR and a command must be given"),
+    ("kubernetes.sh", ["--dry_run=1", "/runs/x", "sweep"], "--dry_run=1 is unknown"),
+    ("kubernetes.sh", ["-d-x", "/runs/x", "sweep"], "-d-x is unknown"),
     ("kubernetes.sh", ["/runs/x", "sweep"], "--claim must name"),
     ("kubernetes.sh", ["--claim=c", "/x", "sweep"], "must be a path below --mount"),
     (
@@ -258,13 +263,32 @@ def test_bad_input_is_one_line(bench, script, words, message):
 
 
 @pytest.mark.parametrize("script", FLAGS)
-def test_help_names_every_flag(bench, script):
-    text = (SCRIPTS / script).read_text()
-    flags = set(re.findall(r"^    (--\w+)(?:=\*)?\)", text, re.MULTILINE)) - {"--help"}
+def test_every_flag_that_the_help_names_is_read(bench, script):
     done = bench.start(script, "--help")
     assert done.returncode == 0
-    assert flags <= set(re.findall(r"--\w+", done.stdout))
     assert "#" not in done.stdout.split("\n")[0]
+    flags = re.findall(r"^(--\w+)(=?)", done.stdout, re.MULTILINE)
+    assert ("--dry_run", "") in flags and len(flags) > 2
+    words = [f"{name}=x" if equals else name for name, equals in flags]
+    done = bench.start(script, *words, "--what", "one", "two")
+    assert done.stderr.startswith("error: --what ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_flag_may_be_repeated_where_the_help_says_so(bench):
+    files = ["--file=a b.py", "--file=c=d.py"]
+    flags = bench.flags("kubernetes.sh")
+    dry = bench.start("kubernetes.sh", "--dry_run", *files, *flags, *SWEEP)
+    assert "cp 'a b.py' c=d.py jaxgrok.launch/" in dry.stdout.splitlines()
+
+
+def test_slices_are_spot_unless_another_kind_is_asked_for(bench):
+    for switch, expected in ([], True), (["--on_demand"], False):
+        flags = [*switch, *bench.flags("tpu_vm.sh")]
+        dry = bench.start("tpu_vm.sh", "--dry_run", *flags, *SWEEP)
+        creations = [x for x in dry.stdout.splitlines() if " create " in x]
+        assert len(creations) == 2
+        assert {"--spot" in shlex.split(line) for line in creations} == {expected}
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs shellcheck")

@@ -11,7 +11,7 @@ import pytest
 
 import tiny
 from jaxgrok.host import machine
-from jaxgrok.host.atomic_files import write_atomically
+from jaxgrok.host.files.atomic_files import write_atomically
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "jaxgrok").rglob("*.py"))

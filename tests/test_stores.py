@@ -11,9 +11,9 @@ import pytest
 import jaxgrok
 import tiny
 from jaxgrok import __main__ as console
-from jaxgrok.host import object_store
-from jaxgrok.host.object_path import ObjectPath
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.files import object_store
+from jaxgrok.host.files.object_path import ObjectPath
+from jaxgrok.host.files.paths import as_path
 from runs import FIELDS
 
 

@@ -33,7 +33,7 @@ from absl import flags
 
 from jaxgrok.analyse.descriptions import describe, summary
 from jaxgrok.host import command_line
-from jaxgrok.host.paths import UserPath, as_path
+from jaxgrok.host.files.paths import UserPath, as_path
 from jaxgrok.host.terminal import number
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _run(values: flags.FlagValues, arguments: list[str]) -> int:
     # Imported late, here and below: --help and a wrong flag need no JAX.
     from jaxgrok.analyse import induction_heads
     from jaxgrok.fourier.key_frequencies import KEY_RULES
-    from jaxgrok.host.atomic_files import check_writable
+    from jaxgrok.host.files.atomic_files import check_writable
     from jaxgrok.results.run import open_run
 
     if values.key_rule not in (None, *KEY_RULES):

@@ -22,8 +22,8 @@ from jaxgrok.circuits.stages import observations, stages
 from jaxgrok.circuits.weights import files, transformerlens
 from jaxgrok.fourier.group_order import reading_of
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.atomic_files import write_atomically
-from jaxgrok.host.paths import AnyPath, UserPath, as_path
+from jaxgrok.host.files.atomic_files import write_atomically
+from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.plots import circuit_figures
 from jaxgrok.plots.files import save
 from jaxgrok.results.run import RunOrPath, open_run

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxgrok.host.packed_files import write_packed
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.packed_files import write_packed
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.plots.circuit.inputs import input_name
 from jaxgrok.report.circuits import LOSSES
 

@@ -12,8 +12,8 @@ from typing import Any
 from jaxgrok.analyse.circuits import read_circuit
 from jaxgrok.circuits.network import Diverged
 from jaxgrok.fourier.group_order import reading_of
-from jaxgrok.host.atomic_files import write_table
-from jaxgrok.host.paths import AnyPath, UserPath, as_path
+from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.host.terminal import number, tracked
 from jaxgrok.plots import circuit as plots
 from jaxgrok.plots.files import save

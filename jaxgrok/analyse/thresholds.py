@@ -6,7 +6,7 @@
 
 from collections.abc import Sequence
 
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.plots.files import save
 from jaxgrok.plots.run_figures import figures
 from jaxgrok.results.rows import write_tables

@@ -102,6 +102,7 @@ def _search(
     from jaxgrok.grid.train_sizes import sizes
     from jaxgrok.results.run import load
     from jaxgrok.sweep import failures, run
+    from jaxgrok.sweep.options import Options
 
     if values.sizes is not None:
         config.n_train, config.train_fraction = sizes(*_range(values.sizes)), ()
@@ -114,17 +115,15 @@ def _search(
         return 0
     print(headline, file=sys.stderr)
     out = values.out or grid_file.run_directory(config.scale)
+    options = Options(
+        blocks=values.blocks,
+        mixed_bits=values.mixed_bits,
+        workers=values.workers,
+        grid_file=grid_file,
+        command=command,
+    )
     try:
-        findings = find.train(
-            config,
-            search,
-            out,
-            blocks=values.blocks,
-            mixed_bits=values.mixed_bits,
-            workers=values.workers,
-            grid_file=grid_file,
-            command=command,
-        )
+        findings = find.train(config, search, out, options)
     except run.Interrupted as interruption:
         print(f"{interruption}; the same command goes on", file=sys.stderr)
         return interruption.exit_code

@@ -4,6 +4,7 @@
 """
 
 import copy
+import dataclasses
 import functools
 
 from ml_collections import ConfigDict
@@ -20,13 +21,13 @@ from jaxgrok.crossover.settings import (
 from jaxgrok.crossover.trainings import add_prior, report_row
 from jaxgrok.crossover.verdict import Finding
 from jaxgrok.grid import setups
-from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.host import machine
-from jaxgrok.host.paths import UserPath
+from jaxgrok.host.files.paths import UserPath
 from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.sweep import run as sweep
+from jaxgrok.sweep.options import Options
 
 WIDTH = 1.25
 """Default ratio of an interval's ends at which its setting is done."""
@@ -73,16 +74,14 @@ def find(
         Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
     config, search = prepare(config, width=width, budget=budget, known=known)
-    return train(
-        config,
-        search,
-        out,
+    options = Options(
         blocks=blocks,
         quiet=quiet,
         mixed_bits=mixed_bits,
         workers=workers,
         on_cell=on_cell,
     )
+    return train(config, search, out, options)
 
 
 def read(run: RunOrPath, *, width: float = WIDTH) -> list[Finding]:
@@ -137,32 +136,11 @@ def prepare(
 
 
 def train(
-    config: ConfigDict,
-    search: Search,
-    out: UserPath,
-    *,
-    blocks: int | None = None,
-    quiet: bool = False,
-    mixed_bits: bool = False,
-    workers: str | int = "local",
-    on_cell: OnCell | None = None,
-    grid_file: GridFile | None = None,
-    command: str = "",
+    config: ConfigDict, search: Search, out: UserPath, options: Options
 ) -> list[Finding]:
     """Train what a search asks for until it asks for nothing; write what it found."""
     queue = functools.partial(CrossoverQueue, search)
-    sweep.run(
-        config,
-        out,
-        blocks=blocks,
-        quiet=quiet,
-        mixed_bits=mixed_bits,
-        workers=workers,
-        on_cell=on_cell,
-        queue=queue,
-        grid_file=grid_file,
-        command=command,
-    )
+    sweep.train(config, out, dataclasses.replace(options, queue=queue))
     findings = search.findings()
     report.write(report.table(findings), out)
     return findings

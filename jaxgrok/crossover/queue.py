@@ -1,6 +1,7 @@
 """A crossover search as the queue of a sweep: its trials are cells of the grid.
 
->>> sweep.run(config, out, queue=functools.partial(CrossoverQueue, search))
+>>> options = Options(queue=functools.partial(CrossoverQueue, search))
+>>> sweep.train(config, out, options)
 """
 
 from collections.abc import Iterable, Mapping

@@ -12,8 +12,8 @@ from typing import Any
 from jaxgrok.crossover.settings import Setting, describe
 from jaxgrok.crossover.stopping import Cause, Stop
 from jaxgrok.crossover.verdict import Advice, Finding, Outcome
-from jaxgrok.host.atomic_files import write_table
-from jaxgrok.host.paths import UserPath, as_path
+from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.paths import UserPath, as_path
 from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
 from jaxgrok.plots.tables import read_rows

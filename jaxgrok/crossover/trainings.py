@@ -12,7 +12,7 @@ from jaxgrok.crossover.settings import Axes, Setting, Trial, axes_of
 from jaxgrok.crossover.threshold_fit import Training
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.setups import Program
-from jaxgrok.host.paths import UserPath
+from jaxgrok.host.files.paths import UserPath
 from jaxgrok.results.run import open_run
 
 FREE_FIELDS = {"n_train", "seed", "steps", "train_size", "stop", "steps_past_grok"}

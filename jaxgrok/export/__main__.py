@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from jaxgrok.host import command_line
-from jaxgrok.host.paths import AnyPath, as_path
+from jaxgrok.host.files.paths import AnyPath, as_path
 from jaxgrok.host.terminal import number
 
 if TYPE_CHECKING:

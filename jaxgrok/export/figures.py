@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from jaxgrok.analyse.circuits import read_circuit
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.atomic_files import check_writable
-from jaxgrok.host.paths import AnyPath, UserPath, as_path
+from jaxgrok.host.files.atomic_files import check_writable
+from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.plots import circuit_figures, run_figures
 from jaxgrok.plots.files import check_kind, save
 from jaxgrok.results.run import Run, RunOrPath, open_run

@@ -5,9 +5,9 @@
 """
 
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.atomic_files import atomic_path, check_writable
+from jaxgrok.host.files.atomic_files import atomic_path, check_writable
+from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.host.packages import needed
-from jaxgrok.host.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.results.selection import selected
 

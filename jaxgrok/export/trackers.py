@@ -18,9 +18,9 @@ from typing import Any
 import pandas as pd
 
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.atomic_files import atomic_folder, check_writable
+from jaxgrok.host.files.atomic_files import atomic_folder, check_writable
+from jaxgrok.host.files.paths import AnyPath, UserPath, as_path, remove_tree
 from jaxgrok.host.packages import needed
-from jaxgrok.host.paths import AnyPath, UserPath, as_path, remove_tree
 from jaxgrok.results.run import Run, RunOrPath, open_run
 
 INDEX = ("cell", "id", "step")

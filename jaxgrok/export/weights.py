@@ -5,8 +5,8 @@
 
 from jaxgrok.circuits.weights.transformerlens import config_of, save_npz
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.atomic_files import check_writable
-from jaxgrok.host.paths import UserPath, as_path
+from jaxgrok.host.files.atomic_files import check_writable
+from jaxgrok.host.files.paths import UserPath, as_path
 from jaxgrok.models.transformer import Transformer
 from jaxgrok.results.run import RunOrPath, open_run
 

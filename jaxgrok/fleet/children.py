@@ -17,7 +17,7 @@ from pathlib import Path
 from jaxgrok.engine.platform import Platform
 from jaxgrok.fleet.hello import Hello
 from jaxgrok.host import machine
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 
 LEAST_LIFE = 10.0
 """Seconds that a process has to live to be started again without being counted."""

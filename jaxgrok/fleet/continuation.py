@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgrok.engine.programs import one_lane
 from jaxgrok.grid.cells import Grid
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.results.files.final_states import SMALL
 from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.training.setup import Setup

@@ -29,7 +29,7 @@ from jaxgrok.fleet.messages import Farewell, Job, Loss, Order, Report, words_of
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.workers import Workers
 from jaxgrok.host.durations import setting
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 
 NEWS_SECONDS = 1.0
 """How long `next` waits."""

@@ -24,7 +24,7 @@ from jaxgrok.grid import grid_file as grid_files
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.resolver import resolve
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 
 
 def describe(

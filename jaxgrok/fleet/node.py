@@ -23,7 +23,7 @@ from jaxgrok.fleet.dask_settings import security_of
 from jaxgrok.fleet.messages import Farewell, Job, Order, Report, words_of
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.worker import Worker
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 
 CONNECT_SECONDS = 5.0
 """How long a coordinator may take to answer at all."""

@@ -17,7 +17,7 @@ from jaxgrok.fleet.node import Node, Outcome
 from jaxgrok.fleet.run_end import RunEnd
 from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.durations import duration
-from jaxgrok.host.paths import AnyPath, as_path
+from jaxgrok.host.files.paths import AnyPath, as_path
 
 LOOK_SECONDS = 0.5
 """Between two looks for coordinator.json."""

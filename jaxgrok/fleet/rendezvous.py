@@ -14,8 +14,8 @@ import os
 import stat
 from pathlib import Path
 
-from jaxgrok.host.atomic_files import write_atomically
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.atomic_files import write_atomically
+from jaxgrok.host.files.paths import AnyPath
 
 FILE = "coordinator.json"
 SECRET = "JAXGROK_FLEET_KEY"

@@ -8,7 +8,7 @@ import contextlib
 import time
 
 from jaxgrok.fleet import rendezvous
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.results.files import status_file
 from jaxgrok.results.status import read_status
 

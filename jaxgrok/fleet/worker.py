@@ -19,7 +19,7 @@ from jaxgrok.fleet.seat import Engines, Seat
 from jaxgrok.fleet.worker_files import WorkerFiles
 from jaxgrok.grid.cells import Grid
 from jaxgrok.host import machine
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.results.files import status_file
 from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 from jaxgrok.results.files.shards import Result

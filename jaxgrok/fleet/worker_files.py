@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgrok.fleet import continuation
 from jaxgrok.grid.cells import Grid
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.results import snapshots
 from jaxgrok.results.files import final_states, resume
 from jaxgrok.results.files.final_states import FinalStateWriter

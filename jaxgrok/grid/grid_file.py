@@ -20,7 +20,7 @@ from typing import Any
 import ml_collections
 
 from jaxgrok.grid import shipped
-from jaxgrok.host.paths import expanded, file_name
+from jaxgrok.host.files.paths import expanded, file_name
 from jaxgrok.host.source import commit_of
 
 LONGEST = 200

@@ -17,7 +17,7 @@ from jaxgrok.fields.values import cut, shown
 from jaxgrok.grid import grid_file
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
-from jaxgrok.host.paths import expanded
+from jaxgrok.host.files.paths import expanded
 
 
 def parse(

@@ -1,1 +1,1 @@
-"""The machine, its files, the terminal, and what the command lines share."""
+"""The machine, files, the terminal, and what the command lines share."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from absl import flags
 
 from jaxgrok.host import machine
-from jaxgrok.host.paths import expanded
+from jaxgrok.host.files.paths import expanded
 from jaxgrok.host.signals import INTERRUPTED
 from jaxgrok.host.streams import lenient_output
 

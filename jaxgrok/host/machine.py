@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from jaxgrok.host import paths
+from jaxgrok.host.files import paths
 
 CPU_DEVICES = "JAX_NUM_CPU_DEVICES"
 MOST_CPU_DEVICES = 16

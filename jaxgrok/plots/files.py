@@ -6,8 +6,8 @@
 import matplotlib
 from matplotlib.figure import Figure
 
-from jaxgrok.host.atomic_files import atomic_path
-from jaxgrok.host.paths import AnyPath, UserPath, as_path
+from jaxgrok.host.files.atomic_files import atomic_path
+from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 
 KINDS = ("png", "svg", "pdf")
 

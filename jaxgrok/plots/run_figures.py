@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.plots import circuit, sweep
 from jaxgrok.plots.registry import FigureTable, Need
 from jaxgrok.plots.sweep.circuit_measures import MEASURES

@@ -9,7 +9,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgrok.host.paths import UserPath, as_path
+from jaxgrok.host.files.paths import UserPath, as_path
 
 
 def read_rows(path: UserPath) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import sys
 from absl import flags
 
 from jaxgrok.host import command_line
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.files.paths import as_path
 
 
 def main(argv: list[str]) -> int:
@@ -31,7 +31,7 @@ def _run(argv: list[str]) -> int:
     if len(folders) > 1 and not values.out:
         raise ValueError("--out is missing: name the file of the comparison")
     # Imported late: --help and a wrong flag need no JAX.
-    from jaxgrok.host.atomic_files import check_writable
+    from jaxgrok.host.files.atomic_files import check_writable
     from jaxgrok.report import page
     from jaxgrok.report.data import RunData, check_comparable
     from jaxgrok.results.run import open_run

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.plots.tables import read_rows
 from jaxgrok.results.dataset import column_of, values_along
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrok.host.packed_files import packed
-from jaxgrok.host.paths import AnyPath, matches
+from jaxgrok.host.files.packed_files import packed
+from jaxgrok.host.files.paths import AnyPath, matches
 from jaxgrok.plots import style
 from jaxgrok.plots.tables import read_rows
 from jaxgrok.report.pack import Packer, listed

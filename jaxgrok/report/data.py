@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.colors import to_hex
 
-from jaxgrok.host.object_path import ObjectPath
-from jaxgrok.host.paths import AnyPath, modified
+from jaxgrok.host.files.object_path import ObjectPath
+from jaxgrok.host.files.paths import AnyPath, modified
 from jaxgrok.host.terminal import number
 from jaxgrok.plots import style
 from jaxgrok.report.boundaries import boundaries

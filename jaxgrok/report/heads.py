@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxgrok.circuits.induction_heads import SCORES
-from jaxgrok.host.paths import AnyPath, matches
+from jaxgrok.host.files.paths import AnyPath, matches
 from jaxgrok.plots.tables import read_rows
 from jaxgrok.report.pack import Packer
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxgrok.circuits.induction_heads import SCORES
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.plots.tables import read_rows
 from jaxgrok.report.cells import measure_of
 

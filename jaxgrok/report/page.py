@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxgrok.host.atomic_files import write_atomically
-from jaxgrok.host.paths import AnyPath, UserPath
+from jaxgrok.host.files.atomic_files import write_atomically
+from jaxgrok.host.files.paths import AnyPath, UserPath
 from jaxgrok.report.data import RunData, blob_of
 from jaxgrok.results.run import open_run
 

@@ -11,12 +11,10 @@ from typing import Any
 
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.host import machine
-from jaxgrok.host.paths import AnyPath, remove_tree
-from jaxgrok.outcomes.grok_rule import ends_by_rule
-from jaxgrok.results.files import cell_table
+from jaxgrok.host.files.paths import AnyPath, remove_tree
+from jaxgrok.results.estate import Estate, estate_of
 from jaxgrok.results.files.manifest import FORMAT, Manifest
 from jaxgrok.results.files.shards import Result
-from jaxgrok.results.files.snapshot_shards import forget
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.wanted_snapshots import SnapshotSteps, lacking
 
@@ -81,16 +79,13 @@ def adopt(
     if old is None:
         return Adopted(manifest)
     _check_format(directory.path, old)
-    heirs = _heirs(old, grid)
-    # The curves of a large run fill the memory; these two look at them.
-    curves = bool(len(old.cells) <= cell_table.MANY or heirs or grid.kept)
-    stored = directory.results(curves=curves)
+    estate = estate_of(directory, old, grid)
     start = old.begun or manifest.begun
     manifest = dataclasses.replace(manifest, usage=old.usage, begun=start)
-    if all(stored[c.id].status == "failed" for c in old.cells if c.id in stored):
-        return _take_over(directory.path, old, manifest, heirs, mixed_bits=mixed_bits)
-    _check_cells(directory.path, old, manifest, heirs)
-    inherited = _inherited(old, heirs, stored)
+    if estate.is_empty:
+        return _take_over(estate, manifest, mixed_bits=mixed_bits)
+    _check_cells(estate, manifest)
+    inherited, stored = estate.inherited(), estate.results
     results = {cell.id: stored[cell.id] for cell in grid.cells if cell.id in stored}
     results |= {result.cell_id: result for result in inherited}
     again = lacking(grid, manifest, results, snapshot_steps)
@@ -105,11 +100,13 @@ def adopt(
     # cells that the old manifest does not know, and that no reader looks up.
     if inherited:
         directory.write_results(inherited)
-    _forget_ends(directory.path, old, grid, heirs, stored)
+    estate.forget_ends(grid)
     notes = [_mixture(old, manifest)] if elsewhere else []
     if again:
         notes.append(_repetition(grid, results, again))
-    return Adopted(manifest, results, heirs, again, elsewhere, tuple(notes), curves)
+    return Adopted(
+        manifest, results, estate.heirs, again, elsewhere, tuple(notes), estate.curves
+    )
 
 
 def _as_trained(manifest: Manifest, old: Manifest) -> Manifest:
@@ -129,15 +126,9 @@ def _check_format(path: AnyPath, old: Manifest) -> None:
         )
 
 
-def _take_over(
-    path: AnyPath,
-    old: Manifest,
-    manifest: Manifest,
-    heirs: Mapping[str, Sequence[Cell]],
-    *,
-    mixed_bits: bool,
-) -> Adopted:
+def _take_over(estate: Estate, manifest: Manifest, *, mixed_bits: bool) -> Adopted:
     """Take over a directory that has no result: it pins nothing."""
+    path, old = estate.path, estate.manifest
     elsewhere = bool(_differences(old, manifest))
     notes = []
     if elsewhere and not mixed_bits:
@@ -147,79 +138,15 @@ def _take_over(
             notes.append(f"{_words(old, manifest)}: its cells in flight start anew")
         for folder in folders:
             remove_tree(folder)
-    return Adopted(manifest, {}, heirs, frozenset(), elsewhere, tuple(notes))
+    return Adopted(manifest, {}, estate.heirs, frozenset(), elsewhere, tuple(notes))
 
 
-def _heirs(old: Manifest, grid: Grid) -> dict[str, list[Cell]]:
-    """Return, for each old cell that is not in the grid, those of a longer budget."""
-    ids = {cell.id for cell in grid.cells}
-    # A grid with an axis of budgets has several cells of one kin.
-    by_kin: dict[str, list[Cell]] = {}
-    for cell in grid.cells:
-        by_kin.setdefault(cell.kin, []).append(cell)
-    heirs = {}
-    for cell in old.cells:
-        if cell.id not in ids:
-            budget = cell.lane["steps"]
-            kin = by_kin.get(cell.kin, [])
-            heirs[cell.id] = [c for c in kin if c.lane["steps"] > budget]
-    return heirs
-
-
-def _check_cells(
-    path: AnyPath, old: Manifest, new: Manifest, heirs: Mapping[str, Sequence[Cell]]
-) -> None:
+def _check_cells(estate: Estate, manifest: Manifest) -> None:
     """Refuse a grid that drops an old cell, with any budget from its own on."""
+    heirs, old = estate.heirs, estate.manifest
     for cell in old.cells:
         if cell.id in heirs and not heirs[cell.id]:
-            raise ValueError(_difference(path, old, new, cell))
-
-
-def _inherited(
-    old: Manifest, heirs: Mapping[str, Sequence[Cell]], stored: Mapping[str, Result]
-) -> list[Result]:
-    """Return the old results that are also results of cells with a longer budget."""
-    inherited: list[Result] = []
-    for cell in old.cells:
-        result = stored.get(cell.id)
-        if cell.id in heirs and result is not None and _is_final(result, old.config):
-            for heir in heirs[cell.id]:
-                inherited.append(dataclasses.replace(result, cell_id=heir.id))
-    return inherited
-
-
-def _is_final(result: Result, config: Mapping[str, Any]) -> bool:
-    """Tell whether a cell ended by its own rule: a longer budget changes nothing."""
-    if result.status != "done":
-        return result.status == "diverged"
-    accuracies = result.curve("test_accuracy")
-    return ends_by_rule(accuracies, int(result.curve("step")[-1]), config)
-
-
-def _forget_ends(
-    path: AnyPath,
-    old: Manifest,
-    grid: Grid,
-    heirs: Mapping[str, Sequence[Cell]],
-    stored: Mapping[str, Result],
-) -> None:
-    """Forget snapshots that were kept only because a budget ended there.
-
-    A training that was never interrupted has none of that step.
-    """
-    ends = {(cell.kin, cell.lane["steps"]) for cell in grid.cells}
-    steps: dict[str, set[int]] = {}
-    for cell in old.cells:
-        budget = int(cell.lane["steps"])
-        is_due = grid.schedule.keeps(budget) or (cell.kin, budget) in ends
-        result = stored.get(cell.id)
-        if cell.id not in heirs or is_due or result is None:
-            continue
-        # One that its own rule ended there would have ended there anyway.
-        if not _is_final(result, old.config):
-            steps.setdefault(cell.kin, set()).add(budget)
-    if steps:
-        forget(path, steps)
+            raise ValueError(_difference(estate.path, old, manifest, cell))
 
 
 def _repetition(grid: Grid, results: Mapping[str, Result], again: Iterable[str]) -> str:

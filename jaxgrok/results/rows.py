@@ -11,8 +11,8 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from jaxgrok.host.atomic_files import write_table
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.outcomes.outcomes import Outcome, outcome, spikes
 from jaxgrok.outcomes.phase_changes import phase_change
 from jaxgrok.results.files.manifest import Manifest

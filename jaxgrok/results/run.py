@@ -17,7 +17,7 @@ import xarray as xr
 
 from jaxgrok.grid import selector as selectors
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.paths import AnyPath, UserPath, as_path
+from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.results import dataset, frames, rows, snapshots
 from jaxgrok.results.files.manifest import Manifest, read_manifest

@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from jaxgrok.grid.cells import Cell
 from jaxgrok.grid.grid_file import GridFile
-from jaxgrok.host.paths import file_name
+from jaxgrok.host.files.paths import file_name
 from jaxgrok.models import MODELS
 from jaxgrok.results import snapshots
 from jaxgrok.tasks import TASKS, Task, is_pool

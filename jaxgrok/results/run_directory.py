@@ -16,10 +16,10 @@ from typing import Any
 import xarray as xr
 
 from jaxgrok.grid.cells import Cell
-from jaxgrok.host.atomic_files import write_atomically
-from jaxgrok.host.folder_lock import FolderLock, Held
-from jaxgrok.host.object_lock import ObjectLock
-from jaxgrok.host.paths import AnyPath, UserPath, as_path
+from jaxgrok.host.files.atomic_files import write_atomically
+from jaxgrok.host.files.folder_lock import FolderLock, Held
+from jaxgrok.host.files.object_lock import ObjectLock
+from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.files import cell_table
 from jaxgrok.results.files.manifest import Manifest, read_manifest

@@ -4,7 +4,7 @@
 ValueError: thesis holds other files (one.tex, …) and no manifest.json; ...
 """
 
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.results.files import cell_table
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from jaxgrok.host.clock import seconds_between, utc_now
 from jaxgrok.host.durations import TimeLeft, clock, duration
-from jaxgrok.host.object_path import ObjectPath
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.object_path import ObjectPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.outcomes.outcomes import PHASES
 from jaxgrok.results.files import status_file
 from jaxgrok.results.files.status_file import Live

@@ -17,7 +17,7 @@ from jaxgrok.fleet.messages import Dispatch
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host.clock import utc_now
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.results import snapshots
 from jaxgrok.results.adoption import adopt
 from jaxgrok.results.files import final_states, resume, snapshot_shards

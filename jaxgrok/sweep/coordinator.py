@@ -1,6 +1,6 @@
 """Decides who trains what next, as long as there is anything to train.
 
->>> coordinator = Coordinator(grid, Archive(grid, directory), fleet, Everything)
+>>> coordinator = Coordinator(Intake(grid, archive, fleet, Everything))
 >>> finished = coordinator.train(threading.Event())
 """
 
@@ -8,18 +8,11 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 
-from jaxgrok.engine.pace import Pace
 from jaxgrok.fleet.chores import Chores
 from jaxgrok.fleet.messages import Assignment, Loss, Order, Progress, Report
-from jaxgrok.fleet.protocol import Fleet
-from jaxgrok.grid.cells import Grid
-from jaxgrok.results.finished_cell import OnCell
-from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.intake import Intake
 from jaxgrok.sweep.members import Member
-from jaxgrok.sweep.queue import Queue
 
 ANSWER_SECONDS = 1.0
 """Target seconds per dispatch; bounds how long Ctrl-C takes to be noticed."""
@@ -33,29 +26,15 @@ class Coordinator:
     """One run: who trains what next, and its periodic jobs.
 
     Args:
-        grid: what to train.
-        archive: where results go, or are from: it goes on where it was.
-        fleet: the workers.
-        queue: makes the queue of cells.
-        quiet: print nothing.
-        on_cell: called with every cell that ends.
+        intake: what is known of the run, which goes on where its archive was.
     """
 
-    def __init__(
-        self,
-        grid: Grid,
-        archive: Archive,
-        fleet: Fleet,
-        queue: Callable[[Grid, Pace], Queue],
-        *,
-        quiet: bool = False,
-        on_cell: OnCell | None = None,
-    ) -> None:
-        self.grid, self.archive, self.fleet = grid, archive, fleet
-        self.intake = Intake(grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell)
-        self.queue, self.dealer = self.intake.queue, self.intake.dealer
-        self.display, self.openings = self.intake.display, self.intake.openings
-        self.members = self.intake.members
+    def __init__(self, intake: Intake) -> None:
+        self.intake = intake
+        self.grid, self.archive, self.fleet = intake.grid, intake.archive, intake.fleet
+        self.queue, self.dealer = intake.queue, intake.dealer
+        self.display, self.openings = intake.display, intake.openings
+        self.members = intake.members
         self.chores = Chores()
 
     def train(self, stop: threading.Event) -> bool:

@@ -13,7 +13,7 @@ from jaxgrok.engine.platform import Platform
 from jaxgrok.fleet.messages import Loss
 from jaxgrok.grid.cells import Grid
 from jaxgrok.host.durations import TimeLeft
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.host.terminal import Console
 from jaxgrok.results.dataset import LABELS
 from jaxgrok.results.files import status_file

@@ -82,10 +82,10 @@ def measured(grid: Grid, blocks: int | None) -> str:
     early = ", less where cells grok early" if ends_early else ""
     memory = size((engine.memory or 0) * largest)
     n_groups = len(grid.groups)
-    others = f" of {n_groups}, the others in proportion" if n_groups > 1 else ""
+    others = f" of {n_groups}" if n_groups > 1 else ""
     lines = [
-        f"{left.words()}{early}; {memory} of memory a device: from group {index + 1}"
-        f"{others}; it compiled in {duration(compiling)}",
+        f"{left.words()}{early}; {memory} of memory a device (measured on group "
+        f"{index + 1}{others}, which compiled in {duration(compiling)})",
         *estimate.time_warnings(grid, Platform.of(jax.local_devices()), left),
     ]
     return "\n".join(lines)

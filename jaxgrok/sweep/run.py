@@ -5,33 +5,20 @@
 
 import contextlib
 import errno
-import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import jax
 import ml_collections
 import xarray as xr
 
-from jaxgrok.engine import sizing
-from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
-from jaxgrok.engine.platform import Platform, notes, refuse
-from jaxgrok.fleet.hello import Hello
-from jaxgrok.fleet.job import describe
-from jaxgrok.fleet.local import LocalFleet
-from jaxgrok.fleet.protocol import Fleet
+from jaxgrok.engine.platform import Platform, notes
 from jaxgrok.fleet.site import computing
-from jaxgrok.fleet.worker import Worker
-from jaxgrok.fleet.workers import Workers, parse
-from jaxgrok.grid.cells import Grid, Group
+from jaxgrok.grid.cells import Grid
 from jaxgrok.grid.grid_file import GridFile
-from jaxgrok.grid.resolver import resolve
 from jaxgrok.host import machine
 from jaxgrok.host.command_line import FAILED
-from jaxgrok.host.paths import AnyPath, UserPath, file_name
+from jaxgrok.host.files.paths import AnyPath, UserPath, file_name
 from jaxgrok.host.signals import INTERRUPTED, Stop, asked_to_stop
 from jaxgrok.host.terminal import number
 from jaxgrok.results.finished_cell import OnCell
@@ -39,12 +26,11 @@ from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
-from jaxgrok.sweep.intake import WorkersFailed
+from jaxgrok.sweep.crew import Crew, Resolved
+from jaxgrok.sweep.intake import Intake, WorkersFailed
 from jaxgrok.sweep.longest_first import Everything
+from jaxgrok.sweep.options import Options
 from jaxgrok.sweep.queue import Queue
-
-if TYPE_CHECKING:
-    from jaxgrok.fleet.dask_fleet import DaskFleet
 
 
 class Interrupted(Exception):
@@ -100,82 +86,56 @@ def run(
         Interrupted: after SIGINT, SIGTERM or SIGHUP, once everything is saved; where
             the directory cannot be written, once everything that fits is.
     """
-    if blocks is not None and blocks < 1:
-        raise ValueError(f"blocks={blocks} must be at least 1")
-    who = parse(workers)
+    options = Options(
+        blocks=blocks,
+        quiet=quiet,
+        mixed_bits=mixed_bits,
+        workers=workers,
+        on_cell=on_cell,
+        queue=queue,
+        grid_file=grid_file,
+        command=command,
+    )
+    return train(config, out, options)
+
+
+def train(
+    config: ml_collections.ConfigDict, out: UserPath | None, options: Options
+) -> xr.Dataset:
+    """Do what `run` does, with its keyword arguments as one object."""
     with contextlib.ExitStack() as stack:
-        platform = stack.enter_context(computing(who))
+        platform = stack.enter_context(computing(options.who))
         # Before the directory is made: a config that makes no sense leaves nothing.
-        grid = _resolved(config, platform, who) if platform else None
+        crew = Crew(config, options, platform)
         # The lock comes first: two sweeps in one directory would mix their results.
-        directory = stack.enter_context(RunDirectory(out or _folder(grid)))
+        directory = stack.enter_context(RunDirectory(out or _folder(crew.resolved)))
         stop = stack.enter_context(asked_to_stop())
-        remote = _remote(who, directory.path, platform)
-        if remote:
-            stack.enter_context(remote)
-        if remote and not platform:
-            first = _first_worker(remote, stop, quiet=quiet)
-            stack.enter_context(machine.elsewhere(first.platform.name, first.bits))
-            platform, grid = first.platform, _resolved(config, first.platform, who)
-        assert grid and platform
+        stack.enter_context(crew)
+        resolved = crew.gather(directory.path, stop)
+        if resolved is None:
+            raise Interrupted("stopped; no worker came", stop.exit_code)
+        grid, platform = resolved
         archive = Archive(
-            grid, directory, grid_file, command=command, mixed_bits=mixed_bits
+            grid,
+            directory,
+            options.grid_file,
+            command=options.command,
+            mixed_bits=options.mixed_bits,
         )
-        fleet: Fleet
-        if remote:
-            job = describe(config, grid, grid_file)
-            remote.begin(job, machine.bits(), mixed_bits=mixed_bits)
-            fleet = remote
-        else:
-            fleet = _local(grid, directory.path, blocks)
-            stack.enter_context(closing(fleet))
-        coordinator = Coordinator(
-            grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell
-        )
+        fleet = crew.begin(directory.path, grid)
+        queue, quiet, on_cell = options.queue, options.quiet, options.on_cell
+        intake = Intake(grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell)
+        coordinator = Coordinator(intake)
         _introduce(coordinator, platform)
-        return _train(coordinator, stop)
+        return _finish(coordinator, stop)
 
 
-def _folder(grid: Grid | None) -> Path:
+def _folder(resolved: Resolved | None) -> Path:
     """Return the run directory of a grid, unless the user says."""
-    if grid is None:
+    if resolved is None:
         raise ValueError("out must name the run directory, where workers look")
-    name = file_name(f"{grid.config['task']}-{grid.config['scale']}")
-    return Path("runs") / name
-
-
-def _local(grid: Grid, run_dir: AnyPath, blocks: int | None) -> LocalFleet:
-    """Let this process train, on all devices of this machine."""
-
-    def engine(group: Group, n_cells: int) -> Engine:
-        return sizing.build(
-            group.setup, block_width=group.block_width, cells=n_cells, blocks=blocks
-        )
-
-    return LocalFleet(Worker(grid, [engine], run_dir))
-
-
-def _remote(
-    who: Workers, run_dir: AnyPath, platform: Platform | None
-) -> "DaskFleet | None":
-    """Let others train: processes of this machine, or whoever connects."""
-    if who.is_local:
-        return None
-    # Imported late: most sweeps need neither the package nor the time it takes.
-    from jaxgrok.fleet.dask_fleet import DaskFleet
-
-    return DaskFleet(run_dir, who, platform)
-
-
-def _first_worker(fleet: "DaskFleet", stop: Stop, *, quiet: bool) -> Hello:
-    """Wait for the first worker: the grid is resolved for what it computes on."""
-    if not quiet:
-        words = f"waiting for workers: {fleet.invitation}"
-        print(words, file=sys.stderr, flush=True)
-    while not stop.is_set():
-        if hello := fleet.first_hello():
-            return hello
-    raise Interrupted("stopped; no worker came", stop.exit_code)
+    config = resolved.grid.config
+    return Path("runs") / file_name(f"{config['task']}-{config['scale']}")
 
 
 def _introduce(coordinator: Coordinator, platform: Platform) -> None:
@@ -186,7 +146,7 @@ def _introduce(coordinator: Coordinator, platform: Platform) -> None:
         coordinator.display.say(line)
 
 
-def _train(coordinator: Coordinator, stop: Stop) -> xr.Dataset:
+def _finish(coordinator: Coordinator, stop: Stop) -> xr.Dataset:
     """Train all cells, and draw the figures."""
     archive = coordinator.archive
     try:
@@ -200,20 +160,6 @@ def _train(coordinator: Coordinator, stop: Stop) -> xr.Dataset:
         words = f"stopped; {_finished(archive.ledger)}"
         raise Interrupted(words, stop.exit_code)
     return dataset
-
-
-def _resolved(
-    config: ml_collections.ConfigDict, platform: Platform, who: Workers
-) -> Grid:
-    """Resolve a config; refuse what its devices cannot train."""
-    grid = resolve(config)
-    setups = [group.setup for group in grid.groups]
-    refuse(setups, platform)
-    if not who.is_local:
-        return grid  # whose devices are not here to be asked for their memory
-    widths = [group.block_width for group in grid.groups]
-    sizing.refuse_too_wide(zip(setups, widths, strict=True), jax.local_devices()[0])
-    return grid
 
 
 def _unwritable(error: OSError, path: AnyPath, ledger: Ledger) -> Interrupted:

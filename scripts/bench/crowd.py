@@ -129,6 +129,7 @@ class Crowd:
     """
 
     outlives_workers = True
+    invitation = "a worker that is lost comes back"
 
     def __init__(
         self,

@@ -86,7 +86,8 @@ def words(row: dict[str, Any]) -> str:
     return (
         f"| {row['workers']} | {row['cells']:,} | {row['cells_a_lane']:.0f} | {lost} | "
         f"{devices} | {lanes} | {row['lost']:.1%} | "
-        f"{row['wall_s'] / 3600:.2f} h | {row['core']:.1%} | {row['ms_a_cell']:.2f} | "
+        f"{row['wall_s'] / 3600:.2f} h | {row['core']:.1%} | {row['jobs']:.2%} | "
+        f"{row['ms_a_cell']:.2f} | "
         f"{row['peak_gb']:.1f} GB | {row['disk_mb']:,.0f} MB |"
     )
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from jaxgrok.grid.cells import Grid
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
+from jaxgrok.sweep.intake import Intake
 from jaxgrok.sweep.longest_first import Everything
 
 GROUPS, BUDGET = 10, 40_000
@@ -86,6 +88,8 @@ class Run:
         self.archive: Archive | None = None
         self.mostly: tuple[float, float, float] | None = None
         self._half = len(cells.cells) // 2 if restart else len(cells.cells) + 1
+        self.jobs: Counter[str] = Counter()
+        """Seconds that periodic jobs took, by name."""
 
     def train(self) -> dict[str, Any]:
         """Train everything; return what was measured."""
@@ -104,16 +108,28 @@ class Run:
     def _coordinate(self) -> bool:
         with (
             mock.patch("time.monotonic", self.clock.monotonic),
+            mock.patch.object(chores.Chores, "run", self._timed(chores.Chores.run)),
             RunDirectory(self.run_dir) as directory,
         ):
             self.clock.resume()
             self.archive = Archive(self.cells, directory)
-            coordinator = Coordinator(
+            intake = Intake(
                 self.cells, self.archive, self.crowd, Everything, quiet=True
             )
+            coordinator = Coordinator(intake)
             is_over = coordinator.train(self.stop)
             self.clock.suspend()
         return is_over
+
+    def _timed(self, run: Callable[..., None]) -> Callable[..., None]:
+        """Return a way to run a periodic job that also adds up its seconds."""
+
+        def timed(jobs: chores.Chores, name: str, job: Callable[[], object]) -> None:
+            start = self.clock.monotonic()
+            run(jobs, name, job)
+            self.jobs[name] += self.clock.monotonic() - start
+
+        return timed
 
     def _watch(self) -> None:
         """Look at the clock when most cells have ended; ask for an end half-way."""
@@ -143,6 +159,8 @@ class Run:
             "core": clock.cpu / clock.now,
             "cpu_s": clock.cpu,
             "ms_a_cell": clock.cpu / n_cells * 1e3,
+            "jobs": sum(self.jobs.values()) / clock.now,
+            "jobs_s": dict(self.jobs),
             "reports": self.crowd.reports,
         }
 

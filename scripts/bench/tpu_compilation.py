@@ -20,7 +20,7 @@ from jaxgrok.engine import programs
 from jaxgrok.engine.compilation import unsized
 from jaxgrok.engine.device import suited
 from jaxgrok.engine.platform import Platform, refuse
-from jaxgrok.host.paths import file_name
+from jaxgrok.host.files.paths import file_name
 from jaxgrok.tasks import is_pool
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import Setup

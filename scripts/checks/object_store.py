@@ -24,7 +24,7 @@ from store_scenes.comparison import same
 from store_scenes.processes import say, trained
 from store_scenes.server import server
 
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.files.paths import as_path
 
 GRID = '''"""Many evaluations of a tiny network, over {steps} steps."""
 

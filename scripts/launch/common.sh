@@ -24,6 +24,36 @@ help() {
     exit 0
 }
 
+# Read a launcher's words. Its flags are those that its header names: --NAME=VALUE sets
+# the variable NAME, or adds to it where that is an array, and --NAME sets it to 1. The
+# others, of which there are two at least, are in `arguments`.
+#
+#   read_words "RUN_DIR and a command" "$@"
+read_words() {
+    local wanted=$1 header flag
+    header=$(sed -n '2,/^[^#]/p' "$0")
+    shift
+    while [[ ${1-} == -* ]]; do
+        [ "$1" != --help ] || help "$0"
+        flag=${1%%=*}
+        if [[ $1 == *=* && $header == *$'\n'"# $flag="* ]]; then
+            if [[ $(declare -p "${flag#--}") == "declare -a"* ]]; then
+                local -n list=${flag#--}
+                list+=("${1#*=}")
+            else
+                printf -v "${flag#--}" %s "${1#*=}"
+            fi
+        elif [[ $1 != *=* && $header == *$'\n'"# $flag "* ]]; then
+            printf -v "${flag#--}" 1
+        else
+            refuse "$1 is unknown; see $(basename "$0") --help"
+        fi
+        shift
+    done
+    arguments=("$@")
+    [ ${#arguments[@]} -ge 2 ] || refuse "$wanted must be given; see $(basename "$0") --help"
+}
+
 # Print words as a shell reads them.
 quoted() {
     local word words=()

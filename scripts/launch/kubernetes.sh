@@ -21,26 +21,10 @@ set -euo pipefail
 
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
-claim='' mount=/runs workers=8 image=python:3.12 name=jaxgrok files=()
+claim='' mount=/runs workers=8 image=python:3.12 name=jaxgrok file=()
 resources='cpu: "8", memory: 16Gi'
-while [ $# -gt 0 ]; do
-    case $1 in
-    --help) help "$0" ;;
-    --dry_run) dry_run=1 ;;
-    --claim=*) claim=${1#*=} ;;
-    --mount=*) mount=${1#*=} ;;
-    --workers=*) workers=${1#*=} ;;
-    --resources=*) resources=${1#*=} ;;
-    --extras=*) extras=${1#*=} ;;
-    --image=*) image=${1#*=} ;;
-    --name=*) name=${1#*=} ;;
-    --file=*) files+=("${1#*=}") ;;
-    -*) refuse "$1 is unknown; see kubernetes.sh --help" ;;
-    *) break ;;
-    esac
-    shift
-done
-[ $# -ge 2 ] || refuse "RUN_DIR and a command must be given; see kubernetes.sh --help"
+read_words "RUN_DIR and a command" "$@"
+set -- "${arguments[@]}"
 [ -n "$claim" ] || refuse "--claim must name the PersistentVolumeClaim"
 [[ $workers =~ ^[1-9][0-9]*$ ]] || refuse "--workers=$workers must be a number from 1 on"
 run=$1
@@ -61,7 +45,7 @@ jobs() {
 
 folder=$name.launch
 build_wheel "$folder"
-[ ${#files[@]} = 0 ] || step cp "${files[@]}" "$folder/"
+[ ${#file[@]} = 0 ] || step cp "${file[@]}" "$folder/"
 if [ -n "$dry_run" ]; then
     echo "# $folder/jobs.yaml:"
     jobs | sed 's/^/#     /'

@@ -20,18 +20,8 @@ set -euo pipefail
 source "$(dirname "$0")/common.sh"
 read -r -a ssh <<<"${SSH:-ssh}"
 listen=
-while [ $# -gt 0 ]; do
-    case $1 in
-    --help) help "$0" ;;
-    --dry_run) dry_run=1 ;;
-    --extras=*) extras=${1#*=} ;;
-    --listen=*) listen=:${1#*=} ;;
-    -*) refuse "$1 is unknown; allowed: --dry_run, --extras=NAMES, --listen=WHERE" ;;
-    *) break ;;
-    esac
-    shift
-done
-[ $# -ge 2 ] || refuse "hosts and RUN_DIR must be given; see ssh.sh --help"
+read_words "hosts and RUN_DIR" "$@"
+set -- "${arguments[@]}"
 read -r -a hosts <<<"$1"
 run=$(realpath -m "$2")
 shift 2
@@ -53,5 +43,5 @@ for host in "${hosts[@]}"; do
 done
 [ "$reached" -gt 0 ] || refuse "none of the hosts was reached"
 if [ $# -gt 0 ]; then
-    step "$launch/env/bin/jaxgrok" "$@" --out="$run" --workers="listen$listen"
+    step "$launch/env/bin/jaxgrok" "$@" --out="$run" --workers="listen${listen:+:$listen}"
 fi

@@ -10,6 +10,7 @@
 # at the same path on slices, or gs://BUCKET/PATH.
 #
 # --dry_run            print the commands, and do nothing
+# --zone=ZONE          of the slices
 # --slices=N           how many; by default 8
 # --type=TYPE          accelerator type of one host; by default v5litepod-8
 # --runtime=VERSION    of the slices' software; by default v2-alpha-tpuv5-lite
@@ -25,37 +26,22 @@ set -euo pipefail
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 slices=8 type=v5litepod-8 runtime=v2-alpha-tpuv5-lite zone='' name=jaxgrok
-tier=(--spot) mount=: secret='' look=60
-while [ $# -gt 0 ]; do
-    case $1 in
-    --help) help "$0" ;;
-    --dry_run) dry_run=1 ;;
-    --slices=*) slices=${1#*=} ;;
-    --type=*) type=${1#*=} ;;
-    --runtime=*) runtime=${1#*=} ;;
-    --zone=*) zone=${1#*=} ;;
-    --name=*) name=${1#*=} ;;
-    --on_demand) tier=() ;;
-    --mount=*) mount=${1#*=} ;;
-    --key_secret=*) secret=${1#*=} ;;
-    --look=*) look=${1#*=} ;;
-    -*) refuse "$1 is unknown; see tpu_vm.sh --help" ;;
-    *) break ;;
-    esac
-    shift
-done
-[ $# -ge 2 ] || refuse "RUN_DIR and a command must be given; see tpu_vm.sh --help"
+on_demand='' mount=: key_secret='' look=60
+read_words "RUN_DIR and a command" "$@"
+set -- "${arguments[@]}"
 [ -n "$zone" ] || refuse "--zone must name the zone of the slices"
 [[ $slices =~ ^[1-9][0-9]*$ ]] || refuse "--slices=$slices must be a number from 1 on"
 # A process alone hangs on a slice of several hosts.
 [[ $type =~ -[1-8]$ ]] || refuse "--type=$type must be of one host: its number is at most 8"
 run=$1
 shift
+tier=(--spot)
+[ -z "$on_demand" ] || tier=()
 key=
 case $run in
 gs://*)
-    [ -n "$secret" ] || refuse "--key_secret must name the secret that holds the key"
-    key="gcloud secrets versions access latest --secret=$(quoted "$secret")"
+    [ -n "$key_secret" ] || refuse "--key_secret must name the secret that holds the key"
+    key="gcloud secrets versions access latest --secret=$(quoted "$key_secret")"
     launch=$PWD/$(basename "$run").launch
     extras=fleet,gcs
     ;;

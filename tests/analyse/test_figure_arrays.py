@@ -4,7 +4,7 @@ from drawn import measured, planted
 
 from jaxgrok.analyse import figure_arrays
 from jaxgrok.analyse.circuits import FileSource, Report
-from jaxgrok.host.packed_files import packed
+from jaxgrok.host.files.packed_files import packed
 
 
 def arrays(folder, **options):

@@ -74,7 +74,7 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(capsys, monkeypatch):
     # Five sizes, four seeds and two weight decays; one program, so one group.
     assert "40 cells in 1 group, up to 120 steps" in cells
     assert "n_train 8 … 40 padded to" in group
-    assert "less where cells grok early; " in cost and "it compiled in " in cost
+    assert "less where cells grok early; " in cost and "which compiled in " in cost
     assert not Path("runs").exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jaxgrok.fleet import rendezvous
 from jaxgrok.fleet.rendezvous import FILE, Rendezvous, read, remove, write
-from jaxgrok.host import atomic_files
+from jaxgrok.host.files import atomic_files
 
 MEETING = Rendezvous("tls://127.0.0.1:8786", "nonce", "certificate", "key")
 unix = pytest.mark.skipif(not hasattr(os, "getuid"), reason="no users to compare")

@@ -28,7 +28,7 @@ from jaxgrok.host import command_line, source
 from jaxgrok.models import MODELS
 from jaxgrok.results.files.manifest import describe
 from jaxgrok.sweep import __main__ as sweep
-from jaxgrok.sweep import run
+from jaxgrok.sweep import crew, run
 from jaxgrok.tasks import TASKS
 
 DRAWS = int(os.environ.get("JAXGROK_DRAWS", 0))
@@ -51,7 +51,7 @@ class Planned(BaseException):
 
 settings.register_profile(
     "grids",
-    max_examples=DRAWS or 150,
+    max_examples=DRAWS or 60,
     derandomize=not DRAWS,
     database=None,
     deadline=None,
@@ -64,7 +64,7 @@ drawn_grids = settings.get_profile("grids")
 def folder():
     """A folder with a grid file, where every sweep stops before it writes."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as name:
-        patch.setattr(run, "resolve", _resolve)
+        patch.setattr(crew, "resolve", _resolve)
         patch.setattr(run, "RunDirectory", _stop)
         patch.setattr(source, "commit", lambda: "")
         patch.setattr(command_line.machine, "prepare", lambda: None)

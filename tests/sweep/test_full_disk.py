@@ -12,7 +12,7 @@ import jaxgrok
 import tiny
 from jaxgrok.fleet import chores
 from jaxgrok.fleet.chores import Period
-from jaxgrok.host import trees
+from jaxgrok.host.files import trees
 from jaxgrok.results import rows, run_directory, snapshots
 from jaxgrok.results.files import final_states, resume, shards, snapshot_shards
 from jaxgrok.sweep import coordinator, run

@@ -191,7 +191,7 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(here, capsys, monkeypatch):
         "2 cells in 1 group,",
         "n_train 24 padded to 49",
         "less where cells grok early; ",
-        "it compiled in ",
+        "which compiled in ",
         "parameters a model",
     ):
         assert words in shown

@@ -47,7 +47,7 @@ def test_time_comes_from_one_program_the_others_in_proportion(monkeypatch):
     assert built == sizes[-1:]
     assert line.startswith("about ") or line.startswith("at most ")
     assert "less where cells grok early" in line
-    assert " of memory a device: from group 2 of 2, the others in proportion; " in line
+    assert " of memory a device (measured on group 2 of 2, which compiled in " in line
 
 
 def test_the_time_is_that_of_all_groups(monkeypatch):

@@ -132,13 +132,6 @@ def test_another_grid_is_refused_and_nothing_is_touched(tmp_path):
     assert before == {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    path = tmp_path_factory.mktemp("whole")
-    jaxgrok.run(tiny.config(**FIELDS), path, blocks=2, quiet=True)
-    return path
-
-
 SCRIPT = """
 import sys, tiny, jaxgrok
 from jaxgrok.fleet import chores

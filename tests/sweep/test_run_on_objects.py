@@ -10,8 +10,8 @@ import jaxgrok
 import tiny
 from jaxgrok.fleet import chores
 from jaxgrok.fleet.chores import Period
-from jaxgrok.host import object_lock
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.files import object_lock
+from jaxgrok.host.files.paths import as_path
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep import coordinator, run
 from jaxgrok.sweep import figures as sweep_figures

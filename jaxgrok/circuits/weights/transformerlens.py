@@ -38,8 +38,8 @@ from jaxgrok.circuits.weights.transformerlens_config import (
     normalization,
     read_config,
 )
-from jaxgrok.host.atomic_files import write_atomically
-from jaxgrok.host.paths import UserPath, as_path
+from jaxgrok.host.files.atomic_files import write_atomically
+from jaxgrok.host.files.paths import UserPath, as_path
 from jaxgrok.models import transformer
 from jaxgrok.models.transformer import Transformer
 from jaxgrok.tasks.modular import Modular

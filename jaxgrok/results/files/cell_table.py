@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from jaxgrok.grid.cells import Cell
-from jaxgrok.host.packed_files import packed, write_packed
-from jaxgrok.host.paths import AnyPath, matches
+from jaxgrok.host.files.packed_files import packed, write_packed
+from jaxgrok.host.files.paths import AnyPath, matches
 
 MANY = 100_000
 """Cells up to which they stand in manifest.json itself."""
@@ -25,7 +25,9 @@ PREFIX = "cells-"
 """What names of such files begin with."""
 ABSENT = -1
 """The number of a value that a cell does not have."""
+_IDS = ("id", "kin")
 _DICTS = ("axes", "static", "lane")
+"""Fields of a cell: its hashes, and its dicts of values."""
 _WAY_OUT = "the run cannot be read without it; take it from a copy"
 
 
@@ -92,9 +94,6 @@ def _encoded(cells: Sequence[Cell]) -> tuple[dict[str, Any], dict[str, np.ndarra
             column = _column(dicts, name, head[kind][name])
             arrays[f"{kind}-{name}"] = column
     return head, arrays
-
-
-_IDS = ("id", "kin")
 
 
 def _ids(values: Iterable[str]) -> np.ndarray:

@@ -10,9 +10,9 @@ One is known by the cell's `kin` (its hash without the budget) and its last step
 
 from collections.abc import Container
 
-from jaxgrok.host.atomic_files import new_name
-from jaxgrok.host.packed_files import packed, write_packed
-from jaxgrok.host.paths import AnyPath, matches, read_each
+from jaxgrok.host.files.atomic_files import new_name
+from jaxgrok.host.files.packed_files import packed, write_packed
+from jaxgrok.host.files.paths import AnyPath, matches, read_each
 from jaxgrok.results.files import saved_lanes
 from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 

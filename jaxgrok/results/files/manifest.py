@@ -17,8 +17,8 @@ from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.setups import build
 from jaxgrok.host import machine, source
 from jaxgrok.host.clock import utc_now
-from jaxgrok.host.object_path import ObjectPath
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.object_path import ObjectPath
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.results.files import cell_table
 from jaxgrok.tasks import Task

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgrok.host.atomic_files import new_name
-from jaxgrok.host.packed_files import packed, write_packed
-from jaxgrok.host.paths import AnyPath, matches, remove_tree
+from jaxgrok.host.files.atomic_files import new_name
+from jaxgrok.host.files.packed_files import packed, write_packed
+from jaxgrok.host.files.paths import AnyPath, matches, remove_tree
 from jaxgrok.results.files import saved_lanes
 from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 from jaxgrok.results.files.snapshot_shards import Shapes

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrok.host.atomic_files import new_name
-from jaxgrok.host.packed_files import packed, write_packed
-from jaxgrok.host.paths import AnyPath, matches, read_each
+from jaxgrok.host.files.atomic_files import new_name
+from jaxgrok.host.files.packed_files import packed, write_packed
+from jaxgrok.host.files.paths import AnyPath, matches, read_each
 from jaxgrok.training.records import COMPONENT_CURVES, Curve, Schema
 
 OVER = ("done", "diverged")

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrok.host.atomic_files import new_name, write_atomically
-from jaxgrok.host.packed_files import packed, write_packed
-from jaxgrok.host.paths import AnyPath, matches, on_disk, read_each, remove_tree
-from jaxgrok.host.trees import read_tree, write_tree
+from jaxgrok.host.files.atomic_files import new_name, write_atomically
+from jaxgrok.host.files.packed_files import packed, write_packed
+from jaxgrok.host.files.paths import AnyPath, matches, on_disk, read_each, remove_tree
+from jaxgrok.host.files.trees import read_tree, write_tree
 
 FOLDER = "checkpoints"
 LONGEST_WRITE = 600.0

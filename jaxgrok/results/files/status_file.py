@@ -15,9 +15,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from jaxgrok.host.atomic_files import write_atomically
 from jaxgrok.host.clock import utc_now
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.atomic_files import write_atomically
+from jaxgrok.host.files.paths import AnyPath
 
 FILE = "status.json"
 

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 import jaxgrok
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 
 
 def same(found: AnyPath, want: AnyPath) -> None:

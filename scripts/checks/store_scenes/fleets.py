@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jaxgrok.fleet import rendezvous
-from jaxgrok.host.paths import AnyPath, as_path, matches
+from jaxgrok.host.files.paths import AnyPath, as_path, matches
 from jaxgrok.results.status import read_status
 from store_scenes.comparison import same
 from store_scenes.processes import ENDS, say, start, sweep, wait

@@ -6,8 +6,8 @@ import time
 import uuid
 from pathlib import Path
 
-from jaxgrok.host.object_lock import SILENT
-from jaxgrok.host.paths import as_path, matches
+from jaxgrok.host.files.object_lock import SILENT
+from jaxgrok.host.files.paths import as_path, matches
 from jaxgrok.results.status import read_status
 from store_scenes.comparison import contents, same
 from store_scenes.processes import ENDS, say, sweep, wait

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgrok.engine.engine import ResumeState
-from jaxgrok.host import atomic_files
+from jaxgrok.host.files import atomic_files
 from jaxgrok.results.files import resume
 from jaxgrok.results.files.resume import Resumable, Saves
 from jaxgrok.results.files.saved_lanes import SavedLane

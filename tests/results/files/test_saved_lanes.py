@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxgrok.engine.engine import ResumeState
-from jaxgrok.host.packed_files import packed, write_packed
+from jaxgrok.host.files.packed_files import packed, write_packed
 from jaxgrok.results.files import saved_lanes
 from jaxgrok.results.files.saved_lanes import SavedLane
 

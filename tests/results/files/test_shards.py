@@ -9,7 +9,7 @@ import pytest
 from handmade import all_results, product, result, same, write
 
 import jaxgrok
-from jaxgrok.host import atomic_files
+from jaxgrok.host.files import atomic_files
 from jaxgrok.results.files import shards
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.run_directory import RunDirectory

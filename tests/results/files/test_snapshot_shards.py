@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.files.paths import as_path
 from jaxgrok.results.files.snapshot_shards import (
     LONGEST_WRITE,
     forget,

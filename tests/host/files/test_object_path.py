@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from jaxgrok.host import object_path, object_store
-from jaxgrok.host.object_path import ObjectPath, is_url
-from jaxgrok.host.object_store import StoreError
+from jaxgrok.host.files import object_path, object_store
+from jaxgrok.host.files.object_path import ObjectPath, is_url
+from jaxgrok.host.files.object_store import StoreError
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jaxgrok.host.object_store import PACKAGES, StoreError, access, change
+from jaxgrok.host.files.object_store import PACKAGES, StoreError, access, change
 
 LARGE = 8_000_000
 """Bytes of an object that may take longer to be written than a lock is surely ours."""

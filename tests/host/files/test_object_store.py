@@ -9,7 +9,7 @@ import time
 import pytest
 from fsspec.asyn import get_loop
 
-from jaxgrok.host.object_store import TRIES, StoreError, access, change
+from jaxgrok.host.files.object_store import TRIES, StoreError, access, change
 
 
 class NoCredentialsError(Exception):
@@ -32,8 +32,8 @@ def raised_for(error):
 @pytest.fixture(autouse=True)
 def memory_for_s3(monkeypatch):
     """No test needs s3fs."""
-    monkeypatch.setattr("jaxgrok.host.object_store.needed", lambda *_, **__: None)
-    monkeypatch.setattr("jaxgrok.host.object_store._filesystem", lambda _: None)
+    monkeypatch.setattr("jaxgrok.host.files.object_store.needed", lambda *_, **__: None)
+    monkeypatch.setattr("jaxgrok.host.files.object_store._filesystem", lambda _: None)
 
 
 def test_what_is_missing_or_there_already_keeps_its_kind():
@@ -108,7 +108,9 @@ class Slow:
 @pytest.fixture
 def into(monkeypatch):
     def into(store, check):
-        monkeypatch.setattr("jaxgrok.host.object_store._filesystem", lambda _: store)
+        monkeypatch.setattr(
+            "jaxgrok.host.files.object_store._filesystem", lambda _: store
+        )
         change("s3://b/x", check, "pipe_file", "b/x", b"1")
         return store.written
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from jaxgrok.host.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath
 
 _numbers = itertools.count()
 # New files of this process, for names that differ when the clock does not.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxgrok.host.folder_lock import FolderLock, Held
+from jaxgrok.host.files.folder_lock import FolderLock, Held
 
 
 def test_a_second_lock_is_refused_until_the_first_is_given_back(tmp_path):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from jaxgrok.host import paths
-from jaxgrok.host.object_path import ObjectPath
+import jaxgrok
+from jaxgrok.host.files import paths
+from jaxgrok.host.files.object_path import ObjectPath
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def test_a_folder_is_on_a_disk_for_as_long_as_it_is_used(folder):
     assert copy.exists() == (copy == folder)
 
 
-ROOT = Path(paths.__file__).parents[1]
+ROOT = Path(jaxgrok.__file__).parent
 ROOMS = ("results", "sweep", "report", "plots", "analyse", "crossover", "export")
 ON_DISK_ALONE = {
     ("results/files/status_file.py", "Path"),  # of /proc

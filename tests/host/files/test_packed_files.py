@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from jaxgrok.host import object_path
-from jaxgrok.host.packed_files import packed, write_packed
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.files import object_path
+from jaxgrok.host.files.packed_files import packed, write_packed
+from jaxgrok.host.files.paths import as_path
 
 HEAD = {"cells": ["a", "b"], "ä": None}
 ARRAYS = {"one": np.arange(5, dtype=np.int32), "two": np.ones((2, 3))}

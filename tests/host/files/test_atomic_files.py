@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from jaxgrok.host.atomic_files import (
+from jaxgrok.host.files.atomic_files import (
     atomic_file,
     atomic_folder,
     atomic_path,
@@ -12,7 +12,7 @@ from jaxgrok.host.atomic_files import (
     write_atomically,
     write_table,
 )
-from jaxgrok.host.paths import as_path
+from jaxgrok.host.files.paths import as_path
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from jaxgrok.host import object_lock, object_store
-from jaxgrok.host.folder_lock import Held
-from jaxgrok.host.object_lock import SILENT, LockLost, ObjectLock
-from jaxgrok.host.object_path import ObjectPath
-from jaxgrok.host.object_store import StoreError
+from jaxgrok.host.files import object_lock, object_store
+from jaxgrok.host.files.folder_lock import Held
+from jaxgrok.host.files.object_lock import SILENT, LockLost, ObjectLock
+from jaxgrok.host.files.object_path import ObjectPath
+from jaxgrok.host.files.object_store import StoreError
 
 
 @pytest.fixture

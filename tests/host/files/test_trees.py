@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from orbax.checkpoint import v1 as ocp
 
-from jaxgrok.host.trees import read_tree, write_tree
+from jaxgrok.host.files.trees import read_tree, write_tree
 
 TREE = {"a": {"b": np.arange(3.0)}}
 # As tensorstore words it.

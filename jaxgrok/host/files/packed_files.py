@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrok.host.atomic_files import atomic_file
-from jaxgrok.host.paths import AnyPath, opened
+from jaxgrok.host.files.atomic_files import atomic_file
+from jaxgrok.host.files.paths import AnyPath, opened
 
 # Where a file was cut, or what it was before, decides which of these reading raises.
 _DAMAGE = (

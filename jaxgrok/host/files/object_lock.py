@@ -22,9 +22,9 @@ import time
 import uuid
 from typing import Any
 
-from jaxgrok.host.folder_lock import Held
-from jaxgrok.host.object_path import ObjectPath
-from jaxgrok.host.object_store import StoreError
+from jaxgrok.host.files.folder_lock import Held
+from jaxgrok.host.files.object_path import ObjectPath
+from jaxgrok.host.files.object_store import StoreError
 
 BEAT = 5.0
 """Seconds between two signs of life of a holder."""

@@ -22,8 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from jaxgrok.host.object_path import ObjectPath, is_url
-from jaxgrok.host.object_store import PACKAGES
+from jaxgrok.host.files.object_path import ObjectPath, is_url
+from jaxgrok.host.files.object_store import PACKAGES
 
 AnyPath = Path | ObjectPath
 """A path on a disk, or in a store of objects."""

@@ -1,0 +1,1 @@
+"""Files, on a disk or in a store of objects: their paths, locks and whole writes."""
