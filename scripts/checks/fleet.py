@@ -1,7 +1,7 @@
 """Sweeps whose workers and coordinators are killed, and end as if nothing had happened.
 
     python scripts/checks/fleet.py                    # 35 minutes on two cores
-    python scripts/checks/fleet.py --quick            # 8 minutes
+    python scripts/checks/fleet.py --quick            # 10 minutes
     python scripts/checks/fleet.py --only storms,full_disk
 
 Real processes on this machine's loopback, tiny networks, Linux alone. Storms: at random

@@ -2,7 +2,7 @@
 
 pip install '.[s3,fleet]' 'moto[server]' && python scripts/checks/object_store.py
 
-It starts moto's server on loopback and prints a line a property, in about 10 minutes.
+It starts moto's server on loopback and prints a line a property, in about 12 minutes.
 
 --url s3://BUCKET/PREFIX   a bucket that there is, with your own credentials, in place
                            of that server; gs:// with the extra gcs
