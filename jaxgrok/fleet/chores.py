@@ -27,10 +27,10 @@ class Period(NamedTuple):
 PERIODS = {
     "status": Period(seconds=2.0, spacing=50),
     "flush": Period(seconds=10.0, spacing=10),
-    # These take the longer, the more cells there are: 10 minutes apart at 100,000.
-    "tables": Period(seconds=10.0, spacing=300),
-    "manifest": Period(seconds=0.0, spacing=300),
-    "estimate": Period(seconds=0.0, spacing=300),
+    # These take the longer, the more cells there are: minutes apart at 100,000.
+    "tables": Period(seconds=10.0, spacing=400),
+    "manifest": Period(seconds=0.0, spacing=500),
+    "estimate": Period(seconds=0.0, spacing=500),
     "save": Period(seconds=45.0, spacing=10),
     # Of workers elsewhere, hundreds of which may share a disk.
     "fleet_save": Period(setting("JAXGROK_SAVE", 300.0), spacing=10),

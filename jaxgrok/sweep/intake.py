@@ -84,6 +84,7 @@ class Intake:
         self.steps: dict[str, int] = {}
         self.continued: dict[str, int] = {}
         self._crashes = 0
+        """Workers that failed since the last result."""
         self._chores = Chores()
         self._left: TimeLeft | None = None
 
@@ -136,6 +137,8 @@ class Intake:
         """Keep what a worker hands over."""
         done = len(self.ledger)
         rows = self._add(report.results)
+        if rows:
+            self._crashes = 0
         self.archive.note_saves(report.saved)
         for note in report.notes:
             self.display.say(note)

@@ -186,6 +186,19 @@ def test_a_worker_that_fails_is_replaced_until_three_have(intake):
         intake.take_in(Loss("w3", "ZeroDivisionError: of a loss", True))
 
 
+def test_workers_that_fail_once_in_a_while_do_not_end_a_sweep(intake):
+    """Among hundreds of machines, some day one is broken."""
+    cell = intake.grid.cells[0]
+    start(intake, "a", cell)
+    for name in ("w1", "w2"):
+        intake.take_in(Loss(name, "OSError: a bus", is_crash=True))
+    intake.take_in(report("a", results=[result(cell)]))
+    for name in ("w3", "w4"):
+        intake.take_in(Loss(name, "OSError: a bus", is_crash=True))
+    with pytest.raises(WorkersFailed):
+        intake.take_in(Loss("w5", "OSError: a bus", is_crash=True))
+
+
 def test_a_seat_that_is_opening_is_no_answer_of_its_group(intake):
     intake.take_in(report("a"))
     intake.openings.begin(("a", 0), None, 0)
