@@ -23,6 +23,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Run",
     "cells",
+    "compare",
     "curves",
     "export_weights",
     "figures",
@@ -46,6 +47,7 @@ __all__ = [
 if TYPE_CHECKING:
     from jaxgrok import grid, models, tasks
     from jaxgrok.analyse.circuits import read_circuit
+    from jaxgrok.comparison.compare import compare
     from jaxgrok.crossover.find import find as find_crossover
     from jaxgrok.export.weights import export_weights
     from jaxgrok.host.machine import prepare
@@ -76,6 +78,7 @@ _MODULES = {
 _OBJECTS = {
     "Run": ("jaxgrok.results.run", "Run"),
     "cells": ("jaxgrok.results.run", "cells"),
+    "compare": ("jaxgrok.comparison.compare", "compare"),
     "curves": ("jaxgrok.results.run", "curves"),
     "export_weights": ("jaxgrok.export.weights", "export_weights"),
     "figures": ("jaxgrok.plots.run_figures", "figures"),

@@ -9,6 +9,7 @@ from jaxgrok.host import command_line
 COMMANDS = {
     "sweep": ("jaxgrok.sweep.__main__", "train every cell of a grid"),
     "crossover": ("jaxgrok.crossover.__main__", "search how little data still groks"),
+    "compare": ("jaxgrok.comparison.__main__", "which method groks sooner?"),
     "analyse": ("jaxgrok.analyse.__main__", "read the circuits of a run"),
     "report": ("jaxgrok.report.__main__", "write a page of a run to click through"),
     "export": (

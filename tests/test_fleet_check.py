@@ -1,5 +1,6 @@
 """A handful of what the check of fleets does: real processes, killed and going on."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,34 @@ def test_workers_and_coordinators_are_killed_and_nothing_is_lost():
     assert all(": equal, " in line for line in acts)
     assert "× worker" in counts and "× coordinator" in counts
     assert faults == "0 faults"
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """The module of the scenes in which a cable is pulled."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    return importlib.import_module("fleet_scenes.network")
+
+
+def test_where_no_namespace_can_be_made_that_is_said_in_a_line(network, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(network.Skip, match=r"no network namespace: .*'ip'"):
+        network.Machine().__enter__()
+
+
+def test_a_machine_is_gone_behind_its_scene(network, monkeypatch):
+    made = []
+
+    def ip(words):
+        made.append(words)
+        if words.endswith("lo up"):
+            raise subprocess.CalledProcessError(2, "ip", stderr="not\npermitted")
+
+    monkeypatch.setattr(network, "_ip", ip)
+    with pytest.raises(network.Skip, match="namespace: not permitted"):
+        network.Machine().__enter__()
+    name, cable = made[0].split()[-1], made[1].split()[2]
+    assert made[-2:] == [f"link delete {cable}", f"netns delete {name}"]
 
 
 @pytest.mark.process

@@ -21,6 +21,7 @@ RANKS = {
     "fleet": 6,
     "plots": 6,
     "worker": 7,
+    "comparison": 7,
     "report": 7,
     "status": 7,
     "analyse": 8,

@@ -1,8 +1,9 @@
 """Circuit measures of every cell of a sweep, from what was recorded on the fly.
 
-Two numbers a cell: how much of W_E lies in the key frequencies, and how long before the
-grok the circuit began to carry the training loss.
+Three numbers a cell: how many frequencies are key, how much of W_E lies in them, and
+how long before the grok the circuit began to carry the training loss.
 
+>>> count = key_frequencies(curves).sum(1)
 >>> share, lead = survey(curves, grok_step=grok_step)
 """
 
@@ -44,28 +45,52 @@ def survey(
             at RISE times that minimum) to the grok step; NaN where there is none.
     """
     step = np.asarray(curves["step"])
-    W_E, W_L, excluded = (
-        np.asarray(curves[name], float)
-        for name in ("W_E_norm", "W_L_norm", "excluded_loss")
+    W_E, excluded = (
+        np.asarray(curves[name], float) for name in ("W_E_norm", "excluded_loss")
     )
-    W_L = np.where(np.isnan(W_L).all((1, 2), keepdims=True), W_E, W_L)
+    last, keys = _ends(curves)
     grok = np.asarray(grok_step, float)
     share, lead = np.full(len(grok), np.nan), np.full(len(grok), np.nan)
-    for cell in range(len(grok)):
-        evals = np.flatnonzero(np.isfinite(W_L[cell]).all(-1))
-        if not evals.size:
-            continue
-        # Past a cell's end, and past a divergence, its curves are NaN.
-        last = evals[-1]
-        if gini(W_L[cell, last] ** 2) < SPARSE_GINI:
-            continue
-        key = W_L[cell, last] > THRESHOLD * W_L[cell, last].max()
-        energy = W_E[cell, last] ** 2
+    for cell in np.flatnonzero(keys.any(1)):
+        key = keys[cell]
+        energy = W_E[cell, last[cell]] ** 2
         share[cell] = energy[key].sum() / energy.sum()
         if np.isfinite(grok[cell]):
             # Each key frequency is excluded on its own: the one that costs most counts.
             lead[cell] = _lead(step, excluded[cell][:, key].max(-1), grok[cell])
     return share, lead
+
+
+def key_frequencies(curves: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
+    """Tell which frequencies are key at the end of each cell.
+
+    Args:
+        curves: of `survey`; the excluded loss is not needed.
+
+    Returns:
+        [cells, freq]; none is key where the spectrum is not sparse.
+    """
+    return _ends(curves)[1]
+
+
+def _ends(
+    curves: Mapping[str, ArrayLike],
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return each cell's last evaluation [cells] and key frequencies [cells, freq]."""
+    W_E, W_L = (np.asarray(curves[name], float) for name in ("W_E_norm", "W_L_norm"))
+    W_L = np.where(np.isnan(W_L).all((1, 2), keepdims=True), W_E, W_L)
+    last = np.zeros(len(W_L), np.intp)
+    keys = np.zeros((len(W_L), W_L.shape[2]), bool)
+    for cell, norms in enumerate(W_L):
+        evals = np.flatnonzero(np.isfinite(norms).all(-1))
+        if not evals.size:
+            continue
+        # Past a cell's end, and past a divergence, its curves are NaN.
+        last[cell] = evals[-1]
+        final = norms[evals[-1]]
+        if gini(final**2) >= SPARSE_GINI:
+            keys[cell] = final > THRESHOLD * final.max()
+    return last, keys
 
 
 def _lead(step: NDArray[Any], excluded: NDArray[Any], grok_step: float) -> float:

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from jaxgrok.engine.platform import Platform
+from jaxgrok.fleet.chores import PERIODS
 from jaxgrok.fleet.hello import Hello
 from jaxgrok.host import machine
 from jaxgrok.host.files.paths import AnyPath
@@ -103,7 +104,9 @@ class Children:
         """Start one, with its share of the devices."""
         command = [sys.executable, "-m", "jaxgrok.worker", str(self._run_dir)]
         command += ["--patience=0", f"--name=worker-{index + 1}"]
-        environment = dict(os.environ) | _same_code()
+        # They share the disk of one machine only, so they save as often as one process.
+        often = {"JAXGROK_SAVE": str(PERIODS["save"].seconds)}
+        environment = often | dict(os.environ) | _same_code()
         environment |= share(self._platform, index, count)
         log = self._log(index)
         log.parent.mkdir(exist_ok=True)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from jaxgrok.host.durations import setting
+
 
 class Period(NamedTuple):
     """How often a job runs.
@@ -30,6 +32,8 @@ PERIODS = {
     "manifest": Period(seconds=0.0, spacing=500),
     "estimate": Period(seconds=0.0, spacing=500),
     "save": Period(seconds=45.0, spacing=10),
+    # Of workers elsewhere, hundreds of which may share a disk.
+    "fleet_save": Period(setting("JAXGROK_SAVE", 300.0), spacing=10),
     "redraw": Period(seconds=60.0, spacing=100),
 }
 

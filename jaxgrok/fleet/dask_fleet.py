@@ -10,7 +10,6 @@ are its own. It runs no task: what is sent are messages of `wire`.
 
 import asyncio
 import contextlib
-import os
 import queue
 import secrets
 from collections.abc import Mapping
@@ -29,11 +28,12 @@ from jaxgrok.fleet.loop_thread import LoopThread
 from jaxgrok.fleet.messages import Farewell, Job, Loss, Order, Report, words_of
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.workers import Workers
+from jaxgrok.host.durations import setting
 from jaxgrok.host.files.paths import AnyPath
 
 NEWS_SECONDS = 1.0
 """How long `next` waits."""
-SILENCE_SECONDS = float(os.environ.get("JAXGROK_SILENCE", "30"))
+SILENCE_SECONDS = setting("JAXGROK_SILENCE", 30.0)
 """After so long without a sign of life a worker is lost."""
 ANSWER_SECONDS = 15.0
 """How long a worker may take to answer what needs no work."""

@@ -53,7 +53,7 @@ def worker(job: Job, run_dir: AnyPath) -> Worker:
     if _hash(grid) != job.cells:
         raise ValueError("its cells are other ones, of another version or grid file")
     engines = [functools.partial(_engine, device) for device in jax.local_devices()]
-    return Worker(grid, engines, run_dir, job.worker, sings=True)
+    return Worker(grid, engines, run_dir, job.worker, is_elsewhere=True)
 
 
 def _engine(device: jax.Device, group: Group, n_cells: int) -> Engine:

@@ -14,6 +14,7 @@ import time
 
 from jaxgrok.fleet import rendezvous
 from jaxgrok.fleet.node import Node, Outcome
+from jaxgrok.fleet.run_end import RunEnd
 from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.durations import duration
 from jaxgrok.host.files.paths import AnyPath, as_path
@@ -46,10 +47,11 @@ def work(
     folder = as_path(run_dir).resolve()
     base = re.sub(r"[^\w.]+", "-", name or f"{platform.node()}-{os.getpid()}")
     seconds = wait
+    end: RunEnd | None = None
     for number in itertools.count():
         # Dask may still know the name of a connection that was lost.
         own = f"{base}-{number}" if number else base
-        node = _connected(folder, secret, own, time.monotonic() + seconds)
+        node = _connected(folder, secret, own, time.monotonic() + seconds, end)
         if node is None:
             break
         if node.outcome is Outcome.REFUSED:
@@ -57,29 +59,35 @@ def work(
         if node.outcome is not Outcome.LOST:
             return 0 if node.outcome is Outcome.DONE else LEFT
         seconds = patience
-        _say(
-            f"{own}: the coordinator is lost, all cells are saved; waiting "
-            f"{duration(seconds)} for another one"
+        end = RunEnd(folder)
+        if not end.has_come():
+            _say(
+                f"{own}: the coordinator is lost, all cells are saved; waiting "
+                f"{duration(seconds)} for another one"
+            )
+    if end is None:
+        raise ValueError(
+            f"{run_dir}: no coordinator answers; start one with jaxgrok sweep ... "
+            f"--out {run_dir} --workers listen, or wait longer with --wait SECONDS"
         )
-    if number:
-        _say(f"{base}: no other coordinator came")
-        return FAILED
-    raise ValueError(
-        f"{run_dir}: no coordinator answers; start one with jaxgrok sweep ... "
-        f"--out {run_dir} --workers listen, or wait longer with --wait SECONDS"
-    )
+    is_over = end.has_come()
+    _say(f"{base}: {'the sweep has ended' if is_over else 'no other coordinator came'}")
+    return 0 if is_over else FAILED
 
 
-def _connected(folder: AnyPath, secret: str, name: str, deadline: float) -> Node | None:
+def _connected(
+    folder: AnyPath, secret: str, name: str, deadline: float, end: RunEnd | None
+) -> Node | None:
     """Find a coordinator and work for it; None if none answers until the deadline."""
-    while True:
+    while not (end and end.has_come()):
         with contextlib.suppress(OSError, TimeoutError):
             node = Node(rendezvous.read(folder, secret), folder, name)
             asyncio.run(node.serve())
             return node
         if time.monotonic() >= deadline:
-            return None
+            break
         time.sleep(LOOK_SECONDS)
+    return None
 
 
 def _say(text: str) -> None:

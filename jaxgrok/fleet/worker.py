@@ -20,6 +20,7 @@ from jaxgrok.fleet.worker_files import WorkerFiles
 from jaxgrok.grid.cells import Grid
 from jaxgrok.host import machine
 from jaxgrok.host.files.paths import AnyPath
+from jaxgrok.results.files import status_file
 from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 from jaxgrok.results.files.shards import Result
 
@@ -34,7 +35,8 @@ class Worker:
         engines: of each seat, what builds the engine of a group.
         run_dir: where its snapshots and lanes go.
         name: who answers.
-        sings: whether seats show what they compute, so that it can be compared.
+        is_elsewhere: whether the coordinator is another process: seats show what they
+            compute, so that it can be compared, and lanes are saved less often.
     """
 
     def __init__(
@@ -44,11 +46,12 @@ class Worker:
         run_dir: AnyPath,
         name: str = "local",
         *,
-        sings: bool = False,
+        is_elsewhere: bool = False,
     ) -> None:
         self._grid, self._name, self._run_dir = grid, name, run_dir
         self._platform = Platform.of(jax.local_devices())
-        self._engines, self._sings = engines, sings
+        self._engines, self._is_elsewhere = engines, is_elsewhere
+        self._save_chore = "fleet_save" if is_elsewhere else "save"
         self._chores = Chores()
         self._hurries = threading.Event()
         self._held: list[Result] = []
@@ -69,7 +72,7 @@ class Worker:
                 engines,
                 bits,
                 keeps_final=keeps_final,
-                sings=self._sings,
+                sings=self._is_elsewhere,
                 pool=pool,
                 hurries=self._hurries,
             )
@@ -101,10 +104,10 @@ class Worker:
         refusal = None
         try:
             self._fetch()
-            if self._files.unwritten and (order.save or self._chores.is_due("flush")):
+            if self._files.unwritten and self._is_time("flush", order):
                 self._chores.run("flush", self._files.flush)
-            if is_busy and (order.save or self._chores.is_due("save")):
-                self._chores.run("save", lambda: saved.update(self._save()))
+            if is_busy and self._is_time(self._save_chore, order):
+                self._chores.run(self._save_chore, lambda: saved.update(self._save()))
         except OSError as error:
             refusal = Refusal(error.errno or 0, error.strerror or str(error))
         results = self._results(is_refused=refusal is not None)
@@ -153,6 +156,14 @@ class Worker:
             self._files.keep(work.cells.take_snapshots(), work.engine.shapes)
             for cell_id, lane in work.cells.take_final().items():
                 self._files.keep_final(cell_id, lane)
+
+    def _is_time(self, chore: str, order: Order) -> bool:
+        """Tell whether something is to be written now."""
+        if not (order.save or self._chores.is_due(chore)):
+            return False
+        # One that was frozen, or cut off, may have been given up long ago. What it has
+        # in memory is of no use to a run that has ended, and would stay there.
+        return not self._is_elsewhere or status_file.exists(self._run_dir)
 
     def _save(self) -> dict[str, LanePlace]:
         lanes: dict[str, SavedLane] = {}

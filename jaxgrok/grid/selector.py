@@ -19,24 +19,27 @@ CLOSE = 1e-9
 """How far a float may lie from what a user wrote, relative: 0.1 + 0.2 is 0.3."""
 
 
-def matching(axes: Sequence[Mapping[str, Any]], selector: Selector) -> list[int]:
+def matching(
+    axes: Sequence[Mapping[str, Any]], selector: Selector, noun: str = "cell"
+) -> list[int]:
     """Return the indices of the cells that a selector fits, at least one.
 
     Args:
         axes: the axis values of every cell, in the order of cells.csv.
         selector: what the user wrote.
+        noun: what messages call the selector.
 
     Raises:
         ValueError: an axis is unknown, no cell has a value, or an index is too large.
     """
-    values = _parse(selector) if isinstance(selector, str) else plain(selector)
+    values = _read(selector, noun)
     if not isinstance(values, Mapping):
-        return [_index(values, len(axes))]
+        return [_index(values, len(axes), noun)]
     matches = list(range(len(axes)))
     for name, value in values.items():
         if name not in axes[0]:
             raise ValueError(
-                f"cell: axis {shown(name)} is unknown; axes are {listed(axes[0])}"
+                f"{noun}: axis {shown(name)} is unknown; axes are {listed(axes[0])}"
             )
         # A message offers only values that go with the axes before this one.
         candidates = matches
@@ -45,8 +48,24 @@ def matching(axes: Sequence[Mapping[str, Any]], selector: Selector) -> list[int]
             options = sorted({axes[index][name] for index in candidates}, key=_by_kind)
             words = listed(map(str, options))
             text = value if isinstance(value, str) else shown(value)
-            raise ValueError(f"cell: no cell has {name}={text:.60}; there are {words}")
+            raise ValueError(
+                f"{noun}: no cell has {name}={text:.60}; there are {words}"
+            )
     return matches
+
+
+def axes_of(selector: Selector, noun: str = "cell") -> tuple[str, ...]:
+    """Return the names of the axes that a selector gives values of.
+
+    Raises:
+        ValueError: it is an index, or not understood.
+    """
+    values = _read(selector, noun)
+    if not isinstance(values, Mapping):
+        raise ValueError(
+            f"{noun} {shown(selector)} must be axis values, like optimiser=adamw"
+        )
+    return tuple(values)
 
 
 def one(axes: Sequence[Mapping[str, Any]], selector: Selector) -> int:
@@ -65,14 +84,19 @@ def one(axes: Sequence[Mapping[str, Any]], selector: Selector) -> int:
     return matches[0]
 
 
-def _index(value: Any, count: int) -> int:
+def _read(selector: Selector, noun: str) -> Any:
+    """Return what a user wrote as axis values, or as what is to be an index."""
+    return _parse(selector, noun) if isinstance(selector, str) else plain(selector)
+
+
+def _index(value: Any, count: int, noun: str) -> int:
     """Return the index of a cell; ValueError if there is no such cell."""
     try:
         index = operator.index(value)
     except TypeError:
-        raise ValueError(_not_understood(value)) from None
+        raise ValueError(_not_understood(value, noun)) from None
     if not 0 <= index < count:
-        raise ValueError(f"cell {shown(index)} does not exist; take 0 … {count - 1}")
+        raise ValueError(f"{noun} {shown(index)} does not exist; take 0 … {count - 1}")
     return index
 
 
@@ -121,7 +145,7 @@ def _by_kind(value: Any) -> tuple[bool, Any]:
     return isinstance(value, str), value
 
 
-def _parse(text: str) -> int | dict[str, str]:
+def _parse(text: str, noun: str) -> int | dict[str, str]:
     """Read an index, or axis values as they are written."""
     if text.strip().isdecimal():
         # Python reads no more than 4,300 digits.
@@ -137,14 +161,14 @@ def _parse(text: str) -> int | dict[str, str]:
             # No new axis: the comma belongs to a value, such as W_E,b_*.
             values[name] = f"{values[name]},{part}".rstrip()
         else:
-            raise ValueError(_not_understood(text))
+            raise ValueError(_not_understood(text, noun))
     if not all(values.values()):
-        raise ValueError(_not_understood(text))
+        raise ValueError(_not_understood(text, noun))
     return values
 
 
-def _not_understood(selector: Any) -> str:
+def _not_understood(selector: Any, noun: str) -> str:
     return (
-        f"cell {shown(selector)} is not understood; write an index, or axis values "
+        f"{noun} {shown(selector)} is not understood; write an index, or axis values "
         "like weight_decay=1.0,seed=0"
     )

@@ -4,6 +4,7 @@
 ('7 min 5 s', '0:52', 'about 0:42')
 """
 
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,6 +24,22 @@ def duration(seconds: float) -> str:
         if count or words:
             words.append(f"{count} {unit}")
     return " ".join(words[:2]) or "0 s"
+
+
+def setting(name: str, default: float) -> float:
+    """Return the seconds that an environment variable asks for.
+
+    Raises:
+        ValueError: it is no time span.
+    """
+    text = os.environ.get(name, str(default))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:  # nor is NaN
+        raise ValueError(f"{name}={text} must be a number of seconds above 0")
+    return seconds
 
 
 def clock(seconds: float) -> str:

@@ -155,6 +155,11 @@ def _crossover(results: RunResults) -> Figure:
     return sweep.crossover(results.dataset, rows)
 
 
+def _compare(results: RunResults) -> Figure:
+    rows = read_rows(results.table("compare.csv"))
+    return sweep.compare(rows, results.dataset.attrs.get("title", ""))
+
+
 def _circuits(results: RunResults) -> Figure:
     return circuit.seeds(read_circuits(results.table("circuits.csv")))
 
@@ -170,5 +175,6 @@ OF_SQUARES = ("phase_diagram", "circuit_measures")
 """Figures whose sides can be chosen."""
 # Drawn from tables that other commands leave in the run directory.
 FIGURES.register("crossover", _crossover, _table("crossover.csv"))
+FIGURES.register("compare", _compare, _table("compare.csv"))
 FIGURES.register("circuits", _circuits, _table("circuits.csv"))
-OF_TABLES = ("crossover", "circuits")
+OF_TABLES = ("crossover", "compare", "circuits")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxgrok.circuits.sweep_measures import survey
+from jaxgrok.circuits.sweep_measures import key_frequencies, survey
 
 
 def test_survey_finds_the_planted_share_and_lead():
@@ -22,3 +22,18 @@ def test_survey_finds_the_planted_share_and_lead():
     excluded[0, 6:] = np.nan
     share, lead = survey(curves, grok_step=[50, np.nan, 80])
     assert np.isnan(share[0])
+
+
+def test_key_frequencies_are_those_of_the_last_spectrum():
+    W_L = np.full((3, 4, 8), 0.1)
+    W_L[0, :2, 5] = 1.0  # a frequency that was given up
+    W_L[0, 2:, 2] = 1.0
+    W_L[0, 2:, 6] = 0.5
+    W_L[1, :2, 1] = 1.0
+    W_L[1, 2:] = np.nan  # it diverged
+    W_E = np.ones((3, 4, 8))
+    keys = key_frequencies({"W_E_norm": W_E, "W_L_norm": W_L})
+    assert [np.flatnonzero(key).tolist() for key in keys] == [[2, 6], [1], []]
+    # A network without MLP has no W_L: W_E stands in for it.
+    alone = key_frequencies({"W_E_norm": W_L, "W_L_norm": np.full_like(W_L, np.nan)})
+    np.testing.assert_array_equal(alone, keys)

@@ -76,6 +76,17 @@ def made(monkeypatch, tmp_path):
     return made_children, made, clock
 
 
+@pytest.mark.parametrize(("asked", "seconds"), [("", "45.0"), ("7", "7")])
+def test_they_save_as_often_as_one_process_unless_asked(
+    monkeypatch, tmp_path, made, asked, seconds
+):
+    monkeypatch.delenv("JAXGROK_SAVE", raising=False)
+    if asked:
+        monkeypatch.setenv("JAXGROK_SAVE", asked)
+    Children(1, tmp_path, CPU)
+    assert made[1][-1].env["JAXGROK_SAVE"] == seconds
+
+
 def test_one_is_started_for_each_with_its_share_and_a_log(made, tmp_path):
     _, (one, two), _ = made
     assert one.command[:3] == [sys.executable, "-m", "jaxgrok.worker"]

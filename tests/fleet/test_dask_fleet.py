@@ -200,6 +200,19 @@ def test_a_worker_that_is_gone_is_a_loss(fleet_of):
         assert fleet.next() is None
 
 
+def test_one_that_was_given_up_saves_and_looks_for_another_coordinator(fleet_of):
+    worker = nodes.Answering()
+    with fleet_of(worker) as fleet:
+        nodes.news(fleet)
+        # As Dask does with one that was silent for too long.
+        (address,) = fleet._scheduler.workers
+        gone = fleet._scheduler.remove_worker(address, stimulus_id="silence")
+        fleet._loop.wait(gone)
+        assert nodes.news(fleet) == Loss("a", "it does not answer any more")
+        assert fleet.threads[0].join().outcome is Outcome.LOST
+    assert worker.orders == [Order({}, save=True)] and worker.is_closed
+
+
 def cannot_listen(folder, who):
     """What is said where nobody can listen."""
     try:

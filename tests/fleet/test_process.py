@@ -81,6 +81,23 @@ def test_where_one_is_lost_another_is_looked_for_under_another_name(outcomes, ca
     assert len(lines) == 2 and "one-two: the coordinator is lost" in lines[0]
 
 
+def test_one_that_was_given_up_ends_with_the_sweep(outcomes, monkeypatch, capsys):
+    class RunEnd:
+        """Has come once no coordinator answers."""
+
+        def __init__(self, folder):
+            assert folder == outcomes.folder
+
+        def has_come(self):
+            return not outcomes
+
+    monkeypatch.setattr(process, "RunEnd", RunEnd)
+    outcomes.extend([Outcome.LOST, OSError("not any more")])
+    assert work(outcomes, patience=60.0) == 0
+    lost, ended = capsys.readouterr().err.splitlines()
+    assert "is lost" in lost and ended == "one-two: the sweep has ended"
+
+
 def test_in_the_end_it_gives_up(outcomes, capsys):
     outcomes.append(Outcome.LOST)
     assert work(outcomes) == 1

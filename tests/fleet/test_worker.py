@@ -13,8 +13,9 @@ from jaxgrok.fleet.chores import Period
 from jaxgrok.fleet.messages import Assignment, Order, Progress, Refusal
 from jaxgrok.fleet.worker import Worker
 from jaxgrok.fleet.worker_files import WorkerFiles
-from jaxgrok.results.files import resume
+from jaxgrok.results.files import resume, status_file
 from jaxgrok.results.files.final_states import FinalStates
+from jaxgrok.results.files.status_file import Live
 from jaxgrok.results.snapshots import SnapshotIndex
 
 
@@ -28,8 +29,8 @@ def make(tmp_path, resolved):
     """Workers of one run directory, which are closed at the end."""
     workers = []
 
-    def worker(name="local", *, seats=1):
-        workers.append(Worker(resolved, [build] * seats, tmp_path, name))
+    def worker(name="local", *, seats=1, **options):
+        workers.append(Worker(resolved, [build] * seats, tmp_path, name, **options))
         return workers[-1]
 
     yield worker
@@ -156,6 +157,39 @@ def test_it_saves_nothing_unasked_before_that(make, resolved, tmp_path):
     report = make().do(order(dict.fromkeys(ids(resolved)), seconds=0.0))
     assert (report.saved, report.refusal) == ({}, None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_elsewhere_saves_at_a_period_of_its_own(
+    make, resolved, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(chores.PERIODS, "save", Period(0.0, spacing=0))
+    status_file.write(tmp_path, Live({}))
+    start = order(dict.fromkeys(ids(resolved)), seconds=0.0)
+    assert make("a", is_elsewhere=True).do(start).saved == {}
+    monkeypatch.setitem(chores.PERIODS, "fleet_save", Period(0.0, spacing=0))
+    assert set(make("b", is_elsewhere=True).do(start).saved) == set(ids(resolved))
+
+
+def test_one_that_was_given_up_writes_nothing_into_a_run_that_has_ended(
+    make, resolved, tmp_path, monkeypatch
+):
+    for name in ("flush", "fleet_save"):
+        monkeypatch.setitem(chores.PERIODS, name, Period(0.0, spacing=0))
+    worker = make("a", is_elsewhere=True)
+    status_file.write(tmp_path, Live({}))
+    worker.do(order(dict.fromkeys(ids(resolved)), seconds=0.0))
+    # As a sweep does that ends while this worker is frozen.
+    resume.drop(tmp_path)
+    status_file.remove(tmp_path)
+    before = files(tmp_path)
+    for last in (order(seconds=9.0), Order({}, save=True)):
+        assert worker.do(last).saved == {}
+    worker.close()
+    assert files(tmp_path) == before and before  # the snapshots of step 0
+
+
+def files(folder):
+    return {path for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_lane_that_cannot_be_read_is_noted_once_and_starts_anew(

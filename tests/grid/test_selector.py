@@ -138,3 +138,24 @@ def test_whatever_is_written_are_cells_or_one_short_line(written):
     except ValueError as error:
         text = " ".join(str(error).split())
         assert text.startswith("cell") and len(text) <= 200
+
+
+def test_the_axes_that_are_named():
+    assert selector.axes_of("weight_decay=1.0, seed=0") == ("weight_decay", "seed")
+    assert selector.axes_of({"seed": 0}) == ("seed",)
+    # A comma without an equals sign belongs to a value.
+    assert selector.axes_of("decay_on=W_E,W_U,seed=0") == ("decay_on", "seed")
+
+
+@pytest.mark.parametrize("written", ["3", 3, "seed", ""])
+def test_an_index_names_no_axes(written):
+    with pytest.raises(
+        ValueError, match=r"^baseline .*(must be axis values|not under)"
+    ):
+        selector.axes_of(written, "baseline")
+
+
+def test_messages_call_a_selector_what_it_is():
+    for written in ("nothing=1", "seed=99", "99", "seed"):
+        with pytest.raises(ValueError, match=r"^baseline"):
+            selector.matching(AXES, written, "baseline")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxgrok.host.durations import TimeLeft, clock, duration
+from jaxgrok.host.durations import TimeLeft, clock, duration, setting
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,17 @@ from jaxgrok.host.durations import TimeLeft, clock, duration
 )
 def test_duration_names_its_two_largest_units(seconds, words):
     assert duration(seconds) == words
+
+
+def test_a_variable_holds_seconds_or_is_one_line(monkeypatch):
+    monkeypatch.delenv("JAXGROK_SAVE", raising=False)
+    assert setting("JAXGROK_SAVE", 300.0) == 300.0
+    monkeypatch.setenv("JAXGROK_SAVE", "2.5")
+    assert setting("JAXGROK_SAVE", 300.0) == 2.5
+    for text in ("soon", "", "0", "-1", "nan"):
+        monkeypatch.setenv("JAXGROK_SAVE", text)
+        with pytest.raises(ValueError, match=f"JAXGROK_SAVE={text} must be a number"):
+            setting("JAXGROK_SAVE", 300.0)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from tiny import config
 REACHED = [[10, 10], [20, 20]]
 CIRCUIT = {"cell": 0, "order": 7, "key_frequencies": "2", "clusters": "2:9 3:4"}
 
+COMPARED = {"method": "Muon", "baseline": "AdamW", "ratio": 0.7, "low": 0.6}
+COMPARED |= {"high": 0.8, "accelerates": True, "delays": False}
+
 
 def test_only_what_there_is_to_show_is_drawn():
     calm = along("loss", ("exact", "float32"), REACHED, REACHED)
@@ -44,11 +47,14 @@ def test_the_tables_of_a_run_are_drawn_too(tmp_path):
     crossover |= {"crossover": 5, "low": 4, "high": None}
     write_table(tmp_path / "crossover.csv", list(crossover), [crossover])
     write_table(tmp_path / "circuits.csv", list(CIRCUIT), [CIRCUIT])
+    write_table(tmp_path / "compare.csv", list(COMPARED), [COMPARED])
     drawn = dict(figures(run))
-    assert list(drawn) == ["phase_diagram", "curves", "steps", "crossover", "circuits"]
+    of_tables = ["crossover", "compare", "circuits"]
+    assert list(drawn) == ["phase_diagram", "curves", "steps", *of_tables]
+    assert drawn["compare"].get_suptitle() == "a test"
     raster = drawn["circuits"].axes[0]
     assert raster.get_xlim() == (0.5, 3.5) and len(raster.patches) == 1
-    assert not {"crossover", "circuits"} & set(dict(sweep_figures(run.dataset())))
+    assert not set(of_tables) & set(dict(sweep_figures(run.dataset())))
 
 
 def test_a_run_is_named_by_its_path_as_well(tmp_path):

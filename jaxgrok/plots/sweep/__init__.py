@@ -6,6 +6,7 @@ Cells may lie along the axes of a product grid or along one `cell` dimension.
 """
 
 from jaxgrok.plots.sweep.circuit_measures import circuit_measures
+from jaxgrok.plots.sweep.compare import compare
 from jaxgrok.plots.sweep.components import components
 from jaxgrok.plots.sweep.crossover import crossover
 from jaxgrok.plots.sweep.curves import curves
@@ -15,6 +16,7 @@ from jaxgrok.plots.sweep.spikes import spikes
 
 __all__ = [
     "circuit_measures",
+    "compare",
     "components",
     "crossover",
     "curves",

@@ -58,18 +58,19 @@ def circuit_measures(
 
 def cell_measures(dataset: xr.Dataset) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return share and lead of every cell [cells]; see `circuits.sweep_measures`."""
+    grok_step = column_of(dataset, "grok_step").astype(float)
+    return survey(cell_curves(dataset), grok_step=grok_step)
+
+
+def cell_curves(dataset: xr.Dataset) -> dict[str, NDArray[Any]]:
+    """Return `step` [evals], and each of MEASURES [cells, evals, freq]."""
     dims, cells = dataset["phase"].dims, dataset["phase"].size
-    # [cells, evals, freq], whatever the axes of the grid are.
-    curves = {
-        name: dataset[name].transpose(*dims, "step", ...).values for name in MEASURES
-    }
-    curves = {
-        name: curve.reshape(cells, *curve.shape[-2:]) for name, curve in curves.items()
-    }
-    return survey(
-        curves | {"step": dataset["step"].values},
-        grok_step=column_of(dataset, "grok_step").astype(float),
-    )
+    curves = {"step": dataset["step"].values}
+    for name in MEASURES:
+        # Whatever the axes of the grid are, these are the last two.
+        curve = dataset[name].transpose(*dims, "step", ...).values
+        curves[name] = curve.reshape(cells, *curve.shape[-2:])
+    return curves
 
 
 def phase_share(

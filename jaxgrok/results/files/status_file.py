@@ -107,6 +107,11 @@ def write(path: AnyPath, live: Live) -> None:
     write_atomically(path / FILE, f"{text}\n".encode())
 
 
+def exists(path: AnyPath) -> bool:
+    """Tell whether a run is trained now, or was killed."""
+    return (path / FILE).exists()
+
+
 def remove(path: AnyPath) -> None:
     """Remove the status of a run directory, if there is one."""
     (path / FILE).unlink(missing_ok=True)

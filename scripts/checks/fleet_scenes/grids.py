@@ -20,8 +20,10 @@ def get_config(scale: str = "laptop") -> Any:
     config = grid.base("laptop")
     fields = {"steps": (3_000,), "weight_decay": (0.3, 1.0), "seed": tuple(range(8))}
     config.update(SMALL | fields)
-    if scale == "snapshots":
+    if scale in ("snapshots", "long"):
         config.update(snapshots="all", snapshot_every=500, snapshot_early_until=100)
+    if scale == "long":
+        config.update(steps=(20_000,), snapshot_every=5_000)
     if scale == "components":
         config = grid.base("laptop", "multitask")
         config.update(SMALL | {"steps": (1_200,), "seed": tuple(range(8))})

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 PATIENCE = 240.0
@@ -15,12 +15,12 @@ SILENCE = 4
 """Seconds after which a worker that does not answer is lost."""
 GRIDS = Path(__file__).parent / "grids.py"
 ROOT = Path(__file__).parents[3]
-# What is saved every 45 seconds in a real sweep is saved every second.
+# What is saved every few minutes in a real sweep is saved every second.
 _PROGRAM = """
 import sys
 from jaxgrok.fleet import chores
 often = chores.Period(seconds=0.7, spacing=1)
-chores.PERIODS |= {"flush": often, "save": often}
+chores.PERIODS |= dict.fromkeys(("flush", "save", "fleet_save"), often)
 from jaxgrok.MODULE.__main__ import main
 sys.exit(main(["jaxgrok", *sys.argv[1:]]))
 """
@@ -28,6 +28,10 @@ sys.exit(main(["jaxgrok", *sys.argv[1:]]))
 
 class Hang(Exception):
     """A process did not end in time."""
+
+
+class Skip(Exception):
+    """A scene cannot be played here."""
 
 
 class Process:
@@ -39,6 +43,7 @@ class Process:
         words: its arguments.
         folder: where the output goes.
         environment: variables on top of those of this process.
+        launcher: the command that starts it, in place of this machine's shell.
     """
 
     def __init__(
@@ -48,13 +53,15 @@ class Process:
         words: list[str],
         folder: Path,
         environment: dict[str, str] | None = None,
+        launcher: Sequence[str] = (),
     ) -> None:
         self.log = folder / f"{name}.txt"
         own = {"PYTHONPATH": str(ROOT), "JAXGROK_SILENCE": str(SILENCE)}
         own |= {"JAX_PLATFORMS": "cpu", "NPROC": "2", "JAX_NUM_CPU_DEVICES": "1"}
+        program = [sys.executable, "-c", _PROGRAM.replace("MODULE", module)]
         with open(self.log, "ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM.replace("MODULE", module), *words],
+                [*launcher, *program, *words],
                 env=os.environ | own | (environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -109,6 +116,13 @@ class Process:
         return [number for number in ids if b"jaxgrok.worker" in _command(number)]
 
 
+def expect(process: Process, code: int, words: str = "", seconds: float = 60) -> None:
+    """Raise Hang unless a process ends so, with one last line."""
+    actual = process.wait(seconds)
+    if actual != code or words not in process.last or "Traceback" in process.words:
+        raise Hang(f"{process.log}: exit {actual} for {code}: {process.last}")
+
+
 class Stage:
     """The processes of one scene; leaving it ends them all.
 
@@ -152,12 +166,14 @@ class Stage:
         self,
         *words: str,
         run_dir: Path | None = None,
+        launcher: Sequence[str] = (),
         **environment: str,
     ) -> Process:
         """Start a worker, which looks for a coordinator for a minute."""
         folder = str(run_dir or self.run_dir)
         defaults = [folder, "--wait=60", "--patience=60"]
-        return self._start("worker", "worker", [*defaults, *words], environment)
+        words = (*defaults, *words)
+        return self._start("worker", "worker", [*words], environment, launcher)
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 120.0) -> None:
         """Wait until something is so; raise Hang if it does not come."""
@@ -185,9 +201,10 @@ class Stage:
         module: str,
         words: list[str],
         environment: dict[str, str] | None = None,
+        launcher: Sequence[str] = (),
     ) -> Process:
         name = f"{len(self.processes):03}-{kind}"
-        process = Process(name, module, words, self.folder, environment)
+        process = Process(name, module, words, self.folder, environment, launcher)
         self.processes.append(process)
         return process
 

@@ -7,16 +7,10 @@ import resource
 import signal
 import time
 
-from fleet_scenes.processes import Hang, Process, Stage, ticks
+from fleet_scenes import network
+from fleet_scenes.processes import Hang, Process, Stage, expect, ticks
 from jaxgrok.fleet import rendezvous
 from jaxgrok.fleet.rendezvous import Rendezvous
-
-
-def expect(process: Process, code: int, words: str = "", seconds: float = 60) -> None:
-    """Raise Hang unless a process ends so, with one last line."""
-    actual = process.wait(seconds)
-    if actual != code or words not in process.last or "Traceback" in process.words:
-        raise Hang(f"{process.log}: exit {actual} for {code}: {process.last}")
 
 
 def asked_to_stop(stage: Stage) -> None:
@@ -41,6 +35,18 @@ def frozen(stage: Stage) -> None:
     expect(coordinator, 0, seconds=240)
     expect(second, 0)
     first.wait(90)
+
+
+def frozen_to_the_end(stage: Stage) -> None:
+    """A worker sleeps until the sweep has ended without it: it writes nothing more."""
+    coordinator, first = stage.coordinate(), stage.work()
+    stage.wait_for(lambda: "1/" in coordinator.words)
+    first.send(signal.SIGSTOP)
+    second = stage.work()
+    expect(coordinator, 0, seconds=240)
+    expect(second, 0)
+    first.send(signal.SIGCONT)
+    expect(first, 0, "the sweep has ended", seconds=150)
 
 
 def late(stage: Stage) -> None:
@@ -192,6 +198,7 @@ def interrupted(stage: Stage) -> None:
 SCENES = (
     asked_to_stop,
     frozen,
+    frozen_to_the_end,
     late,
     full_disk,
     full_disks,
@@ -200,4 +207,5 @@ SCENES = (
     other_bits,
     deserted,
     interrupted,
+    *network.SCENES,
 )

@@ -25,10 +25,10 @@ LIVE = Live(
 
 def test_it_comes_back_as_it_was(tmp_path):
     status_file.write(tmp_path, LIVE)
-    assert status_file.read(tmp_path) == LIVE
+    assert status_file.read(tmp_path) == LIVE and status_file.exists(tmp_path)
     status_file.remove(tmp_path)
     status_file.remove(tmp_path)
-    assert status_file.read(tmp_path) is None
+    assert status_file.read(tmp_path) is None and not status_file.exists(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,4 @@
+"""Compare methods of training: which of them groks sooner, paired by seed.
+
+>>> frame = jaxgrok.compare("runs/mine", baseline="optimiser=adamw")
+"""

@@ -1,0 +1,1 @@
+"""The scenes of `object_store.py`: sweeps and fleets in a bucket."""
