@@ -35,13 +35,19 @@ SMALL = {
 
 def quick(config):
     """The same sweep with tiny sizes, 10 steps, the first seed, few programs."""
-    config.update({name: value for name, value in SMALL.items() if name in config})
+    zipped = [name.strip() for name in config.zip.split(",") if config.zip]
+    for name in zipped:  # two of the rows
+        config[name] = (config[name][0], config[name][-1])
+    small = {name: value for name, value in SMALL.items() if name in config}
+    config.update({name: small[name] for name in small if name not in zipped})
     config.seed = config.seed[:1]
     config.steps = tuple(10 for _ in config.steps)
     config.n_train = config.n_train and (20,)
-    config.train_fraction = config.train_fraction and (0.5,)
+    if "train_fraction" not in zipped:
+        config.train_fraction = config.train_fraction and (0.5,)
     for name, value in config.items():
-        if isinstance(value, tuple) and name not in fields.traced():
+        is_axis = isinstance(value, tuple) and name not in fields.traced()
+        if is_axis and name not in zipped:
             config[name] = (value[0], value[-1])  # a program each
     for part in set(config.chain) - set(list(config.chain)[::4]):
         del config.chain[part]

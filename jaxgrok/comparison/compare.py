@@ -69,18 +69,18 @@ def compare(
     indices = list(range(len(every))) if cell is None else run.matching(cell)
     members = [every[index] for index in indices]
     pairs = pairings(members, baseline, settings)
-    steps = _steps(run, indices)
+    steps = steps_of(run, indices)
     times = None if step_times is None else seconds(members, step_times)
     circuits = cell_circuits(run)
     rows = []
     for pair in pairs:
         method, reference = pair.cells, pair.baseline_cells
         row = {"method": pair.method, "baseline": pair.baseline} | pair.setting
-        row |= _grok_row(_taken(steps, method), _taken(steps, reference))
+        row |= _grok_row(taken(steps, method), taken(steps, reference))
         if times is not None:
             row |= _wall_row(
-                _taken(steps, method).times(times[method]),
-                _taken(steps, reference).times(times[reference]),
+                taken(steps, method).times(times[method]),
+                taken(steps, reference).times(times[reference]),
             )
         if circuits is not None:
             row |= circuits.row(
@@ -113,7 +113,7 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     return counts.reset_index()
 
 
-def _steps(run: Run, indices: Sequence[int]) -> Steps:
+def steps_of(run: Run, indices: Sequence[int]) -> Steps:
     """Return the steps of some cells; ValueError if nobody can tell those of one."""
     rows = {row["cell"]: row for row in run.rows()}
     missing = [
@@ -141,7 +141,7 @@ def _reason(row: Any) -> str:
     return f"it is {phase}" if phase else f"it {row['status']} before it grokked"
 
 
-def _taken(steps: Steps, cells: Sequence[int]) -> Steps:
+def taken(steps: Steps, cells: Sequence[int]) -> Steps:
     """Return the steps of some cells, in their order."""
     return Steps(steps.grok[cells], steps.budget[cells])
 

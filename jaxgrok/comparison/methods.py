@@ -169,7 +169,7 @@ def _follows(cells: Sequence[Axes], name: str, others: Sequence[str]) -> bool:
     values: dict[Key, Any] = {}
     for cell in cells:
         value = _known(cell[name])
-        if values.setdefault(_key(cell, others), value) != value:
+        if values.setdefault(key_of(cell, others), value) != value:
             return False
     return True
 
@@ -178,8 +178,8 @@ def _seeds(cells: Sequence[Axes], axes: Roles) -> dict[Key, dict[Key, dict[Any, 
     """Return method → setting → seed → index of the cell."""
     methods: dict[Key, dict[Key, dict[Any, int]]] = {}
     for index, cell in enumerate(cells):
-        settings = methods.setdefault(_key(cell, axes.method), {})
-        seeds = settings.setdefault(_key(cell, axes.setting), {})
+        settings = methods.setdefault(key_of(cell, axes.method), {})
+        seeds = settings.setdefault(key_of(cell, axes.setting), {})
         seeds[cell["seed"]] = index
     return methods
 
@@ -187,7 +187,7 @@ def _seeds(cells: Sequence[Axes], axes: Roles) -> dict[Key, dict[Key, dict[Any, 
 def _baseline_key(cells: Sequence[Axes], baseline: Selector, axes: Roles) -> Key:
     """Return the method that the baseline's selector fits; ValueError for several."""
     indices = selectors.matching(cells, baseline, "baseline")
-    keys = {_key(cells[index], axes.method) for index in indices}
+    keys = {key_of(cells[index], axes.method) for index in indices}
     if len(keys) > 1:
         columns = zip(axes.method, zip(*keys, strict=True), strict=True)
         names = [name for name, values in columns if len(set(values)) > 1]
@@ -255,7 +255,8 @@ def _choices(cells: Sequence[Axes]) -> str:
     return listed(name for name in cells[0] if name != "seed")
 
 
-def _key(cell: Axes, names: Sequence[str]) -> Key:
+def key_of(cell: Axes, names: Sequence[str]) -> Key:
+    """Return the values of some axes; None where a part lacks one."""
     return tuple(_known(cell[name]) for name in names)
 
 

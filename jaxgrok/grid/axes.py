@@ -68,14 +68,14 @@ def combine(values: Mapping[str, Any]) -> tuple[list[Point], Axes]:
     """
     names = (name.strip() for name in values["zip"].split(","))
     zipped = tuple(name for name in names if name)
-    base = _static_axes(values) | _traced_axes(values, zipped)
+    base = _static_axes(values, zipped) | _traced_axes(values, zipped)
     for name in zipped:
         if name not in base:
             raise ValueError(f"zip: {unknown_field(name, base)}")
     points = []
     # Without a chain there is one part, with no name and no fields of its own.
     for part, overrides in list(values["chain"].items()) or [("", {})]:
-        axes = base | _part(part, overrides, values)
+        axes = base | _part(part, overrides, values, zipped)
         # A part that counts examples takes the place of the fractions around it.
         for name, other in _SIZES.items():
             # A size that a part sets replaces the other one, set for all parts.
@@ -125,7 +125,7 @@ def _dims(axes: Axes, values: Mapping[str, Any]) -> Axes:
     return dims
 
 
-def _static_axes(values: Mapping[str, Any]) -> Axes:
+def _static_axes(values: Mapping[str, Any], zipped: tuple[str, ...]) -> Axes:
     """Return the static fields that are given as tuples, in alphabetical order."""
     # A tuple of a shared field is refused with its kind, where kinds are checked.
     excluded = {*fields.traced(), *fields.shared()}
@@ -134,7 +134,7 @@ def _static_axes(values: Mapping[str, Any]) -> Axes:
         if isinstance(values[name], list | tuple):
             refuse_other_than_tuple(name, values[name])
         if isinstance(values[name], tuple):
-            axes[name] = _distinct(name, values[name])
+            axes[name] = _static_axis(name, values[name], zipped=name in zipped)
     return axes
 
 
@@ -175,14 +175,19 @@ def _with_own(axes: Axes, values: Mapping[str, Any]) -> Axes:
     return {name: merged[name] for name in [*static, *traced] if name in merged}
 
 
-def _distinct(name: str, axis: tuple[Any, ...]) -> tuple[Any, ...]:
+def _static_axis(name: str, axis: tuple[Any, ...], *, zipped: bool) -> tuple[Any, ...]:
+    """Return the checked axis of a static field."""
     if not axis:
         raise ValueError(f"{name}=() is empty; give at least one value")
-    refuse_twice(name, axis)
+    # A zipped axis may hold a value twice: each of its values is checked on its own.
+    for values in [(value,) for value in axis] if zipped else [axis]:
+        refuse_twice(name, values)
     return axis
 
 
-def _part(part: str, overrides: Any, values: Mapping[str, Any]) -> Axes:
+def _part(
+    part: str, overrides: Any, values: Mapping[str, Any], zipped: tuple[str, ...]
+) -> Axes:
     """Return the axes that a part of a chain sets; other fields have one value."""
     # It is an axis value, and stands in the manifest and in cells.csv.
     if not is_text(part):
@@ -193,17 +198,17 @@ def _part(part: str, overrides: Any, values: Mapping[str, Any]) -> Axes:
             "dict(seed=(0, 1))"
         )
     return {
-        name: _axis_of_part(part, name, value, values)
+        name: _axis_of_part(part, name, value, values, zipped=name in zipped)
         for name, value in overrides.items()
     }
 
 
 def _axis_of_part(
-    part: str, name: str, value: Any, values: Mapping[str, Any]
+    part: str, name: str, value: Any, values: Mapping[str, Any], *, zipped: bool
 ) -> tuple[Any, ...]:
     path = f"chain.{part}.{name}"
     if name in fields.traced():
-        return _checked(name, value, values["dtype"], path=path)
+        return _checked(name, value, values["dtype"], zipped=zipped, path=path)
     if name in fields.shared():
         raise ValueError(
             f"chain.{part}: field {name!r} is one for the whole sweep; set it on the "
@@ -214,7 +219,8 @@ def _axis_of_part(
         raise ValueError(f"chain.{part}: {unknown_field(name, options)}")
     if isinstance(value, list):
         refuse_other_than_tuple(path, value)
-    return _distinct(path, value if isinstance(value, tuple) else (value,))
+    axis = value if isinstance(value, tuple) else (value,)
+    return _static_axis(path, axis, zipped=zipped)
 
 
 def _regime(axes: Axes, values: Mapping[str, Any]) -> str | None:

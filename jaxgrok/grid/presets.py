@@ -10,6 +10,7 @@ to.
 
 import itertools
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import ml_collections
@@ -113,7 +114,11 @@ def _registered(owners: Mapping[str, Any]) -> bool:
     return all(owners[kind] in registry for kind, registry in fields.OWNERS.items())
 
 
-def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDict:
+def base(
+    scale: str = "auto",
+    task: str = "modular",
+    scales: Mapping[str, str] = MappingProxyType({}),
+) -> ml_collections.ConfigDict:
     """Return every field at a task's presets.
 
     Args:
@@ -121,6 +126,8 @@ def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDic
             phases in minutes on two cores; `auto` is `laptop` on a CPU and `post` on an
             accelerator.
         task: a shipped task, or one that was registered.
+        scales: scales of the grid file's own, each with the one whose presets it starts
+            from: {"quick": "laptop"}.
 
     Raises:
         ValueError: the scale or the task is unknown.
@@ -128,9 +135,11 @@ def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDic
     machine.prepare()  # before anything below uses JAX
     if scale == "auto":
         scale = "laptop" if machine.platform_of_jax() == "cpu" else "post"
+    name, scale = scale, scales.get(scale, scale)
     if scale not in SCALES:
+        choices = listed((*SCALES, *scales))
         raise ValueError(
-            f"scale={shown(scale)} is unknown; choose one of {listed(SCALES)}, auto"
+            f"scale={shown(scale)} is unknown; choose one of {choices}, auto"
         )
     values = {
         name: field.axis if field.traced else field.default
@@ -151,4 +160,5 @@ def base(scale: str = "auto", task: str = "modular") -> ml_collections.ConfigDic
     # The constructor sorts keys. Set here, a chain keeps the order of its parts.
     config.chain = {}
     config.follow(scale)
+    config.scale = name
     return config

@@ -77,6 +77,27 @@ def test_zipped_axes_may_hold_a_value_twice():
     assert budgets == [80, 40, 40]
 
 
+def test_zipped_static_axes_may_hold_a_value_twice():
+    config = tiny.config(
+        operation=("x+y", "x+y", "x/y"), train_fraction=(0.4, 0.5, 0.5)
+    )
+    with pytest.raises(ValueError, match=r"operation=.* holds 'x\+y' twice"):
+        grid.resolve(config)
+    config.zip = "operation, train_fraction"
+    cells = grid.resolve(config).cells
+    seen = [(c.axes["operation"], c.axes["train_fraction"]) for c in cells]
+    assert seen == [("x+y", 0.4), ("x+y", 0.5), ("x/y", 0.5)]
+
+
+def test_a_part_may_have_a_value_twice_where_axes_go_in_step():
+    config = tiny.config(weight_decay=(0.1, 1.0), learning_rate=(1e-3, 2e-3))
+    config.zip = "weight_decay, learning_rate"
+    config.chain = {"as it is": {}, "slow": {"learning_rate": (1e-4, 1e-4)}}
+    cells = grid.resolve(config).cells
+    seen = [(c.axes["weight_decay"], c.axes["learning_rate"]) for c in cells]
+    assert seen == [(0.1, 1e-3), (1.0, 2e-3), (0.1, 1e-4), (1.0, 1e-4)]
+
+
 def test_chain_is_one_product_after_another():
     config = chained(
         weak={"weight_decay": (0.1,), "steps": (80,)},
