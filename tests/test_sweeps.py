@@ -51,7 +51,7 @@ def quick(config):
             config[name] = (value[0], value[-1])  # a program each
     for part in set(config.chain) - set(list(config.chain)[::4]):
         del config.chain[part]
-    if config.batch_size:
+    if config.batch_size and "batch_size" not in zipped:
         config.batch_size = 8
     return config
 
