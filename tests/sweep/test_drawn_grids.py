@@ -209,6 +209,7 @@ sensible_words = {
     "zip": ["", "seed,weight_decay", "seed,n_train,beta1"],
     "operations": ["x+y,x-y", "x*y, x-y", "x/y,x+y"],
     "scale": ["laptop", "a/b", "."],
+    "frequencies": ["", "3", "1,2", "2, 5"],
 }
 
 
