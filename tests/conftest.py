@@ -29,6 +29,13 @@ if os.environ["XLA_FLAGS"] == tiny.UNOPTIMISED:
     del os.environ["XLA_FLAGS"]
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with files of long tests: the last one would leave the other cores idle."""
+    marks = "process", "browser", "notebook", "long"
+    first = {item.path for item in items if any(map(item.get_closest_marker, marks))}
+    items.sort(key=lambda item: item.path not in first)
+
+
 @pytest.fixture(autouse=True)
 def strict():
     with jax.numpy_rank_promotion("raise"):

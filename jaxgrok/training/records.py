@@ -89,6 +89,14 @@ class Schema:
 
     curves: tuple[Curve, ...]
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        """Made once: every result of a sweep is looked up by its schema."""
+        return hash(self.curves)
+
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the curves, in order."""

@@ -113,7 +113,7 @@ def draw(rows: list[dict[str, Any]], file: str) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, 112)
     axes.set_xlabel("% of the time until 98% of the cells have ended")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=2, frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.06), ncols=2, frameon=False)
     figure.savefig(file, dpi=120)
 
 

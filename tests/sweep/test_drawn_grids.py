@@ -209,6 +209,7 @@ sensible_words = {
     "zip": ["", "seed,weight_decay", "seed,n_train,beta1"],
     "operations": ["x+y,x-y", "x*y, x-y", "x/y,x+y"],
     "scale": ["laptop", "a/b", "."],
+    "frequencies": ["", "3", "1,2", "2, 5"],
 }
 
 
@@ -273,6 +274,7 @@ words = st.lists(
 @example([("begin", ((b"",),))])
 @example([("layers", 10**9), ("decay_on", "W_*")])
 @example([("task", "digits"), ("digits", 10**9), ("n_train", (9,))])
+@pytest.mark.long
 @drawn_grids
 @given(config)
 def test_a_config_made_in_python_is_a_plan_or_one_line(overrides):
@@ -285,6 +287,7 @@ def test_a_config_made_in_python_is_a_plan_or_one_line(overrides):
 @example([("dtype", "float64"), ("decay_on", "W_*")])
 @example([("accuracy_threshold", "(" * 231)])
 @example([("", "1")])
+@pytest.mark.long
 @drawn_grids
 @given(words)
 def test_a_command_line_is_a_plan_or_one_line(overrides):

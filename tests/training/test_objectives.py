@@ -93,7 +93,7 @@ def test_the_term_and_its_gradient_are_those_by_hand(operation, modulus):
             np.testing.assert_allclose(gradient[:, 0], want[1], atol=2e-7, rtol=2e-5)
 
 
-@pytest.mark.parametrize("batch_size", [0, 16])
+@pytest.mark.parametrize("batch_size", [0, pytest.param(16, marks=pytest.mark.long)])
 def test_a_step_follows_loss_and_terms_over_its_own_pairs(batch_size):
     plain = {"learning_rate": (0.1,), "weight_decay": (0.0,), "warmup_steps": 0}
     group = group_of(optimiser="sgd", batch_size=batch_size, **plain)
@@ -178,6 +178,7 @@ def test_what_cannot_be_trained_on_is_refused(fields, message):
         grid.resolve(config)
 
 
+@pytest.mark.long
 def test_the_network_obeys(tmp_path):
     """Left free, this seed needs frequency 3 above all."""
     config = tiny.config(

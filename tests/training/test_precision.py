@@ -138,6 +138,7 @@ def trained(shipped, groups):
     return {name: train(group, blocks=1) for name, group in groups.items()}
 
 
+@pytest.mark.long
 def test_each_precision_is_a_training_of_its_own_near_that_of_float32(trained):
     losses = {name: np.stack(cells)[:, :, 0] for name, cells in trained.items()}
     errors = [np.abs(losses[name] / losses["float32"] - 1) for name in PRECISIONS[1:]]
@@ -147,6 +148,7 @@ def test_each_precision_is_a_training_of_its_own_near_that_of_float32(trained):
     assert all(0 < error[:, -1].max() < 0.01 for error in errors)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PRECISIONS[1:])
 def test_an_emulated_training_depends_on_its_cell_alone(groups, trained, name):
     group = groups[name]

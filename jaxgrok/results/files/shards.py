@@ -5,7 +5,6 @@
 """
 
 import dataclasses
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -67,9 +66,9 @@ def write_results(path: AnyPath, results: Iterable[Result]) -> None:
     its columns hold, and the cells whose rows follow each other in it.
     """
     # One array a kind: joining unlike types would convert, and lose the bits.
-    kinds: dict[tuple[Schema, np.dtype[Any], str], list[Result]] = {}
+    kinds: dict[tuple[Schema, np.dtype[Any], tuple[Any, ...]], list[Result]] = {}
     for result in results:
-        origin = json.dumps([dict(bits) for bits in result.computed_with])
+        origin = tuple(tuple(bits.items()) for bits in result.computed_with)
         kind = result.schema, result.records.dtype, origin
         kinds.setdefault(kind, []).append(result)
     head: list[dict[str, Any]] = []
@@ -80,7 +79,7 @@ def write_results(path: AnyPath, results: Iterable[Result]) -> None:
         head.append(
             {
                 "curves": [vars(curve) for curve in schema.curves],
-                "computed_with": json.loads(origin),
+                "computed_with": [dict(bits) for bits in origin],
                 "cells": [_described(result) for result in members],
             }
         )
