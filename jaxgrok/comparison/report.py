@@ -18,6 +18,7 @@ from jaxgrok.host.files.atomic_files import write_table
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.plots.files import save
 from jaxgrok.plots.run_figures import figures
+from jaxgrok.plots.sweep.compare import setting_axes, verdict
 from jaxgrok.results.run import Run
 
 FILE = "compare.csv"
@@ -42,10 +43,9 @@ def write(frame: pd.DataFrame, run: Run) -> tuple[AnyPath, AnyPath]:
 def text(frame: pd.DataFrame) -> str:
     """Return a comparison as a table, and a line a method of how it did in all."""
     names = list(frame.columns)
-    axes = names[names.index("baseline") + 1 : names.index("ratio")]
     rows = frame.to_dict("records")
     columns = {"method": [str(row["method"]) for row in rows]}
-    for name in axes:
+    for name in setting_axes(rows[0]):
         columns[name] = [value_name(row[name]) for row in rows]
     columns["steps / baseline's"] = [ratio_words(row) for row in rows]
     if "wall_ratio" in names:
@@ -81,13 +81,6 @@ def ratio_words(row: Mapping[str, Any], prefix: str = "") -> str:
         interval = "open"
     value = row[f"{prefix}ratio"]
     return interval if _is_missing(value) else f"{value:.3g} ({interval})"
-
-
-def verdict(row: Mapping[str, Any]) -> str:
-    """Return what an interval that excludes 1 says; "" for any other."""
-    if row["accelerates"]:
-        return "accelerates"
-    return "delays" if row["delays"] else ""
 
 
 def _count_lines(frame: pd.DataFrame) -> list[str]:

@@ -1,4 +1,4 @@
-"""Messages as bytes: numbers, text, arrays and the named tuples of this package.
+"""Messages as bytes: numbers, text, bytes, arrays and named tuples of this package.
 
 Nothing else can be written or read, so that no message runs code. msgpack writes what
 it knows by itself; everything else is one of its extensions.

@@ -78,12 +78,21 @@ def compare(rows: Sequence[Row], title: str = "") -> Figure:
     return figure
 
 
+def setting_axes(row: Row) -> list[str]:
+    """Return the axes of the setting of a row: they stand between the other columns."""
+    names = list(row)
+    return names[names.index("baseline") + 1 : names.index("ratio")]
+
+
+def verdict(row: Row) -> str:
+    """Return what an interval that excludes 1 says, the column's name; else ""."""
+    return next((name for name in ("accelerates", "delays") if row[name]), "")
+
+
 def _setting_words(row: Row) -> str:
     """Name the setting of a row, an axis a line."""
-    names = list(row)
-    axes = names[names.index("baseline") + 1 : names.index("ratio")]
     # A dash where some parts of the grid lack an axis.
-    values = {name: "–" if row[name] is None else row[name] for name in axes}
+    values = {n: "–" if row[n] is None else row[n] for n in setting_axes(row)}
     return "\n".join(f"{axis_name(name)} {value}" for name, value in values.items())
 
 
@@ -120,7 +129,7 @@ def _frame(axes: Axes, limits: tuple[float, float], words: str) -> None:
 
 def _draw(axes: Axes, row: Row, place: int, limits: tuple[float, float]) -> None:
     """Draw the interval of a method as a bar, and its ratio as a mark."""
-    colour, marker, _ = _VERDICTS[_verdict(row)]
+    colour, marker, _ = _VERDICTS[verdict(row)]
     low, high = np.clip([row["low"], row["high"]], *limits)
     axes.hlines(place, low, high, color=colour, lw=1.6, zorder=2)
     arrow: dict[str, Any] = {"color": colour, "ms": 5, "clip_on": False, "zorder": 3}
@@ -131,11 +140,6 @@ def _draw(axes: Axes, row: Row, place: int, limits: tuple[float, float]) -> None
     ratio = row["ratio"]
     if ratio and limits[0] <= ratio <= limits[1]:
         axes.plot(ratio, place, marker, color=colour, ms=5, zorder=4)
-
-
-def _verdict(row: Row) -> str:
-    """Return the key of _VERDICTS that a row falls under."""
-    return next((name for name in ("accelerates", "delays") if row[name]), "")
 
 
 def _handles() -> list[Line2D]:
