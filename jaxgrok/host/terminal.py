@@ -221,7 +221,9 @@ class _Drawn(JupyterMixin):
 
 def _line(row: Mapping[str, Any]) -> str:
     """Write a finished cell in one line: axes, phase, cause, steps."""
-    words = [f"{name}={value}" for name, value in row["axes"].items()]
+    # NaN, which equals nothing, stands for a field that this cell's method lacks.
+    axes = {name: value for name, value in row["axes"].items() if value == value}
+    words = [f"{name}={value}" for name, value in axes.items()]
     words.append(f"· {row['phase'] or row['status']}")
     if row["cause"]:
         words.append(f"({row['cause']})")

@@ -2,6 +2,11 @@
 
     python scripts/bench/methods.py                       # p = 113, the post's model
     python scripts/bench/methods.py --scale laptop --rounds 3 --only muon,lion
+    python scripts/bench/methods.py --grid sweeps/accelerate.py:laptop --of part,d_model
+
+With --grid, of a grid file's own cells: one of each combination of the axes of --of, at
+the grid's block width, as a ratio to that of the first value of the first axis. --write
+FILE keeps the seconds of a step in the form that `jaxgrok compare --step_times` takes.
 
 Every method has an engine of its own, full of lanes; rounds go through all of them in
 turn, and a ratio is the median over the rounds of a method's time over AdamW's in the
@@ -9,6 +14,7 @@ same round. Beside it, the bytes that its optimiser keeps a lane. Compiling take
 minute a method on two cores, a round some seconds. The last line is one line of JSON.
 """
 
+import dataclasses
 import json
 import statistics
 import sys
@@ -26,6 +32,7 @@ import jax  # noqa: E402
 from jaxgrok import grid  # noqa: E402
 from jaxgrok.engine.engine import Engine  # noqa: E402
 from jaxgrok.engine.programs import one_lane  # noqa: E402
+from jaxgrok.grid import grid_file  # noqa: E402
 from jaxgrok.host.terminal import size  # noqa: E402
 from step import full_engine, lane_step  # noqa: E402
 
@@ -48,19 +55,52 @@ METHODS: dict[str, dict[str, object]] = {
         "excluded_weight": (1.0,),
     },
 }
+GRID = flags.DEFINE_string("grid", "", "FILE:SCALE whose cells are timed")
+OF = flags.DEFINE_list("of", ["part"], "axes of --grid; a time for each combination")
+WRITE = flags.DEFINE_string("write", "", "file for the seconds of a step, as JSON")
 ONLY = flags.DEFINE_list("only", [], "methods beside adamw; all by default")
-WIDTH = flags.DEFINE_integer("width", 4, "lanes of a block")
-SECONDS = flags.DEFINE_float("seconds", 2.0, "seconds of AdamW's steps in a round")
+WIDTH = flags.DEFINE_integer("width", 4, "lanes of a block, without --grid")
+SECONDS = flags.DEFINE_float("seconds", 2.0, "seconds of the first one's steps a round")
 
 
-def engine_of(fields: dict[str, object]) -> Engine:
+def method_engines() -> tuple[dict[str, Engine], dict[str, str]]:
+    """Return full engines by method, and the baseline of each."""
+    names = ["adamw", *(ONLY.value or [name for name in METHODS if name != "adamw"])]
+    engines = {}
+    for name in names:
+        config = grid.base(flags.FLAGS.scale)
+        config.train_fraction = (flags.FLAGS.train_fraction,)
+        config.seed = tuple(range(WIDTH.value * len(jax.local_devices())))
+        config.update(METHODS[name])
+        (group,) = grid.resolve(config).groups
+        engines[name] = full(group, WIDTH.value)
+    return engines, dict.fromkeys(engines, "adamw")
+
+
+def grid_engines() -> tuple[dict[str, Engine], dict[str, str]]:
+    """Return full engines of a grid's cells, by selector, and the baseline of each."""
+    file, _, scale = GRID.value.partition(":")
+    config, _ = grid_file.load(file, scale or "auto")
+    engines: dict[str, Engine] = {}
+    baselines: dict[str, str] = {}
+    first: dict[tuple[object, ...], str] = {}
+    for group in grid.resolve(config).groups:
+        for cell in group.cells:
+            values = [cell.axes[name] for name in OF.value]
+            pairs = zip(OF.value, values, strict=True)
+            name = ",".join(f"{axis}={value}" for axis, value in pairs)
+            if name not in engines:
+                alone = dataclasses.replace(group, cells=(cell,))
+                engines[name] = full(alone, group.block_width)
+                baselines[name] = first.setdefault(tuple(values[1:]), name)
+    return engines, baselines
+
+
+def full(group: grid.Group, width: int) -> Engine:
     """Compile the engine of a method, one block a device, and fill it with lanes."""
-    config = grid.base(flags.FLAGS.scale)
-    config.train_fraction = (flags.FLAGS.train_fraction,)
-    config.seed = tuple(range(WIDTH.value * len(jax.local_devices())))
-    config.update(fields)
-    (group,) = grid.resolve(config).groups
-    return full_engine(group, WIDTH.value, len(jax.local_devices()))
+    engine = full_engine(group, width, len(jax.local_devices()))
+    lane_step(engine, 2)  # The first dispatch is slow; it is left out.
+    return engine
 
 
 def state_bytes(engine: Engine) -> int:
@@ -71,29 +111,30 @@ def state_bytes(engine: Engine) -> int:
 
 def main(_: list[str]) -> None:
     """Time all methods in turn; print a table, and one line of JSON."""
-    names = ["adamw", *(ONLY.value or [name for name in METHODS if name != "adamw"])]
-    engines = {name: engine_of(METHODS[name]) for name in names}
-    for engine in engines.values():
-        lane_step(engine, 2)  # The first dispatch is slow; it is left out.
-    n_steps = max(int(SECONDS.value / engines["adamw"].lanes / warm(engines)), 1)
-    times: dict[str, list[float]] = {name: [] for name in names}
+    engines, baselines = grid_engines() if GRID.value else method_engines()
+    first = next(iter(engines.values()))
+    n_steps = max(int(SECONDS.value / first.lanes / lane_step(first, 2)), 1)
+    times: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(flags.FLAGS.rounds):
         for name, engine in engines.items():
             times[name].append(lane_step(engine, n_steps))
     rows = {}
     for name, engine in engines.items():
-        pairs = zip(times[name], times["adamw"], strict=True)
+        pairs = zip(times[name], times[baselines[name]], strict=True)
         ratio = statistics.median(own / base for own, base in pairs)
         n_bytes = state_bytes(engine)
-        rows[name] = {"ratio": round(ratio, 3), "state_bytes": n_bytes}
-        milliseconds = 1e3 * statistics.median(times[name])
-        print(f"{name:24} {milliseconds:8.3f} ms {ratio:6.2f} {size(n_bytes):>9}")
-    print(json.dumps({"scale": flags.FLAGS.scale, "steps": n_steps, "methods": rows}))
-
-
-def warm(engines: dict[str, Engine]) -> float:
-    """Seconds a lane-step of AdamW, about."""
-    return lane_step(engines["adamw"], 2)
+        seconds = statistics.median(times[name])
+        rows[name] = {
+            "ratio": round(ratio, 3),
+            "seconds": float(f"{seconds:.3g}"),
+            "state_bytes": n_bytes,
+        }
+        print(f"{name:32} {1e3 * seconds:8.3f} ms {ratio:6.2f} {size(n_bytes):>9}")
+    if WRITE.value:
+        seconds_of = {name: row["seconds"] for name, row in rows.items()}
+        text = json.dumps(seconds_of, indent=1, ensure_ascii=False)
+        Path(WRITE.value).write_text(text + "\n", encoding="utf-8")
+    print(json.dumps({"steps": n_steps, "methods": rows}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a sweep says, and where."""
 
 import io
+import math
 import re
 import sys
 import time
@@ -68,6 +69,14 @@ def test_off_a_terminal_each_finished_cell_has_a_line():
         "· 1 min 20 s to 3 min 20 s left",
         "5/5 weight_decay=0.1 seed=2 · memorisation · memorise step 100",
     ]
+
+
+def test_a_line_leaves_out_the_axes_that_a_cell_has_no_value_of():
+    stream = io.StringIO()
+    axes = {"optimiser": "adamw", "muon_beta": math.nan, "seed": 2}
+    with Console(5, stream=stream) as console:
+        console.finished(ROW | {"axes": axes}, left=None)
+    assert stream.getvalue().startswith("1/5 optimiser=adamw seed=2 · grokking")
 
 
 def test_a_log_has_a_heartbeat_also_before_anything_has_ended(monkeypatch):
