@@ -100,7 +100,7 @@ LAPTOP_SETTINGS = (
     row("x+y", 0.6, steps=2_000, width=32),
     row("x+y", 0.7, steps=1_600, width=32),
     row("x/y", 0.8, steps=2_800, width=64),
-    row("x/y", 0.9, steps=2_000, width=64),
+    row("x/y", 0.9, steps=4_000, width=64),
 )
 # Twice the budget in the others, whose median is not known beforehand.
 FULL_SETTINGS = LAPTOP_SETTINGS + tuple(
@@ -109,7 +109,7 @@ FULL_SETTINGS = LAPTOP_SETTINGS + tuple(
         ("x+y", 0.6, 2_000, (32, 64)),
         ("x+y", 0.7, 1_600, (32, 64)),
         ("x/y", 0.8, 2_800, (64, 96)),
-        ("x/y", 0.9, 2_000, (64, 96)),
+        ("x/y", 0.9, 4_000, (64, 96)),
     )
     for width in widths
     for batch_size in (0, 512)
