@@ -55,8 +55,6 @@ METHODS: dict[str, dict[str, object]] = {
         "excluded_weight": (1.0,),
     },
 }
-NEVER = 1_000_000
-"""Steps between two evaluations."""
 GRID = flags.DEFINE_string("grid", "", "FILE:SCALE whose cells are timed")
 OF = flags.DEFINE_list("of", ["part"], "axes of --grid; a time for each combination")
 WRITE = flags.DEFINE_string("write", "", "file for the seconds of a step, as JSON")
@@ -92,9 +90,7 @@ def grid_engines() -> tuple[dict[str, Engine], dict[str, str]]:
             pairs = zip(OF.value, values, strict=True)
             name = ",".join(f"{axis}={value}" for axis, value in pairs)
             if name not in engines:
-                # Dispatches end at an evaluation, and none should.
-                setup = dataclasses.replace(group.setup, eval_every=NEVER)
-                alone = dataclasses.replace(group, setup=setup, cells=(cell,))
+                alone = dataclasses.replace(group, cells=(cell,))
                 engines[name] = full(alone, group.block_width)
                 baselines[name] = first.setdefault(tuple(values[1:]), name)
     return engines, baselines

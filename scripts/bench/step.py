@@ -58,10 +58,12 @@ def full_engine(
     blocks: int,
     devices: Sequence[jax.Device] | None = None,
 ) -> Engine:
-    """Compile an engine, and fill its lanes with a group's cells."""
-    engine = Engine(group.setup, block_width=width, blocks=blocks, devices=devices)
+    """Compile an engine that never evaluates, and fill it with a group's cells."""
+    # Too far away to be reached: a dispatch would end there.
+    setup = dataclasses.replace(group.setup, eval_every=10**6, steps_past_grok=0)
+    engine = Engine(setup, block_width=width, blocks=blocks, devices=devices)
     cells = itertools.islice(itertools.cycle(group.cells), engine.lanes)
-    lanes = [lane_of(group.setup, **cell.lane) for cell in cells]
+    lanes = [lane_of(setup, **cell.lane) for cell in cells]
     engine.admit({str(i): lane for i, lane in enumerate(lanes)})
     return engine
 
@@ -205,8 +207,6 @@ def main(_: list[str]) -> None:
     (group,) = grid.resolve(config).groups
     setup, devices = group.setup, jax.local_device_count()
     n_steps = 10 if SCALE.value == "post" else 300
-    setup_long = dataclasses.replace(setup, eval_every=10**6)
-    group = grid.Group(setup_long, group.block_width, group.cells)
     shapes = [(w, b) for w in (1, 2, 4) for b in (devices, 2 * devices)]
     timed = {f"engine {w} x {b}": engine_step(group, w, b, n_steps) for w, b in shapes}
     timed["textbook"] = textbook_step(group, 4, max(n_steps // 5, 2))

@@ -145,7 +145,7 @@ def serve(scale: str, width: int) -> None:
 
     import step
     from accelerator_sections import lanes
-    from accelerator_sections.shapes import group_of, without_evaluations
+    from accelerator_sections.shapes import group_of
 
     engine = None
     for line in sys.stdin:
@@ -153,7 +153,7 @@ def serve(scale: str, width: int) -> None:
         start = time.perf_counter()
         try:
             if order == "build":
-                group = without_evaluations(group_of(scale))
+                group = group_of(scale)
                 engine = step.full_engine(group, width, 1, jax.local_devices()[:1])
                 seconds = time.perf_counter() - start
                 step.lane_step(engine, 3)

@@ -12,7 +12,7 @@ import step
 from accelerator_sections import gradients
 from accelerator_sections.engines_in_turn import compile_all, in_turn
 from accelerator_sections.job import Job, one_line
-from accelerator_sections.shapes import group_of, without_evaluations
+from accelerator_sections.shapes import group_of
 from jaxgrok import grid
 from jaxgrok.engine import compilation
 from jaxgrok.grid import fields
@@ -80,11 +80,11 @@ def check_products(job: Job, name: str) -> None:
 
 def add_times(job: Job, group: grid.Group, names: list[str]) -> None:
     """Time a lane-step of every precision, in turn."""
-    device, long = jax.local_devices()[0], without_evaluations(group)
+    device = jax.local_devices()[0]
     width = job.answer["width"]
     builders = {
         name: functools.partial(
-            step.full_engine, in_precision(long, name), width, 1, [device]
+            step.full_engine, in_precision(group, name), width, 1, [device]
         )
         for name in names
     }

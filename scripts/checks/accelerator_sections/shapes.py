@@ -3,7 +3,6 @@
 >>> group = group_of("post", precision="bf16")
 """
 
-import dataclasses
 from typing import Any
 
 import tiny
@@ -29,9 +28,3 @@ def group_of(scale: str, **fields: Any) -> grid.Group:
     config.update(fields)
     (group,) = grid.resolve(config).groups
     return group
-
-
-def without_evaluations(group: grid.Group) -> grid.Group:
-    """Return the group with its evaluations too far away to be reached."""
-    setup = dataclasses.replace(group.setup, eval_every=10**6, steps_past_grok=0)
-    return dataclasses.replace(group, setup=setup)

@@ -10,7 +10,7 @@ import step
 from accelerator_sections import floors, kernels
 from accelerator_sections.engines_in_turn import Built, compile_all, in_turn
 from accelerator_sections.job import Job, one_line
-from accelerator_sections.shapes import group_of, without_evaluations
+from accelerator_sections.shapes import group_of
 from jaxgrok.engine.engine import Engine
 
 WIDTHS, TINY_WIDTHS = (16, 64, 128, 32, 256, 8), (2, 4)
@@ -44,7 +44,7 @@ def limits(job: Job) -> None:
 
 def scale_rows(job: Job, scale: str, share: float) -> dict[str, object]:
     """Measure every width of a scale; the answer of that scale."""
-    group = without_evaluations(group_of(scale))
+    group = group_of(scale)
     device = jax.local_devices()[0]
     flop = step_products(group.setup)
     widths = TINY_WIDTHS if job.quick else WIDTHS
