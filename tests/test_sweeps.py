@@ -35,7 +35,7 @@ SMALL = {
 
 def quick(config):
     """The same sweep with tiny sizes, 10 steps, the first seed, few programs."""
-    zipped = [name.strip() for name in config.zip.split(",") if config.zip]
+    zipped = [name.strip() for name in config.zip.split(",") if name]
     for name in zipped:  # two of the rows
         config[name] = (config[name][0], config[name][-1])
     small = {name: value for name, value in SMALL.items() if name in config}

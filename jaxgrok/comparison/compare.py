@@ -76,11 +76,11 @@ def compare(
     for pair in pairs:
         method, reference = pair.cells, pair.baseline_cells
         row = {"method": pair.method, "baseline": pair.baseline} | pair.setting
-        row |= _grok_row(taken(steps, method), taken(steps, reference))
+        row |= _grok_row(steps.take(method), steps.take(reference))
         if times is not None:
             row |= _wall_row(
-                taken(steps, method).times(times[method]),
-                taken(steps, reference).times(times[reference]),
+                steps.take(method).times(times[method]),
+                steps.take(reference).times(times[reference]),
             )
         if circuits is not None:
             row |= circuits.row(
@@ -139,11 +139,6 @@ def _reason(row: Any) -> str:
         return "it has no result yet"
     phase = row["phase"]
     return f"it is {phase}" if phase else f"it {row['status']} before it grokked"
-
-
-def taken(steps: Steps, cells: Sequence[int]) -> Steps:
-    """Return the steps of some cells, in their order."""
-    return Steps(steps.grok[cells], steps.budget[cells])
 
 
 def _grok_row(method: Steps, baseline: Steps) -> dict[str, Any]:

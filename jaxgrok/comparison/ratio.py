@@ -8,6 +8,7 @@ A cell that did not grok counts as later than its budget, and is never left out.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,10 @@ class Steps(NamedTuple):
     def censored(self) -> int:
         """How many did not grok within their budget."""
         return int(np.isnan(self.grok).sum())
+
+    def take(self, cells: Sequence[int]) -> "Steps":
+        """Return the steps of some cells, in their order."""
+        return Steps(self.grok[cells], self.budget[cells])
 
     def times(self, factors: Array) -> "Steps":
         """Return the steps, each times a factor: seconds of a step make wall times."""

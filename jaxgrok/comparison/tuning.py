@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jaxgrok.comparison.compare import steps_of, taken
+from jaxgrok.comparison.compare import steps_of
 from jaxgrok.comparison.methods import Key, key_of
 from jaxgrok.comparison.ratio import Steps
 from jaxgrok.fields.values import listed, shown
@@ -54,12 +54,10 @@ def best(run: RunOrPath, axes: Sequence[str]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for key, candidates in options.items():
         _check_seeds(cells, candidates)
-        ranks = {
-            values: rank(taken(steps, indices))
-            for values, indices in candidates.items()
-        }
-        winner = min(ranks, key=lambda values: ranks[values])
-        winners = taken(steps, candidates[winner])
+        winner = min(
+            candidates, key=lambda values: rank(steps.take(candidates[values]))
+        )
+        winners = steps.take(candidates[winner])
         row = dict(zip(others, key, strict=True)) | dict(zip(axes, winner, strict=True))
         row |= {"median": winners.median(), "censored": winners.censored}
         rows.append(row | {"seeds": len(winners.grok)})
@@ -68,9 +66,9 @@ def best(run: RunOrPath, axes: Sequence[str]) -> pd.DataFrame:
 
 def rank(steps: Steps) -> tuple[float, int, float]:
     """Return what the cells of one choice are ordered by; the smallest is the best."""
-    median = np.median(np.where(np.isnan(steps.grok), np.inf, steps.grok))
+    median = steps.median()
     mean = np.mean(np.where(np.isnan(steps.grok), steps.budget, steps.grok))
-    return float(median), steps.censored, float(mean)
+    return np.inf if np.isnan(median) else median, steps.censored, float(mean)
 
 
 def _check_seeds(
