@@ -10,8 +10,8 @@ Scales: `quick`, one setting; `laptop`, four; `full`, sixteen; `tuning`, the sam
 several rates and decays, on seeds of their own; `tuned`, each method with the rate and
 decay that grokked soonest there, on the seeds of `full`; `post`, p = 97 and 113.
 
-laptop, 2-core CPU, 2026-11-28, 49 min of steps, by the measured time of each; quick 3
-min 31 s, beside other work. By --dry_run, if no cell groks: laptop 1 h 13 min, full and
+laptop, 2-core CPU, 2026-11-28, about 70 min, reckoned from three of its methods on x/y;
+quick 1 min 40 s. By --dry_run, if no cell groks: laptop 1 h 13 min, full and
 tuned 6 h 10 min, tuning 14 h 20 min; post 7.5 days, which is for an accelerator.
 """
 

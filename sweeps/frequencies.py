@@ -7,7 +7,7 @@ forbid the upper half. What it costs in steps, beside the plain network:
     python -m jaxgrok.sweep --grid sweeps/frequencies.py
     python -m jaxgrok.comparison runs/frequencies-laptop --baseline part=plain
 
-2-core CPU, 2026-11-28, 3 min 46 s, beside other work.
+2-core CPU, 2026-11-28, 2 min 0 s.
 """
 
 from jaxgrok import grid
