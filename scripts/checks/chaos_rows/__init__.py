@@ -1,0 +1,6 @@
+"""The rows of `chaos.py`: a module each, with `run(job)`."""
+
+ROWS: dict[str, str] = {
+    "kills": "SIGKILL at any moment, then the same command again",
+}
+"""Names of modules, and what each does to a run."""
