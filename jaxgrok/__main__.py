@@ -2,9 +2,10 @@
 
 import importlib
 import sys
+from typing import NoReturn
 
 from jaxgrok import __version__
-from jaxgrok.host import command_line
+from jaxgrok.host import background, command_line
 
 COMMANDS = {
     "sweep": ("jaxgrok.sweep.__main__", "train every cell of a grid"),
@@ -51,6 +52,11 @@ def main(argv: list[str] | None = None) -> int:
     return command_line.run([program, *words], usage(), _without_command)
 
 
+def console() -> NoReturn:
+    """Run a command, and end the process with its exit code."""
+    background.end_with(main())
+
+
 def _without_command(argv: list[str]) -> int:
     """Answer --version; refuse anything else."""
     word = argv[1]
@@ -66,4 +72,4 @@ def _without_command(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

@@ -21,8 +21,11 @@ import pytest
 
 import tiny
 from jaxgrok.engine import compilation
+from jaxgrok.fleet import seat
 
 jax.config.update("jax_default_matmul_precision", "highest")
+# Not as a context, which other threads would not see.
+jax.config.update("jax_numpy_rank_promotion", "raise")
 os.environ.setdefault("XLA_FLAGS", tiny.UNOPTIMISED)
 jax.devices()  # reads the flags, which are not for processes that tests start
 if os.environ["XLA_FLAGS"] == tiny.UNOPTIMISED:
@@ -36,9 +39,11 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in first)
 
 
-@pytest.fixture(autouse=True)
-def strict():
-    with jax.numpy_rank_promotion("raise"):
+@pytest.fixture(autouse=True, scope="session")
+def opened_at_once():
+    """Seats wait for their programs, however busy the machine: tests count answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seat, "OPEN_SECONDS", 60.0)
         yield
 
 

@@ -1,10 +1,10 @@
 """Fleets whose workers train in turn, in one process: they join, answer, are lost."""
 
-import threading
 from contextlib import closing, nullcontext
 
 from jaxgrok.engine.platform import Platform
 from jaxgrok.fleet.messages import Loss
+from jaxgrok.host.signals import Stop
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
@@ -89,4 +89,4 @@ def train(path, resolved, fleet, queue=Everything, stop=None):
         trained = Coordinator(Intake(resolved, archive, fleet, queue, quiet=True))
         fleet.coordinator = trained
         with closing(fleet) if hasattr(fleet, "close") else nullcontext():
-            return trained.train(stop or threading.Event())
+            return trained.train(stop or Stop())

@@ -25,3 +25,6 @@ class StopAfter:
     def is_set(self):
         self.left -= 1
         return self.left < 0
+
+    def broken_off(self, job):
+        return job()

@@ -36,7 +36,7 @@ from ml_collections import ConfigDict
 from jaxgrok.fleet import workers
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
-from jaxgrok.host import command_line
+from jaxgrok.host import background, command_line
 
 
 def main(argv: list[str]) -> int:
@@ -165,4 +165,4 @@ def _print(rows: Sequence[Mapping[str, Any]], out: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    background.end_with(main(sys.argv))

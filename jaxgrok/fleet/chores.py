@@ -4,6 +4,7 @@
 >>> chores.run_if_due("flush", ledger.flush)
 """
 
+import math
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,10 +19,18 @@ class Period(NamedTuple):
         seconds: minimum between two runs.
         spacing: after a job, wait at least this multiple of its own duration, so that
             it costs at most 1/spacing of the time.
+        most: seconds from the start of a run to the end of the next, however long they
+            take; what is lost to a kill.
     """
 
     seconds: float
     spacing: float
+    most: float = math.inf
+
+    def wait(self, took: float) -> float:
+        """Return how long to wait after a run that took so many seconds."""
+        room = max(self.most - 2 * took, took)
+        return max(self.seconds, min(self.spacing * took, room))
 
 
 PERIODS = {
@@ -31,9 +40,10 @@ PERIODS = {
     "tables": Period(seconds=10.0, spacing=400),
     "manifest": Period(seconds=0.0, spacing=500),
     "estimate": Period(seconds=0.0, spacing=500),
-    "save": Period(seconds=45.0, spacing=10),
-    # Of workers elsewhere, hundreds of which may share a disk.
-    "fleet_save": Period(setting("JAXGROK_SAVE", 300.0), spacing=10),
+    # With the dispatch in hand, a kill costs at most a minute.
+    "save": Period(seconds=25.0, spacing=30, most=55.0),
+    # Of workers elsewhere, hundreds of which may share a disk; at most 5 minutes.
+    "fleet_save": Period(setting("JAXGROK_SAVE", 200.0), spacing=10, most=250.0),
     "redraw": Period(seconds=60.0, spacing=100),
 }
 
@@ -59,5 +69,4 @@ class Chores:
         start = time.monotonic()
         job()
         end = time.monotonic()
-        period = PERIODS[name]
-        self._due[name] = end + max(period.seconds, period.spacing * (end - start))
+        self._due[name] = end + PERIODS[name].wait(end - start)

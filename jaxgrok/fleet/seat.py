@@ -4,11 +4,12 @@
 >>> progress = seat.do(Assignment(0, start={"3f0a": None}, seconds=1.0), {"3f0a": None})
 """
 
+import functools
 import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future, wait
 from typing import NamedTuple
 
 from jaxgrok.engine import device_errors
@@ -17,6 +18,7 @@ from jaxgrok.engine.pace import Pace
 from jaxgrok.fleet.busy_cells import BusyCells
 from jaxgrok.fleet.messages import Assignment, Dispatch, Progress
 from jaxgrok.grid.cells import Grid, Group
+from jaxgrok.host import background
 from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.results.files.shards import Bits
 from jaxgrok.training.setup import lane_of
@@ -26,7 +28,9 @@ Engines = Callable[[Group, int], Engine]
 
 
 OPEN_SECONDS = 1.0
-"""How long a seat whose program is compiled elsewhere waits before it says so."""
+"""How long a seat whose program is being compiled waits before it says so."""
+LOOK_SECONDS = 0.1
+"""Between two looks whether it is to answer sooner."""
 
 
 class Open(NamedTuple):
@@ -46,8 +50,6 @@ class Seat:
         bits: what decides the last bits of results here.
         keeps_final: whether the last lanes of cells are kept.
         sings: whether it shows, as it opens a group, what it computes there.
-        pool: where programs are compiled while other seats train; by default a seat
-            waits for its own.
         hurries: set where it is to answer soon, as its process is asked to end.
 
     Attributes:
@@ -62,14 +64,12 @@ class Seat:
         *,
         keeps_final: bool,
         sings: bool = False,
-        pool: Executor | None = None,
         hurries: threading.Event | None = None,
     ) -> None:
         self._grid, self._engines, self._bits = grid, engines, bits
         self._keeps_final, self._sings = keeps_final, sings
         self._hurries = hurries or threading.Event()
         self._pace = Pace()
-        self._pool = pool
         self._opening: tuple[int, Future[Open]] | None = None
         self._waiting: dict[str, SavedLane | None] = {}
         """Cells that were assigned, and have no lane yet."""
@@ -144,10 +144,7 @@ class Seat:
         """Return the engine at the assignment's group, None while it is being built."""
         if self.open is None or self.open.group != assignment.group:
             self.open = None  # Frees the lanes before others take their place.
-            if self._pool is None:
-                self.open = self._built(assignment)
-            else:
-                self.open = self._built_by(self._pool, assignment)
+            self.open = self._opened(assignment)
         return self.open
 
     def _built(self, assignment: Assignment) -> Open:
@@ -157,21 +154,24 @@ class Seat:
         cells = BusyCells(self._grid, engine, self._bits, keeps_final=self._keeps_final)
         return Open(assignment.group, engine, cells)
 
-    def _built_by(self, pool: Executor, assignment: Assignment) -> Open | None:
-        """Wait a second for the engine that another thread builds."""
+    def _opened(self, assignment: Assignment) -> Open | None:
+        """Wait a while for the engine that another thread builds.
+
+        Other seats train meanwhile, and who asks this one to stop is heard.
+        """
         if self._opening is None or self._opening[0] != assignment.group:
-            job = pool.submit(self._built, assignment)
+            job = background.start(functools.partial(self._built, assignment))
             self._opening = assignment.group, job
         _, job = self._opening
-        try:
-            opened = job.result(OPEN_SECONDS)
-        except TimeoutError:
+        deadline = time.monotonic() + max(OPEN_SECONDS, assignment.seconds or 0.0)
+        while not (job.done() or self._hurries.is_set()):
+            if time.monotonic() >= deadline:
+                break
+            wait([job], LOOK_SECONDS)
+        if not job.done():
             return None
-        except BaseException:
-            self._opening = None
-            raise
         self._opening = None
-        return opened
+        return job.result()
 
     def _song(self, work: Open) -> str:
         """Train the first cells of a group for a chunk; return a hash of what came out.

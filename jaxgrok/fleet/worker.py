@@ -64,8 +64,6 @@ class Worker:
     @functools.cached_property
     def _seats(self) -> list[Seat]:
         bits, keeps_final = machine.bits(), self._files.keeps_final
-        n_seats = len(self._engines)
-        pool = ThreadPoolExecutor(n_seats) if n_seats > 1 else None
         return [
             Seat(
                 self._grid,
@@ -73,7 +71,6 @@ class Worker:
                 bits,
                 keeps_final=keeps_final,
                 sings=self._is_elsewhere,
-                pool=pool,
                 hurries=self._hurries,
             )
             for engines in self._engines

@@ -7,8 +7,11 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
 
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl-C."""
@@ -20,14 +23,34 @@ _SIGNALS = [
 ]
 
 
+class AskedToStop(BaseException):
+    """A signal came while something was done that may be broken off anywhere."""
+
+
 class Stop(threading.Event):
     """Set once a signal has asked to stop.
 
     Attributes:
         exit_code: what the process is to end with, as shells count it: 128 + signal.
+        breaks: whether the signal is to raise AskedToStop where it comes.
     """
 
     exit_code: int = INTERRUPTED
+    breaks: bool = False
+
+    def broken_off(self, job: Callable[[], T]) -> T:
+        """Do a job that a signal may break off anywhere, as a kill may.
+
+        Raises:
+            AskedToStop: a signal asked to stop, before or meanwhile.
+        """
+        self.breaks = True
+        try:
+            if self.is_set():
+                raise AskedToStop
+            return job()
+        finally:
+            self.breaks = False
 
 
 @contextmanager
@@ -58,6 +81,8 @@ def asked_to_stop() -> Iterator[Stop]:
         stop.exit_code = 128 + number
         stop.set()
         restore()
+        if stop.breaks:
+            raise AskedToStop
 
     for number in handlers:
         signal.signal(number, set_event)

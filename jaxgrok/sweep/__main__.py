@@ -16,6 +16,7 @@ could not be written; 2, bad input; above 128, stopped by a signal. The same com
 then goes on.
 """
 
+import functools
 import sys
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,8 @@ from absl import flags
 from jaxgrok.fleet import workers
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
-from jaxgrok.host import command_line
+from jaxgrok.host import background, command_line
+from jaxgrok.host.signals import AskedToStop, asked_to_stop
 from jaxgrok.host.terminal import number
 
 if TYPE_CHECKING:
@@ -93,15 +95,31 @@ def _run(
         print(f"{stopped}; the same command goes on", file=sys.stderr)
         return stopped.exit_code
     print(summary(dataset, out))
-    if config.snapshots != "none":
-        from jaxgrok.report import page
-
-        _read_circuits(out)
-        page.rewrite(out)
+    if config.snapshots != "none" and (code := _read_circuits(out)):
+        return code
     return failures.report(dataset)
 
 
-def _read_circuits(out: str) -> None:
+def _read_circuits(out: str) -> int:
+    """Read the circuits of the cells that have snapshots; the exit code if stopped."""
+    with asked_to_stop() as stop:
+        try:
+            stop.broken_off(functools.partial(_survey, out))
+        except AskedToStop:
+            print("stopped; the same command reads the circuits", file=sys.stderr)
+            return stop.exit_code
+    return 0
+
+
+def _survey(out: str) -> None:
+    """Read circuits, if the task has any, and write the page with them."""
+    from jaxgrok.report import page
+
+    _write_circuits(out)
+    page.rewrite(out)
+
+
+def _write_circuits(out: str) -> None:
     """Read the circuits of the cells that have snapshots, if the task has any."""
     from jaxgrok.analyse import induction_heads, survey
 
@@ -129,4 +147,4 @@ def summary(dataset: "xr.Dataset", out: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    background.end_with(main(sys.argv))

@@ -1,16 +1,19 @@
 """Decides who trains what next, as long as there is anything to train.
 
 >>> coordinator = Coordinator(Intake(grid, archive, fleet, Everything))
->>> finished = coordinator.train(threading.Event())
+>>> with asked_to_stop() as stop:
+...     finished = coordinator.train(stop)
 """
 
+import contextlib
+import functools
 import itertools
-import threading
 import time
 from collections import Counter
 
 from jaxgrok.fleet.chores import Chores
 from jaxgrok.fleet.messages import Assignment, Loss, Order, Progress, Report
+from jaxgrok.host.signals import AskedToStop, Stop
 from jaxgrok.sweep.intake import Intake
 from jaxgrok.sweep.members import Member
 
@@ -37,7 +40,7 @@ class Coordinator:
         self.members = intake.members
         self.chores = Chores()
 
-    def train(self, stop: threading.Event) -> bool:
+    def train(self, stop: Stop) -> bool:
         """Train until every cell has its result, or `stop` is set; all is saved then.
 
         Returns:
@@ -60,7 +63,7 @@ class Coordinator:
                     if stop.is_set():
                         self._pause()
                         return False
-                    self._run_chores()
+                    self._run_chores(stop)
                     self._send(news)
                 except Exception:
                     # A full disk has room for results; or the user's callback failed.
@@ -119,7 +122,7 @@ class Coordinator:
     ) -> Assignment | None:
         """Let a seat go on with its group, or open another; None if there is none."""
         if progress.is_opening:
-            return self.dealer.opening(progress)
+            return self.dealer.opening(progress, self._seconds())
         if progress.group is not None and not progress.failure:
             n_seats = seats[progress.group] if self.fleet.outlives_workers else 0
             if assignment := self.dealer.go_on(
@@ -179,7 +182,7 @@ class Coordinator:
         if refusals:
             raise refusals[0]
 
-    def _run_chores(self) -> None:
+    def _run_chores(self, stop: Stop) -> None:
         """Show progress; flush and redraw when their time has come."""
         self.display.moved(self.members.values(), self.intake.left())
         self.chores.run_if_due("status", self.display.write_status)
@@ -190,4 +193,7 @@ class Coordinator:
         if self.archive.usage_changed:
             self.chores.run_if_due("manifest", self.archive.write_manifest)
         if len(self.archive.ledger):
-            self.chores.run_if_due("redraw", self.archive.redraw)
+            # Pictures are drawn again: what trains is saved before they are ready.
+            with contextlib.suppress(AskedToStop):
+                redraw = functools.partial(stop.broken_off, self.archive.redraw)
+                self.chores.run_if_due("redraw", redraw)

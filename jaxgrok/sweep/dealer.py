@@ -157,11 +157,12 @@ class Dealer:
         waiting = max(-progress.free, 0)
         return max(most - waiting, 0)
 
-    def opening(self, progress: Progress) -> Assignment:
-        """Let a seat go on with the group that it is opening."""
+    def opening(self, progress: Progress, seconds: float) -> Assignment:
+        """Let a seat go on with the group that it is opening, for so many seconds."""
         assert progress.group is not None
         group = self._grid.groups[progress.group]
-        return Assignment(progress.group, n_cells=self._queue.most(group))
+        most = self._queue.most(group)
+        return Assignment(progress.group, n_cells=most, seconds=seconds)
 
     def open(
         self, worker: str, seats: Counter[int], opening: set[int]

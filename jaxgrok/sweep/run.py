@@ -5,6 +5,7 @@
 
 import contextlib
 import errno
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import machine
 from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.files.paths import AnyPath, UserPath, file_name
-from jaxgrok.host.signals import INTERRUPTED, Stop, asked_to_stop
+from jaxgrok.host.signals import INTERRUPTED, AskedToStop, Stop, asked_to_stop
 from jaxgrok.host.terminal import number
 from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.ledger import Ledger
@@ -115,19 +116,31 @@ def train(
         if resolved is None:
             raise Interrupted("stopped; no worker came", stop.exit_code)
         grid, platform = resolved
-        archive = Archive(
-            grid,
-            directory,
-            options.grid_file,
-            command=options.command,
-            mixed_bits=options.mixed_bits,
-        )
+        archive = _opened(grid, directory, options, stop)
         fleet = crew.begin(directory.path, grid)
         queue, quiet, on_cell = options.queue, options.quiet, options.on_cell
         intake = Intake(grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell)
         coordinator = Coordinator(intake)
         _introduce(coordinator, platform)
         return _finish(coordinator, stop)
+
+
+def _opened(
+    grid: Grid, directory: RunDirectory, options: Options, stop: Stop
+) -> Archive:
+    """Read what the directory has; nothing is in memory alone while that takes."""
+    archive = functools.partial(
+        Archive,
+        grid,
+        directory,
+        options.grid_file,
+        command=options.command,
+        mixed_bits=options.mixed_bits,
+    )
+    try:
+        return stop.broken_off(archive)
+    except AskedToStop:
+        raise Interrupted("stopped; nothing was trained", stop.exit_code) from None
 
 
 def _folder(resolved: Resolved | None) -> Path:
@@ -150,7 +163,10 @@ def _finish(coordinator: Coordinator, stop: Stop) -> xr.Dataset:
     """Train all cells, and draw the figures."""
     archive = coordinator.archive
     try:
-        dataset = archive.finish() if coordinator.train(stop) else None
+        is_over = coordinator.train(stop)
+        dataset = stop.broken_off(archive.finish) if is_over else None
+    except AskedToStop:
+        dataset = None  # every cell is trained; the same call draws the figures
     except OSError as error:
         raise _unwritable(error, archive.path, archive.ledger) from error
     except WorkersFailed as error:

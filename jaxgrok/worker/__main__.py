@@ -16,7 +16,7 @@ import sys
 
 from absl import flags
 
-from jaxgrok.host import command_line
+from jaxgrok.host import background, command_line
 
 
 def main(argv: list[str]) -> int:
@@ -46,4 +46,4 @@ def _main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    background.end_with(main(sys.argv))

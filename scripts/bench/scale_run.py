@@ -9,7 +9,6 @@ import math
 import resource
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from crowd_seat import Clock, Machines
 from jaxgrok import grid
 from jaxgrok.fleet import chores
 from jaxgrok.grid.cells import Grid
+from jaxgrok.host.signals import Stop
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
@@ -84,7 +84,7 @@ class Run:
         lengths = lengths_of(cells)
         self.crowd = Crowd(self.clock, cells, lengths, machines, run_dir)
         self.crowd.watch = self._watch
-        self.stop = threading.Event()
+        self.stop = Stop()
         self.archive: Archive | None = None
         self.mostly: tuple[float, float, float] | None = None
         self._half = len(cells.cells) // 2 if restart else len(cells.cells) + 1

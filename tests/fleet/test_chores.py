@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from jaxgrok.fleet import chores
@@ -33,12 +34,22 @@ def test_a_job_that_takes_long_comes_seldom(clock):
 
 @pytest.mark.process
 def test_a_fleet_saves_seldom_unless_it_is_told_otherwise():
-    assert chores.PERIODS["save"].seconds < chores.PERIODS["fleet_save"].seconds == 300
-    program = "from jaxgrok.fleet import chores; print(chores.PERIODS['fleet_save'])"
+    assert chores.PERIODS["save"].seconds < chores.PERIODS["fleet_save"].seconds == 200
+    program = "from jaxgrok.fleet import chores; print(chores.PERIODS['fleet_save'][0])"
     command = [sys.executable, "-c", program]
     environment = os.environ | {"JAXGROK_SAVE": "20"}
     said = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert said.stdout == "Period(seconds=20.0, spacing=10)\n"
+    assert said.stdout == "20.0\n"
+
+
+@pytest.mark.parametrize(("chore", "most"), [("save", 60), ("fleet_save", 300)])
+def test_whatever_a_save_takes_a_kill_costs_little(chore, most):
+    period = chores.PERIODS[chore]
+    for took in np.linspace(0.0, most / 8, 50):
+        # Since the start of the last save that ended, and with a second's dispatch.
+        assert took + period.wait(took) + 1 + took <= most
+    # A save of a second costs a few percent.
+    assert 1 / period.wait(1.0) < 0.04
 
 
 def test_a_short_job_comes_every_period(clock):

@@ -1,7 +1,6 @@
 """A seat does what it is assigned; cells move between seats without a bit lost."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -68,16 +67,15 @@ def test_a_group_is_opened_beside_others_and_the_seat_says_so(
         assert gate.wait(30)
         return build(group, n_cells)
 
-    with ThreadPoolExecutor(2) as pool:
-        seat = Seat(resolved, slowly, BITS, keeps_final=False, pool=pool)
-        for _ in range(3):
-            progress = do(seat)
-            assert progress.is_opening and (progress.lanes, progress.busy) == (0, {})
-            assert (seat.is_busy, seat.save()) == (False, {})
-        gate.set()
-        while do(seat).is_opening:
-            pass
-        curves = train(seat, dict.fromkeys(ids(resolved)))
+    seat = make(resolved, slowly)
+    for _ in range(3):
+        progress = do(seat)
+        assert progress.is_opening and (progress.lanes, progress.busy) == (0, {})
+        assert (seat.is_busy, seat.save()) == (False, {})
+    gate.set()
+    while do(seat).is_opening:
+        pass
+    curves = train(seat, dict.fromkeys(ids(resolved)))
     assert builds == [3]  # once, however often it was asked for
     assert curves.keys() == whole.keys()
     for cell_id, records in whole.items():
@@ -93,11 +91,10 @@ def test_what_cannot_be_opened_fails_and_is_tried_again(resolved, monkeypatch):
         return build(group, n_cells)
 
     monkeypatch.setattr(module, "OPEN_SECONDS", 60.0)
-    with ThreadPoolExecutor(1) as pool:
-        seat = Seat(resolved, once, BITS, keeps_final=False, pool=pool)
-        failed = do(seat)
-        assert "out of memory" in failed.failure and not failed.is_opening
-        assert do(seat).lanes == 4
+    seat = make(resolved, once)
+    failed = do(seat)
+    assert "out of memory" in failed.failure and not failed.is_opening
+    assert do(seat).lanes == 4
 
 
 def test_the_first_assignment_of_a_group_tells_how_many_lanes_are_free(resolved):

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from jaxgrok.host import signals
-from jaxgrok.host.signals import asked_to_stop
+from jaxgrok.host.signals import AskedToStop, Stop, asked_to_stop
 
 CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 
@@ -41,6 +41,37 @@ def test_a_signal_that_is_ignored_stays_ignored(name):
         assert signal.getsignal(number) is signal.SIG_IGN
     finally:
         signal.signal(number, before)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_what_may_be_broken_off_is_broken_off_where_the_signal_comes(name):
+    done = []
+
+    def job():
+        done.append("begun")
+        send(name)
+        done.append("ended")
+
+    with asked_to_stop() as stop:
+        with pytest.raises(AskedToStop):
+            stop.broken_off(job)
+        assert stop.is_set() and not stop.breaks
+        with pytest.raises(AskedToStop):  # asked before: not even begun
+            stop.broken_off(job)
+    assert done == ["begun"]
+
+
+def test_behind_what_may_be_broken_off_a_signal_raises_nothing():
+    with asked_to_stop() as stop:
+        assert stop.broken_off(lambda: 3) == 3
+        with pytest.raises(ValueError, match="no"):
+            stop.broken_off(lambda: int("no"))
+        send("SIGTERM")
+        assert stop.is_set()
+
+
+def test_a_stop_of_no_signal_breaks_nothing_off():
+    assert Stop().broken_off(lambda: 3) == 3
 
 
 def test_outside_the_main_thread_no_signal_is_touched():
