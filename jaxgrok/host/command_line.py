@@ -5,7 +5,6 @@
 """
 
 import difflib
-import errno
 import re
 import shlex
 import sys
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterable
 from absl import flags
 
 from jaxgrok.host import machine
+from jaxgrok.host.files import disk_errors
 from jaxgrok.host.files.paths import expanded
 from jaxgrok.host.signals import INTERRUPTED
 from jaxgrok.host.streams import lenient_output
@@ -44,8 +44,8 @@ def run(
         bare: whether the command means something without arguments.
 
     Returns:
-        The body's code, 0 for --help, 1 for a full disk, 2 for bad input, 130 after
-        Ctrl-C.
+        The body's code, 0 for --help, 1 for a full or bad disk, 2 for bad input, 130
+        after Ctrl-C.
     """
     with lenient_output():
         is_bare = not argv[1:]
@@ -80,9 +80,8 @@ def text(command: str, argv: list[str]) -> str:
 
 def report(error: Exception) -> int:
     """Print an error as one line on stderr, and return its exit code."""
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-    number = error.errno if isinstance(error, OSError) else None
-    return FAILED if number in (errno.ENOSPC, errno.EDQUOT) else USAGE
+    print(f"error: {disk_errors.in_words(error)}", file=sys.stderr)
+    return FAILED if disk_errors.way_out(error) else USAGE
 
 
 def parse(values: flags.FlagValues, argv: list[str]) -> list[str]:

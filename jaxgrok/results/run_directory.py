@@ -16,6 +16,7 @@ from typing import Any
 import xarray as xr
 
 from jaxgrok.grid.cells import Cell
+from jaxgrok.host.files import disk_errors
 from jaxgrok.host.files.atomic_files import write_atomically
 from jaxgrok.host.files.folder_lock import FolderLock, Held
 from jaxgrok.host.files.object_lock import ObjectLock
@@ -43,6 +44,7 @@ class RunDirectory:
     Raises:
         ValueError: on entering, for any other path, one that cannot be written, and
             one that another process holds.
+        OSError: on entering, where a disk refuses the lock.
     """
 
     def __init__(self, path: UserPath) -> None:
@@ -55,13 +57,16 @@ class RunDirectory:
     def __enter__(self) -> "RunDirectory":
         _check_free(self.path)
         try:
-            self.path = self._lock.acquire()
+            with disk_errors.naming(self.path):
+                self.path = self._lock.acquire()
         except Held as holder:
             raise ValueError(
                 f"out={self.path} is held by a running sweep ({holder}); wait for it, "
                 "or choose another folder with --out"
             ) from None
         except OSError as error:
+            if disk_errors.way_out(error):
+                raise
             raise ValueError(
                 f"out={self.path} cannot be written ({error.strerror}); "
                 "choose another folder with --out"

@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import errno
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from jaxgrok.grid.cells import Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import machine
 from jaxgrok.host.command_line import FAILED
+from jaxgrok.host.files import disk_errors
 from jaxgrok.host.files.paths import AnyPath, UserPath, file_name
 from jaxgrok.host.signals import INTERRUPTED, AskedToStop, Stop, asked_to_stop
 from jaxgrok.host.terminal import number
@@ -180,10 +180,10 @@ def _finish(coordinator: Coordinator, stop: Stop) -> xr.Dataset:
 
 def _unwritable(error: OSError, path: AnyPath, ledger: Ledger) -> Interrupted:
     """Return what to raise where a run directory cannot be written."""
-    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    advice = disk_errors.way_out(error)
     return Interrupted(
         f"out={path} cannot be written ({error.strerror or error}); "
-        f"{_finished(ledger)}{'; free space there' if is_full else ''}",
+        f"{_finished(ledger)}{'; ' * bool(advice)}{advice}",
         FAILED,
     )
 

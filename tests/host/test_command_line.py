@@ -60,7 +60,8 @@ def test_a_prefix_allows_the_fields_below_a_flag():
         (
             OSError(28, "No space left on device", "runs/a"),
             1,
-            "error: [Errno 28] No space left on device: 'runs/a'\n",
+            "error: runs/a cannot be written (No space left on device); free space "
+            "there\n",
         ),
         (KeyboardInterrupt(), 130, ""),
     ],

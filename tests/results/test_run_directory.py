@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import os
 import subprocess
 import sys
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from handmade import SCHEMA, all_results, product, result, write
 
 import jaxgrok
+from jaxgrok.host import command_line
 from jaxgrok.results.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
@@ -216,3 +219,15 @@ def test_a_sweep_killed_before_its_first_manifest_can_start_again(tmp_path):
         jaxgrok.load(tmp_path)
     with RunDirectory(tmp_path) as directory:
         assert directory.manifest() is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
+def test_a_disk_that_refuses_the_lock_is_no_bad_input(tmp_path, monkeypatch, number):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with pytest.raises(OSError) as caught, RunDirectory(tmp_path / "a"):
+        pass
+    assert command_line.report(caught.value) == 1
+    assert caught.value.filename == str(tmp_path / "a")

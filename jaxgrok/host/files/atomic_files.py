@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from jaxgrok.host.files.disk_errors import naming
 from jaxgrok.host.files.paths import AnyPath
 
 _numbers = itertools.count()
@@ -44,12 +45,15 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
         return
     # In the same folder: a rename is atomic within one file system alone.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with naming(path):
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        except BaseException:
+            # A disk that fails may refuse this too.
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
 
 
 @contextlib.contextmanager
@@ -84,8 +88,11 @@ def atomic_file(path: AnyPath, *, private: bool = False) -> Iterator[BinaryIO]:
     if not hasattr(os, "O_DIRECTORY"):
         return
     folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    try:
+        with naming(path):
+            os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 @contextlib.contextmanager
@@ -103,10 +110,11 @@ def atomic_folder(path: AnyPath) -> Iterator[Path]:
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        if path.exists():
-            path.rmdir()
-        os.replace(temporary, path)
+        with naming(path):
+            yield temporary
+            if path.exists():
+                path.rmdir()
+            os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
