@@ -17,7 +17,7 @@ import xarray as xr
 
 from jaxgrok.grid.cells import Cell
 from jaxgrok.host.files.atomic_files import write_atomically
-from jaxgrok.host.files.folder_lock import FolderLock, Held
+from jaxgrok.host.files.folder_lock import FolderLock, Held, in_use
 from jaxgrok.host.files.object_lock import ObjectLock
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.dataset import Rows, assemble
@@ -57,10 +57,7 @@ class RunDirectory:
         try:
             self.path = self._lock.acquire()
         except Held as holder:
-            raise ValueError(
-                f"out={self.path} is held by a running sweep ({holder}); wait for it, "
-                "or choose another folder with --out"
-            ) from None
+            raise in_use(self.path, holder) from None
         except OSError as error:
             raise ValueError(
                 f"out={self.path} cannot be written ({error.strerror}); "
