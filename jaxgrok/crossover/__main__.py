@@ -37,6 +37,7 @@ from jaxgrok.fleet import workers
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import background, command_line
+from jaxgrok.host.files.folder_lock import refuse_held
 
 
 def main(argv: list[str]) -> int:
@@ -54,20 +55,20 @@ def _main(argv: list[str]) -> int:
     if len(argv) > 1 and not argv[1].startswith("-"):
         return _read(values, argv)
     command = command_line.text("crossover", argv)
+    command_line.parse_known(values, argv)
+    if values.out and not values.dry_run:
+        # Before the grid is read, which imports jax.
+        refuse_held(values.out)
     with workers.computing(values, argv):
         return _search(values, *overrides.parse(values, argv), command)
 
 
 def _flags() -> flags.FlagValues:
     """Define the flags of the command."""
-    # Late, here and below: jax reads its settings when it is imported, and it is
-    # `command_line.run` that makes them. Without, a CPU would train on one device.
-    from jaxgrok.crossover.find import WIDTH
-
     values = flags.FlagValues()
     for name in ("out", "sizes", "known"):
         flags.DEFINE_string(name, None, name, flag_values=values)
-    flags.DEFINE_float("width", WIDTH, "ratio to stop at", flag_values=values)
+    flags.DEFINE_float("width", None, "ratio to stop at", flag_values=values)
     for name in ("budget", "blocks"):
         flags.DEFINE_integer(name, None, name, lower_bound=1, flag_values=values)
     flags.DEFINE_bool("dry_run", False, "print the plan", flag_values=values)
@@ -84,11 +85,14 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
     for name in values:
         if name != "width" and values[name].present:
             raise ValueError(f"--{name} needs --grid; DIR alone is only read")
+    refuse_held(run_dir)
+    # Late, here and below: jax reads its settings when it is imported, and it is
+    # `command_line.run` that makes them. Without, a CPU would train on one device.
     from jaxgrok.crossover import find, report
 
     rows = report.read_table(run_dir)
     if rows is None:
-        rows = report.table(find.read(run_dir, width=values.width))
+        rows = report.table(find.read(run_dir, width=_width(values)))
     report.write(rows, run_dir)
     _print(rows, run_dir)
     return 0
@@ -98,6 +102,9 @@ def _search(
     values: flags.FlagValues, config: ConfigDict, grid_file: GridFile, command: str
 ) -> int:
     """Search a grid, or with --dry_run only say what would be searched."""
+    out = values.out or grid_file.run_directory(config.scale)
+    if not values.dry_run:
+        refuse_held(out)
     from jaxgrok.crossover import find, report
     from jaxgrok.grid.train_sizes import sizes
     from jaxgrok.results.run import load
@@ -107,14 +114,13 @@ def _search(
     if values.sizes is not None:
         config.n_train, config.train_fraction = sizes(*_range(values.sizes)), ()
     config, search = find.prepare(
-        config, width=values.width, budget=values.budget, known=values.known
+        config, width=_width(values), budget=values.budget, known=values.known
     )
     headline = report.headline(config.scale, search.settings, search.width)
     if values.dry_run:
         _print_plan(headline, config, values.blocks)
         return 0
     print(headline, file=sys.stderr)
-    out = values.out or grid_file.run_directory(config.scale)
     options = Options(
         blocks=values.blocks,
         mixed_bits=values.mixed_bits,
@@ -129,6 +135,13 @@ def _search(
         return interruption.exit_code
     _print(report.table(findings), out)
     return failures.report(load(out))
+
+
+def _width(values: flags.FlagValues) -> float:
+    """Return --width, or the default."""
+    from jaxgrok.crossover.find import WIDTH
+
+    return WIDTH if values.width is None else float(values.width)
 
 
 def _print_plan(headline: str, config: ConfigDict, blocks: int | None) -> None:

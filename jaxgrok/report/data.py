@@ -14,7 +14,7 @@ import xarray as xr
 from matplotlib.colors import to_hex
 
 from jaxgrok.host.files.object_path import ObjectPath
-from jaxgrok.host.files.paths import AnyPath, modified
+from jaxgrok.host.files.paths import AnyPath, matches, modified
 from jaxgrok.host.terminal import number
 from jaxgrok.plots import style
 from jaxgrok.report.boundaries import boundaries
@@ -28,6 +28,7 @@ from jaxgrok.report.pack import Packer
 from jaxgrok.report.texts import sendable
 from jaxgrok.results.dataset import LABELS, labels_of
 from jaxgrok.results.files.manifest import Manifest
+from jaxgrok.results.files.second_look import second_look
 from jaxgrok.results.run import Run
 
 _STOPS = 33
@@ -119,11 +120,17 @@ def _progress(run: RunData) -> str:
     done = int((labels_of(run.dataset) != "pending").sum())
     total = len(run.manifest.cells)
     # Not the time of writing: the same results give the same page.
-    shards = [modified(file) for file in (run.path / "curves").glob("*")]
-    now = time.localtime(max(shards, default=None))
+    now = time.localtime(second_look(lambda: _last_shard(run.path)))
     if done < total:
         return f"{done:,} of {total:,} cells, {time.strftime('%H:%M', now)}"
     return f"{number(total, 'cell')}, {time.strftime('%Y-%m-%d %H:%M', now)}"
+
+
+def _last_shard(path: AnyPath) -> float | None:
+    """Return when the last shard of a run was written; None without any."""
+    # A name with a dot before it is of a file that is being written.
+    files = matches(path / "curves", "[!.]*.npz")
+    return max(map(modified, files), default=None)
 
 
 def _look() -> dict[str, Any]:

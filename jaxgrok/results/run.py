@@ -21,6 +21,7 @@ from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.results import dataset, frames, rows, snapshots
 from jaxgrok.results.files.manifest import Manifest, read_manifest
+from jaxgrok.results.files.second_look import second_look
 from jaxgrok.results.files.shards import Result, read_results
 from jaxgrok.results.rows import CellRow, ComponentRow
 from jaxgrok.results.run_cell import RunCell
@@ -42,7 +43,7 @@ class Run:
 
     def __init__(self, path: UserPath) -> None:
         self.path = as_path(path)
-        self.manifest = read_manifest(self.path)
+        self.manifest = second_look(lambda: read_manifest(self.path))
 
     def __repr__(self) -> str:
         return f"<Run {self.path}: {self.manifest.title}, {len(self)} cells>"
@@ -58,7 +59,7 @@ class Run:
     @functools.cached_property
     def results(self) -> dict[str, Result]:
         """The results of the finished cells, by cell id."""
-        return read_results(self.path)
+        return second_look(lambda: read_results(self.path))
 
     @functools.cached_property
     def snapshots(self) -> SnapshotIndex:

@@ -18,7 +18,7 @@ import xarray as xr
 from jaxgrok.grid.cells import Cell
 from jaxgrok.host.files import disk_errors
 from jaxgrok.host.files.atomic_files import write_atomically
-from jaxgrok.host.files.folder_lock import FolderLock, Held
+from jaxgrok.host.files.folder_lock import FolderLock, Held, in_use
 from jaxgrok.host.files.object_lock import ObjectLock
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.dataset import Rows, assemble
@@ -60,10 +60,7 @@ class RunDirectory:
             with disk_errors.naming(self.path):
                 self.path = self._lock.acquire()
         except Held as holder:
-            raise ValueError(
-                f"out={self.path} is held by a running sweep ({holder}); wait for it, "
-                "or choose another folder with --out"
-            ) from None
+            raise in_use(self.path, holder) from None
         except OSError as error:
             if disk_errors.way_out(error):
                 raise

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from jaxgrok.host.files.paths import AnyPath
+from jaxgrok.results.files.second_look import LOOKS, second_look
 from jaxgrok.results.files.snapshot_shards import (
     FOLDER,
     Rows,
@@ -35,8 +36,9 @@ class SnapshotIndex:
     """Which snapshots a run directory has, and which shard holds each of them."""
 
     def __init__(self, run_dir: AnyPath) -> None:
+        self._run_dir = run_dir
         self._rows: dict[str, dict[int, tuple[Shard, int]]] = {}
-        for shard in read_shards(run_dir):
+        for shard in second_look(lambda: read_shards(run_dir)):
             for kin, steps in shard.steps.items():
                 # A row that was forgotten has no step.
                 rows = {s: (shard, row) for row, s in enumerate(steps) if s is not None}
@@ -68,7 +70,32 @@ class SnapshotIndex:
 
         Returns:
             Parameter → [snaps, ...], in the order of `steps`.
+
+        Raises:
+            ValueError: a shard is damaged; a sweep has removed the snapshots since.
         """
+        for _ in range(LOOKS):
+            try:
+                return self._read(kin, steps)
+            except (OSError, ValueError):
+                # A sweep that trains may have written the shard anew, and removed it.
+                newer = SnapshotIndex(self._run_dir)
+                if newer._files(kin) == self._files(kin):
+                    raise
+                self._rows = newer._rows
+            if not set(steps) <= set(self.steps(kin)):
+                raise ValueError(
+                    f"{self._run_dir}: the sweep has removed the snapshots that were "
+                    "asked for; open the run again to see which it has kept"
+                )
+        return self._read(kin, steps)
+
+    def _files(self, kin: str) -> set[AnyPath]:
+        """Return the shards that hold a training."""
+        return {shard.path for shard, _ in self._rows.get(kin, {}).values()}
+
+    def _read(self, kin: str, steps: Sequence[int]) -> dict[str, np.ndarray]:
+        """Read some steps of one training from where they were last seen."""
         places = [self._rows[kin][step] for step in steps]
         shards = list(dict.fromkeys(shard for shard, _ in places))
         # Shards are separate files: their reads overlap.

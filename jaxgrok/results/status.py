@@ -145,6 +145,8 @@ def read_status(path: AnyPath) -> Status:
     file = path / "manifest.json"
     if not file.exists():
         return Status(path, "empty")
+    # Before the tables: a sweep writes them a last time, then removes its own words.
+    live = status_file.read(path)
     counts, failure = _table(path)
     try:
         entries = json.loads(file.read_bytes())
@@ -158,7 +160,11 @@ def read_status(path: AnyPath) -> Status:
         return Status(path, "unreadable", counts=counts, note=note)
     except (TypeError, LookupError):
         raise ValueError(f"{file} is not that of a sweep") from None
-    return _described(path, entries, cells, counts, failure)
+    status = _described(path, entries, cells, counts, failure, live)
+    # It may have ended in order since its words were read.
+    if status.state == "killed" and not status_file.exists(path):
+        return read_status(path)
+    return status
 
 
 def _described(
@@ -167,11 +173,11 @@ def _described(
     cells: int,
     counts: Counter[str],
     failure: str,
+    live: Live | None,
 ) -> Status:
     """Return the status of a run whose manifest can be read."""
     # Of older runs, some entries are missing.
     start, end = entries.get("begun", ""), entries.get("ended", "")
-    live = status_file.read(path)
     if live is not None:
         # What is on disk may be ten seconds old.
         state = "training" if live.is_alive else "killed"

@@ -27,6 +27,7 @@ from jaxgrok.fleet import workers
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import background, command_line
+from jaxgrok.host.files.folder_lock import refuse_held
 from jaxgrok.host.signals import AskedToStop, asked_to_stop
 from jaxgrok.host.terminal import number
 
@@ -46,6 +47,10 @@ def main(argv: list[str]) -> int:
 def _main(argv: list[str]) -> int:
     """Parse and run."""
     values = _flags()
+    command_line.parse_known(values, argv)
+    if values.out and not values.dry_run:
+        # Before the grid is read, which imports jax.
+        refuse_held(values.out)
     with workers.computing(values, argv):
         config, grid_file = overrides.parse(values, argv)
         return _run(values, config, grid_file, command_line.text("sweep", argv))
@@ -70,6 +75,9 @@ def _run(
     grid_file: GridFile,
     command: str,
 ) -> int:
+    out = values.out or grid_file.run_directory(config.scale)
+    if not values.dry_run:
+        refuse_held(out)
     # Imported late: --help and a mistyped flag should not wait for jax.
     from jaxgrok.grid.resolver import resolve
     from jaxgrok.sweep import failures, plan, run
@@ -80,7 +88,6 @@ def _run(
         print(plan.outline(grid, values.blocks), flush=True)
         print(plan.measured(grid, values.blocks))
         return 0
-    out = values.out or grid_file.run_directory(config.scale)
     try:
         dataset = run.run(
             config,

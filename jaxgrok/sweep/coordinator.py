@@ -10,6 +10,7 @@ import functools
 import itertools
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from jaxgrok.fleet.chores import Chores
 from jaxgrok.fleet.messages import Assignment, Loss, Order, Progress, Report
@@ -56,23 +57,33 @@ class Coordinator:
             for line in (*self.archive.notes, *self.grid.warnings()):
                 self.display.say(line)
             self.display.write_status()
-            while not self._is_complete():
+            while not self._saved(self._is_complete):
                 news = self.fleet.next()
-                try:
-                    self.intake.take_in(news)
-                    if stop.is_set():
-                        self._pause()
-                        return False
-                    self._run_chores(stop)
-                    self._send(news)
-                except Exception:
-                    # A full disk has room for results; or the user's callback failed.
-                    self.intake.on_cell = None
-                    self._pause()
-                    raise
+                if self._saved(functools.partial(self._go_on, news, stop)):
+                    return False
             self.archive.flush()
             self.archive.end()
         return True
+
+    def _go_on(self, news: Report | Loss | None, stop: Stop) -> bool:
+        """Take in news and send orders; save all, and tell so, if `stop` is set."""
+        self.intake.take_in(news)
+        if stop.is_set():
+            self._pause()
+            return True
+        self._run_chores(stop)
+        self._send(news)
+        return False
+
+    def _saved(self, act: Callable[[], bool]) -> bool:
+        """Do something; what is in memory alone is saved before its error is raised."""
+        try:
+            return act()
+        except Exception:
+            # A full disk has room for results; or the user's callback failed.
+            self.intake.is_leaving = True
+            self._pause()
+            raise
 
     def _is_complete(self) -> bool:
         """Tell whether all is trained, and on disk."""

@@ -16,7 +16,12 @@ from jaxgrok.grid.cells import Cell, Grid, Group
 from jaxgrok.host.durations import TimeLeft
 from jaxgrok.host.terminal import number
 from jaxgrok.results.files.shards import Result
-from jaxgrok.results.finished_cell import FinishedCell, OnCell, hand_over
+from jaxgrok.results.finished_cell import (
+    CallbackFailed,
+    FinishedCell,
+    OnCell,
+    hand_over,
+)
 from jaxgrok.results.rows import CellRow
 from jaxgrok.sweep import failures
 from jaxgrok.sweep.archive import Archive
@@ -62,6 +67,8 @@ class Intake:
     ) -> None:
         self.grid, self.archive, self.fleet = grid, archive, fleet
         self.on_cell = on_cell
+        self.is_leaving = False
+        """Whether what a callback raises is passed over: an error ends the run."""
         self.ledger = archive.ledger
         self.cells = {cell.id: cell for cell in grid.cells}
         self.pace = Pace()
@@ -150,9 +157,7 @@ class Intake:
                 self._fail_at(report.worker, seat, progress)
         self._part_with(report)
         # Last: what it raises must not cost what the worker handed over.
-        for row, result in zip(rows, report.results, strict=True):
-            done += 1  # those that end together are counted one after another
-            self._call_back(row, result, done)
+        self._call_back_each(rows, report.results, done)
 
     def _part_with(self, report: Report) -> None:
         """Let a worker go that leaves, cannot write, or computes other bits.
@@ -172,6 +177,22 @@ class Intake:
             self._lose(Loss(report.worker, cause or "it was asked to stop"))
         if report.refusal and not self.members:
             raise OSError(*report.refusal)
+
+    def _call_back_each(
+        self, rows: Iterable[CellRow], results: Iterable[Result], done: int
+    ) -> None:
+        """Hand cells that ended together to the user's callback, one after another.
+
+        One that it fails at keeps it from no other: nobody would hand those over again.
+        """
+        failure: CallbackFailed | None = None
+        for count, (row, result) in enumerate(zip(rows, results, strict=True), 1):
+            try:
+                self._call_back(row, result, done + count)
+            except CallbackFailed as error:
+                failure = failure or error
+        if failure and not self.is_leaving:
+            raise failure
 
     def _call_back(self, row: CellRow, result: Result, done: int) -> None:
         """Hand a cell that has ended to the user's callback."""
@@ -232,15 +253,16 @@ class Intake:
 
     def _fail(self, group: Group, cause: str) -> None:
         """Give up on a group's open cells; a later run tries again."""
-        cells = self._unfinished(group)
+        cells, done = self._unfinished(group), len(self.ledger)
+        rows, results = [], []
         for cell in cells:
             self.steps.pop(cell.id, None)
             self.dealer.ended(cell.id)
-            result = failures.failed(cell, group, cause)
-            row = self.archive.add(result)
-            self.queue.ended(cell, row)
-            self._call_back(row, result, len(self.ledger))
+            results.append(failures.failed(cell, group, cause))
+            rows.append(self.archive.add(results[-1]))
+            self.queue.ended(cell, rows[-1])
         self.display.failed(cause, len(cells))
+        self._call_back_each(rows, results, done)
 
     def _unfinished(self, group: Group) -> list[Cell]:
         """Return the cells of a group that fail with it."""

@@ -19,6 +19,7 @@ from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import machine
 from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.files import disk_errors
+from jaxgrok.host.files.folder_lock import refuse_held
 from jaxgrok.host.files.paths import AnyPath, UserPath, file_name
 from jaxgrok.host.signals import INTERRUPTED, AskedToStop, Stop, asked_to_stop
 from jaxgrok.host.terminal import number
@@ -104,6 +105,8 @@ def train(
     config: ml_collections.ConfigDict, out: UserPath | None, options: Options
 ) -> xr.Dataset:
     """Do what `run` does, with its keyword arguments as one object."""
+    if out:
+        refuse_held(out)
     with contextlib.ExitStack() as stack:
         platform = stack.enter_context(computing(options.who))
         # Before the directory is made: a config that makes no sense leaves nothing.

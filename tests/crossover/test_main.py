@@ -1,13 +1,16 @@
 """The crossover command: from grid file to figure, and from bad input to one line."""
 
+import os
 from pathlib import Path
 
 import jax
 import pytest
 
+from children import command_without_jax
 from jaxgrok.crossover import find, report
 from jaxgrok.crossover.__main__ import main
 from jaxgrok.engine import sizing
+from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep import plan
 from searches import TINY, WIDTH
 
@@ -128,3 +131,19 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, arguments, words):
 def test_a_directory_that_is_none(capsys, arguments, words):
     assert run(*arguments) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_directory_that_is_held_is_refused_to_a_search_and_to_its_drawing(capsys):
+    with RunDirectory("a"):
+        for words in (["--grid", "mine.py", "--out", "a"], ["a"]):
+            refused = command_without_jax("jaxgrok.crossover.__main__", words)
+            assert refused.returncode == 2
+            assert f"is held by a running sweep (process {os.getpid()} on " in (
+                refused.stderr
+            )
+            assert refused.stderr.count("\n") == 1
+
+
+def test_a_width_of_zero_is_not_taken_for_none(capsys):
+    assert run("--grid", "mine.py", "--out", "a", "--width", "0") == 2
+    assert "width=0.0 must be above 1" in capsys.readouterr().err

@@ -52,3 +52,12 @@ def test_runs_of_other_axes_are_not_compared(tmp_path):
 def test_runs_of_the_same_axes_stand_side_by_side(tmp_path):
     paths = [reported.write(tmp_path / name, draw=i) for i, name in enumerate("ab")]
     assert [run["name"] for run in header(*paths)["runs"]] == ["a", "b"]
+
+
+def test_a_shard_that_is_being_written_is_no_result(tmp_path):
+    path = reported.write(tmp_path / "run")
+    (run,) = header(path)["runs"]
+    partial = path / "curves" / ".00001.npz.77.tmp"
+    # Gone by the time that it is asked about, as the name of a file that got its own.
+    partial.symlink_to(path / "nothing")
+    assert header(path)["runs"] == [run]

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import handmade
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.circuits.network import read
 from jaxgrok.export import __main__ as export
 from jaxgrok.results import run as runs_module
+from jaxgrok.results.files import cell_table
 from jaxgrok.results.run import open_run
 from jaxgrok.tasks import TASKS
 
@@ -165,3 +167,20 @@ def test_a_grid_file_that_is_not_there(run_dir, capsys):
     arguments = [str(run_dir), "--cell", "1", "--grid", "nowhere.py"]
     assert analyse.main(["analyse", *arguments]) == 2
     assert "nowhere.py: there is no such file" in capsys.readouterr().err
+
+
+def test_a_large_manifest_that_is_replaced_meanwhile_is_read_anew(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cell_table, "MANY", 4)
+    path = handmade.write(tmp_path / "run", handmade.product())
+    grown = handmade.manifest_of(weight_decay=(0.1, 1.0), seed=(0, 1, 2, 3))
+    reading, left = cell_table.read, [grown]
+
+    def replace_first(run_dir, name):
+        if left:
+            handmade.write(path, left.pop())
+        return reading(run_dir, name)
+
+    monkeypatch.setattr(cell_table, "read", replace_first)
+    assert len(jaxgrok.open(path)) == 8

@@ -130,3 +130,28 @@ def test_something_else_is_refused(tmp_path, text, words):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(ValueError, match=words):
         read_status(tmp_path)
+
+
+def test_a_sweep_that_ends_meanwhile_is_never_stopped_or_killed(half, monkeypatch):
+    """What it says of itself goes after its last table: the table is read later."""
+    table = (half / "cells.csv").read_bytes()
+    last = table + b"".join(table.splitlines(keepends=True)[1:3])
+    reading = status_file.read
+
+    def read_then_end(path):
+        live = reading(path)
+        (half / "cells.csv").write_bytes(last)
+        status_file.remove(half)
+        return live
+
+    monkeypatch.setattr(status_file, "read", read_then_end)
+    status_file.write(half, Live({"grokking": 4}, 1, 4))
+    assert read_status(half).state == "training"
+    (half / "cells.csv").write_bytes(table)
+    assert read_status(half).state == "finished"
+    # By now its process has ended too.
+    (half / "cells.csv").write_bytes(table)
+    monkeypatch.setattr(Live, "is_alive", False)
+    status_file.write(half, Live({"grokking": 4}, 1, 4))
+    status = read_status(half)
+    assert (status.state, status.done) == ("finished", 6)

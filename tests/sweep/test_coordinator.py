@@ -145,7 +145,7 @@ def test_a_callback_that_fails_costs_no_cell(whole, tmp_path):
 
     def log(cell):
         seen.append(cell.index)
-        if len(seen) == 2:
+        if len(seen) == 1:
             raise ConnectionError("no network")
 
     options = {"blocks": 1, "quiet": True, "on_cell": log}
@@ -154,6 +154,23 @@ def test_a_callback_that_fails_costs_no_cell(whole, tmp_path):
     assert len(jaxgrok.cells(tmp_path / "a")) >= 2
     jaxgrok.run(tiny.config(**FIELDS), tmp_path / "a", **options)
     same(tmp_path / "a", whole)
+    # Those that ended beside it, too.
+    assert sorted(seen) == [*range(12)]
+
+
+def test_a_callback_that_fails_as_the_last_snapshots_are_saved_costs_none(tmp_path):
+    seen = []
+
+    def log(cell):
+        seen.append(cell.index)
+        raise ConnectionError("no network")
+
+    # Results wait for their snapshots, which are written last.
+    config = tiny.config(seed=(0, 1, 2, 3), snapshots="all")
+    with pytest.raises(CallbackFailed):
+        jaxgrok.run(config, tmp_path / "a", blocks=2, quiet=True, on_cell=log)
+    assert len(jaxgrok.cells(tmp_path / "a")) == 4
+    assert sorted(seen) == [*range(4)]
 
 
 def test_cells_that_fail_are_handed_over_too(tmp_path, monkeypatch):

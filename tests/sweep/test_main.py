@@ -177,7 +177,22 @@ def test_a_directory_in_use_or_of_something_else_is_refused(here, capsys):
     assert "tiny_grid.py is a file; choose a folder" in message
     with run_directory.RunDirectory("held"):
         message = refusal(capsys, "tiny_grid.py", "--out", "held")
-    assert f"is held by a running sweep (process {os.getpid()})" in message
+    assert f"is held by a running sweep (process {os.getpid()} on " in message
+
+
+def test_who_trains_there_already_is_named_before_jax_is_imported(here):
+    with run_directory.RunDirectory("held"):
+        words = ["--grid", "tiny_grid.py", "--out", "held"]
+        refused = command_without_jax("jaxgrok.sweep.__main__", words)
+        assert refused.returncode == 2
+        assert f"(process {os.getpid()} on " in refused.stderr
+        assert refused.stderr.count("\n") == 1
+
+
+def test_a_directory_by_its_default_name_is_refused_before_the_plan(here, capsys):
+    with run_directory.RunDirectory("runs/tiny_grid-laptop"):
+        message = refusal(capsys, "tiny_grid.py")
+    assert "tiny_grid-laptop is held by a running sweep (process" in message
 
 
 def test_dry_run_prints_the_plan_and_leaves_nothing(here, capsys, monkeypatch):

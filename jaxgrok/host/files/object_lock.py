@@ -15,14 +15,13 @@ import dataclasses
 import errno
 import json
 import logging
-import os
-import platform
 import threading
 import time
 import uuid
 from typing import Any
 
 from jaxgrok.host.files.folder_lock import Held
+from jaxgrok.host.files.lock_holder import Holder
 from jaxgrok.host.files.object_path import ObjectPath
 from jaxgrok.host.files.object_store import StoreError
 
@@ -53,7 +52,7 @@ class ObjectLock:
     def __init__(self, folder: ObjectPath) -> None:
         self._folder = folder
         self._entry: dict[str, Any] = {
-            "holder": f"process {os.getpid()} on {platform.node()}",
+            "holder": str(Holder.present()),
             # A number may come again where somebody emptied the folder.
             "nonce": uuid.uuid4().hex,
         }

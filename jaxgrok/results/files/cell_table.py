@@ -18,6 +18,7 @@ import numpy as np
 from jaxgrok.grid.cells import Cell
 from jaxgrok.host.files.packed_files import packed, write_packed
 from jaxgrok.host.files.paths import AnyPath, matches
+from jaxgrok.results.files.second_look import Gone
 
 MANY = 100_000
 """Cells up to which they stand in manifest.json itself."""
@@ -61,7 +62,8 @@ def read(run_dir: AnyPath, name: str) -> tuple[tuple[Cell, ...], list[tuple[str,
     """Return the cells, and of each group the ids of its cells.
 
     Raises:
-        ValueError: the file is missing or damaged.
+        Gone: the file is missing.
+        ValueError: it is damaged.
     """
     try:
         with packed(run_dir / name, _WAY_OUT) as (head, arrays):
@@ -72,7 +74,7 @@ def read(run_dir: AnyPath, name: str) -> tuple[tuple[Cell, ...], list[tuple[str,
             ]
             return cells, members
     except FileNotFoundError:
-        raise ValueError(f"{run_dir / name} is missing; {_WAY_OUT}") from None
+        raise Gone(f"{run_dir / name} is missing; {_WAY_OUT}") from None
 
 
 def remove_others(run_dir: AnyPath, name: str) -> None:

@@ -12,12 +12,12 @@ import dataclasses
 import json
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
 from jaxgrok.host.clock import utc_now
 from jaxgrok.host.files.atomic_files import write_atomically
 from jaxgrok.host.files.paths import AnyPath
+from jaxgrok.host.processes import is_alive
 
 FILE = "status.json"
 
@@ -78,27 +78,7 @@ class Live:
     @property
     def is_alive(self) -> bool:
         """Whether the process is there; True for one on another machine."""
-        if self.host != platform.node():
-            return True
-        try:
-            # Signal 0 reaches nobody; Windows would end the process with it.
-            if os.name != "nt":
-                os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except (OSError, OverflowError):
-            pass  # somebody else's process
-        return not _is_zombie(self.process)
-
-
-def _is_zombie(process: int) -> bool:
-    """Tell whether a process has ended, and nobody has asked how; False if unknown."""
-    try:
-        # After the name, which is in parentheses and may hold any character.
-        state = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2]
-    except OSError:
-        return False
-    return state.split()[:1] == [b"Z"]
+        return self.host != platform.node() or is_alive(self.process)
 
 
 def write(path: AnyPath, live: Live) -> None:

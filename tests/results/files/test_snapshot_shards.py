@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxgrok.host.files.paths import as_path
+from jaxgrok.results.files import snapshot_shards
 from jaxgrok.results.files.snapshot_shards import (
     LONGEST_WRITE,
     forget,
@@ -162,3 +163,30 @@ def test_a_worker_elsewhere_may_still_be_writing_its_shard(tmp_path):
     os.utime(shard, (old, old))
     remove_incomplete(tmp_path)
     assert list(folder.iterdir()) == []
+
+
+def test_a_reader_follows_a_training_into_the_shard_that_replaces_its_own(either):
+    index = SnapshotIndex(either)
+    prune(either, {"a"})
+    assert index.load("a", [0, 20])["W"][:, 0, 0].tolist() == [5, 6]
+    assert index.load("a", [20])["W"][:, 0, 0].tolist() == [6]
+
+
+def test_a_reader_is_told_of_snapshots_that_the_sweep_has_removed(either):
+    index = SnapshotIndex(either)
+    prune(either, {"a"})
+    with pytest.raises(ValueError, match=r"has removed the snapshots .* open the run"):
+        index.load("b1", [0])
+
+
+def test_a_shard_that_goes_while_they_are_listed_is_not_missed(run_dir, monkeypatch):
+    one = read_shards(run_dir)[0]
+    reading, left = snapshot_shards.read_each, [one]
+
+    def remove_first(read, paths):
+        if left:
+            left.pop().path.with_suffix(".json").unlink()
+        return reading(read, paths)
+
+    monkeypatch.setattr(snapshot_shards, "read_each", remove_first)
+    assert SnapshotIndex(run_dir).trainings() == {"a", "b5"}
