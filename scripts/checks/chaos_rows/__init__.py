@@ -2,5 +2,6 @@
 
 ROWS: dict[str, str] = {
     "kills": "SIGKILL at any moment, then the same command again",
+    "stops": "SIGINT, SIGTERM and SIGHUP in every phase, and how soon a run is gone",
 }
 """Names of modules, and what each does to a run."""
