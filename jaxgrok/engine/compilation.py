@@ -11,7 +11,7 @@ import os
 import jax
 import numpy as np
 
-from jaxgrok.engine import programs
+from jaxgrok.engine import program_cache, programs
 from jaxgrok.tasks import is_pool
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import Setup
@@ -40,6 +40,7 @@ def compiled(
 ) -> jax.stages.Compiled:
     """Compile with the device's options and more, less those that this XLA lacks."""
     requested = options(device, more)
+    program_cache.keep_whole()
     while True:
         try:
             return lowered.compile(compiler_options=requested or None)

@@ -1,13 +1,18 @@
 """JAX's cache of compiled programs, with one entry for all devices of a kind.
 
 >>> if is_shared(device): ...  # compile for one device first, then for the others
+>>> keep_whole()
 """
 
 import functools
 import inspect
+import os
+from pathlib import Path
 from typing import Any
 
 import jax
+
+from jaxgrok.host.files.atomic_files import atomic_path
 
 
 def is_shared(device: jax.Device) -> bool:
@@ -48,4 +53,33 @@ def _unbind() -> bool:
         return hash_options(hashed, options, strip_device_assignment=strip)
 
     cache_key._hash_serialized_compile_options = hash_without_device
+    return True
+
+
+@functools.cache
+def keep_whole() -> bool:
+    """Have JAX write an entry whole or not at all; False where JAX changed.
+
+    It writes them in place. What a kill cuts off it can not read, does not replace, and
+    compiles again in every process to come.
+    """
+    try:
+        from jax._src import lru_cache
+
+        cache: Any = lru_cache.LRUCache
+        put, suffix = cache.put, lru_cache._CACHE_SUFFIX
+    except (ImportError, AttributeError):
+        return False
+
+    @functools.wraps(put)
+    def put_whole(self: Any, key: str, value: bytes) -> None:
+        path = os.fspath(self.path / f"{key}{suffix}")
+        # A bucket has whole objects only, and a cache of limited size its own lock.
+        if not key or self.eviction_enabled or "://" in path:
+            put(self, key, value)
+        elif not os.path.exists(path):
+            with atomic_path(Path(path)) as temporary:
+                temporary.write_bytes(value)
+
+    cache.put = put_whole
     return True

@@ -1,6 +1,7 @@
 """What one CPU device compiles, the others of its kind load, with the same result."""
 
 import random
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -66,3 +67,22 @@ def test_each_device_compiles_where_jax_has_changed(monkeypatch, change):
     else:
         monkeypatch.setattr(cache_key, name, lambda hashed, options: None)
     assert not program_cache._unbind.__wrapped__()
+
+
+def test_what_a_kill_cuts_off_is_no_entry(tmp_path, monkeypatch):
+    lru_cache = pytest.importorskip("jax._src.lru_cache")
+    assert program_cache.keep_whole()
+    cache = lru_cache.LRUCache(str(tmp_path), max_size=-1)
+
+    def cut(path, data):
+        path.open("wb").write(data[:3])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", cut)
+        with pytest.raises(KeyboardInterrupt):
+            cache.put("key", b"program")
+    assert cache.get("key") is None
+    cache.put("key", b"program")
+    cache.put("key", b"another")  # the first one stays
+    assert cache.get("key") == b"program"

@@ -2,7 +2,8 @@
 
 ROWS: dict[str, str] = {
     "kills": "SIGKILL at any moment, then the same command again",
-    "concurrency": "readers and second writers while a sweep writes, and is killed",
-    "isolation": "cells that diverge, beside others, in any order and company",
+    "stops": "SIGINT, SIGTERM and SIGHUP in every phase, and how soon a run is gone",
+    "concurrency": "a second writer, and readers while a run writes",
+    "isolation": "cells beside NaN, inf and extreme neighbours",
 }
 """Names of modules, and what each does to a run."""

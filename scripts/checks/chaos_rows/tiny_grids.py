@@ -1,0 +1,50 @@
+"""Grids that a row trains soon, as files.
+
+>>> words = ["--grid", str(sweep(folder)), "--out", str(run_dir)]
+"""
+
+from pathlib import Path
+
+_SWEEP = '''"""Two groups of cells of two budgets, with snapshots of all."""
+import tiny
+def get_config(scale="laptop"):
+    fields = {"modulus": (5, 7), "weight_decay": (0.0, 1.0), "steps": (20, 40)}
+    fields |= {"seed": SEEDS, "snapshots": "all", "snapshot_every": 20}
+    return tiny.config(**fields)
+'''
+_P113 = '''"""Networks of the post's size, which train for a moment."""
+from jaxgrok import grid
+def get_config(scale="laptop"):
+    config = grid.base("post")
+    fields = {"modulus": 113, "train_fraction": (0.3,), "weight_decay": (0.0, 1.0)}
+    # Lanes that end at different times, and are refilled.
+    fields |= {"steps": (16, 24), "seed": (0, 1, 2), "final_states": "none"}
+    fields |= {"eval_every": 8, "snapshots": "all", "snapshot_every": 8}
+    config.update(fields)
+    return config
+'''
+_SEARCH = '''"""A search of two settings."""
+import searches
+def get_config(scale="laptop"):
+    return searches.config()
+'''
+
+
+def sweep(folder: Path, seeds: int = 2) -> Path:
+    """Write the grid file of a sweep of eight cells a seed."""
+    return _written(folder / "grid.py", _SWEEP.replace("SEEDS", str((*range(seeds),))))
+
+
+def p113(folder: Path) -> Path:
+    """Write the grid file of a sweep of eight cells at p = 113."""
+    return _written(folder / "grid.py", _P113)
+
+
+def search(folder: Path) -> Path:
+    """Write the grid file of a crossover search."""
+    return _written(folder / "searched.py", _SEARCH)
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
