@@ -26,6 +26,7 @@ from jaxgrok.fleet import workers
 from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import command_line
+from jaxgrok.host.files.paths import as_path
 from jaxgrok.host.terminal import number
 
 if TYPE_CHECKING:
@@ -72,13 +73,13 @@ def _run(
     from jaxgrok.grid.resolver import resolve
     from jaxgrok.sweep import failures, plan, run
 
+    out = values.out or grid_file.run_directory(config.scale)
     if values.dry_run:
         grid = resolve(config)
         # Flushed: what follows takes as long as a program takes to compile.
-        print(plan.outline(grid, values.blocks), flush=True)
+        print(plan.outline(grid, values.blocks, as_path(out)), flush=True)
         print(plan.measured(grid, values.blocks))
         return 0
-    out = values.out or grid_file.run_directory(config.scale)
     try:
         dataset = run.run(
             config,

@@ -148,6 +148,9 @@ class Intake:
             self.ledger.reopen(progress.busy)
             if progress.failure:
                 self._fail_at(report.worker, seat, progress)
+            if progress.retreats:
+                self._let_wait(self.members[report.worker].lose(seat))
+            self.display.short_of_memory(progress)
         self._part_with(report)
         # Last: what it raises must not cost what the worker handed over.
         for row, result in zip(rows, report.results, strict=True):
