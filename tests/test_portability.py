@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tiny
-from jaxgrok.host import machine
+from jaxgrok.host import machine, memory
 from jaxgrok.host.files.atomic_files import write_atomically
 
 ROOT = Path(__file__).parent.parent
@@ -59,7 +59,7 @@ def test_cores_are_counted_where_no_process_is_bound_to_some(monkeypatch):
 
 def test_memory_is_a_guess_where_the_machine_does_not_tell(monkeypatch, tmp_path):
     monkeypatch.delattr(os, "sysconf", raising=False)
-    assert machine.memory(tmp_path) == machine.UNKNOWN_MEMORY
+    assert memory.total(tmp_path) == memory.UNKNOWN
 
 
 @pytest.mark.parametrize(

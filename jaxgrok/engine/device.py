@@ -12,7 +12,7 @@ A block is a fixed number of lanes under one `vmap`: the unit of rounding.
 import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -25,6 +25,36 @@ from jaxgrok.training.setup import Setup
 
 SlotIndex = tuple[int, int]
 """A block of the device, and a lane of the block."""
+
+
+class Footprint(NamedTuple):
+    """Bytes on a device: of its lanes, and of the temporaries of its two programs.
+
+    The two never run at once, so their temporaries share memory.
+    """
+
+    lanes: int
+    training: int
+    evaluation: int
+
+    @property
+    def total(self) -> int:
+        """The most that is taken at a time."""
+        return self.lanes + max(self.training, self.evaluation)
+
+
+def together(footprints: Sequence[Footprint], *, in_turn: bool) -> int:
+    """Return the bytes of all devices, where they share memory.
+
+    Args:
+        footprints: of each.
+        in_turn: whether one evaluates after the other.
+    """
+    evaluations = [footprint.evaluation for footprint in footprints]
+    evaluation = max(evaluations, default=0) if in_turn else sum(evaluations)
+    training = sum(footprint.training for footprint in footprints)
+    lanes = sum(footprint.lanes for footprint in footprints)
+    return lanes + max(training, evaluation)
 
 
 class Blocks:
@@ -70,18 +100,17 @@ class Blocks:
         return jax.tree.structure(self._carry)
 
     @property
-    def memory(self) -> int | None:
-        """Bytes of the lanes and of the larger program's temporaries.
-
-        None where the backend does not tell.
-        """
+    def footprint(self) -> Footprint | None:
+        """The memory that it takes; None where the backend does not tell."""
         train = self.train.memory_analysis()
         evaluate = self.evaluate.memory_analysis()
         if train is None or evaluate is None:
             return None
-        # The two never run at once on a device, so their temporaries share memory.
-        temporary = max(train.temp_size_in_bytes, evaluate.temp_size_in_bytes)
-        return int(train.argument_size_in_bytes + temporary)
+        return Footprint(
+            int(train.argument_size_in_bytes),
+            int(train.temp_size_in_bytes),
+            int(evaluate.temp_size_in_bytes),
+        )
 
     def insert(self, slot: SlotIndex, content: SlotContent) -> None:
         """Overwrite a slot."""

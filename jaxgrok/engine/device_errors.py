@@ -8,8 +8,8 @@
 
 import jax
 
-REFUSALS = (jax.errors.JaxRuntimeError, NotImplementedError)
-"""What JAX raises where a device runs out of memory, or lacks an operation."""
+REFUSALS = (jax.errors.JaxRuntimeError, MemoryError, NotImplementedError)
+"""What is raised where a device runs out of memory, or lacks an operation."""
 MAX_CAUSE = 200
 """Characters of an error that are passed on."""
 
@@ -18,6 +18,11 @@ def is_refusal(error: Exception) -> bool:
     """Tell whether one of REFUSALS is the device's, and not of a user's function."""
     is_lowering = "translation rule" in str(error) or "for platform" in str(error)
     return not isinstance(error, NotImplementedError) or is_lowering
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether memory ran out."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def cause(error: Exception, block_width: int) -> str:
@@ -29,7 +34,7 @@ def cause(error: Exception, block_width: int) -> str:
     """
     # XLA's messages can be pages long. The first line names the cause.
     line = next(iter(str(error).splitlines()), type(error).__name__)[:MAX_CAUSE]
-    if "RESOURCE_EXHAUSTED" in line:
+    if is_out_of_memory(error):
         return f"{_too_large(block_width)} ({line})"
     if "NOT_FOUND" in line:
         lanes = "one lane" if block_width == 1 else f"a block of {block_width} lanes"

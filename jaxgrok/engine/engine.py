@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from jaxgrok.engine.compilation import initialiser
-from jaxgrok.engine.device import placed, suited
+from jaxgrok.engine.device import Footprint, placed, suited
 from jaxgrok.engine.programs import SlotContent
 from jaxgrok.engine.slots import Slot, cost, filling_order
 from jaxgrok.training.lane import Lane
@@ -56,6 +56,8 @@ class Engine:
     Attributes:
         setup: the setup in the form that suits the devices.
         width: lanes of a block.
+        in_turn: whether one device evaluates after the other; it changes no bit.
+        short: what is computed at a time, where memory is short, in words.
         offset: steps made since the last evaluation; common to all lanes.
         executed: lane-steps computed, idle lanes of active blocks included.
         busy: lane-steps computed for a cell.
@@ -72,6 +74,7 @@ class Engine:
         devices = list(devices or jax.local_devices())[:blocks]
         self.setup = suited(setup, devices[0])
         self.width = block_width
+        self.in_turn, self.short = False, ""
         self.offset = self.executed = self.busy = 0
         # Block b goes to device b % devices, in the order of `self._order` below.
         counts = [len(range(d, blocks, len(devices))) for d in range(len(devices))]
@@ -123,7 +126,13 @@ class Engine:
     def memory(self) -> int | None:
         """Bytes on the fullest device; None where the backend does not tell."""
         # Blocks are dealt from the first device on, so no other has more.
-        return self._devices[0].memory
+        return self.footprints[0].total if self.footprints else None
+
+    @property
+    def footprints(self) -> list[Footprint]:
+        """What each device takes; [] where the backend does not tell."""
+        footprints = [blocks.footprint for blocks in self._devices]
+        return [footprint for footprint in footprints if footprint]
 
     def admit(self, lanes: Mapping[str, Lane]) -> Records:
         """Start cells in free slots; return their records at step 0.
@@ -141,7 +150,7 @@ class Engine:
             self._occupy(self._vacant(), cell_id, (lane, self._init(lane)))
         # Only the new lanes are evaluated: the others have a record of this step.
         self._mark(lanes)
-        (records,) = self._read([[blocks.record() for blocks in self._devices]])
+        (records,) = self._read([self._evaluated()])
         return {cell_id: records[cell_id] for cell_id in lanes}
 
     def adopt(self, states: Mapping[str, ResumeState]) -> None:
@@ -194,7 +203,7 @@ class Engine:
             for blocks in self._devices:
                 blocks.advance(n_steps)
             if complete:
-                unread.append([blocks.record() for blocks in self._devices])
+                unread.append(self._evaluated())
         if not complete:
             for blocks in self._devices:
                 blocks.wait()
@@ -265,6 +274,14 @@ class Engine:
             blocks.busy[:] = False
         for slot, cell_id in self._cells.items():
             self._devices[slot.device].busy[slot.position] = cell_id in marked
+
+    def _evaluated(self) -> list[jax.Array]:
+        """Start an evaluation of the marked lanes on every device."""
+        if not self.in_turn:
+            return [blocks.record() for blocks in self._devices]
+        for blocks in self._devices:
+            blocks.wait()
+        return [jax.block_until_ready(blocks.record()) for blocks in self._devices]
 
     def _read(self, unread: list[list[jax.Array]]) -> list[Records]:
         """Wait for records, by evaluation and device; hand them out by cell."""

@@ -13,10 +13,12 @@ import numpy as np
 from jax.extend.core import Jaxpr, Var, jaxprs_in_params
 
 from jaxgrok.engine import programs
+from jaxgrok.engine.at_once import AtOnce
 from jaxgrok.engine.compilation import unsized
-from jaxgrok.engine.device import suited
+from jaxgrok.engine.device import suited, together
+from jaxgrok.engine.device_errors import is_out_of_memory
 from jaxgrok.engine.engine import Engine
-from jaxgrok.host import machine
+from jaxgrok.host import memory
 from jaxgrok.host.terminal import size
 from jaxgrok.training.setup import Setup
 
@@ -33,12 +35,13 @@ def build(
     cells: int,
     blocks: int | None,
     devices: Sequence[jax.Device] | None = None,
+    at_most: AtOnce | None = None,
 ) -> Engine:
     """Build an engine for so many cells: a block a device, and none that stays empty.
 
     More blocks than devices would run one after the other, and more lanes mean fewer
-    refills: a longer tail. There are fewer blocks than asked for where the compiled
-    program says that they do not fit, or the device's memory runs out all the same.
+    refills: a longer tail. It computes less at a time than asked for where the compiled
+    programs say that they do not fit, or where memory runs out all the same.
 
     Args:
         setup: of every lane.
@@ -46,28 +49,79 @@ def build(
         cells: cells to train.
         blocks: blocks asked for; by default one a device.
         devices: local devices to use; all by default.
+        at_most: what may be computed at a time, where more was too much.
     """
     devices = devices or jax.local_devices()
     needed = -(-cells // block_width)
-    blocks = min(blocks or len(devices), needed)
+    wanted = min(blocks or len(devices), needed)
+    at_once = AtOnce(wanted)
+    if at_most:
+        at_once = AtOnce(min(wanted, at_most.blocks), at_most.in_turn)
+    one_memory = shares_memory(devices)
+    # Before the first engine takes of it.
+    free = max(room(devices) * (len(devices) if one_memory else 1), 1.0)
     while True:
         try:
             engine = Engine(
-                setup, block_width=block_width, blocks=blocks, devices=devices
+                setup, block_width=block_width, blocks=at_once.blocks, devices=devices
             )
-        except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error) or blocks == 1:
+        except (jax.errors.JaxRuntimeError, MemoryError) as error:
+            # Nothing is evaluated yet: what is too large are the blocks.
+            fewer = at_once.less(len(devices), is_shared=False)
+            if not is_out_of_memory(error) or fewer is None:
                 raise
-            blocks //= 2
+            at_once = fewer
             continue
-        share = (engine.memory or 0.0) / room(devices)
-        # One block a device is the least; whether it fits, the allocator decides.
-        if share <= 1 or blocks <= engine.devices:
+        fitting = _fitting(engine, at_once, free, is_shared=one_memory)
+        engine.in_turn = fitting.in_turn
+        if fitting.blocks == at_once.blocks:
+            engine.short = fitting.in_words(wanted)
             return engine
-        # Memory grows with the blocks, a little less than in proportion.
-        per_device = max(int(blocks / share / engine.devices), 1)
-        blocks = per_device * engine.devices
+        at_once = fitting
         del engine  # Frees its lanes before the next one allocates as many.
+
+
+def _fitting(
+    engine: Engine, at_once: AtOnce, free: float, *, is_shared: bool
+) -> AtOnce:
+    """Return what may be computed at a time, by what an engine takes.
+
+    Args:
+        engine: with so many blocks.
+        at_once: what it computes at a time.
+        free: bytes that a program may take on a device, or on all that share them.
+        is_shared: whether they do.
+    """
+
+    def share(*, in_turn: bool) -> float:
+        if is_shared:
+            return together(engine.footprints, in_turn=in_turn) / free
+        return (engine.memory or 0) / free
+
+    n_devices, n_blocks = engine.devices, at_once.blocks
+    if (excess := share(in_turn=at_once.in_turn)) <= 1:
+        return at_once
+    if n_blocks > n_devices:
+        # Memory grows with the blocks, a little less than in proportion.
+        per_device = max(int(n_blocks / excess / n_devices), 1)
+        return at_once._replace(blocks=per_device * n_devices)
+    # Whether one block a device fits, an accelerator's allocator decides.
+    if n_blocks == 1 or not is_shared:
+        return at_once
+    in_turn = at_once._replace(in_turn=True)
+    if share(in_turn=True) <= 1:
+        return in_turn
+    return in_turn.less(n_devices, is_shared=True) or in_turn
+
+
+def less(engine: Engine) -> AtOnce | None:
+    """Return what to compute at a time where an engine takes too much; None if nothing.
+
+    Args:
+        engine: whose memory ran out.
+    """
+    at_once = AtOnce(engine.lanes // engine.width, engine.in_turn)
+    return at_once.less(engine.devices, is_shared=engine.setup.platform == "cpu")
 
 
 def refuse_too_wide(blocks: Iterable[tuple[Setup, int]], device: jax.Device) -> None:
@@ -157,9 +211,14 @@ def _limit(device: jax.Device) -> float:
     stats = device.memory_stats()
     if stats and "bytes_limit" in stats:
         return float(stats["bytes_limit"])
-    memory = machine.memory()
-    is_known = device.platform == "cpu" and memory != machine.UNKNOWN_MEMORY
-    return memory if is_known else math.inf
+    total = memory.total()
+    is_known = device.platform == "cpu" and total != memory.UNKNOWN
+    return total if is_known else math.inf
+
+
+def shares_memory(devices: Sequence[jax.Device]) -> bool:
+    """Tell whether devices have one memory."""
+    return bool(devices[0].platform == "cpu")
 
 
 def room(devices: Sequence[jax.Device]) -> float:
@@ -167,4 +226,4 @@ def room(devices: Sequence[jax.Device]) -> float:
     stats = devices[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return USABLE_SHARE * float(stats["bytes_limit"])
-    return USABLE_SHARE * machine.memory() / len(devices)
+    return USABLE_SHARE * memory.available() / len(devices)

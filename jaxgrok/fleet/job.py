@@ -17,6 +17,7 @@ import ml_collections
 import numpy as np
 
 from jaxgrok.engine import sizing
+from jaxgrok.engine.at_once import AtOnce
 from jaxgrok.engine.engine import Engine
 from jaxgrok.fleet.messages import Job
 from jaxgrok.fleet.worker import Worker
@@ -56,7 +57,9 @@ def worker(job: Job, run_dir: AnyPath) -> Worker:
     return Worker(grid, engines, run_dir, job.worker, is_elsewhere=True)
 
 
-def _engine(device: jax.Device, group: Group, n_cells: int) -> Engine:
+def _engine(
+    device: jax.Device, group: Group, n_cells: int, at_most: AtOnce | None
+) -> Engine:
     """Build the engine of a group on one device."""
     return sizing.build(
         group.setup,
@@ -64,6 +67,7 @@ def _engine(device: jax.Device, group: Group, n_cells: int) -> Engine:
         cells=n_cells,
         blocks=None,
         devices=[device],
+        at_most=at_most,
     )
 
 

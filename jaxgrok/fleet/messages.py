@@ -97,6 +97,9 @@ class Progress(NamedTuple):
         is_opening: whether the program of the group is still being compiled.
         canary: as the group was opened, a hash of what its first cells computed; ""
             where nobody asked for it.
+        retreats: whether it has left its group, as memory ran out; its busy cells go on
+            from where they were saved, and less of them at a time.
+        short: what is computed at a time, where memory is short, in words.
     """
 
     group: int | None = None
@@ -108,6 +111,8 @@ class Progress(NamedTuple):
     failure: str = ""
     is_opening: bool = False
     canary: str = ""
+    retreats: bool = False
+    short: str = ""
 
 
 class Refusal(NamedTuple):

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import NamedTuple
 
-from jaxgrok.engine import device_errors
+from jaxgrok.engine import device_errors, sizing
+from jaxgrok.engine.at_once import AtOnce
 from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.pace import Pace
 from jaxgrok.fleet.busy_cells import BusyCells
@@ -23,8 +24,8 @@ from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.results.files.shards import Bits
 from jaxgrok.training.setup import lane_of
 
-Engines = Callable[[Group, int], Engine]
-"""Builds the engine of a group, for a number of cells."""
+Engines = Callable[[Group, int, AtOnce | None], Engine]
+"""Builds the engine of a group, for a number of cells, that computes so much at most."""
 
 
 OPEN_SECONDS = 1.0
@@ -71,6 +72,8 @@ class Seat:
         self._hurries = hurries or threading.Event()
         self._pace = Pace()
         self._opening: tuple[int, Future[Open]] | None = None
+        self._at_most: dict[int, AtOnce] = {}
+        """Of the groups that ran out of memory, what to compute at a time."""
         self._waiting: dict[str, SavedLane | None] = {}
         """Cells that were assigned, and have no lane yet."""
         self.open: Open | None = None
@@ -80,7 +83,8 @@ class Seat:
     ) -> Progress:
         """Stop, start and train as assigned; tell what came of it.
 
-        An error of the device ends the group, not the seat.
+        An error of the device ends the group, not the seat. Where memory runs out, the
+        seat leaves the group, and computes less of it at a time the next time.
 
         Args:
             assignment: what to do.
@@ -91,8 +95,14 @@ class Seat:
         except device_errors.REFUSALS as error:
             if not device_errors.is_refusal(error):
                 raise
+            less = None
+            if self.open and device_errors.is_out_of_memory(error):
+                less = sizing.less(self.open.engine)
             self.open = None
             self._waiting = {}
+            if less:
+                self._at_most[assignment.group] = less
+                return Progress(retreats=True)
             width = self._grid.groups[assignment.group].block_width
             failure = device_errors.cause(error, width)
             return Progress(assignment.group, failure=failure)
@@ -150,7 +160,8 @@ class Seat:
     def _built(self, assignment: Assignment) -> Open:
         """Build the engine of a group."""
         group = self._grid.groups[assignment.group]
-        engine = self._engines(group, assignment.n_cells)
+        at_most = self._at_most.get(assignment.group)
+        engine = self._engines(group, assignment.n_cells, at_most)
         cells = BusyCells(self._grid, engine, self._bits, keeps_final=self._keeps_final)
         return Open(assignment.group, engine, cells)
 
@@ -258,4 +269,5 @@ class Seat:
             between_chunks=not engine.offset,
             busy=work.cells.steps,
             dispatch=dispatch,
+            short=engine.short,
         )

@@ -101,7 +101,9 @@ class Worker:
         refusal = None
         try:
             self._fetch()
-            if self._files.unwritten and self._is_time("flush", order):
+            # Results that wait for snapshots would be trained again.
+            retreats = any(progress.retreats for progress in seats.values())
+            if self._files.unwritten and (retreats or self._is_time("flush", order)):
                 self._chores.run("flush", self._files.flush)
             if is_busy and self._is_time(self._save_chore, order):
                 self._chores.run(self._save_chore, lambda: saved.update(self._save()))

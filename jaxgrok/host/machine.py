@@ -1,4 +1,4 @@
-"""The machine: its memory and cores, and what a result's last bits depend on.
+"""The machine: its cores, and what a result's last bits depend on.
 
 >>> prepare()          # before jax is used
 >>> bits()["device"]
@@ -17,8 +17,6 @@ from jaxgrok.host.files import paths
 
 CPU_DEVICES = "JAX_NUM_CPU_DEVICES"
 MOST_CPU_DEVICES = 16
-UNKNOWN_MEMORY = 8 * 2**30
-"""Bytes of a machine that does not tell."""
 ARITHMETIC = 6
 """Counts the changes of the programs that change a result's last bits.
 
@@ -151,24 +149,6 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def memory(root: Path = Path("/")) -> int:
-    """Return the bytes of main memory that this process may use.
-
-    Args:
-        root: the folder that holds proc/ and sys/.
-
-    Returns:
-        The machine's memory, or the limit of the process's control group where that is
-        lower: batch systems and containers set one. UNKNOWN_MEMORY where neither can
-        be told, as on Windows.
-    """
-    try:
-        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        machine = UNKNOWN_MEMORY
-    return min([machine, *_group_limits(root)])
-
-
 def bits() -> dict[str, str | int]:
     """Return what changes a result's last bits; a run directory holds one kind only."""
     if _elsewhere:
@@ -211,28 +191,6 @@ def _threads() -> int:
     if not nproc.isdecimal():
         raise ValueError(f"NPROC={nproc!r} must be a whole number, or unset")
     return int(nproc) or cores()
-
-
-def _group_limits(root: Path) -> Iterator[int]:
-    """Yield the memory limits of the process's control groups and their parents."""
-    groups = root / "proc/self/cgroup"
-    if not groups.exists():
-        return
-    for line in groups.read_bytes().decode().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers not in ("", "memory"):
-            continue
-        # Version 2 has one hierarchy without controllers, version 1 one for each.
-        top = root / "sys/fs/cgroup" / controllers
-        name = "memory.limit_in_bytes" if controllers else "memory.max"
-        folder = top / path.lstrip("/")
-        for group in (folder, *folder.parents):
-            limit = group / name
-            # Version 2 writes "max" where there is no limit.
-            if limit.exists() and (text := limit.read_bytes().strip()).isdigit():
-                yield int(text)
-            if group == top:
-                break
 
 
 def _cpu_name() -> str:

@@ -72,6 +72,7 @@ class Status:
             entries[name] = live.get(name)
         entries["workers"] = live.get("workers", ())
         entries["losses"] = live.get("losses", 0)
+        entries["memory"] = live.get("memory", "")
         return entries | {"path": str(self.path), "done": self.done}
 
     def __str__(self) -> str:
@@ -106,7 +107,7 @@ class Status:
             words.append(f"{TimeLeft(*live.left).words(clock)} left")
         if live.losses:
             words.append(f"{live.losses} lost or left")
-        lines = [" · ".join(words)]
+        lines = [" · ".join(words), *filter(None, [live.memory])]
         silence = seconds_between(live.updated, utc_now()) or 0.0
         if self.state == "training" and silence > SILENT_SECONDS:
             lines.append(f"silent for {duration(silence)}; process {live.process}")

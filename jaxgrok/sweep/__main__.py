@@ -28,6 +28,7 @@ from jaxgrok.grid import overrides
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host import background, command_line
 from jaxgrok.host.files.folder_lock import refuse_held
+from jaxgrok.host.files.paths import as_path
 from jaxgrok.host.signals import AskedToStop, asked_to_stop
 from jaxgrok.host.terminal import number
 
@@ -82,10 +83,11 @@ def _run(
     from jaxgrok.grid.resolver import resolve
     from jaxgrok.sweep import failures, plan, run
 
+    out = values.out or grid_file.run_directory(config.scale)
     if values.dry_run:
         grid = resolve(config)
         # Flushed: what follows takes as long as a program takes to compile.
-        print(plan.outline(grid, values.blocks), flush=True)
+        print(plan.outline(grid, values.blocks, as_path(out)), flush=True)
         print(plan.measured(grid, values.blocks))
         return 0
     try:

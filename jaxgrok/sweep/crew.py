@@ -14,6 +14,7 @@ import jax
 import ml_collections
 
 from jaxgrok.engine import sizing
+from jaxgrok.engine.at_once import AtOnce
 from jaxgrok.engine.engine import Engine
 from jaxgrok.engine.platform import Platform, refuse
 from jaxgrok.fleet.hello import Hello
@@ -128,9 +129,13 @@ class Crew:
 def _local(grid: Grid, run_dir: AnyPath, blocks: int | None) -> LocalFleet:
     """Let this process train, on all devices of this machine."""
 
-    def engine(group: Group, n_cells: int) -> Engine:
+    def engine(group: Group, n_cells: int, at_most: AtOnce | None) -> Engine:
         return sizing.build(
-            group.setup, block_width=group.block_width, cells=n_cells, blocks=blocks
+            group.setup,
+            block_width=group.block_width,
+            cells=n_cells,
+            blocks=blocks,
+            at_most=at_most,
         )
 
     return LocalFleet(Worker(grid, [engine], run_dir))

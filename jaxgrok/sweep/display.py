@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from jaxgrok.engine.platform import Platform
-from jaxgrok.fleet.messages import Loss
+from jaxgrok.fleet.messages import Loss, Progress
 from jaxgrok.grid.cells import Grid
 from jaxgrok.host.durations import TimeLeft
 from jaxgrok.host.files.paths import AnyPath
@@ -55,7 +55,7 @@ class Display:
         self._start = time.monotonic()
         self._pace: float | None = None
         self._left: TimeLeft | None = None
-        self._failure = ""
+        self._failure = self._memory = ""
         self._losses = 0
         self._warned = False
 
@@ -106,6 +106,14 @@ class Display:
         self._losses += 1
         self.say(f"{loss.worker} is gone: {loss.cause}")
 
+    def short_of_memory(self, progress: Progress) -> None:
+        """Show what a seat does about short memory; once where it goes on doing so."""
+        if progress.retreats:
+            self.say("memory ran out: its cells go on from where they were saved")
+        if progress.short and progress.short != self._memory:
+            self._memory = progress.short
+            self.say(progress.short)
+
     def failed(self, cause: str, cells: int) -> None:
         """Show that so many cells failed."""
         self._counts["failed"] += cells
@@ -122,6 +130,7 @@ class Display:
             elapsed=round(time.monotonic() - self._start, 1),
             left=self._left,
             last_failure=self._failure,
+            memory=self._memory,
             workers=tuple(map(_status, self._members)),
             losses=self._losses,
         )

@@ -155,6 +155,9 @@ class Intake:
             self.ledger.reopen(progress.busy)
             if progress.failure:
                 self._fail_at(report.worker, seat, progress)
+            if progress.retreats:
+                self._let_wait(self.members[report.worker].lose(seat))
+            self.display.short_of_memory(progress)
         self._part_with(report)
         # Last: what it raises must not cost what the worker handed over.
         self._call_back_each(rows, report.results, done)

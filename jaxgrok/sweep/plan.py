@@ -15,8 +15,9 @@ from jaxgrok.engine.platform import Platform, notes, refuse
 from jaxgrok.engine.sizing import build, refuse_too_wide
 from jaxgrok.grid.cells import Grid, Group
 from jaxgrok.host.durations import TimeLeft, duration
+from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.host.terminal import number, size
-from jaxgrok.sweep import estimate
+from jaxgrok.sweep import estimate, free_space
 from jaxgrok.training.setup import lane_of
 
 CALIBRATION_SECONDS = 2.0
@@ -25,15 +26,17 @@ MOST_GROUPS = 12
 """Groups that have a line of their own; of more, the first."""
 
 
-def outline(grid: Grid, blocks: int | None) -> str:
+def outline(grid: Grid, blocks: int | None, out: AnyPath | None = None) -> str:
     """Say what a sweep trains and leaves on disk; compiles nothing.
 
     Args:
         grid: all cells, none of them trained yet.
         blocks: blocks of lanes; None for one a device.
+        out: the run directory; None where nobody knows how many cells are trained.
 
     Raises:
-        ValueError: the devices cannot compute what the grid asks for.
+        ValueError: the devices cannot compute what the grid asks for, or its results
+            do not fit on the disk.
     """
     devices = jax.local_devices()
     platform, setups = Platform.of(devices), [group.setup for group in grid.groups]
@@ -53,6 +56,8 @@ def outline(grid: Grid, blocks: int | None) -> str:
     sizes = " to ".join(map(size, dict.fromkeys((states[0], states[-1]))))
     lines.append(f"  {models} parameters a model; its optimiser keeps {sizes}")
     lines += [*notes(setups, platform), *grid.warnings(), *estimate.disk_warnings(grid)]
+    if out:
+        lines += free_space.check(grid, (), out, blocks=blocks or len(devices))
     return "\n".join(lines)
 
 

@@ -26,6 +26,7 @@ from jaxgrok.host.terminal import number
 from jaxgrok.results.finished_cell import OnCell
 from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
+from jaxgrok.sweep import free_space
 from jaxgrok.sweep.archive import Archive
 from jaxgrok.sweep.coordinator import Coordinator
 from jaxgrok.sweep.crew import Crew, Resolved
@@ -82,7 +83,8 @@ def run(
     Raises:
         ValueError: for a config that makes no sense, and for a directory that holds
             another sweep, is in use, or was computed where results would differ in
-            bits; where a block of lanes surely exceeds a device's memory.
+            bits; where a block of lanes surely exceeds a device's memory, or the
+            results the disk.
         CallbackFailed: on_cell raised an error. Everything is saved by then, and the
             same call goes on behind that cell.
         Interrupted: after SIGINT, SIGTERM or SIGHUP, once everything is saved; where
@@ -124,7 +126,7 @@ def train(
         queue, quiet, on_cell = options.queue, options.quiet, options.on_cell
         intake = Intake(grid, archive, fleet, queue, quiet=quiet, on_cell=on_cell)
         coordinator = Coordinator(intake)
-        _introduce(coordinator, platform)
+        _introduce(coordinator, platform, options.blocks)
         return _finish(coordinator, stop)
 
 
@@ -154,12 +156,26 @@ def _folder(resolved: Resolved | None) -> Path:
     return Path("runs") / file_name(f"{config['task']}-{config['scale']}")
 
 
-def _introduce(coordinator: Coordinator, platform: Platform) -> None:
-    """Say what is trained, where, and what of it is not as one may think."""
-    coordinator.display.headline(platform)
-    setups = (group.setup for group in coordinator.grid.groups)
-    for line in filter(None, (machine.idle_cores(), *notes(setups, platform))):
-        coordinator.display.say(line)
+def _introduce(
+    coordinator: Coordinator, platform: Platform, blocks: int | None
+) -> None:
+    """Say what is trained, where, and what of it is not as one may think.
+
+    Raises:
+        ValueError: not even the results fit on the disk.
+    """
+    display, grid = coordinator.display, coordinator.grid
+    display.headline(platform)
+    setups = (group.setup for group in grid.groups)
+    lines = [machine.idle_cores(), *notes(setups, platform)]
+    # How many cells a search trains nobody knows.
+    if coordinator.queue.total is not None:
+        archive = coordinator.archive
+        ended = {row["id"] for row in archive.standing_rows()}
+        n_blocks = blocks or platform.devices
+        lines += free_space.check(grid, ended, archive.path, blocks=n_blocks)
+    for line in filter(None, lines):
+        display.say(line)
 
 
 def _finish(coordinator: Coordinator, stop: Stop) -> xr.Dataset:

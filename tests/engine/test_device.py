@@ -118,7 +118,8 @@ def test_devices_with_as_many_blocks_compile_once(setup, monkeypatch, counts, lo
 
 def test_memory_holds_at_least_the_lanes(blocks, setup):
     arrays = jax.tree.leaves(programs.empty(setup, 2, 2))
-    assert blocks.memory is None or blocks.memory >= sum(x.nbytes for x in arrays) / 2
+    least = sum(x.nbytes for x in arrays) / 2
+    assert blocks.footprint is None or blocks.footprint.total >= least
 
 
 def test_a_model_takes_the_form_that_suits_the_device(setup):

@@ -10,8 +10,11 @@ import pytest
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine import sizing
+from jaxgrok.engine.at_once import AtOnce
+from jaxgrok.engine.device import Footprint
 from jaxgrok.engine.engine import Engine
-from jaxgrok.host import machine
+from jaxgrok.host import memory
+from jaxgrok.training.setup import lane_of
 
 
 @pytest.fixture
@@ -34,19 +37,69 @@ def test_blocks_are_as_many_as_fit(group, monkeypatch):
     found = sizing.build(group.setup, block_width=group.block_width, cells=64, blocks=8)
     assert found.lanes == 4 * group.block_width
     assert found.memory == fitting.memory < roomy.memory
-    # One a device is tried, whatever the room.
-    monkeypatch.setattr(sizing, "room", lambda _: 1.0)
+    assert found.short == "memory is short: 4 blocks of 8 train at a time"
+    # One block is tried, whatever the room.
+    monkeypatch.setattr(sizing, "room", lambda _: 0.0)
     assert (
         sizing.build(
             group.setup, block_width=group.block_width, cells=64, blocks=8
         ).lanes
-        == 2 * group.block_width
+        == group.block_width
     )
+
+
+def test_devices_of_one_memory_evaluate_in_turn_before_fewer_train(group, monkeypatch):
+    devices = jax.local_devices()[:2]
+    # An evaluation takes more than all else, as it does at a large modulus.
+    footprint = Footprint(lanes=1, training=10, evaluation=100)
+    monkeypatch.setattr(sizing.Engine, "footprints", [footprint, footprint])
+
+    def build(room):
+        monkeypatch.setattr(sizing, "room", lambda _: room / 2)
+        engine = sizing.build(
+            group.setup, block_width=2, cells=64, blocks=2, devices=devices
+        )
+        return engine.lanes // 2, engine.in_turn, engine.short
+
+    assert build(202) == (2, False, "")
+    in_turn = "memory is short: one device evaluates after the other"
+    assert build(201) == (2, True, in_turn)
+    assert build(102) == (2, True, in_turn)
+    one = "memory is short: 1 block of 2 trains at a time"
+    assert build(101) == (1, False, one)
+
+
+def test_no_more_is_built_than_was_found_to_fit(group):
+    engine = sizing.build(
+        group.setup, block_width=2, cells=64, blocks=8, at_most=AtOnce(2, in_turn=True)
+    )
+    assert (engine.lanes, engine.in_turn) == (4, True)
+    assert sizing.less(engine) == AtOnce(1)
+    assert (
+        sizing.build(
+            group.setup, block_width=2, cells=64, blocks=1, at_most=AtOnce(2)
+        ).lanes
+        == 2
+    )
+
+
+def test_one_device_evaluates_after_the_other_to_the_same_bits(group):
+    lanes = {c.id: lane_of(group.setup, **c.lane) for c in group.cells[:4]}
+    records = []
+    for in_turn in (False, True):
+        engine = Engine(
+            group.setup, block_width=2, blocks=2, devices=jax.local_devices()[:2]
+        )
+        engine.in_turn = in_turn
+        records.append([engine.admit(lanes), *engine.advance(10), *engine.advance(10)])
+    for aside, after in zip(*records, strict=True):
+        for cell_id in lanes:
+            np.testing.assert_array_equal(aside[cell_id], after[cell_id])
 
 
 def test_a_backend_that_does_not_tell_gets_what_was_asked(group, monkeypatch):
     monkeypatch.setattr(sizing, "room", lambda _: 1.0)
-    monkeypatch.setattr(sizing.Engine, "memory", None)
+    monkeypatch.setattr(sizing.Engine, "footprints", [])
     assert (
         sizing.build(
             group.setup, block_width=group.block_width, cells=64, blocks=8
@@ -99,8 +152,8 @@ def test_a_block_too_wide_is_refused_before_compiling(wide, monkeypatch):
 
 def test_nothing_is_refused_where_the_memory_is_not_known(wide, monkeypatch):
     device = jax.local_devices()[0]
-    assert sizing._limit(device) == machine.memory()
-    monkeypatch.setattr(machine, "memory", lambda: machine.UNKNOWN_MEMORY)
+    assert sizing._limit(device) == memory.total()
+    monkeypatch.setattr(memory, "total", lambda: memory.UNKNOWN)
     assert sizing._limit(device) == math.inf
     sizing.refuse_too_wide([(wide.setup, 65536)], device)
 

@@ -21,9 +21,13 @@ def resolved():
     return grid.resolve(tiny.config(seed=(0, 1, 2)))
 
 
-def build(group, n_cells):
+def build(group, n_cells, at_most=None):
     return sizing.build(
-        group.setup, block_width=group.block_width, cells=n_cells, blocks=2
+        group.setup,
+        block_width=group.block_width,
+        cells=n_cells,
+        blocks=2,
+        at_most=at_most,
     )
 
 
@@ -62,7 +66,7 @@ def test_a_group_is_opened_beside_others_and_the_seat_says_so(
     monkeypatch.setattr(module, "OPEN_SECONDS", 0.01)
     gate, builds = threading.Event(), []
 
-    def slowly(group, n_cells):
+    def slowly(group, n_cells, at_most=None):
         builds.append(n_cells)
         assert gate.wait(30)
         return build(group, n_cells)
@@ -85,7 +89,7 @@ def test_a_group_is_opened_beside_others_and_the_seat_says_so(
 def test_what_cannot_be_opened_fails_and_is_tried_again(resolved, monkeypatch):
     errors = [jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")]
 
-    def once(group, n_cells):
+    def once(group, n_cells, at_most=None):
         if errors:
             raise errors.pop()
         return build(group, n_cells)
@@ -161,7 +165,7 @@ def test_lanes_of_cells_that_spend_their_budget_are_kept_if_wanted(resolved):
 def test_an_error_of_the_device_ends_the_group_and_not_the_seat(resolved):
     errors = ["RESOURCE_EXHAUSTED: no memory\ndetails"]
 
-    def engines(group, n_cells):
+    def engines(group, n_cells, at_most=None):
         if errors:
             raise jax.errors.JaxRuntimeError(errors.pop())
         return build(group, n_cells)
@@ -176,8 +180,47 @@ def test_an_error_of_the_device_ends_the_group_and_not_the_seat(resolved):
     assert do(seat).failure == ""
 
 
+def exhaust(monkeypatch, seat, error):
+    """Let memory run out at the next dispatch of a seat."""
+
+    def advance(*_, **__):
+        monkeypatch.undo()
+        raise error
+
+    monkeypatch.setattr(seat.open.engine, "advance", advance)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: no memory"), MemoryError()],
+)
+def test_where_memory_runs_out_less_is_computed_at_a_time_and_bits_stay(
+    resolved, whole, monkeypatch, error
+):
+    seat = make(resolved)
+    do(seat, dict.fromkeys(ids(resolved)), seconds=0.0)
+    saved = seat.save()
+    shorts = []
+    for _ in range(3):
+        exhaust(monkeypatch, seat, error)
+        progress = do(seat, seconds=9.0)
+        if progress.failure:
+            break
+        assert (progress.retreats, progress.group, seat.open) == (True, None, None)
+        shorts.append(do(seat, saved, seconds=0.0).short)
+    assert shorts == [
+        "memory is short: one device evaluates after the other",
+        "memory is short: 1 block of 2 trains at a time",
+    ]
+    assert progress.failure.startswith("a block of 2 lanes does not fit")
+    curves = train(seat, saved)
+    assert curves.keys() == whole.keys()
+    for cell_id, records in whole.items():
+        np.testing.assert_array_equal(curves[cell_id], records)
+
+
 def test_an_error_of_a_users_function_is_raised(resolved):
-    def engines(group, n_cells):
+    def engines(group, n_cells, at_most=None):
         raise NotImplementedError("a loss of mine")
 
     with pytest.raises(NotImplementedError, match="a loss of mine"):

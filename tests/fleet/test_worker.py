@@ -38,7 +38,7 @@ def make(tmp_path, resolved):
         one.close()
 
 
-def build(group, n_cells):
+def build(group, n_cells, at_most=None):
     return sizing.build(
         group.setup, block_width=group.block_width, cells=n_cells, blocks=2
     )

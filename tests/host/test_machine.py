@@ -40,35 +40,6 @@ def test_what_the_user_has_set_stays(variables):
     assert "JAX_NUM_CPU_DEVICES" not in os.environ
 
 
-@pytest.mark.parametrize(
-    ("groups", "files", "limit"),
-    [
-        ("0::/job/step\n", {"job/memory.max": "1000", "memory.max": "2000"}, 1000),
-        ("0::/job\n", {"job/memory.max": "max", "memory.max": "2000"}, 2000),
-        ("0::/job/step\n", {"job/memory.max": "9", "job/step/memory.max": "max"}, 9),
-        ("0::/job\n", {"job/memory.max": "max"}, None),
-        (
-            "9:cpu:/a\n4:memory:/job\n",
-            {"memory/job/memory.limit_in_bytes": "500", "cpu/a/memory.max": "1"},
-            500,
-        ),
-        ("3:cpu:/job\n", {"cpu/job/memory.limit_in_bytes": "500"}, None),
-        ("0::/gone\n", {}, None),
-    ],
-)
-def test_memory_is_the_lowest_limit_of_the_control_groups(
-    tmp_path, groups, files, limit
-):
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text(groups)
-    for name, text in files.items():
-        path = tmp_path / "sys/fs/cgroup" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{text}\n")
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert machine.memory(tmp_path) == (limit or physical)
-
-
 def test_bits_name_everything_that_rounds():
     record = machine.bits()
     assert {"jax", "jaxlib", "device", "arithmetic", "cpu_threads"} == set(record)

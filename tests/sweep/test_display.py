@@ -53,6 +53,26 @@ def test_there_is_no_headline_for_a_search_or_where_nothing_is_left(
     assert capsys.readouterr().err == ""
 
 
+def test_what_short_memory_changes_is_said_once_and_in_the_status(
+    resolved, tmp_path, capsys
+):
+    short = "memory is short: one device evaluates after the other"
+    with Display(resolved, 3, [], tmp_path) as display:
+        display.short_of_memory(Progress(0))
+        display.write_status()
+        assert read(tmp_path).memory == ""
+        display.short_of_memory(Progress(retreats=True))
+        for _ in range(2):
+            display.short_of_memory(Progress(0, short=short))
+        display.write_status()
+        assert read(tmp_path).memory == short
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "memory" in line] == [
+        "memory ran out: its cells go on from where they were saved",
+        short,
+    ]
+
+
 def test_the_status_is_the_sum_of_the_workers(resolved, tmp_path):
     with Display(resolved, 3, [], tmp_path, quiet=True) as display:
         display.moved([member(MOVED)], TimeLeft(40, 80))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+from collections import Counter
 
 import pytest
 from fleets import CPU
@@ -72,6 +73,22 @@ def test_a_result_is_a_row_and_its_cell_is_held_no_more(intake):
     intake.take_in(report("a", Progress(0, 4, 4), results=[result(one)]))
     assert [row["id"] for row in intake.ledger.rows()] == [one.id]
     assert one.id not in intake.members["a"].cells and one.id not in intake.steps
+
+
+def test_the_cells_of_a_seat_that_ran_out_of_memory_wait_at_their_last_save(intake):
+    one, two, three = intake.grid.cells
+    start(intake, "a", one, two, three)
+    place = LanePlace("resume/1-a.npz", one.id, 20)
+    (intake.archive.path / "resume").mkdir()
+    (intake.archive.path / place.file).write_bytes(b"")
+    intake.take_in(report("a", saved={one.id: place}))
+    retreat = Progress(retreats=True)
+    intake.take_in(report("a", retreat, results=[result(three)]))
+    assert intake.members["a"].cells == {}
+    assert intake.steps == {one.id: 20, two.id: 0}
+    # The same worker is dealt them again, and nothing has failed.
+    assert intake.dealer.waiting() == [0]
+    assert intake.dealer.open("a", Counter(), set()).group == 0
 
 
 def test_the_cells_of_a_lost_worker_wait_at_their_last_save(intake):

@@ -31,7 +31,7 @@ def worker(tmp_path):
     """Makes real workers of FIELDS, whose lanes are few."""
     resolved = grid.resolve(tiny.config(**FIELDS))
 
-    def build(group, n_cells):
+    def build(group, n_cells, at_most=None):
         return sizing.build(
             group.setup, block_width=group.block_width, cells=n_cells, blocks=1
         )
@@ -161,7 +161,7 @@ def test_when_nobody_can_write_a_sweep_ends(tmp_path, monkeypatch, worker):
     assert fleet.workers == {}
 
 
-def refusing(group, n_cells):
+def refusing(group, n_cells, at_most=None):
     raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
 
 

@@ -115,6 +115,19 @@ def modified(path: AnyPath) -> float:
     return path.stat().st_mtime if isinstance(path, Path) else path.modified()
 
 
+def free_bytes(folder: AnyPath) -> int | None:
+    """Return the bytes that fit on the disk of a folder, which may not exist yet.
+
+    None for a store of objects, and where the system does not tell.
+    """
+    if not isinstance(folder, Path):
+        return None
+    for path in (folder, *folder.absolute().parents):
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(path).free
+    return None
+
+
 @contextlib.contextmanager
 def on_disk(folder: AnyPath) -> Iterator[Path]:
     """Yield a folder that is on a disk: itself, or a copy for as long as it is used."""

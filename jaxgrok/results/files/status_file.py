@@ -55,6 +55,7 @@ class Live:
         elapsed: seconds since this process began.
         left: seconds to go at least, and at most; None where nobody knows.
         last_failure: why cells failed last, "" if none did.
+        memory: what is computed at a time, where memory is short, in words.
         workers: those that answered.
         losses: workers that are gone.
         process: its number on the machine `host`.
@@ -69,6 +70,7 @@ class Live:
     elapsed: float = 0.0
     left: tuple[float, float] | None = None
     last_failure: str = ""
+    memory: str = ""
     workers: tuple[WorkerStatus, ...] = ()
     losses: int = 0
     process: int = dataclasses.field(default_factory=os.getpid)

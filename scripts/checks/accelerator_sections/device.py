@@ -8,7 +8,7 @@ import jax
 
 from accelerator_sections.job import Job, one_line
 from jaxgrok.engine.platform import Platform
-from jaxgrok.host import machine, source
+from jaxgrok.host import memory, source
 
 QUERY = "name,driver_version,memory.total,power.limit,clocks.max.sm,compute_mode"
 VARIABLES = ("XLA_", "JAX_", "CUDA_VISIBLE", "NPROC", "TF_")
@@ -27,7 +27,7 @@ def run(job: Job) -> None:
         platform_version=one_line(devices[0].client.platform_version),
         commit=source.commit(),
         cores=machine.cores(),
-        host_memory_gb=machine.memory() / 1e9,
+        host_memory_gb=memory.total() / 1e9,
         environment={k: v for k, v in os.environ.items() if k.startswith(VARIABLES)},
     )
     stats = devices[0].memory_stats() or {}

@@ -1,6 +1,7 @@
 """Paths as users write them: the home folder, and names that any system takes."""
 
 import ast
+import shutil
 import time
 from pathlib import Path
 
@@ -153,3 +154,9 @@ def test_whoever_handles_runs_does_so_by_way_of_these_modules():
     names = ("open", "Path", "os.replace", "os.remove", "os.rename", "np.load")
     of_disks = {c for c in calls if c[1] in names or c[1].startswith("shutil.")}
     assert of_disks == ON_DISK_ALONE
+
+
+def test_free_bytes_are_those_of_the_disk_that_a_new_folder_would_be_on(tmp_path):
+    free = shutil.disk_usage(tmp_path).free
+    assert paths.free_bytes(tmp_path / "new" / "run") == pytest.approx(free, rel=0.5)
+    assert paths.free_bytes(ObjectPath("memory://bucket/run")) is None

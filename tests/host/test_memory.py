@@ -1,0 +1,92 @@
+"""The memory that this process may use, and what of it is free."""
+
+import os
+import resource
+
+import pytest
+
+from jaxgrok.host import memory
+
+PHYSICAL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "limit"),
+    [
+        ("0::/job/step\n", {"job/memory.max": "1000", "memory.max": "2000"}, 1000),
+        ("0::/job\n", {"job/memory.max": "max", "memory.max": "2000"}, 2000),
+        ("0::/job/step\n", {"job/memory.max": "9", "job/step/memory.max": "max"}, 9),
+        ("0::/job\n", {"job/memory.max": "max"}, None),
+        (
+            "9:cpu:/a\n4:memory:/job\n",
+            {"memory/job/memory.limit_in_bytes": "500", "cpu/a/memory.max": "1"},
+            500,
+        ),
+        ("3:cpu:/job\n", {"cpu/job/memory.limit_in_bytes": "500"}, None),
+        ("0::/gone\n", {}, None),
+    ],
+)
+def test_memory_is_the_lowest_limit_of_the_control_groups(
+    tmp_path, groups, files, limit
+):
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(groups)
+    for name, text in files.items():
+        path = tmp_path / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n")
+    assert memory.total(tmp_path) == (limit or PHYSICAL)
+
+
+@pytest.fixture
+def proc(tmp_path):
+    """A machine of which 64 kB are free."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/meminfo").write_text("MemFree: 9 kB\nMemAvailable:   64 kB\n")
+    return tmp_path
+
+
+def test_what_is_free_is_what_the_machine_has(proc):
+    assert memory.available(proc) == 64 * 1024
+    (proc / "proc/meminfo").unlink()
+    assert memory.available(proc) == memory.total(proc) == PHYSICAL
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "files"),
+    [
+        (
+            "0::/job\n",
+            "job",
+            {
+                "memory.max": "9000",
+                "memory.current": "8000",
+                "memory.stat": "anon 5000\ninactive_file 2500\n",
+            },
+        ),
+        (
+            "4:memory:/job\n",
+            "memory/job",
+            {
+                "memory.limit_in_bytes": "9000",
+                "memory.usage_in_bytes": "8000",
+                "memory.stat": "inactive_file 1\ntotal_inactive_file 2500\n",
+            },
+        ),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_what_is_free_is_what_a_control_group_has_left(proc, line, folder, files):
+    (proc / "proc/self/cgroup").write_text(line)
+    (proc / "sys/fs/cgroup" / folder).mkdir(parents=True)
+    for name, text in files.items():
+        (proc / "sys/fs/cgroup" / folder / name).write_text(text)
+    assert memory.available(proc) == 9000 - 8000 + 2500
+
+
+def test_what_is_free_is_what_a_process_has_left_of_its_addresses(proc, monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (10 * 4096, -1))
+    (proc / "proc/self/statm").write_text("7 5 2 1 0 4 0\n")
+    pages = os.sysconf("SC_PAGE_SIZE")
+    assert memory.total(proc) == 10 * 4096
+    assert memory.available(proc) == max(10 * 4096 - 7 * pages, 0)
