@@ -18,6 +18,7 @@ COMMANDS = {
         "write weights, figures, tracker runs or NetCDF",
     ),
     "status": ("jaxgrok.status", "how far is a run, also while it trains"),
+    "verify": ("jaxgrok.verify.__main__", "is a run whole: every file, every cell?"),
     "grids": ("jaxgrok.grid.__main__", "list the shipped grids, or copy one"),
 }
 """Command → the module whose `main` runs it, and what it does."""

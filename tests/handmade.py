@@ -1,9 +1,12 @@
 """Results that no network made: every number says where it belongs."""
 
+import json
+
 import numpy as np
 
 import tiny
 from jaxgrok import grid
+from jaxgrok.results.files import manifest_file
 from jaxgrok.results.files.manifest import describe
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.rows import component_table, table
@@ -47,6 +50,12 @@ def write(path, manifest, *shards):
         rows = table(manifest, results), component_table(manifest, results)
         directory.write_tables(manifest, *rows)
     return path
+
+
+def rewrite(path, **entries):
+    """Write other entries into a run's manifest, as other versions would have."""
+    changed = json.dumps(manifest_file.read(path) | entries)
+    manifest_file.write(path, changed, manifest_file.edition(path) + 1)
 
 
 def same(one, two):

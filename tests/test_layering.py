@@ -24,6 +24,7 @@ RANKS = {
     "comparison": 7,
     "report": 7,
     "status": 7,
+    "verify": 7,
     "analyse": 8,
     "export": 9,
     "sweep": 9,

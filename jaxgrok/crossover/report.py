@@ -12,15 +12,16 @@ from typing import Any
 from jaxgrok.crossover.settings import Setting, describe
 from jaxgrok.crossover.stopping import Cause, Stop
 from jaxgrok.crossover.verdict import Advice, Finding, Outcome
-from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.atomic_files import as_table
 from jaxgrok.host.files.paths import UserPath, as_path
 from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
-from jaxgrok.plots.tables import read_rows
+from jaxgrok.plots.tables import read_checked
 from jaxgrok.report import page
+from jaxgrok.results.rows import CROSSOVER as FILE
 from jaxgrok.results.run import load
+from jaxgrok.results.run_directory import RunDirectory
 
-FILE = "crossover.csv"
 COLUMNS = (
     "outcome",
     "crossover",
@@ -80,7 +81,8 @@ def table(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 def write(rows: Sequence[Mapping[str, Any]], out: UserPath) -> None:
     """Write crossover.csv, its figure and the page into a run directory."""
     path = as_path(out)
-    write_table(path / FILE, list(rows[0]), rows)
+    with RunDirectory(path) as directory:
+        directory.write_table(FILE, as_table(list(rows[0]), rows))
     figure = sweep.crossover(load(out), rows)
     (path / "plots").mkdir(exist_ok=True)
     save(figure, path / "plots" / "crossover.png")
@@ -88,11 +90,15 @@ def write(rows: Sequence[Mapping[str, Any]], out: UserPath) -> None:
 
 
 def read_table(run_dir: UserPath) -> list[dict[str, Any]] | None:
-    """Return the rows of crossover.csv with their types; None if there is no file."""
-    path = as_path(run_dir) / FILE
-    if not path.exists():
+    """Return the rows of crossover.csv with their types; None if there is no file.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    path = as_path(run_dir)
+    if not (path / FILE).exists():
         return None
-    return read_rows(path)
+    return read_checked(path, FILE)
 
 
 def line(row: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import ml_collections
@@ -71,7 +71,7 @@ def resolve(config: Mapping[str, Any]) -> Grid:
         cells=tuple(cells),
         groups=_groups(members, values["block_width"] or _default_width()),
         schedule=Schedule(**fields.arguments(rows(Schedule), values)),
-        kept=_kept(values["snapshots"], cells),
+        kept=kept(values["snapshots"], cells),
     )
 
 
@@ -138,7 +138,7 @@ def _title(programs: list[Program], scale: str) -> str:
     return " · ".join([*words, scale])
 
 
-def _kept(snapshots: str, cells: list[Cell]) -> frozenset[str]:
+def kept(snapshots: str, cells: Sequence[Cell]) -> frozenset[str]:
     """Return the kins that `snapshots` names: none, all, phases, or selectors."""
     if snapshots == "none":
         return frozenset()

@@ -16,7 +16,7 @@ from jaxgrok.plots import circuit, sweep
 from jaxgrok.plots.registry import FigureTable, Need
 from jaxgrok.plots.sweep.circuit_measures import MEASURES
 from jaxgrok.plots.sweep.grok_steps import varied_axis
-from jaxgrok.plots.tables import read_circuits, read_rows
+from jaxgrok.plots.tables import read_checked, read_circuits, read_rows
 from jaxgrok.results.run import RunOrPath, open_run
 from jaxgrok.results.selection import selected
 
@@ -151,7 +151,7 @@ def _circuit_measures(results: RunResults) -> Figure:
 
 
 def _crossover(results: RunResults) -> Figure:
-    rows = read_rows(results.table("crossover.csv"))
+    rows = read_checked(results.table("crossover.csv").parent, "crossover.csv")
     return sweep.crossover(results.dataset, rows)
 
 

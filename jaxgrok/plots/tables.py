@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgrok.host.files.paths import UserPath, as_path
+from jaxgrok.results.files import index
 
 
 def read_rows(path: UserPath) -> list[dict[str, Any]]:
@@ -18,6 +19,18 @@ def read_rows(path: UserPath) -> list[dict[str, Any]]:
     text = as_path(path).read_bytes().decode()
     with io.StringIO(text, newline="") as lines:
         return [_parse_row(row) for row in csv.DictReader(lines)]
+
+
+def read_checked(run_dir: UserPath, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a table of a run directory.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    path = as_path(run_dir)
+    if fault := index.table_words(path, name):
+        raise ValueError(fault)
+    return read_rows(path / name)
 
 
 def _parse_row(row: Mapping[str, str]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 
 from jaxgrok.host.files.paths import AnyPath
-from jaxgrok.plots.tables import read_rows
+from jaxgrok.plots.tables import read_checked
 from jaxgrok.results.dataset import column_of, values_along
+from jaxgrok.results.rows import CROSSOVER
 
 
 def boundaries(folder: AnyPath, dataset: xr.Dataset) -> dict[str, Any]:
@@ -20,8 +21,8 @@ def boundaries(folder: AnyPath, dataset: xr.Dataset) -> dict[str, Any]:
     Of each row: `at`, the axes of its setting with the index of their value among those
     of the cells, and `crossover`, `low` and `high` in training examples, or None.
     """
-    path = folder / "crossover.csv"
-    table = read_rows(path) if path.exists() else []
+    is_search = (folder / CROSSOVER).exists()
+    table = read_checked(folder, CROSSOVER) if is_search else []
     rows = []
     for row in table:
         names = list(row)[: list(row).index("outcome")]

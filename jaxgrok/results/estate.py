@@ -13,7 +13,7 @@ from jaxgrok.outcomes.grok_rule import ends_by_rule
 from jaxgrok.results.files import cell_table
 from jaxgrok.results.files.manifest import Manifest
 from jaxgrok.results.files.shards import Result
-from jaxgrok.results.files.snapshot_shards import forget
+from jaxgrok.results.files.snapshot_files import forget
 from jaxgrok.results.run_directory import RunDirectory
 
 

@@ -11,13 +11,17 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.atomic_files import as_table, write_atomically
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.outcomes.outcomes import Outcome, outcome, spikes
 from jaxgrok.outcomes.phase_changes import phase_change
 from jaxgrok.results.files.manifest import Manifest
 from jaxgrok.results.files.shards import Result
 from jaxgrok.training.records import COMPONENT_CURVES
+
+CELLS = "cells.csv"
+COMPONENTS = "components.csv"
+CROSSOVER = "crossover.csv"
 
 
 class Key(TypedDict):
@@ -185,19 +189,31 @@ def component_rows(
     return rows
 
 
+def table_bytes(
+    axes: Sequence[str],
+    rows: Iterable[CellRow],
+    component_rows: Sequence[ComponentRow] = (),
+) -> dict[str, bytes]:
+    """Return cells.csv and, where there are components, components.csv, by name."""
+    # n_train can be an axis, and is then not repeated.
+    columns = [name for name in CELL_COLUMNS if name not in axes]
+    names = ["cell", *axes, *columns]
+    tables = {CELLS: as_table(names, map(_flat, rows))}
+    if component_rows:
+        names = ["cell", *axes, *COMPONENT_COLUMNS]
+        tables[COMPONENTS] = as_table(names, map(_flat, component_rows))
+    return tables
+
+
 def write_tables(
     folder: AnyPath,
     axes: Sequence[str],
     rows: Iterable[CellRow],
     component_rows: Sequence[ComponentRow] = (),
 ) -> None:
-    """Write cells.csv and, where there are components, components.csv."""
-    # n_train can be an axis, and is then not repeated.
-    columns = [name for name in CELL_COLUMNS if name not in axes]
-    write_table(folder / "cells.csv", ["cell", *axes, *columns], map(_flat, rows))
-    if component_rows:
-        names = ["cell", *axes, *COMPONENT_COLUMNS]
-        write_table(folder / "components.csv", names, map(_flat, component_rows))
+    """Write what `table_bytes` returns into a folder that is no run directory."""
+    for name, content in table_bytes(axes, rows, component_rows).items():
+        write_atomically(folder / name, content)
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,11 @@
 (14, 35, 41)
 """
 
+import contextlib
 import copy
 import dataclasses
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ import xarray as xr
 
 from jaxgrok.grid import selector as selectors
 from jaxgrok.grid.selector import Selector
+from jaxgrok.host.files.npz import DAMAGE
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.results import dataset, frames, rows, snapshots
@@ -59,7 +62,8 @@ class Run:
     @functools.cached_property
     def results(self) -> dict[str, Result]:
         """The results of the finished cells, by cell id."""
-        return second_look(lambda: read_results(self.path))
+        indexed = self.manifest.is_sealed
+        return second_look(lambda: read_results(self.path, indexed=indexed))
 
     @functools.cached_property
     def snapshots(self) -> SnapshotIndex:
@@ -71,6 +75,19 @@ class Run:
         """The axis values of each cell, which selectors are compared with."""
         return [cell.axes for cell in self.manifest.cells]
 
+    @contextlib.contextmanager
+    def _sensible(self) -> Iterator[None]:
+        """Name the run where its files are whole, and what they say makes no sense."""
+        try:
+            yield
+        except (*DAMAGE, AssertionError) as error:
+            if str(self.path) in str(error):
+                raise
+            words = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"{self.path} makes no sense ({type(error).__name__}: {words})"
+            ) from error
+
     def dataset(self) -> xr.Dataset:
         """Return everything as a dataset with the grid's axes as dimensions.
 
@@ -80,23 +97,28 @@ class Run:
         known of every digit, trigram or task `component`. Unfinished cells have phase
         and status "".
         """
-        return dataset.assemble(self.manifest, self.results)
+        with self._sensible():
+            return dataset.assemble(self.manifest, self.results)
 
     def cells(self) -> pd.DataFrame:
         """Return cells.csv as a frame: one row a finished cell."""
-        return frames.cells_frame(self.manifest, self.results)
+        with self._sensible():
+            return frames.cells_frame(self.manifest, self.results)
 
     def curves(self) -> pd.DataFrame:
         """Return the curves as a frame: one row an evaluation of a finished cell."""
-        return frames.curves_frame(self.manifest, self.results)
+        with self._sensible():
+            return frames.curves_frame(self.manifest, self.results)
 
     def rows(self) -> list[CellRow]:
         """Return the rows of cells.csv, in cell order, one a finished cell."""
-        return rows.table(self.manifest, self.results)
+        with self._sensible():
+            return rows.table(self.manifest, self.results)
 
     def component_rows(self) -> list[ComponentRow]:
         """Return the rows of components.csv; [] for a task without components."""
-        return rows.component_table(self.manifest, self.results)
+        with self._sensible():
+            return rows.component_table(self.manifest, self.results)
 
     def with_thresholds(
         self,

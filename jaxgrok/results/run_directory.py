@@ -8,6 +8,7 @@ fsynced and renamed; in a store of objects each is sent as a whole. Curves are i
     ...     directory.write_manifest(describe(grid))
 """
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,13 +17,14 @@ from typing import Any
 import xarray as xr
 
 from jaxgrok.grid.cells import Cell
-from jaxgrok.host.files import disk_errors
+from jaxgrok.host.files import disk_errors, sealed
 from jaxgrok.host.files.atomic_files import write_atomically
 from jaxgrok.host.files.folder_lock import FolderLock, Held, in_use
 from jaxgrok.host.files.object_lock import ObjectLock
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.dataset import Rows, assemble
-from jaxgrok.results.files import cell_table
+from jaxgrok.results.files import cell_table, index, manifest_file
+from jaxgrok.results.files.index import Index
 from jaxgrok.results.files.manifest import Manifest, read_manifest
 from jaxgrok.results.files.shards import (
     Result,
@@ -30,7 +32,8 @@ from jaxgrok.results.files.shards import (
     read_results,
     write_results,
 )
-from jaxgrok.results.rows import CellRow, ComponentRow, write_tables
+from jaxgrok.results.mending import mend
+from jaxgrok.results.rows import CellRow, ComponentRow, table_bytes
 from jaxgrok.results.run_folder import refuse_strangers
 
 
@@ -53,6 +56,8 @@ class RunDirectory:
         self._cells: Sequence[Cell] = ()
         """Those of a large manifest that lie in the file `_cell_table`."""
         self._cell_table = ""
+        self._edition = 0
+        """How often the manifest was written; 0 before it was looked up."""
 
     def __enter__(self) -> "RunDirectory":
         _check_free(self.path)
@@ -73,9 +78,23 @@ class RunDirectory:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
+    @functools.cached_property
+    def index(self) -> Index:
+        """The index of what is there; empty for a directory that has none."""
+        return index.read(self.path) or Index()
+
+    def mend(self) -> list[str]:
+        """Set aside what is damaged, so that the newest that is whole counts.
+
+        Returns:
+            A line for each file that was damaged or is missing.
+        """
+        lines, self.index = mend(self.path)
+        return lines
+
     def manifest(self) -> Manifest | None:
         """Return the manifest, or None if the directory is new."""
-        is_new = not (self.path / "manifest.json").exists()
+        is_new = not manifest_file.exists(self.path)
         return None if is_new else read_manifest(self.path)
 
     def write_manifest(self, manifest: Manifest) -> None:
@@ -88,7 +107,10 @@ class RunDirectory:
             contents |= self._large(manifest)
         entries = [f'"{name}": {_lines(value)}' for name, value in contents.items()]
         text = "{\n " + ",\n ".join(entries) + "\n}\n"
-        write_atomically(self.path / "manifest.json", text.encode())
+        if not (self.path / index.FILE).exists():
+            index.write(self.path, self.index)
+        self._edition = 1 + (self._edition or manifest_file.edition(self.path))
+        manifest_file.write(self.path, text, self._edition)
         if self._cell_table:
             cell_table.remove_others(self.path, self._cell_table)
 
@@ -113,7 +135,7 @@ class RunDirectory:
 
     def write_results(self, results: Iterable[Result]) -> None:
         """Add one immutable shard with these results."""
-        write_results(self.path, results)
+        write_results(self.path, results, self.index)
 
     def assemble(self, rows: Rows) -> xr.Dataset:
         """Return what `jaxgrok.load` returns, from rows that are made already.
@@ -131,7 +153,20 @@ class RunDirectory:
         component_rows: Sequence[ComponentRow] = (),
     ) -> None:
         """Rewrite cells.csv and, where there are components, components.csv."""
-        write_tables(self.path, manifest.axes, rows, component_rows)
+        for name, content in table_bytes(manifest.axes, rows, component_rows).items():
+            self.write_table(name, content)
+
+    def write_table(self, name: str, content: bytes) -> None:
+        """Replace a table, which the index knows before and afterwards."""
+        tables, digest = self.index.tables, sealed.digest(content)
+        if name in tables and tables[name] != [digest]:
+            # Readers, and those who come after a kill, find one or the other.
+            tables[name] = [*tables[name], digest]
+            index.write(self.path, self.index)
+        write_atomically(self.path / name, content)
+        if tables.get(name) != [digest]:
+            tables[name] = [digest]
+            index.write(self.path, self.index)
 
 
 def _lock_of(path: AnyPath) -> FolderLock | ObjectLock:

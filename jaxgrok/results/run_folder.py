@@ -5,7 +5,7 @@ ValueError: thesis holds other files (one.tex, …) and no manifest.json; ...
 """
 
 from jaxgrok.host.files.paths import AnyPath
-from jaxgrok.results.files import cell_table
+from jaxgrok.results.files import cell_table, index, manifest_file
 
 
 def refuse_strangers(
@@ -21,7 +21,7 @@ def refuse_strangers(
     Raises:
         ValueError: it names one of the files.
     """
-    if (path / "manifest.json").exists():
+    if manifest_file.exists(path):
         return
     strangers = [p.name for p in path.iterdir() if not _is_ours(p.name)]
     if strangers:
@@ -38,10 +38,10 @@ def _is_ours(name: str) -> bool:
         return True
     # A run may be killed while it writes its first manifest under a temporary name.
     # A fleet's coordinator says where it listens before it knows what to train.
-    if name in ("coordinator.json", "logs"):
+    if name in ("coordinator.json", "logs", index.FILE):
         return True
     if name.lstrip(".").startswith(cell_table.PREFIX):
         return True
     return name.startswith(".lock") or (
-        name.startswith(".manifest") and name.endswith(".tmp")
+        name.startswith((".manifest", f".{index.FILE}")) and name.endswith(".tmp")
     )

@@ -1,7 +1,8 @@
 """Snapshots: parameters of chosen cells at chosen steps, in files of their own.
 
 A training is known by the cell's `kin` (its hash without the budget), so that a longer
-budget finds the snapshots of a shorter one. `snapshot_shards` has the files.
+budget finds the snapshots of a shorter one. `snapshot_files` and
+`snapshot_shards` have the files.
 
 >>> index = SnapshotIndex(Path("runs/mainline-post"))
 >>> index.load(cell.kin, [0, 5_000])["embed.W_E"]         # [snaps, vocab, model]
@@ -14,13 +15,13 @@ import numpy as np
 
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.results.files.second_look import LOOKS, second_look
+from jaxgrok.results.files.snapshot_files import write_shard
 from jaxgrok.results.files.snapshot_shards import (
     FOLDER,
     Rows,
     Shapes,
     Shard,
     read_shards,
-    write_shard,
 )
 
 SHARD_BYTES = 128_000_000

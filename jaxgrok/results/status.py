@@ -10,17 +10,18 @@ training: 40 of 84 cells · 8 grokking · 25 memorisation · 7 confusion
 
 import csv
 import dataclasses
-import json
 from collections import Counter
 from typing import Any
 
 from jaxgrok.host.clock import seconds_between, utc_now
 from jaxgrok.host.durations import TimeLeft, clock, duration
 from jaxgrok.host.files.object_path import ObjectPath
-from jaxgrok.host.files.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath, content_of
+from jaxgrok.host.files.typed import typed
 from jaxgrok.outcomes.outcomes import PHASES
-from jaxgrok.results.files import status_file
+from jaxgrok.results.files import index, manifest_file, status_file
 from jaxgrok.results.files.status_file import Live
+from jaxgrok.results.rows import CELLS, CROSSOVER
 from jaxgrok.results.run_folder import refuse_strangers
 
 SILENT_SECONDS = 600
@@ -143,28 +144,34 @@ def read_status(path: AnyPath) -> Status:
         kind = "is a file" if path.exists() else "does not exist"
         raise ValueError(f"{path} {kind}; name a run directory")
     refuse_strangers(path, way_out="name a run directory")
-    file = path / "manifest.json"
-    if not file.exists():
+    if not manifest_file.exists(path):
         return Status(path, "empty")
     # Before the tables: a sweep writes them a last time, then removes its own words.
     live = status_file.read(path)
-    counts, failure = _table(path)
+    counts, failure, note = _table(path)
+    file = path / manifest_file.FILE
     try:
-        entries = json.loads(file.read_bytes())
+        entries = manifest_file.read(path)
         cells = entries["cells"]
         # Many cells lie in a file of their own.
-        cells = cells["count"] if isinstance(cells, dict) else len(cells)
+        cells = typed(cells["count"], int) if isinstance(cells, dict) else len(cells)
+        for name in ("title", "begun", "ended"):  # of older runs, some are missing
+            typed(entries.get(name, ""), str)
     except OSError as error:
         raise ValueError(f"{file} cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        note = f"{file.name} is not JSON ({error})"
-        return Status(path, "unreadable", counts=counts, note=note)
-    except (TypeError, LookupError):
+    except manifest_file.Unreadable as error:
+        return Status(path, "unreadable", counts=counts, note=str(error))
+    except (ValueError, TypeError, LookupError):
         raise ValueError(f"{file} is not that of a sweep") from None
+    is_sealed = entries.get("format") != manifest_file.UNSEALED
+    if is_sealed and not (path / index.FILE).exists():
+        note = f"{path / index.FILE} is missing; {index.WAY_OUT}"
     status = _described(path, entries, cells, counts, failure, live)
     # It may have ended in order since its words were read.
     if status.state == "killed" and not status_file.exists(path):
         return read_status(path)
+    if note and status.live is None:
+        return dataclasses.replace(status, state="unreadable", note=note)
     return status
 
 
@@ -177,7 +184,6 @@ def _described(
     live: Live | None,
 ) -> Status:
     """Return the status of a run whose manifest can be read."""
-    # Of older runs, some entries are missing.
     start, end = entries.get("begun", ""), entries.get("ended", "")
     if live is not None:
         # What is on disk may be ten seconds old.
@@ -205,23 +211,30 @@ def _described(
 
 def _is_search(path: AnyPath) -> bool:
     """Tell whether a run is a finished search, which trains only some of its cells."""
-    return (path / "crossover.csv").exists()
+    return (path / CROSSOVER).exists()
 
 
-def _table(path: AnyPath) -> tuple[Counter[str], str]:
-    """Return the cells of cells.csv by how they ended, and the last failure's cause."""
+def _table(path: AnyPath) -> tuple[Counter[str], str, str]:
+    """Return the cells of cells.csv by how they ended, and the last failure's cause.
+
+    Third, what is wrong with the table: nothing is counted where anything is.
+    """
     counts: Counter[str] = Counter()
     failure = ""
     try:
-        text = (path / "cells.csv").read_text(encoding="utf-8", errors="replace")
+        if note := index.table_words(path, CELLS):
+            return counts, failure, note
+        text = content_of(path / CELLS).decode("utf-8", "replace")
         for row in csv.DictReader(text.splitlines()):
             status = row.get("status") or ""
             counts[row.get("phase") or status or "unknown"] += 1
             if status == "failed":
                 failure = row.get("cause") or ""
+    except ValueError as error:
+        return Counter(), "", str(error)
     except (OSError, csv.Error):
         pass
-    return counts, failure
+    return counts, failure, ""
 
 
 def _ordered(counts: dict[str, int]) -> list[str]:

@@ -20,7 +20,7 @@ from jaxgrok.host.clock import utc_now
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.results import snapshots
 from jaxgrok.results.adoption import adopt
-from jaxgrok.results.files import final_states, resume, snapshot_shards
+from jaxgrok.results.files import final_states, resume, snapshot_files
 from jaxgrok.results.files.final_states import FinalStates
 from jaxgrok.results.files.manifest import Usage, describe
 from jaxgrok.results.files.resume import Saves
@@ -68,6 +68,7 @@ class Archive:
         self._cells = {cell.id: cell for cell in grid.cells}
         # First of all: a directory that does not fit the grid stays as it is.
         manifest = describe(grid, grid_file, command)
+        mended = directory.mend()
         every = grid.config["eval_every"]
         saves = Saves(directory.path, every)
         steps = snapshots.SnapshotIndex(directory.path).every()
@@ -79,7 +80,7 @@ class Archive:
         self._snapshot_steps = steps
         # Where nothing of the directory fits, its saves are gone by now.
         self._saves = saves if saves.exist() else Saves(directory.path, every)
-        self.again, self.notes = adopted.again, adopted.notes
+        self.again, self.notes = adopted.again, (*mended, *adopted.notes)
         self.ledger = Ledger(
             directory, self._manifest, adopted.results if adopted.curves else {}
         )
@@ -92,7 +93,7 @@ class Archive:
         self._final_states = FinalStates(directory.path)
         self._last_budgets = continuation.last_budgets(grid)
         # The lock of the directory is ours: no other process can be writing one now.
-        snapshot_shards.remove_incomplete(directory.path)
+        snapshot_files.remove_incomplete(directory.path)
 
     @property
     def path(self) -> AnyPath:
@@ -210,7 +211,7 @@ class Archive:
         resume.drop(self.path)
         if self._grid.config["snapshots"] == "phases":
             # Phases are known at the end only; until here every cell kept snapshots.
-            snapshot_shards.prune(self._directory.path, self._one_per_phase())
+            snapshot_files.prune(self._directory.path, self._one_per_phase())
         # A cell of a longer budget than a state's has ended since.
         self._final_states.prune(set(self._last_budgets.items()))
         return self.redraw()
@@ -251,7 +252,7 @@ class Archive:
             if steps := self._snapshot_steps.pop(kin, None):
                 gone[kin] = steps
         if gone:
-            snapshot_shards.forget(self.path, gone)
+            snapshot_files.forget(self.path, gone)
 
     def _one_per_phase(self) -> set[str]:
         """Choose the first training of each phase that has snapshots."""

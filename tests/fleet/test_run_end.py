@@ -67,5 +67,6 @@ def test_of_a_run_that_was_stopped_it_reads_the_rows_seldom(run_dir, clock):
 
 def test_what_is_no_run_yet_or_damaged_has_not_ended(tmp_path, run_dir):
     assert not RunEnd(tmp_path / "nothing").has_come()
-    (run_dir / "manifest.json").write_text(json.dumps([]))
+    for name in ("manifest.json", "manifest.copy.json"):
+        (run_dir / name).write_text(json.dumps([]))
     assert not RunEnd(run_dir).has_come()

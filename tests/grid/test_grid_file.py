@@ -1,7 +1,6 @@
 """Grid files: neighbours they import, what they register, what is recorded of them."""
 
 import hashlib
-import json
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import tiny
 from jaxgrok.grid import fields, grid_file
 from jaxgrok.grid.resolver import resolve
 from jaxgrok.results.files.manifest import describe, read_manifest
+from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.tasks import TASKS
 
 GRID = """
@@ -144,8 +144,8 @@ def test_the_manifest_records_the_grid_file(folder):
     assert file.name == "mine"
     manifest = describe(resolve(config), file)
     run = folder / "run"
-    run.mkdir()
-    (run / "manifest.json").write_text(json.dumps(manifest.to_json()))
+    with RunDirectory(run) as directory:
+        directory.write_manifest(manifest)
     assert read_manifest(run).grid_file == file
     assert describe(resolve(config)).grid_file is None
 

@@ -1,6 +1,5 @@
-import json
-
 import pytest
+from handmade import rewrite
 
 import reported
 from jaxgrok import __main__ as console
@@ -44,9 +43,7 @@ def test_bad_input_is_one_line(run, tmp_path, capsys, words, message):
     if "{other}" in words:
         reported.write(tmp_path / "other", learning_rate=(1e-3, 2e-3))
     if "{empty}" in words:
-        manifest = reported.write(tmp_path / "empty") / "manifest.json"
-        entries = json.loads(manifest.read_text()) | {"cells": []}
-        manifest.write_text(json.dumps(entries))
+        rewrite(reported.write(tmp_path / "empty"), cells=[])
     paths = {name: tmp_path / name for name in ("run", "other", "empty")}
     assert report(*(word.format(**paths) for word in words)) == 2
     errors = capsys.readouterr().err

@@ -4,14 +4,14 @@ import dataclasses
 import json
 
 import pytest
-from handmade import all_results, result, write
+from handmade import all_results, result, rewrite, write
 
 import jaxgrok
 import tiny
 from jaxgrok import grid
 from jaxgrok.host import machine
 from jaxgrok.results.adoption import adopt
-from jaxgrok.results.files.manifest import describe
+from jaxgrok.results.files.manifest import describe, read_manifest
 from jaxgrok.results.run_directory import RunDirectory
 
 
@@ -30,9 +30,7 @@ def finished(path, **fields):
 
 def elsewhere(path, **bits):
     """Let a directory say that it was computed on another machine."""
-    entries = json.loads((path / "manifest.json").read_text())
-    entries["bits"] |= bits
-    (path / "manifest.json").write_text(json.dumps(entries))
+    rewrite(path, bits=read_manifest(path).bits | bits)
 
 
 def contents(path):
@@ -127,9 +125,8 @@ def test_another_format_is_read_and_not_written(tmp_path):
     path = finished(tmp_path)
     entries = json.loads((path / "manifest.json").read_text())
     assert next(iter(entries)) == "format"
-    entries |= {"format": 2, "versions": {"jaxgrok": "9.9"}}
-    (path / "manifest.json").write_text(json.dumps(entries))
-    words = "has format 2, written by jaxgrok 9.9; this one reads formats up to 1"
+    rewrite(path, format=3, versions={"jaxgrok": "9.9"})
+    words = "has format 3, written by jaxgrok 9.9; this one reads formats up to 2"
     with pytest.raises(ValueError, match=words):
         jaxgrok.load(path)
     with pytest.raises(ValueError, match=words):
@@ -140,10 +137,10 @@ def test_an_earlier_format_is_refused_in_a_line_that_names_its_version(
     tmp_path, monkeypatch
 ):
     path = finished(tmp_path)
-    monkeypatch.setattr("jaxgrok.results.files.manifest.FORMAT", 2)
-    monkeypatch.setattr("jaxgrok.results.adoption.FORMAT", 2)
+    monkeypatch.setattr("jaxgrok.results.files.manifest.FORMAT", 3)
+    monkeypatch.setattr("jaxgrok.results.adoption.FORMAT", 3)
     jaxgrok.load(path)
-    with pytest.raises(ValueError, match=r"has format 1, of jaxgrok .*writes format 2"):
+    with pytest.raises(ValueError, match=r"has format 2, of jaxgrok .*writes format 3"):
         adopted(path)
 
 

@@ -1,11 +1,13 @@
 """A run directory as it is read: everything once, nothing that it names executed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import handmade
 import numpy as np
 import pytest
+from handmade import rewrite
 
 import jaxgrok
 import tiny
@@ -14,6 +16,7 @@ from jaxgrok.circuits.network import read
 from jaxgrok.export import __main__ as export
 from jaxgrok.results import run as runs_module
 from jaxgrok.results.files import cell_table
+from jaxgrok.results.files.manifest import read_manifest
 from jaxgrok.results.run import open_run
 from jaxgrok.tasks import TASKS
 
@@ -130,10 +133,9 @@ def foreign(run_dir, tmp_path, monkeypatch):
     file.write_text(MINE)
     folder = tmp_path / "run"
     folder.mkdir()
-    entries = json.loads((run_dir / "manifest.json").read_text())
-    entries["config"]["task"] = "mine"
-    (folder / "manifest.json").write_text(json.dumps(entries))
-    for name in ("checkpoints", "curves"):
+    shutil.copy(run_dir / "manifest.json", folder)
+    rewrite(folder, config=read_manifest(run_dir).config | {"task": "mine"})
+    for name in ("checkpoints", "curves", "files.json"):
         (folder / name).symlink_to(run_dir / name)
     return folder, file
 

@@ -1,5 +1,6 @@
 """How far a run is, whatever there is of it."""
 
+import dataclasses
 import json
 import platform
 import shutil
@@ -10,6 +11,7 @@ from handmade import product, result, write
 
 from jaxgrok.results.files import status_file
 from jaxgrok.results.files.status_file import Live, WorkerStatus
+from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.status import read_status
 
 OLD = Path(__file__).parents[1] / "formats" / "1"
@@ -71,11 +73,13 @@ def test_a_sweep_that_hangs_is_said_to_be_silent(half):
 
 
 def test_a_finished_run_says_how_long_it_took(half):
-    manifest = json.loads((half / "manifest.json").read_text())
     times = {"begun": "2026-11-25T13:05:09Z", "ended": "2026-11-25T13:06:19Z"}
-    (half / "manifest.json").write_text(json.dumps(manifest | times))
     table = (half / "cells.csv").read_text().splitlines()
-    (half / "cells.csv").write_text("\n".join([*table, table[1], table[2]]) + "\n")
+    with RunDirectory(half) as directory:
+        manifest = directory.manifest()
+        directory.write_manifest(dataclasses.replace(manifest, **times))
+        text = "\n".join([*table, table[1], table[2]]) + "\n"
+        directory.write_table("cells.csv", text.encode())
     status = read_status(half)
     assert (status.state, status.elapsed) == ("finished", 70)
     assert str(status).splitlines()[1:3] == [
@@ -103,13 +107,17 @@ def test_whatever_is_cut_or_lost_the_others_are_told(half):
     (half / "curves").rename(half / "gone")
     text = (half / "cells.csv").read_text()
     (half / "cells.csv").write_text(text[: len(text) // 2])
-    assert 0 < read_status(half).done <= 4
-    (half / "cells.csv").write_bytes(b"\xff\x00\n\x00,")
-    assert read_status(half).cells == 6
+    status = read_status(half)
+    assert (status.state, status.done, status.cells) == ("unreadable", 0, 6)
+    assert "cells.csv is damaged; the same command writes it anew" in str(status)
     (half / "cells.csv").unlink()
-    assert read_status(half).done == 0
-    manifest = (half / "manifest.json").read_text()
-    (half / "manifest.json").write_text(manifest[:100])
+    assert "cells.csv is missing" in read_status(half).note
+    (half / "files.json").unlink()
+    assert "files.json is missing" in read_status(half).note
+    for name in ("manifest.json", "manifest.copy.json"):
+        assert read_status(half).cells == 6
+        manifest = (half / name).read_text()
+        (half / name).write_text(manifest[:100])
     status = read_status(half)
     assert status.state == "unreadable"
     assert "manifest.json is not JSON" in str(status)

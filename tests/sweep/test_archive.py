@@ -13,7 +13,7 @@ from jaxgrok.results.files import (
     manifest,
     resume,
     shards,
-    snapshot_shards,
+    snapshot_files,
 )
 from jaxgrok.results.files.final_states import FinalStateWriter
 from jaxgrok.results.files.manifest import Usage, read_manifest
@@ -61,7 +61,7 @@ def save(directory, *lanes, worker="local", unkept=()):
 
 def write_snapshots(directory, cell, *steps):
     rows = {cell.kin: {step: np.full(4, step, np.float32) for step in steps}}
-    snapshot_shards.write_shard(directory.path / "checkpoints", rows, SHAPES)
+    snapshot_files.write_shard(directory.path / "checkpoints", rows, SHAPES)
 
 
 def read(directory, cell, place):
@@ -272,6 +272,8 @@ def test_a_directory_of_another_grid_stays_as_it_is(directory):
         ".lock",
         ".lock.holder",
         "curves",
+        "files.json",
+        "manifest.copy.json",
         "manifest.json",
     ]
 

@@ -14,7 +14,7 @@ from jaxgrok.fleet import chores
 from jaxgrok.fleet.chores import Period
 from jaxgrok.host.files import trees
 from jaxgrok.results import rows, run_directory, snapshots
-from jaxgrok.results.files import final_states, resume, shards, snapshot_shards
+from jaxgrok.results.files import final_states, resume, shards, snapshot_files
 from jaxgrok.sweep import coordinator, run
 from runs import same
 
@@ -62,7 +62,7 @@ def same_snapshots(found, want):
 
 def test_results_are_written_where_snapshots_do_not_fit(tmp_path, monkeypatch, whole):
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot_shards, "write_tree", refuse)
+        patch.setattr(snapshot_files, "write_tree", refuse)
         words = interruption(tmp_path / "a")
     assert "; 3 cells finished; " in words
     assert finished(tmp_path / "a") == 3
@@ -84,7 +84,7 @@ def test_a_snapshot_that_is_lost_is_in_no_state_either(tmp_path, monkeypatch, wh
     with monkeypatch.context() as patch:
         patch.setitem(chores.PERIODS, "save", Period(0.0, spacing=0))
         patch.setattr(snapshots, "SHARD_BYTES", 1)  # each snapshot is written at once
-        patch.setattr(snapshot_shards, "write_tree", once)
+        patch.setattr(snapshot_files, "write_tree", once)
         interruption(tmp_path / "a")
     jaxgrok.run(config(), tmp_path / "a", blocks=1, quiet=True)
     same(tmp_path / "a", whole)

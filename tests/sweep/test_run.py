@@ -1,6 +1,5 @@
 """A sweep that is stopped, killed or extended ends as if nothing had happened."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,12 +8,14 @@ import time
 
 import numpy as np
 import pytest
+from handmade import rewrite
 
 import jaxgrok
 import tiny
 from jaxgrok.engine.platform import Platform
 from jaxgrok.host import machine
 from jaxgrok.host.machine import ARITHMETIC
+from jaxgrok.results.files.manifest import read_manifest
 from runs import FIELDS, same
 
 # Processes that are killed and go on here have the programs that users get.
@@ -112,9 +113,8 @@ def test_snapshots_that_were_not_wanted_before_are_made_by_training_again(
 def test_results_of_an_earlier_arithmetic_are_not_mixed_with_todays(tmp_path):
     out = tmp_path / "a"
     jaxgrok.run(tiny.config(), out, quiet=True)
-    manifest = json.loads((out / "manifest.json").read_text())
-    manifest["bits"]["arithmetic"] = ARITHMETIC - 1
-    (out / "manifest.json").write_text(json.dumps(manifest))
+    bits = read_manifest(out).bits | {"arithmetic": ARITHMETIC - 1}
+    rewrite(out, bits=bits)
     jaxgrok.run(tiny.config(), out, quiet=True)
     words = f"computed with arithmetic={ARITHMETIC - 1}, here it is {ARITHMETIC}"
     with pytest.raises(ValueError, match=words):

@@ -8,11 +8,12 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jaxgrok.circuits.weights.layout import Arrays, bracket
+from jaxgrok.host.files.npz import DAMAGE, Npz, PythonObjects, array_of
+from jaxgrok.host.files.paths import opened
 from jaxgrok.tasks.modular import Modular
 
 BUFFERS = (".mask", ".IGNORE")
@@ -25,11 +26,11 @@ def read_arrays(path: Path) -> Arrays:
     Raises:
         ValueError: the file is no .npz, is damaged, or holds Python objects; one line.
     """
-    with open(path, "rb") as opened:
+    with opened(path) as stream:
         try:
-            file = np.load(opened, allow_pickle=False)
+            file = Npz(stream)
         # A damaged zip fails in as many ways as it has fields.
-        except Exception:
+        except DAMAGE:
             file = None
         if _is_torch(path, file):
             raise ValueError(
@@ -37,36 +38,33 @@ def read_arrays(path: Path) -> Arrays:
                 "numpy.savez('model.npz', **{name: w.float().numpy() for name, w in "
                 "state_dict.items()})"
             )
-        if not isinstance(file, np.lib.npyio.NpzFile):
+        if file is None:
             raise ValueError(f"{path} is not a .npz file of arrays")
-        arrays = {}
-        for name in file.files:
-            if not name.endswith(BUFFERS):
-                arrays[name] = _entry(file, name, path)
-    return arrays
+        return {
+            name: _entry(file, name, path)
+            for name in file
+            if not name.endswith(BUFFERS)
+        }
 
 
-def _entry(file: Any, name: str, path: Path) -> np.ndarray:
+def _entry(file: Npz, name: str, path: Path) -> np.ndarray:
     """Read one array of an .npz."""
     try:
-        array = file[name]
-    # As above; a header may also ask for more memory than there is.
-    except Exception as error:
+        return file[name]
+    except PythonObjects:
+        reason = "holds Python objects, not numbers"
+    except KeyError:
+        reason = "is no array"
+    except DAMAGE:
         reason = "is damaged"
-        if "allow_pickle" in str(error):
-            reason = "holds Python objects, not numbers"
-        raise ValueError(f"{path}: {name} {reason}") from None
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{path}: {name} is no array")
-    return array
+    raise ValueError(f"{path}: {name} {reason}")
 
 
-def _is_torch(path: Path, file: Any) -> bool:
+def _is_torch(path: Path, file: Npz | None) -> bool:
     """Tell whether a file is PyTorch's, by its name or by what its zip holds."""
     if path.suffix in (".pth", ".pt"):
         return True
-    names = file.files if isinstance(file, np.lib.npyio.NpzFile) else []
-    return any(name.endswith("data.pkl") for name in names)
+    return any(name.endswith("data.pkl") for name in file or ())
 
 
 def train_index(path: str | os.PathLike[str], task: Modular) -> np.ndarray:
@@ -81,11 +79,10 @@ def train_index(path: str | os.PathLike[str], task: Modular) -> np.ndarray:
         ValueError: the file holds something else; one line.
     """
     path = Path(path)
-    with open(path, "rb") as file:
+    with opened(path) as file:
         try:
-            # Not np.load, which would open an .npz as well.
-            array = np.lib.format.read_array(file, allow_pickle=False)
-        except Exception:
+            array = array_of(file.read())
+        except DAMAGE:
             raise ValueError(f"{path} is not a .npy file of numbers") from None
     rows = _rows(array, task.modulus)
     if rows is None or not rows.size:

@@ -5,13 +5,15 @@
 """
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxgrok.circuits.weights.layout import MLP_BIASES, OTHER_BIASES, Arrays, Form
+from jaxgrok.host.files.paths import content_of
+from jaxgrok.host.files.sealed import parsed
+from jaxgrok.host.files.typed import typed
 from jaxgrok.models.transformer import Transformer
 from jaxgrok.models.transformer_parameters import BIASES
 from jaxgrok.tasks import TASKS
@@ -82,12 +84,27 @@ def read_config(weights: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        config = json.loads(file.read_bytes())
+        config = parsed(content_of(file))
     except ValueError as error:
         raise ValueError(f"{file} is not JSON ({error})") from None
     if not isinstance(config, dict):
         raise ValueError(f"{file} holds no fields")
+    for name, kind in _KINDS.items():
+        try:
+            typed(config.get(name), kind | None)
+        except ValueError as error:
+            raise ValueError(f"{file} says {name}={error}") from None
     return config
+
+
+_KINDS = {
+    "act_fn": str,
+    "biases": str,
+    "normalization_type": str,
+    "operation": str,
+    "table_seed": int,
+}
+"""Entries of cfg.json that are more than compared → their types."""
 
 
 def normalization(form: Form, config: Mapping[str, Any]) -> str | None:

@@ -143,10 +143,14 @@ def write_atomically(path: AnyPath, data: bytes, *, private: bool = False) -> No
 def write_table(
     path: AnyPath, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Write rows as a CSV file, atomically.
+    """Write rows as a CSV file, atomically; see `as_table`."""
+    write_atomically(path, as_table(columns, rows))
+
+
+def as_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return rows as a CSV file.
 
     Args:
-        path: the file.
         columns: the keys of a row to write, in this order; other keys are left out.
         rows: one mapping a line; None is written as an empty value.
     """
@@ -155,4 +159,4 @@ def write_table(
     writer.writerow(columns)
     # No DictWriter: it takes twice as long, and a table may have a million rows.
     writer.writerows([row[name] for name in columns] for row in rows)
-    write_atomically(path, buffer.getvalue().encode())
+    return buffer.getvalue().encode()

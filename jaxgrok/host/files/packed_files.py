@@ -8,30 +8,15 @@ Zip files hold a checksum of every array: what was cut or changed is never read.
 
 import contextlib
 import json
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from jaxgrok.host.files.atomic_files import atomic_file
+from jaxgrok.host.files.npz import DAMAGE, Npz
 from jaxgrok.host.files.paths import AnyPath, opened
-
-# Where a file was cut, or what it was before, decides which of these reading raises.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
+from jaxgrok.host.files.sealed import parsed
 
 
 def write_packed(
@@ -55,9 +40,7 @@ def write_packed(
 
 
 @contextlib.contextmanager
-def packed(
-    path: AnyPath, way_out: str
-) -> Iterator[tuple[Any, Mapping[str, np.ndarray]]]:
+def packed(path: AnyPath, way_out: str) -> Iterator[tuple[Any, Npz]]:
     """Open a file: its head, and its arrays, each of them read when it is asked for.
 
     Args:
@@ -69,8 +52,24 @@ def packed(
             the `with`.
     """
     try:
-        # Given a path, np.load would leave a damaged file open.
-        with opened(path) as stream, np.load(stream) as arrays:
-            yield json.loads(str(arrays["head"])), arrays
-    except _DAMAGE:
+        with opened(path) as stream, Npz(stream) as arrays:
+            yield parsed(str(arrays["head"]).encode()), arrays
+    except DAMAGE:
         raise ValueError(f"{path} is damaged; {way_out}") from None
+
+
+def fingerprint(path: AnyPath) -> str:
+    """Return what tells a file's contents from any other; see `Npz.fingerprint`.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    with packed(path, "") as (_, arrays):
+        return arrays.fingerprint
+
+
+def check(path: AnyPath) -> None:
+    """Read all of a file; ValueError if it is damaged."""
+    with packed(path, "") as (_, arrays):
+        for name in arrays:
+            arrays[name]

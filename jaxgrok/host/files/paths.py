@@ -13,6 +13,7 @@ disk or in a store of objects: reading, lists and removal in this module, writin
 """
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -77,13 +78,25 @@ def as_path(path: UserPath) -> AnyPath:
 
 @contextlib.contextmanager
 def opened(path: AnyPath) -> Iterator[BinaryIO]:
-    """Open a file to read bytes, of which only those asked for are fetched."""
+    """Open a file to read bytes, of which only those asked for are fetched.
+
+    Raises:
+        OSError: there is none, or it is a pipe or a device, which may never end.
+    """
     if isinstance(path, Path):
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
         with open(path, "rb") as file:
             yield file
     else:
         with path.opened() as file:
             yield cast(BinaryIO, file)
+
+
+def content_of(path: AnyPath) -> bytes:
+    """Return all bytes of a file; errors as of `opened`."""
+    with opened(path) as file:
+        return file.read()
 
 
 def matches(folder: AnyPath, pattern: str) -> list[AnyPath]:
@@ -100,6 +113,19 @@ def read_each(read: Callable[[AnyPath], T], paths: Sequence[AnyPath]) -> Iterato
         return
     with ThreadPoolExecutor(READERS) as pool:
         yield from pool.map(read, paths)
+
+
+def set_aside(path: AnyPath) -> AnyPath:
+    """Rename a file or folder to NAME.damaged, which nobody reads; return that path."""
+    aside = path.with_name(f"{path.name}.damaged")
+    if isinstance(path, Path):
+        if aside.is_dir():
+            remove_tree(aside)
+        path.replace(aside)
+    elif isinstance(aside, ObjectPath):
+        aside.write_bytes(path.read_bytes())
+        path.unlink()
+    return aside
 
 
 def remove_tree(path: AnyPath) -> None:

@@ -9,8 +9,9 @@ JSON, and for each cell the number of its value.
 
 import hashlib
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from jaxgrok.grid.cells import Cell
 from jaxgrok.host.files.packed_files import packed, write_packed
 from jaxgrok.host.files.paths import AnyPath, matches
+from jaxgrok.host.files.typed import typed
 from jaxgrok.results.files.second_look import Gone
 
 MANY = 100_000
@@ -48,14 +50,35 @@ def write(
         rows = [index[cell_id] for cell_id in ids]
         arrays[f"group-{number}"] = np.array(rows, np.int32)
     head["groups"] = len(members)
+    # An older manifest goes on naming the older file until it is replaced itself.
+    name = _name(head, arrays)
+    if not _is_whole(run_dir, name):
+        write_packed(run_dir / name, head, arrays, compress=True)
+    return name
+
+
+def checked_name(name: Any) -> str:
+    """Return the name of such a file as a manifest has it; ValueError if it is none."""
+    if not re.fullmatch(rf"{PREFIX}[0-9a-f]{{16}}\.npz", typed(name, str)):
+        raise ValueError(f"{name!r} is no file of cells")
+    return str(name)
+
+
+def _name(head: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """Return what contents are called: by their hash."""
     digest = hashlib.sha256(json.dumps(head).encode())
     for array in arrays.values():
         digest.update(array.tobytes())
-    # An older manifest goes on naming the older file until it is replaced itself.
-    name = f"{PREFIX}{digest.hexdigest()[:16]}.npz"
-    if not (run_dir / name).exists():
-        write_packed(run_dir / name, head, arrays, compress=True)
-    return name
+    return f"{PREFIX}{digest.hexdigest()[:16]}.npz"
+
+
+def _is_whole(run_dir: AnyPath, name: str) -> bool:
+    """Tell whether a file is there with the contents that its name says."""
+    try:
+        read(run_dir, name)
+    except ValueError:
+        return False
+    return True
 
 
 def read(run_dir: AnyPath, name: str) -> tuple[tuple[Cell, ...], list[tuple[str, ...]]]:
@@ -67,9 +90,12 @@ def read(run_dir: AnyPath, name: str) -> tuple[tuple[Cell, ...], list[tuple[str,
     """
     try:
         with packed(run_dir / name, _WAY_OUT) as (head, arrays):
-            cells = tuple(_decoded(head, arrays))
+            contents = {key: arrays[key] for key in arrays if key != "head"}
+            if _name(head, contents) != name:
+                raise ValueError("these are other cells")
+            cells = tuple(_decoded(head, contents))
             members = [
-                tuple(cells[row].id for row in arrays[f"group-{number}"].tolist())
+                tuple(cells[row].id for row in contents[f"group-{number}"].tolist())
                 for number in range(head["groups"])
             ]
             return cells, members
@@ -134,7 +160,10 @@ def _dicts(
     dicts: list[dict[str, Any]] = [{} for _ in range(count)]
     for name, options in values.items():
         name = sys.intern(name)
-        for row, number in enumerate(arrays[f"{kind}-{name}"].tolist()):
+        numbers = arrays[f"{kind}-{name}"].tolist()
+        if len(numbers) != count or min(numbers, default=0) < ABSENT:
+            raise ValueError("a column is of other cells")
+        for row, number in enumerate(numbers):
             if number != ABSENT:
                 dicts[row][name] = options[number]
     return dicts

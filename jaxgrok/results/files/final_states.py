@@ -13,6 +13,7 @@ from collections.abc import Container
 from jaxgrok.host.files.atomic_files import new_name
 from jaxgrok.host.files.packed_files import packed, write_packed
 from jaxgrok.host.files.paths import AnyPath, matches, read_each
+from jaxgrok.host.files.typed import typed
 from jaxgrok.results.files import saved_lanes
 from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 
@@ -38,9 +39,8 @@ class FinalStates:
         """Training → last step → the file that holds it."""
         files = matches(run_dir / FOLDER, "[!.]*.npz")
         for file, names in zip(files, read_each(_names, files), strict=True):
-            for name in names:
-                kin, _, step = name.partition("-")
-                self._files.setdefault(kin, {})[int(step)] = file
+            for kin, step in names:
+                self._files.setdefault(kin, {})[step] = file
 
     def place(self, kin: str, *, below: int) -> LanePlace | None:
         """Return where a training can go on furthest below a step, or None."""
@@ -95,10 +95,26 @@ def read(run_dir: AnyPath, place: LanePlace) -> SavedLane:
         return saved_lanes.decode(head, arrays, place.name)
 
 
-def _names(file: AnyPath) -> list[str]:
-    """Return what the lanes of a file are called."""
+def check(file: AnyPath) -> None:
+    """Read the description of a file; ValueError if it is damaged.
+
+    Its lanes may take gigabytes: a worker reads those that it goes on from.
+    """
+    _names(file)
+
+
+def check_lanes(file: AnyPath) -> None:
+    """Read all of a file; ValueError if it is damaged."""
+    with packed(file, _WAY_OUT) as (head, arrays):
+        for name in typed(head["lanes"], dict):
+            saved_lanes.decode(head, arrays, name)
+
+
+def _names(file: AnyPath) -> list[tuple[str, int]]:
+    """Return the training and the last step of each lane of a file."""
     with packed(file, _WAY_OUT) as (head, _):
-        return list(head["lanes"])
+        names = [name.partition("-") for name in typed(head["lanes"], dict)]
+        return [(kin, int(step)) for kin, _, step in names]
 
 
 def _name(kin: str, step: int) -> str:

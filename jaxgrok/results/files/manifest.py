@@ -6,7 +6,7 @@
 """
 
 import dataclasses
-import json
+import math
 import os
 from typing import Any
 
@@ -17,15 +17,13 @@ from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.setups import build
 from jaxgrok.host import machine, source
 from jaxgrok.host.clock import utc_now
-from jaxgrok.host.files.object_path import ObjectPath
 from jaxgrok.host.files.paths import AnyPath
+from jaxgrok.host.files.typed import record, typed
 from jaxgrok.outcomes.outcomes import Thresholds
-from jaxgrok.results.files import cell_table
+from jaxgrok.results.files import cell_table, manifest_file
+from jaxgrok.results.files.manifest_file import FORMAT
 from jaxgrok.tasks import Task
 from jaxgrok.training.precision import PRECISIONS
-
-FORMAT = 1
-"""What this version writes; a change that older versions could not read adds one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,26 +104,19 @@ class Manifest:
             }
         )
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether its directory has checksums; those of format 1 have none."""
+        return self.format > manifest_file.UNSEALED
+
     @classmethod
     def from_json(cls, entries: dict[str, Any]) -> "Manifest":
         """Make a manifest of the contents of manifest.json.
 
         Raises:
-            KeyError, TypeError: an entry is missing or unknown.
+            ValueError: an entry is missing, unknown, or makes no sense.
         """
-        entries = dict(entries)
-        groups = [GroupInfo(**group) for group in entries.pop("groups")]
-        grid_file = entries.pop("grid_file", None)
-        return cls(
-            axes=tuple(entries.pop("axes")),
-            thresholds=Thresholds(**entries.pop("thresholds")),
-            precision=tuple(entries.pop("precision")),
-            groups=tuple(groups),
-            cells=tuple(Cell(**cell) for cell in entries.pop("cells")),
-            usage=Usage(**entries.pop("usage")),
-            grid_file=GridFile(**grid_file) if grid_file else None,
-            **entries,
-        )
+        return _checked(record(cls, entries))
 
     def network(self, cell_index: int) -> tuple[Task, nn.Module]:
         """Return the (task, model) of a cell."""
@@ -175,41 +166,68 @@ def read_manifest(path: AnyPath) -> Manifest:
         FileNotFoundError: there is none.
         ValueError: it cannot be read.
     """
-    file = path / "manifest.json"
-    if not file.exists():
-        if isinstance(path, ObjectPath):
-            path.refuse_missing_bucket()
-        raise FileNotFoundError(
-            f"{path} is not a run directory: it has no manifest.json"
-        )
+    entries, file = manifest_file.read(path), path / manifest_file.FILE
     try:
-        entries = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise ValueError(
-            f"{file} is not JSON ({error}); choose another folder"
-        ) from None
-    try:
-        _check_format(file, entries["format"], entries["versions"]["jaxgrok"])
+        _check_format(file, entries)
         table = entries["cells"]
         if isinstance(table, list):
             return Manifest.from_json(entries)
-        small = Manifest.from_json(entries | {"cells": []})
-        name = str(table["file"])
-    except (TypeError, LookupError, AttributeError):
+        small = record(Manifest, entries | {"cells": []})
+        name = cell_table.checked_name(table["file"])
+    except _Later:
+        raise
+    except (ValueError, TypeError, LookupError) as error:
         raise ValueError(
-            f"{file} is not that of a sweep; choose another folder"
+            f"{file} is not that of a sweep ({error}); choose another folder"
         ) from None
     # Their own file, where there are many.
     cells, members = cell_table.read(path, name)
     pairs = zip(small.groups, members, strict=True)
     groups = tuple(dataclasses.replace(group, cells=ids) for group, ids in pairs)
-    return dataclasses.replace(small, cells=cells, groups=groups)
+    return _checked(dataclasses.replace(small, cells=cells, groups=groups))
 
 
-def _check_format(file: AnyPath, number: object, version: str) -> None:
+class _Later(ValueError):
+    """A manifest is of a later version."""
+
+
+def _check_format(file: AnyPath, entries: dict[str, Any]) -> None:
     """Refuse a format that a later version has written."""
-    if number not in range(1, FORMAT + 1):
-        raise ValueError(
+    number, version = entries["format"], entries["versions"]["jaxgrok"]
+    if typed(number, int) not in range(1, FORMAT + 1):
+        raise _Later(
             f"{file} has format {number}, written by jaxgrok {version}; this one reads "
             f"formats up to {FORMAT}: install that version"
         )
+
+
+def _checked(manifest: Manifest) -> Manifest:
+    """Return a manifest whose entries fit each other.
+
+    Raises:
+        ValueError: they do not.
+    """
+    cells = manifest.cells
+    ids = {cell.id for cell in cells}
+    if not cells or len(ids) < len(cells):
+        raise ValueError("it has no cells, or two with one id")
+    if not ids >= {cell_id for group in manifest.groups for cell_id in group.cells}:
+        raise ValueError("a group has an unknown cell")
+    for cell in cells:
+        if not all(typed(cell.lane[name], int) >= 0 for name in _COUNTS):
+            raise ValueError("a cell has a negative count")
+        if not all(isinstance(cell.axes[name], _SCALAR) for name in manifest.axes):
+            raise ValueError("a cell has no place on an axis")
+    if typed(manifest.config["eval_every"], int) < 1:
+        raise ValueError("eval_every is below 1")
+    if manifest.dims:
+        sizes = [len(manifest.dims[name]) for name in manifest.axes]
+        if math.prod(sizes) != len(cells):
+            raise ValueError("its axes have other cells")
+    return manifest
+
+
+_COUNTS = ("steps", "n_train")
+"""Entries of every cell's lane that are counts."""
+_SCALAR = (str, int, float, bool, type(None))
+"""Types of a value on an axis."""

@@ -16,6 +16,7 @@ import numpy as np
 from jaxgrok.host.files.atomic_files import new_name
 from jaxgrok.host.files.packed_files import packed, write_packed
 from jaxgrok.host.files.paths import AnyPath, matches, remove_tree
+from jaxgrok.host.files.typed import typed
 from jaxgrok.results.files import saved_lanes
 from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
 from jaxgrok.results.files.snapshot_shards import Shapes
@@ -145,13 +146,29 @@ class Saves:
 
     def _enter(self, path: AnyPath, eval_every: int) -> None:
         """Enter the cells and snapshots of a file."""
-        file, places = f"{FOLDER}/{path.name}", {}
-        with packed(path, _WAY_OUT) as (head, arrays):
-            # Read as a whole, so that damage is named before anything is trained.
-            for name in head["lanes"]:
-                lane = saved_lanes.decode(head, arrays, name)
-                places[name] = _place(file, name, lane, eval_every)
-            for kin, steps in head["snapshots"].items():
-                rows = zip(steps, arrays[f"snapshots-{kin}"], strict=True)
-                self.snapshots.setdefault(kin, set()).update(step for step, _ in rows)
+        places, snapshots = _contents(path, eval_every)
+        for kin, steps in snapshots.items():
+            self.snapshots.setdefault(kin, set()).update(steps)
         self.note(places)
+
+
+def check(path: AnyPath) -> None:
+    """Read all of a file; ValueError if it is damaged."""
+    _contents(path, eval_every=1)
+
+
+def _contents(
+    path: AnyPath, eval_every: int
+) -> tuple[dict[str, LanePlace], dict[str, list[int]]]:
+    """Return where the lanes of a file are, and the steps of its snapshots."""
+    file, places = f"{FOLDER}/{path.name}", {}
+    with packed(path, _WAY_OUT) as (head, arrays):
+        # Read as a whole, so that damage is named before anything is trained.
+        for name in typed(head["lanes"], dict):
+            lane = saved_lanes.decode(head, arrays, name)
+            places[name] = _place(file, name, lane, eval_every)
+        snapshots = {}
+        for kin, steps in typed(head["snapshots"], dict).items():
+            rows = zip(steps, arrays[f"snapshots-{kin}"], strict=True)
+            snapshots[kin] = [typed(step, int) for step, _ in rows]
+        return places, snapshots

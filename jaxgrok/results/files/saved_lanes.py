@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgrok.engine.engine import ResumeState
+from jaxgrok.host.files.npz import plain_dtype
+from jaxgrok.host.files.typed import typed
 from jaxgrok.results.files.shards import Bits
 
 
@@ -80,9 +82,15 @@ def decode(
     """Return one lane that was encoded; nothing else is read."""
     entry, content = head["lanes"][name], arrays[f"state-{name}"]
     leaves, start = [], 0
-    for dtype, shape in entry["leaves"]:
-        end = start + math.prod(shape) * np.dtype(dtype).itemsize
+    for text, shape in entry["leaves"]:
+        dtype = plain_dtype(text)
+        end = start + math.prod(shape) * dtype.itemsize
         leaves.append(content[start:end].view(dtype).reshape(shape))
         start = end
+    if start != len(content):
+        raise ValueError("it has bytes of no leaf")
+    records = arrays[f"records-{name}"]
+    if records.ndim != 2 or not len(records) or typed(entry["offset"], int) < 0:
+        raise ValueError("its curves make no sense")
     state = ResumeState(entry["offset"], leaves)
-    return SavedLane(state, arrays[f"records-{name}"], tuple(entry["computed_with"]))
+    return SavedLane(state, records, tuple(map(dict, entry["computed_with"])))

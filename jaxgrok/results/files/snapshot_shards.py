@@ -10,30 +10,44 @@ it was copied to.
 """
 
 import dataclasses
-import json
 import math
-import time
+import re
 import zlib
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxgrok.host.files.atomic_files import new_name, write_atomically
-from jaxgrok.host.files.packed_files import packed, write_packed
-from jaxgrok.host.files.paths import AnyPath, matches, on_disk, read_each, remove_tree
-from jaxgrok.host.files.trees import read_tree, write_tree
+from jaxgrok.host.files import sealed
+from jaxgrok.host.files.packed_files import packed
+from jaxgrok.host.files.paths import (
+    AnyPath,
+    content_of,
+    matches,
+    on_disk,
+    read_each,
+)
+from jaxgrok.host.files.trees import read_tree
+from jaxgrok.host.files.typed import record
 
 FOLDER = "checkpoints"
-LONGEST_WRITE = 600.0
-"""Seconds in which any shard is written."""
 Shapes = Mapping[str, tuple[int, ...]]
 """Parameter → its shape, in the order in which a snapshot's vector holds them."""
 Rows = dict[str, dict[int, np.ndarray]]
 """Training → step → its parameters as one vector."""
-_ARRAY = "snapshots-"
-# What precedes a training's name in an .npz, whose "head" is the description.
+ARRAY = "snapshots-"
+"""What precedes a training's name in an .npz, whose "head" is the description."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a .json says; see `Shard`."""
+
+    steps: dict[str, list[int | None]]
+    shapes: dict[str, tuple[int, ...]]
+    dtype: str
+    checksums: dict[str, int]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,6 +73,22 @@ class Shard:
         """Whether it is an .npz."""
         return self.path.suffix == ".npz"
 
+    @property
+    def description(self) -> AnyPath:
+        """The file that describes it."""
+        return self.path if self.is_object else self.path.with_suffix(".json")
+
+    @property
+    def width(self) -> int:
+        """Parameters of a network."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all its arrays."""
+        rows = sum(len(steps) for steps in self.steps.values())
+        return rows * self.width * np.dtype(self.dtype).itemsize
+
     def arrays(self, kins: Iterable[str]) -> dict[str, np.ndarray]:
         """Read [snaps, parameters] of some trainings, and nothing else.
 
@@ -69,15 +99,17 @@ class Shard:
         arrays = read([*kins])
         for kin, array in arrays.items():
             # Orbax notices what was cut, but not what belongs to another shard.
-            if _checksum(array) != self.checksums[kin]:
+            shape = (len(self.steps[kin]), self.width)
+            if array.shape != shape or checksum(array) != self.checksums[kin]:
                 raise _damaged(self.path)
         return arrays
 
     def _from_tree(self, kins: Sequence[str]) -> dict[str, np.ndarray]:
         """Read some arrays of an orbax tree."""
-        width = sum(math.prod(shape) for shape in self.shapes.values())
+        check_size(self.description)
         empty = {
-            kin: np.empty((len(self.steps[kin]), width), self.dtype) for kin in kins
+            kin: np.empty((len(self.steps[kin]), self.width), self.dtype)
+            for kin in kins
         }
         with on_disk(self.path) as folder:
             try:
@@ -89,7 +121,7 @@ class Shard:
     def _from_object(self, kins: Sequence[str]) -> dict[str, np.ndarray]:
         """Read some arrays of an .npz."""
         with packed(self.path, _way_out(self.path)) as (_, arrays):
-            return {kin: arrays[f"{_ARRAY}{kin}"] for kin in kins}
+            return {kin: arrays[f"{ARRAY}{kin}"] for kin in kins}
 
     def unflatten(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Cut vectors [snaps, parameters] into parameters: {name: [snaps, ...]}."""
@@ -108,21 +140,76 @@ def read_shards(run_dir: AnyPath) -> list[Shard]:
     Raises:
         ValueError: the .json of one is damaged.
     """
-    folder = run_dir / FOLDER
+    return [*read_each(_read_description, descriptions(run_dir))]
+
+
+def descriptions(run_dir: AnyPath) -> list[AnyPath]:
+    """Return the files that describe shards, the oldest first."""
     # One list of the folder: a store answers each after tens of milliseconds.
-    files = [f for f in matches(folder, "[!.]*") if f.suffix in (".json", ".npz")]
-    return [*read_each(_read_description, files)]
+    files = matches(run_dir / FOLDER, "[!.]*")
+    return [file for file in files if file.suffix in (".json", ".npz")]
+
+
+def files_of(file: AnyPath) -> list[AnyPath]:
+    """Return a description, and the tree that it describes if it is there."""
+    tree = _tree_of(file)
+    return [file, tree] if tree != file and tree.exists() else [file]
+
+
+def _tree_of(file: AnyPath) -> AnyPath:
+    """Return where the arrays are that a file describes."""
+    return file if file.suffix == ".npz" else file.with_suffix("")
+
+
+def check_size(file: AnyPath) -> None:
+    """Raise ValueError if a description is damaged, or its tree lacks bytes.
+
+    Args:
+        file: one of `descriptions`.
+    """
+    shard = _read_description(file)
+    if not isinstance(shard.path, Path):
+        return
+    # Arrays are not compressed: none is larger than the files that hold it.
+    files = [path for path in shard.path.rglob("*") if path.is_file()]
+    if sum(path.stat().st_size for path in files) < shard.n_bytes:
+        raise _damaged(shard.path)
+
+
+def check_arrays(file: AnyPath) -> None:
+    """Read all that a file describes; ValueError if any of it is damaged."""
+    shard = _read_description(file)
+    shard.arrays(shard.steps)
 
 
 def _read_description(file: AnyPath) -> Shard:
     """Return the shard that a .json or an .npz describes."""
     if file.suffix == ".npz":
         with packed(file, _way_out(file)) as (head, _):
-            return Shard(file, **head)
+            return _described(file, head)
     try:
-        return Shard(file.with_suffix(""), **json.loads(file.read_bytes()))
+        content = content_of(file)
+        entries = sealed.parsed(content)
+        # Those of runs of format 1 have no checksum.
+        if sealed.KEY in entries:
+            entries = sealed.unsealed(content)
+        return _described(_tree_of(file), entries)
     except (ValueError, TypeError):
         raise _damaged(file) from None
+
+
+def _described(path: AnyPath, entries: Any) -> Shard:
+    """Return a shard from what describes it."""
+    described = record(Description, entries)
+    shard = Shard(path, **vars(described))
+    if not re.fullmatch(r"b?float\d\d", shard.dtype):
+        raise ValueError("parameters are floats")
+    np.dtype(shard.dtype)
+    if not shard.steps.keys() == shard.checksums.keys():
+        raise ValueError("a training lacks its checksum")
+    if any(size < 0 for shape in shard.shapes.values() for size in shape):
+        raise ValueError("a size is negative")
+    return shard
 
 
 def _damaged(path: AnyPath) -> ValueError:
@@ -140,119 +227,6 @@ def _way_out(path: AnyPath) -> str:
     )
 
 
-def remove_incomplete(run_dir: AnyPath) -> None:
-    """Remove the shards that were cut off while they were written.
-
-    Those of workers elsewhere count as cut off once they are old: a worker that has
-    lost its coordinator may be writing one as the next coordinator starts.
-    """
-    folder = run_dir / FOLDER
-    if not isinstance(folder, Path):
-        return  # an object is there as a whole, or not at all
-    for path in folder.glob("*"):
-        if not path.is_dir() or path.with_suffix(".json").exists():
-            continue
-        age = time.time() - path.stat().st_mtime
-        if path.name.endswith("-local") or age > LONGEST_WRITE:
-            remove_tree(path)
-
-
-def write_shard(
-    folder: AnyPath, rows: Rows, shapes: Shapes, worker: str = "local"
-) -> None:
-    """Write one shard: all of it or nothing; its worker's name is part of its name."""
-    folder.mkdir(exist_ok=True)
-    # Names sort in the order of writing, which decides between equal snapshots.
-    path = folder / f"{new_name()}-{worker}"
-    arrays = {kin: np.stack(list(steps.values())) for kin, steps in rows.items()}
-    shard = Shard(
-        path if isinstance(path, Path) else path.with_suffix(".npz"),
-        steps={kin: list(steps) for kin, steps in rows.items()},
-        shapes=dict(shapes),
-        dtype=next(iter(arrays.values())).dtype.name,
-        checksums={kin: _checksum(array) for kin, array in arrays.items()},
-    )
-    if isinstance(path, Path):
-        # Compression saves a tenth of the bytes and doubles the time.
-        write_tree(path, arrays, compress=False)
-        _describe(shard)
-    else:
-        _write_object(shard, arrays)
-
-
-def _checksum(array: np.ndarray) -> int:
+def checksum(array: np.ndarray) -> int:
     """Return the CRC-32 of an array's bytes."""
     return zlib.crc32(np.asarray(array).tobytes())
-
-
-def _entries(shard: Shard) -> dict[str, Any]:
-    """Return what describes a shard, as JSON has it."""
-    entries = {f.name: getattr(shard, f.name) for f in dataclasses.fields(shard)}
-    del entries["path"]
-    return entries
-
-
-def _describe(shard: Shard) -> None:
-    """Write the .json of a tree."""
-    text = json.dumps(_entries(shard))
-    write_atomically(shard.path.with_suffix(".json"), text.encode())
-
-
-def _write_object(shard: Shard, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a shard as one .npz."""
-    named = {f"{_ARRAY}{kin}": array for kin, array in arrays.items()}
-    write_packed(shard.path, _entries(shard), named)
-
-
-def _relabel(shard: Shard, steps: dict[str, list[int | None]]) -> None:
-    """Give the rows of a shard other steps."""
-    other = dataclasses.replace(shard, steps=steps)
-    if shard.is_object:
-        _write_object(other, shard.arrays(shard.steps))
-    else:
-        _describe(other)
-
-
-def _remove(shard: Shard) -> None:
-    """Remove a shard."""
-    if shard.is_object:
-        shard.path.unlink()
-        return
-    # The .json first: after a kill in between, the next Writer removes the folder.
-    shard.path.with_suffix(".json").unlink()
-    remove_tree(shard.path)
-
-
-def forget(run_dir: AnyPath, steps: Mapping[str, Container[int]]) -> None:
-    """Drop snapshots: of each training, by kin, those of some steps.
-
-    Their rows stay in the shards without a step: no array of a tree is written again.
-    """
-    for shard in read_shards(run_dir):
-        remaining: dict[str, list[int | None]] = {}
-        for kin, kept_steps in shard.steps.items():
-            gone = steps.get(kin, ())
-            remaining[kin] = [None if s in gone else s for s in kept_steps]
-        if remaining != shard.steps:
-            _relabel(shard, remaining)
-
-
-def prune(run_dir: AnyPath, keep: Container[str]) -> None:
-    """Drop the snapshots of every training that is not in `keep`."""
-    for shard in read_shards(run_dir):
-        if all(kin in keep for kin in shard.steps):
-            continue
-        steps = {}
-        for kin, rows_of_kin in shard.steps.items():
-            # Nor is a training rewritten all of whose rows were forgotten.
-            if kin in keep and set(rows_of_kin) != {None}:
-                steps[kin] = rows_of_kin
-        if steps:
-            # The new shard is complete before the old one goes.
-            arrays = shard.arrays(steps)
-            rows: Rows = {}
-            for kin, array in arrays.items():
-                pairs = zip(steps[kin], array, strict=True)
-                rows[kin] = {step: row for step, row in pairs if step is not None}
-            write_shard(run_dir / FOLDER, rows, shard.shapes)
-        _remove(shard)

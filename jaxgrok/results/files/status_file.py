@@ -12,11 +12,12 @@ import dataclasses
 import json
 import os
 import platform
-from typing import Any
 
 from jaxgrok.host.clock import utc_now
+from jaxgrok.host.files import sealed
 from jaxgrok.host.files.atomic_files import write_atomically
-from jaxgrok.host.files.paths import AnyPath
+from jaxgrok.host.files.paths import AnyPath, content_of
+from jaxgrok.host.files.typed import record
 from jaxgrok.host.processes import is_alive
 
 FILE = "status.json"
@@ -86,7 +87,7 @@ class Live:
 def write(path: AnyPath, live: Live) -> None:
     """Replace the status of a run directory."""
     text = json.dumps(dataclasses.asdict(live), ensure_ascii=False)
-    write_atomically(path / FILE, f"{text}\n".encode())
+    write_atomically(path / FILE, sealed.sealed(text))
 
 
 def exists(path: AnyPath) -> bool:
@@ -102,12 +103,6 @@ def remove(path: AnyPath) -> None:
 def read(path: AnyPath) -> Live | None:
     """Return the status of a run directory; None without one, or if it is damaged."""
     try:
-        entries: dict[str, Any] = json.loads((path / FILE).read_bytes())
-        workers = tuple(WorkerStatus(**entry) for entry in entries.pop("workers"))
-        low_high = entries.pop("left")
-        left = None if low_high is None else (float(low_high[0]), float(low_high[1]))
-        live = Live(workers=workers, left=left, **entries)
-        sum(live.counts.values())
-        return live
-    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return record(Live, sealed.unsealed(content_of(path / FILE)))
+    except (OSError, ValueError):
         return None

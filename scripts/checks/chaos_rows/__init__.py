@@ -3,6 +3,8 @@
 ROWS: dict[str, str] = {
     "kills": "SIGKILL at any moment, then the same command again",
     "stops": "SIGINT, SIGTERM and SIGHUP in every phase, and how soon a run is gone",
+    "corruption": "every file of a run truncated, flipped, deleted, swapped, stale",
+    "untrusted": "files of a run that somebody else made up",
     "concurrency": "a second writer, and readers while a run writes",
     "isolation": "cells beside NaN, inf and extreme neighbours",
 }

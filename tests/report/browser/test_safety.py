@@ -1,12 +1,12 @@
 """A page can be sent: no text of a run is markup, and it is small."""
 
-import json
-
 import numpy as np
 import pytest
+from handmade import rewrite
 
 import browsed
 import reported
+from jaxgrok.results.files import manifest_file
 
 pytestmark = pytest.mark.browser
 MARKUP = "</script><img src=x onerror=\"document.title='broken'\">"
@@ -14,8 +14,7 @@ MARKUP = "</script><img src=x onerror=\"document.title='broken'\">"
 
 def test_texts_are_never_markup(show, tmp_path):
     path = reported.write(tmp_path / "run", kinds=("failed", "grokking"))
-    file = path / "manifest.json"
-    entries = json.loads(file.read_text())
+    entries = manifest_file.read(path)
     names = {0: MARKUP, 1: "<b>1</b>", 2: "&amp;"}
     entries["dims"]["seed"] = list(names.values())
     for cell in entries["cells"]:
@@ -23,7 +22,7 @@ def test_texts_are_never_markup(show, tmp_path):
     entries["title"] = MARKUP
     text = f'"""{MARKUP}"""'
     entries["grid_file"] = {"path": "/home/ada/x.py", "text": text, "sha256": ""}
-    file.write_text(json.dumps(entries))
+    rewrite(path, **entries)
     tab = show(reported.page(path), "#x=seed")
     assert tab.locator("img, b").count() == 0
     assert tab.title().startswith(MARKUP)

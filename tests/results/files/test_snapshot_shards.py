@@ -10,14 +10,14 @@ import pytest
 
 from jaxgrok.host.files.paths import as_path
 from jaxgrok.results.files import snapshot_shards
-from jaxgrok.results.files.snapshot_shards import (
+from jaxgrok.results.files.snapshot_files import (
     LONGEST_WRITE,
     forget,
     prune,
-    read_shards,
     remove_incomplete,
     write_shard,
 )
+from jaxgrok.results.files.snapshot_shards import read_shards
 from jaxgrok.results.snapshots import SnapshotIndex
 
 SHAPES = {"W": (2, 2)}
@@ -135,7 +135,7 @@ def test_a_damaged_object_is_named_with_the_way_out(stored):
 def test_a_description_holds_what_there_is(run_dir):
     file = read_shards(run_dir)[0].path.with_suffix(".json")
     entries = json.loads(file.read_text())
-    assert set(entries) == {"steps", "shapes", "dtype", "checksums"}
+    assert set(entries) == {"steps", "shapes", "dtype", "checksums", "checksum"}
 
 
 def test_shards_that_were_cut_off_are_removed_and_whole_ones_stay(tmp_path):

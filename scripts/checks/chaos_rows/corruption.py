@@ -1,0 +1,209 @@
+"""Damaged files are named, or harmless: no reader tells a wrong number.
+
+Of small real runs (finished, cut off in flight, a crossover search) one file after the
+other is truncated, flipped by a bit, deleted, swapped, zeroed, or put back to what it
+was before. Readers read each, and for a share the same command goes on with it.
+"""
+
+import collections
+import contextlib
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+import jaxgrok
+from chaos_rows.job import Job
+from chaos_rows.mutations import KINDS, applied, files_of, mutated
+from chaos_rows.specimens import Specimen, specimens, undrawn
+from jaxgrok.crossover.report import read_table
+from jaxgrok.host.files.paths import as_path
+from jaxgrok.results.status import read_status
+from jaxgrok.verify.audit import audit
+
+MUTATIONS = 2_400
+QUICK = 60
+RESUMED_OF = 12
+"""One in so many is followed by the same command again; of the short form, twice."""
+
+
+class Wrong(Exception):
+    """A reader told a wrong number, or an error is not as promised."""
+
+
+def run(job: Job) -> None:
+    """Damage the runs, and count what came of it."""
+    logging.set_verbosity(logging.ERROR)
+    names = ("unfinished",) if job.quick else ("finished", "unfinished", "search")
+    draw = job.random()
+    with undrawn():
+        shutil.rmtree(job.work, ignore_errors=True)
+        job.work.mkdir(parents=True)
+        runs = specimens(job.work, names)
+        job.say(files={one.name: len(files_of(one.path)) for one in runs})
+        counts: collections.Counter[str] = collections.Counter()
+        wrong: list[str] = []
+        seconds = time.perf_counter()
+        n_each = (QUICK if job.quick else MUTATIONS) // len(runs)
+        every = n_each // 2 if job.quick else RESUMED_OF
+        for one in runs:
+            trial = Trial(one, job.work / "copy")
+            for number in range(n_each):
+                kind = KINDS[number % len(KINDS)]
+                resumed = number % every == every // 2
+                try:
+                    counts.update(trial.damage(kind, draw, resumed=resumed))
+                except Exception as error:
+                    wrong.append(f"{one.name} {trial.words}: {error!r}"[:600])
+                if number % 200 == 199:
+                    job.say(counts=dict(counts), wrong=wrong[:20])
+    job.say(mutations=n_each * len(runs), counts=dict(counts), wrong=wrong[:20])
+    each = (time.perf_counter() - seconds) / (n_each * len(runs))
+    job.say(seconds_each=round(each, 3))
+    words = f"{n_each * len(runs)} mutations, {len(wrong)} wrong, {dict(counts)}"
+    job.check("damage is named, or harmless: never a wrong number", not wrong, words)
+
+
+class Trial:
+    """One run that is damaged again and again.
+
+    Args:
+        specimen: the run.
+        copy: a folder for copies with which the same command goes on.
+
+    Attributes:
+        words: what was damaged last.
+    """
+
+    def __init__(self, specimen: Specimen, copy: Path) -> None:
+        self._one, self._copy = specimen, copy
+        self._files = files_of(specimen.path)
+        self._truth = read_all(specimen.path)
+        if any(isinstance(value, Exception) for value in self._truth.values()):
+            raise Wrong(f"{specimen.name} cannot be read: {self._truth}")
+        self._whole = (specimen.whole / "cells.csv").read_bytes()
+        self.words = ""
+
+    def damage(self, kind: str, draw: random.Random, *, resumed: bool) -> list[str]:
+        """Damage a file in one way, read all, and mend it; return what to count."""
+        file = draw.choice(self._files)
+        name = file.relative_to(self._one.path)
+        older = self._one.older / name
+        if not older.is_file() or older.read_bytes() == file.read_bytes():
+            older = None
+        changes = mutated(kind, file, self._files, older, draw)
+        self.words = f"{kind} {name}"
+        if all(f.read_bytes() == content for f, content in changes.items()):
+            return ["unchanged"]
+        with applied(changes):
+            noticed = self._check()
+            if resumed:
+                shutil.rmtree(self._copy, ignore_errors=True)
+                shutil.copytree(self._one.path, self._copy)
+        counts = [f"{kind} {'named' if noticed else 'harmless'}"]
+        if resumed:
+            counts.append(self._go_on())
+        return counts
+
+    def _check(self) -> bool:
+        """Read the damaged run; whether anything of it was named."""
+        answers = read_all(self._one.path)
+        noticed = False
+        for name, answer in answers.items():
+            if isinstance(answer, Exception):
+                noticed = True
+                check_error(answer, self._one.path)
+            elif not same(answer, self._truth[name]):
+                raise Wrong(f"{name} is another")
+        return noticed or answers["verify"] is None
+
+    def _go_on(self) -> str:
+        """Let the same command go on with a copy, whose results must be right."""
+        self._one.train(self._copy)
+        found = (self._copy / "cells.csv").read_bytes()
+        if self._one.name != "search" and found != self._whole:
+            raise Wrong("after the same command, cells.csv is another")
+        if self._one.name == "search" and not set(found.splitlines()) >= set(
+            line for line in self._whole.splitlines() if b",stopped," not in line
+        ):
+            raise Wrong("after the same command, a row of cells.csv is another")
+        report = audit(as_path(self._copy))
+        if not report.is_whole:
+            raise Wrong(f"after the same command: {report}")
+        return "gone on"
+
+
+def read_all(path: Path) -> dict[str, Any]:
+    """Read a run in every way; an error that readers may raise is an answer too."""
+    ways = {
+        "load": lambda: jaxgrok.load(path),
+        "cells": lambda: jaxgrok.cells(path),
+        "curves": lambda: jaxgrok.curves(path),
+        "snapshots": lambda: snapshots(path),
+        "crossover": lambda: read_table(path),
+        "status": lambda: status(path),
+        "verify": lambda: verify(path),
+    }
+    answers: dict[str, Any] = {}
+    for name, read in ways.items():
+        with answering(answers, name):
+            answers[name] = read()
+    return answers
+
+
+@contextlib.contextmanager
+def answering(answers: dict[str, Any], name: str) -> Iterator[None]:
+    """Take an error that is promised for an answer."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        answers[name] = error
+
+
+def snapshots(path: Path) -> dict[int, Any]:
+    """Read every snapshot of a run."""
+    cells = jaxgrok.open(path).indices_with_snapshots()
+    return {index: jaxgrok.load_trajectory(path, index) for index in cells}
+
+
+def status(path: Path) -> Any:
+    """Read what a run says of itself; a note makes an error of it."""
+    found = read_status(as_path(path))
+    if found.note:
+        raise ValueError(found.note)
+    return found.state, found.counts, found.cells
+
+
+def verify(path: Path) -> dict[str, int] | None:
+    """Verify a run: how its cells ended; None where it names a fault."""
+    report = audit(as_path(path))
+    return None if report.faults else report.counts
+
+
+def check_error(error: Exception, path: Path) -> None:
+    """Refuse an error that is no single line that names a file or folder of the run."""
+    text = str(error)
+    if str(path) not in text or "\n" in text or len(text) > 700:
+        raise Wrong(f"an error as nobody wants it: {text[:300]}") from error
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two answers are the same to the last bit."""
+    if one is None:  # verify has named it
+        return True
+    if isinstance(one, dict) and one and isinstance(next(iter(one.values())), tuple):
+        return one.keys() == other.keys() and all(
+            np.array_equal(one[i][0], other[i][0])
+            and all(np.array_equal(a, other[i][1][k]) for k, a in one[i][1].items())
+            for i in one
+        )
+    if hasattr(one, "identical"):
+        return bool(one.drop_attrs().identical(other.drop_attrs()))
+    if hasattr(one, "equals"):
+        return bool(one.equals(other))
+    return bool(one == other)

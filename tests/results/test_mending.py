@@ -1,0 +1,67 @@
+"""What is damaged is set aside, never deleted; what is whole stays."""
+
+import pytest
+from handmade import all_results, product, write
+
+from jaxgrok.results.files import index
+from jaxgrok.results.files.shards import read_results
+from jaxgrok.results.mending import mend
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    manifest = product()
+    results = all_results(manifest)
+    return write(tmp_path / "run", manifest, results[:2], results[2:])
+
+
+def test_a_whole_run_stays_as_it_is(run_dir):
+    before = {file: file.read_bytes() for file in run_dir.rglob("*.*")}
+    lines, found = mend(run_dir)
+    assert lines == []
+    assert found == index.read(run_dir)
+    assert {file: file.read_bytes() for file in run_dir.rglob("*.*")} == before
+
+
+@pytest.mark.parametrize("how", ["cut", "swapped"])
+def test_a_damaged_shard_is_set_aside(run_dir, how):
+    one, two = sorted((run_dir / "curves").iterdir())
+    content = two.read_bytes() if how == "swapped" else one.read_bytes()[:99]
+    one.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{one.name} is damaged"):
+        read_results(run_dir)
+    lines, found = mend(run_dir)
+    assert lines == [
+        f"curves/{one.name} is damaged: set aside as {one.name}.damaged, its cells "
+        "train again"
+    ]
+    assert list(found.curves) == [two.name]
+    assert (run_dir / "curves" / f"{one.name}.damaged").read_bytes() == content
+    assert len(read_results(run_dir)) == 4
+
+
+def test_a_shard_that_is_gone_is_missed(run_dir):
+    one, _ = sorted((run_dir / "curves").iterdir())
+    one.unlink()
+    with pytest.raises(ValueError, match=f"{one.name} is missing; bring it back"):
+        read_results(run_dir)
+    lines, _ = mend(run_dir)
+    assert lines == [f"curves/{one.name} is missing: its cells train again"]
+    assert len(read_results(run_dir)) == 4
+
+
+@pytest.mark.parametrize("content", [None, b"{}"])
+def test_an_index_that_is_lost_is_made_of_the_shards(run_dir, content):
+    known = index.read(run_dir)
+    file = run_dir / index.FILE
+    file.unlink() if content is None else file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"files\.json is (missing|damaged); the same"):
+        read_results(run_dir)
+    (line,), found = mend(run_dir)
+    assert line.startswith("files.json is ")
+    assert found.curves == known.curves
+    assert len(read_results(run_dir)) == 6
+
+
+def test_a_new_directory_has_nothing_to_mend(tmp_path):
+    assert mend(tmp_path) == ([], index.Index())

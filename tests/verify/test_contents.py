@@ -1,0 +1,65 @@
+"""Each kind of file is read to its last byte."""
+
+import pytest
+from handmade import all_results, product, write
+
+from jaxgrok.results.files import index
+from jaxgrok.results.files.manifest import read_manifest
+from jaxgrok.verify import contents
+from jaxgrok.verify.contents import Check, Fault
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    manifest = product()
+    results = all_results(manifest)
+    return write(tmp_path / "run", manifest, results[:2], results[2:])
+
+
+def test_a_shard_that_is_gone_is_named_and_the_others_are_read(run_dir):
+    one, _ = sorted((run_dir / "curves").iterdir())
+    one.unlink()
+    check = Check(run_dir)
+    results = contents.curves(check, read_manifest(run_dir))
+    assert len(results) == 4
+    assert check.faults == [Fault(f"curves/{one.name}", "is missing")]
+
+
+def test_a_shard_that_the_index_does_not_know_counts_and_is_named(run_dir):
+    one, _ = sorted((run_dir / "curves").iterdir())
+    known = index.read(run_dir)
+    del known.curves[one.name]
+    index.write(run_dir, known)
+    check = Check(run_dir)
+    assert len(contents.curves(check, read_manifest(run_dir))) == 6
+    words = "is not in files.json; the same command enters it"
+    assert check.faults == [Fault(f"curves/{one.name}", words)]
+
+
+def test_a_table_is_what_the_curves_say(run_dir):
+    manifest = read_manifest(run_dir)
+    check = Check(run_dir)
+    results = contents.curves(check, manifest)
+    (run_dir / index.FILE).unlink()
+    (run_dir / "cells.csv").write_text("cell\n")
+    contents.tables(check, manifest, results, is_over=True)
+    assert [fault.file for fault in check.faults] == ["cells.csv"]
+    assert "is not what the curves say" in check.faults[0].words
+
+
+@pytest.mark.parametrize("folder", ["resume", "final_states", "checkpoints"])
+def test_other_files_are_read_too(run_dir, folder):
+    (run_dir / folder).mkdir()
+    name = "x.json" if folder == "checkpoints" else "x.npz"
+    (run_dir / folder / name).write_bytes(b"PK")
+    check = Check(run_dir)
+    contents.lanes(check)
+    contents.snapshots(check, read_manifest(run_dir), {})
+    assert check.faults == [Fault(f"{folder}/{name}", "is damaged")]
+
+
+def test_a_damaged_status_is_named(run_dir):
+    (run_dir / "status.json").write_bytes(b"{}")
+    check = Check(run_dir)
+    contents.status(check)
+    assert check.faults == [Fault("status.json", "is damaged")]
