@@ -59,6 +59,15 @@ class Shard:
         """Whether it is an .npz."""
         return self.path.suffix == ".npz"
 
+    def n_bytes(self, kin: str) -> int:
+        """Return the bytes of a training's array."""
+        return len(self.steps[kin]) * self._width * np.dtype(self.dtype).itemsize
+
+    @property
+    def _width(self) -> int:
+        """Numbers of one snapshot."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
     def arrays(self, kins: Iterable[str]) -> dict[str, np.ndarray]:
         """Read [snaps, parameters] of some trainings, and nothing else.
 
@@ -75,9 +84,9 @@ class Shard:
 
     def _from_tree(self, kins: Sequence[str]) -> dict[str, np.ndarray]:
         """Read some arrays of an orbax tree."""
-        width = sum(math.prod(shape) for shape in self.shapes.values())
         empty = {
-            kin: np.empty((len(self.steps[kin]), width), self.dtype) for kin in kins
+            kin: np.empty((len(self.steps[kin]), self._width), self.dtype)
+            for kin in kins
         }
         with on_disk(self.path) as folder:
             try:
