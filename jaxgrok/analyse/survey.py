@@ -9,8 +9,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxgrok.analyse.circuits import read_circuit
-from jaxgrok.circuits.network import Diverged
+from jaxgrok.circuits.circuit import circuit
+from jaxgrok.circuits.network import Diverged, Network
 from jaxgrok.fourier.group_order import reading_of
 from jaxgrok.host.files.atomic_files import write_table
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
@@ -108,12 +108,18 @@ def survey(
     readable = [cell for cell in cells if cell.task.reading is not None]
     if not readable:
         reading_of(cells[0].task)
+    # The last alone: the measures of all snapshots would take far longer.
+    last = [(cell.cell.kin, cell.steps()[-1]) for cell in readable]
+    every_params = opened.snapshots.each(last)
     rows = []
     for cell in tracked(readable, "circuits", quiet=quiet):
         row = _blank_row(cell, outcomes.get(cell.index, {}))
+        params = next(every_params)
         # One cell that diverged keeps no other from being read.
         with contextlib.suppress(Diverged):
-            row = dataclasses.replace(row, **_reading(cell, key_rule, key_frequencies))
+            # Not kept by a name: two large networks would not fit into memory.
+            reading = _reading(cell.network_of(params), key_rule, key_frequencies)
+            row = dataclasses.replace(row, **reading)
         rows.append(row)
     return rows
 
@@ -136,23 +142,15 @@ def _blank_row(cell: RunCell, outcome: Mapping[str, Any]) -> CircuitRow:
 
 
 def _reading(
-    cell: RunCell, key_rule: str | None, key_frequencies: Sequence[int] | None
+    network: Network, key_rule: str | None, key_frequencies: Sequence[int] | None
 ) -> dict[str, Any]:
-    """Read a cell's last circuit; the fields of its row."""
-    # The measures of all snapshots would take far longer than the last circuit.
-    report = read_circuit(
-        cell.run,
-        cell.index,
-        key_rule=key_rule,
-        key_frequencies=key_frequencies,
-        over_training=False,
-    )
-    circuit = report.circuit
+    """Read the circuit of a network; the fields of its row."""
+    result = circuit(network, key_rule=key_rule, key_frequencies=key_frequencies)
     # As circuit.json has them: None where a number is unknown.
-    numbers = circuit.as_dict()
+    numbers = result.as_dict()
     return {name: numbers[name] for name in _PLAIN} | {
-        "key_frequencies": circuit.key_frequencies,
-        "clusters": {k: len(neurons) for k, neurons in circuit.clusters.items()},
+        "key_frequencies": result.key_frequencies,
+        "clusters": {k: len(neurons) for k, neurons in result.clusters.items()},
         "logit_variance_explained": numbers["logit_variance_explained"]["overall"],
         "trig_loss": numbers["trig_loss"]["all"],
         "excluded_loss": numbers["excluded_loss_2d"]["full"],

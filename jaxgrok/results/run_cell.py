@@ -160,11 +160,15 @@ class RunCell:
             ValueError: it has no such snapshot, its task has no Fourier reading, or
                 the network diverged.
         """
+        return self.network_of(self.params(step))
+
+    def network_of(self, params: Mapping[str, np.ndarray]) -> "Network":
+        """Return the activations of parameters that are read already: as `network`."""
         # Circuits are imported when one is read: most users of a run want its curves.
         from jaxgrok.circuits.network import read
 
         task, model = self._built
-        return read(task, model, self.params(step), self.is_train())
+        return read(task, model, params, self.is_train())
 
     def circuit(
         self, step: int | None = None, *, key_rule: str | None = None

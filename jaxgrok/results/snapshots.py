@@ -8,7 +8,7 @@ budget finds the snapshots of a shorter one. `snapshot_files` and
 >>> index.load(cell.kin, [0, 5_000])["embed.W_E"]         # [snaps, vocab, model]
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -26,6 +26,8 @@ from jaxgrok.results.files.snapshot_shards import (
 
 SHARD_BYTES = 128_000_000
 """Bytes of pending snapshots that start a new shard: few large ones are read faster."""
+READ_BYTES = 64_000_000
+"""Bytes of snapshots that are read at once, where many trainings are asked for."""
 WAY_TO_HAVE = (
     "run its command again with --grid.snapshots=all: it trains the cells again, to "
     "the same bits, and keeps them"
@@ -106,6 +108,39 @@ class SnapshotIndex:
         rows = np.stack([arrays[shard][row] for shard, row in places])
         # A training has one form, so any of its shards knows the shapes.
         return shards[0].unflatten(rows)
+
+    def each(
+        self, wanted: Sequence[tuple[str, int]]
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the parameters of many trainings, each at one step, in this order.
+
+        Args:
+            wanted: trainings and steps that they have.
+        """
+        batch: list[tuple[str, int]] = []
+        n_bytes = 0
+        for kin, step in wanted:
+            shard, _ = self._rows[kin][step]
+            batch.append((kin, step))
+            n_bytes += shard.n_bytes(kin)
+            if n_bytes >= READ_BYTES:
+                yield from self._at_once(batch)
+                batch, n_bytes = [], 0
+        yield from self._at_once(batch)
+
+    def _at_once(
+        self, batch: Sequence[tuple[str, int]]
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Yield some snapshots, each shard opened once."""
+        # To open one takes the longer, the more trainings it has.
+        kins: dict[Shard, list[str]] = {}
+        for kin, step in batch:
+            kins.setdefault(self._rows[kin][step][0], []).append(kin)
+        arrays = {shard: shard.arrays(dict.fromkeys(kins[shard])) for shard in kins}
+        for kin, step in batch:
+            shard, row = self._rows[kin][step]
+            params = shard.unflatten(arrays[shard][kin][[row]])
+            yield {name: array[0] for name, array in params.items()}
 
 
 def kept(run_dir: AnyPath) -> set[str]:

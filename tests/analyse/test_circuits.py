@@ -136,14 +136,13 @@ def test_frequencies_and_rules_that_are_named_are_honoured(run_dir, tmp_path, ca
 
 
 def test_one_cell_that_diverged_keeps_no_other_from_being_read(run_dir, monkeypatch):
-    def params(cell, step=None):
-        found = load(cell, step)
+    def network_of(cell, params):
         if cell.index == 1:
-            found["embed.W_E"] = np.full_like(found["embed.W_E"], np.nan)
-        return found
+            params |= {"embed.W_E": np.full_like(params["embed.W_E"], np.nan)}
+        return read(cell, params)
 
-    load = run_cell.RunCell.params
-    monkeypatch.setattr(run_cell.RunCell, "params", params)
+    read = run_cell.RunCell.network_of
+    monkeypatch.setattr(run_cell.RunCell, "network_of", network_of)
     rows = survey.survey(run_dir)
     assert [row.has_circuit for row in rows] == [False, None]
     assert rows[0].all_loss > 0 and rows[1].all_loss is None

@@ -51,6 +51,22 @@ def test_snapshots_are_the_parameters_of_that_step(run_dir):
                 )
 
 
+@pytest.mark.parametrize("n_bytes", [1, snapshots.READ_BYTES])
+def test_many_trainings_are_read_as_each_alone(run_dir, monkeypatch, n_bytes):
+    monkeypatch.setattr(snapshots, "READ_BYTES", n_bytes)
+    index = snapshots.SnapshotIndex(run_dir)
+    kins = sorted(index.trainings())
+    wanted = [(kins[2], 40), (kins[0], 3), (kins[2], 20)]
+    every_params = [*index.each(wanted)]
+    assert len(every_params) == 3
+    for (kin, step), params in zip(wanted, every_params, strict=True):
+        alone = index.load(kin, [step])
+        assert params.keys() == alone.keys()
+        for name in params:
+            np.testing.assert_array_equal(params[name], alone[name][0])
+    assert [*index.each([])] == []
+
+
 def test_a_step_between_evaluations_is_that_very_step(run_dir):
     (group,) = grid.resolve(config()).groups
     lane = lane_of(group.setup, **group.cells[2].lane)

@@ -68,7 +68,7 @@ def test_what_fits_says_nothing_and_what_may_not_is_a_warning(resolved, free, tm
     free(needs.least)
     assert len(free_space.check(resolved, (), tmp_path, blocks=1)) == 1
     free(needs.least - 1)
-    with pytest.raises(ValueError, match="and the results alone take .*; free space"):
+    with pytest.raises(ValueError, match=r"and the results alone take .*; free space"):
         free_space.check(resolved, (), tmp_path, blocks=1)
 
 

@@ -121,8 +121,8 @@ def set_aside(path: AnyPath) -> AnyPath:
     if isinstance(path, Path):
         if aside.is_dir():
             remove_tree(aside)
-        path.replace(aside)
-    elif isinstance(aside, ObjectPath):
+        path.replace(Path(str(aside)))
+    else:
         aside.write_bytes(path.read_bytes())
         path.unlink()
     return aside

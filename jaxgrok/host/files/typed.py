@@ -34,7 +34,7 @@ def record(cls: type[T], entries: Any) -> T:
     Raises:
         ValueError: a field is missing, unknown, or of another type.
     """
-    made: T = _reader(cls)(entries)
+    made: T = _reader(typing.cast(typing.Hashable, cls))(entries)
     return made
 
 

@@ -21,6 +21,9 @@ from jaxgrok.outcomes.outcomes import UNDECIDED
 from jaxgrok.plots import style
 from jaxgrok.plots.labels import name_steps
 
+MOST_ROWS = 200
+"""Rows of the figure; of more networks, so many evenly chosen. No library draws an
+image of 65,536 pixels, and nobody reads one."""
 _BAR = 0.7
 """Height of a bar of a row, where rows are 1 apart."""
 
@@ -76,7 +79,8 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw key frequencies, their number, cluster sizes and grok steps of every row.
 
     Rows are named by `seed` or, where that is not unique, by `cell`. Where no row has a
-    key frequency, those with a cluster are drawn in their stead.
+    key frequency, those with a cluster are drawn in their stead. Of more than MOST_ROWS
+    so many have a row; below, all are counted.
 
     Args:
         table: one row a network, in the order drawn, with `order` (n),
@@ -90,8 +94,12 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     """
     if not table:
         raise ValueError("table=[] must have at least one row, one a network")
-    rows = [CircuitRow.of(row) for row in table]
+    every_row = [CircuitRow.of(row) for row in table]
+    every_frequency, label = _frequencies(every_row)
     kind, names = _row_names(table)
+    shown = _shown(len(table))
+    rows, names = [every_row[i] for i in shown], [names[i] for i in shown]
+    frequencies = [every_frequency[i] for i in shown]
     # Inches a row: 8 for all of them, but never less than a line of text.
     side = float(np.clip(8.0 / len(rows), style.TEXT_LINE, 0.26))
     # The 2.1 inches hold the counts below the raster, the titles and the labels.
@@ -103,16 +111,16 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     raster = figure.add_subplot(grid[0, 0])
     right = [figure.add_subplot(grid[0, i], sharey=raster) for i in (1, 2, 3)]
     below = figure.add_subplot(grid[1, 0], sharex=raster)
-    frequencies, label = _frequencies(rows)
     scale = _raster(raster, rows, frequencies)
     _how_many(right[0], frequencies, label)
     _cluster_sizes(right[1], rows, scale)
     _grok_steps(right[2], rows)
     raster.set_yticks(range(len(rows)), names)
     # The first row on top.
-    raster.set(ylim=(len(rows) - 0.4, -0.6), ylabel=kind)
+    share = "" if len(rows) == len(table) else f" ({len(rows)} of {len(table):,})"
+    raster.set(ylim=(len(rows) - 0.4, -0.6), ylabel=kind + share)
     raster.tick_params(labelbottom=False)
-    _by_frequency(below, frequencies)
+    _by_frequency(below, every_frequency)
     below.set_ylabel(f"{kind}s")
     label_size = style.TINY_LABEL if side < 0.16 else style.SMALL_LABEL
     for axes in (raster, *right, below):
@@ -124,6 +132,12 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
         axes.tick_params(labelleft=False)
     _colour_bar(figure.add_subplot(grid[1, 1:]), scale)
     return figure
+
+
+def _shown(count: int) -> list[int]:
+    """Return which rows are drawn: all or, of many, some at even distances."""
+    shown = np.linspace(0, count - 1, min(count, MOST_ROWS))
+    return shown.round().astype(int).tolist()
 
 
 def _row_names(table: Sequence[Mapping[str, Any]]) -> tuple[str, list[str]]:

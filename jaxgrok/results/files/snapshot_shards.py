@@ -83,11 +83,9 @@ class Shard:
         """Parameters of a network."""
         return sum(math.prod(shape) for shape in self.shapes.values())
 
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of all its arrays."""
-        rows = sum(len(steps) for steps in self.steps.values())
-        return rows * self.width * np.dtype(self.dtype).itemsize
+    def n_bytes(self, kin: str) -> int:
+        """Return the bytes of a training's array."""
+        return len(self.steps[kin]) * self.width * np.dtype(self.dtype).itemsize
 
     def arrays(self, kins: Iterable[str]) -> dict[str, np.ndarray]:
         """Read [snaps, parameters] of some trainings, and nothing else.
@@ -172,7 +170,9 @@ def check_size(file: AnyPath) -> None:
         return
     # Arrays are not compressed: none is larger than the files that hold it.
     files = [path for path in shard.path.rglob("*") if path.is_file()]
-    if sum(path.stat().st_size for path in files) < shard.n_bytes:
+    if sum(path.stat().st_size for path in files) < sum(
+        map(shard.n_bytes, shard.steps)
+    ):
         raise _damaged(shard.path)
 
 

@@ -6,6 +6,7 @@ from drawn import NAN, heights, overlaps, ticks
 from matplotlib.patches import Rectangle
 
 from jaxgrok.plots.circuit import seeds
+from jaxgrok.plots.circuit.seeds import MOST_ROWS
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -49,6 +50,18 @@ def test_rows_with_the_same_seed_are_named_by_their_cells():
     rows = [row | {"seed": 0} for row in ROWS]
     raster = seeds(rows).axes[0]
     assert raster.get_ylabel() == "cell" and ticks(raster.yaxis) == ["7", "8", "9"]
+
+
+def test_of_many_networks_some_have_a_row_and_all_are_counted():
+    table = [ROWS[i % 3] | {"seed": i} for i in range(7_000)]
+    figure = seeds(table)
+    raster, below = figure.axes[0], figure.axes[4]
+    assert raster.get_ylabel() == f"seed ({MOST_ROWS} of 7,000)"
+    names = ticks(raster.yaxis)
+    assert len(names) == MOST_ROWS and (names[0], names[-1]) == ("0", "6999")
+    assert heights(below).tolist() == [2334, 4667, 2333]
+    # At the resolution of the files, no library draws an image of 2**16 pixels.
+    assert figure.get_size_inches().max() * 150 < 2**16
 
 
 def test_no_rows_are_refused():
