@@ -137,7 +137,7 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
 def _shown(count: int) -> list[int]:
     """Return which rows are drawn: all or, of many, some at even distances."""
     shown = np.linspace(0, count - 1, min(count, MOST_ROWS))
-    return shown.round().astype(int).tolist()
+    return [round(row) for row in shown]
 
 
 def _row_names(table: Sequence[Mapping[str, Any]]) -> tuple[str, list[str]]:

@@ -170,9 +170,8 @@ def check_size(file: AnyPath) -> None:
         return
     # Arrays are not compressed: none is larger than the files that hold it.
     files = [path for path in shard.path.rglob("*") if path.is_file()]
-    if sum(path.stat().st_size for path in files) < sum(
-        map(shard.n_bytes, shard.steps)
-    ):
+    n_bytes = sum(map(shard.n_bytes, shard.steps))
+    if sum(path.stat().st_size for path in files) < n_bytes:
         raise _damaged(shard.path)
 
 
