@@ -6,7 +6,7 @@ goes on with both.
 
 import contextlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -72,7 +72,7 @@ class Sweeps:
         for index in range(len(opened)):
             cell = opened.cell(index)
             words = f"{axes}, cell {index} {cell.axes}"
-            outcome, alone = outcome_of(cell), self._of_alone(cell)
+            outcome, alone = outcome_of(cell), self._of_alone(cell, axes)
             for name, here, there in zip(Outcome._fields, outcome, alone, strict=True):
                 if here != there:
                     faults.append(f"{words}: {name} {here!r} instead of {there!r}")
@@ -108,12 +108,14 @@ class Sweeps:
             except run.Interrupted:
                 self.interrupted += 1
 
-    def _of_alone(self, cell: RunCell) -> Outcome:
+    def _of_alone(self, cell: RunCell, names: Iterable[str]) -> Outcome:
         """Return what comes of a cell whose sweep has no other."""
         cell_id = cell.cell.id
         if cell_id not in self._alone:
             path = self._out / f"alone-{cell_id}"
-            axes = {axis: (value,) for axis, value in cell.axes.items()}
+            # An axis of one value need not be among those of the cell.
+            lane = cell.cell.lane
+            axes = {name: (lane[name],) for name in {*names, *cell.axes}}
             with kept_engines(self._engines), hurried(None, 0):
                 jaxgrok.run(self._config(axes), path, blocks=1, quiet=True)
             (alone,) = (jaxgrok.open(path).cell(0),)
