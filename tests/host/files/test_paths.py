@@ -137,7 +137,6 @@ def test_a_folder_is_on_a_disk_for_as_long_as_it_is_used(folder):
 ROOT = Path(jaxgrok.__file__).parent
 ROOMS = ("results", "sweep", "report", "plots", "analyse", "crossover", "export")
 ON_DISK_ALONE = {
-    ("results/files/status_file.py", "Path"),  # of /proc
     ("sweep/run.py", "Path"),  # runs/
     ("report/page.py", "Path"),  # of the package
 }
