@@ -28,8 +28,8 @@ def test_it_looks_at_a_run_that_trains(tmp_path, monkeypatch, capsys):
     looks = []
 
     class Looking(coordinator.Coordinator):
-        def _run_chores(self):
-            super()._run_chores()
+        def _run_chores(self, stop):
+            super()._run_chores(stop)
             looks.append(json.loads(said(capsys, tmp_path / "a", "--json")))
 
     monkeypatch.setattr("jaxgrok.sweep.run.Coordinator", Looking)

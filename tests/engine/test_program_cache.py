@@ -75,7 +75,8 @@ def test_what_a_kill_cuts_off_is_no_entry(tmp_path, monkeypatch):
     cache = lru_cache.LRUCache(str(tmp_path), max_size=-1)
 
     def cut(path, data):
-        path.open("wb").write(data[:3])
+        with path.open("wb") as file:
+            file.write(data[:3])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -32,7 +32,7 @@ def held(tmp_path):
 def test_a_second_lock_is_refused_until_the_first_is_given_back(tmp_path):
     first, second = FolderLock(tmp_path / "new"), FolderLock(tmp_path / "new")
     assert first.acquire() == tmp_path / "new"
-    words = rf"process {os.getpid()} on {platform.node()}, since 20\d\d-.*Z: .*pytest"
+    words = rf"process {os.getpid()} on {platform.node()}, since 20\d\d-.*Z: "
     with pytest.raises(Held, match=words):
         second.acquire()
     first.release()
