@@ -63,7 +63,6 @@ def schedules(job: Job, size: Size, engines: Any, chance: random.Random) -> None
     """Compare the cells of drawn schedules with each alone."""
     import tiny
     from chaos_rows.isolation_schedules import Schedule, looks_diverged, numbers
-
     from jaxgrok.training.setup import lane_of
 
     faults: list[str] = []

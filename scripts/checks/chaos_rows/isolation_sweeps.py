@@ -6,22 +6,22 @@ goes on with both.
 
 import contextlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
 import ml_collections
-import tiny
-from runs import StopAfter
 
 import jaxgrok
+import tiny
 from chaos_rows.kept_engines import Engines, kept_engines
 from jaxgrok.results.files import final_states
 from jaxgrok.results.files.final_states import FinalStates
 from jaxgrok.results.finished_cell import CallbackFailed
 from jaxgrok.results.run_cell import RunCell
 from jaxgrok.sweep import coordinator, figures, run
+from runs import StopAfter
 
 VALUES: Mapping[str, tuple[Any, ...]] = {
     "seed": (0, 1, 2, 3, 4),
@@ -72,7 +72,7 @@ class Sweeps:
         for index in range(len(opened)):
             cell = opened.cell(index)
             words = f"{axes}, cell {index} {cell.axes}"
-            outcome, alone = outcome_of(cell), self._of_alone(cell)
+            outcome, alone = outcome_of(cell), self._of_alone(cell, axes)
             for name, here, there in zip(Outcome._fields, outcome, alone, strict=True):
                 if here != there:
                     faults.append(f"{words}: {name} {here!r} instead of {there!r}")
@@ -108,15 +108,17 @@ class Sweeps:
             except run.Interrupted:
                 self.interrupted += 1
 
-    def _of_alone(self, cell: RunCell) -> Outcome:
+    def _of_alone(self, cell: RunCell, names: Iterable[str]) -> Outcome:
         """Return what comes of a cell whose sweep has no other."""
         cell_id = cell.cell.id
         if cell_id not in self._alone:
             path = self._out / f"alone-{cell_id}"
-            axes = {axis: (value,) for axis, value in cell.axes.items()}
+            # An axis of one value need not be among those of the cell.
+            lane = cell.cell.lane
+            axes = {name: (lane[name],) for name in {*names, *cell.axes}}
             with kept_engines(self._engines), hurried(None, 0):
                 jaxgrok.run(self._config(axes), path, blocks=1, quiet=True)
-            (alone,) = (jaxgrok.open(path).cell(0),)
+            alone = jaxgrok.open(path).cell(0)
             assert alone.cell.id == cell_id, (alone, cell)
             self._alone[cell_id] = outcome_of(alone)
         return self._alone[cell_id]
@@ -162,8 +164,8 @@ def outcome_of(cell: RunCell) -> Outcome:
     """Return what a run says of a cell, wherever it stands in its grid."""
     result = cell.run.results[cell.cell.id]
     row = next(row for row in cell.run.rows() if row["id"] == cell.cell.id)
-    # Which row it is depends on the others.
-    entries = {name: value for name, value in row.items() if name != "cell"}
+    # Which row it is depends on the others, and so does what is called an axis.
+    entries = {n: value for n, value in row.items() if n not in ("cell", "axes")}
     place = FinalStates(cell.run.path).place(cell.cell.kin, below=10**9)
     final = b""
     if place:
