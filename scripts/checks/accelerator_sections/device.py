@@ -8,7 +8,7 @@ import jax
 
 from accelerator_sections.job import Job, one_line
 from jaxgrok.engine.platform import Platform
-from jaxgrok.host import memory, source
+from jaxgrok.host import machine, memory, source
 
 QUERY = "name,driver_version,memory.total,power.limit,clocks.max.sm,compute_mode"
 VARIABLES = ("XLA_", "JAX_", "CUDA_VISIBLE", "NPROC", "TF_")
