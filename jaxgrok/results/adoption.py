@@ -13,7 +13,8 @@ from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.host import machine
 from jaxgrok.host.files.paths import AnyPath, remove_tree
 from jaxgrok.results.estate import Estate, estate_of
-from jaxgrok.results.files.manifest import FORMAT, Manifest
+from jaxgrok.results.files.manifest import Manifest
+from jaxgrok.results.files.manifest_file import FORMAT
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.wanted_snapshots import SnapshotSteps, lacking

@@ -23,6 +23,9 @@ from jaxgrok.results.files import (
 from jaxgrok.results.files import index as index_file
 from jaxgrok.results.files.index import Index
 
+SOON_READ = 1_000_000_000
+"""Bytes of snapshots up to which all are read; `jaxgrok verify` reads any number."""
+
 
 def mend(run_dir: AnyPath) -> tuple[list[str], Index]:
     """Set aside what is damaged; return a line for each file, and the index.
@@ -46,6 +49,10 @@ def mend(run_dir: AnyPath) -> tuple[list[str], Index]:
     lines += _each(files, final_states.check, states)
     files = snapshot_shards.descriptions(run_dir)
     lines += _each(files, snapshot_shards.check_size, _set_shard_aside)
+    # Of those that are left, every byte, unless that takes long.
+    if sum(shard.n_bytes for shard in snapshot_shards.read_shards(run_dir)) < SOON_READ:
+        files = snapshot_shards.descriptions(run_dir)
+        lines += _each(files, snapshot_shards.check_arrays, _set_shard_aside)
     return lines, index
 
 

@@ -117,14 +117,15 @@ def read_each(read: Callable[[AnyPath], T], paths: Sequence[AnyPath]) -> Iterato
 
 def set_aside(path: AnyPath) -> AnyPath:
     """Rename a file or folder to NAME.damaged, which nobody reads; return that path."""
-    aside = path.with_name(f"{path.name}.damaged")
+    name = f"{path.name}.damaged"
     if isinstance(path, Path):
-        if aside.is_dir():
-            remove_tree(aside)
-        path.replace(aside)
-    elif isinstance(aside, ObjectPath):
-        aside.write_bytes(path.read_bytes())
-        path.unlink()
+        folder = path.with_name(name)
+        if folder.is_dir():
+            remove_tree(folder)
+        return path.replace(folder)
+    aside = path.with_name(name)
+    aside.write_bytes(path.read_bytes())
+    path.unlink()
     return aside
 
 

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import gc
 import glob
 import logging
 import os
@@ -62,7 +63,12 @@ def read_tree(path: Path, template: Mapping[str, Any]) -> Mapping[str, Any]:
     place = _without_brackets(path.resolve())
     # Of a damaged tree it warns before it raises, a line for each missing file.
     with context, _quiet(logging.WARNING), place as folder:
-        arrays: Mapping[str, Any] = ocp.load(folder, template)
+        try:
+            arrays: Mapping[str, Any] = ocp.load(folder, template)
+        except Exception:
+            # Tasks that failed beside the first say so, in pages, as they are dropped.
+            gc.collect()
+            raise
     return arrays
 
 
@@ -84,21 +90,24 @@ def _quiet(level: int) -> Iterator[None]:
 
     The error is raised as well.
     """
-    logger, hook = logging.getLogger("absl"), sys.unraisablehook
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    hook = sys.unraisablehook
 
     def is_below(record: logging.LogRecord) -> bool:
-        return record.levelno < level
+        return record.levelno < level and record.name != "asyncio"
 
     def unless_late(unraisable: Any) -> None:
         # Of a writer that ends after the first error, and finds nobody to tell.
         if str(unraisable.exc_value) != "Event loop is closed":
             hook(unraisable)
 
-    logger.addFilter(is_below)
+    for logger in loggers:
+        logger.addFilter(is_below)
     sys.unraisablehook = unless_late
     try:
         yield
         # Not after an error: nobody knows when the last writer ends.
         sys.unraisablehook = hook
     finally:
-        logger.removeFilter(is_below)
+        for logger in loggers:
+            logger.removeFilter(is_below)

@@ -34,7 +34,8 @@ def record(cls: type[T], entries: Any) -> T:
     Raises:
         ValueError: a field is missing, unknown, or of another type.
     """
-    made: T = _reader(cls)(entries)
+    kind: Any = cls
+    made: T = _reader(kind)(entries)
     return made
 
 

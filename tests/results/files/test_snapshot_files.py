@@ -17,11 +17,9 @@ def run_dir(tmp_path):
 
 def damage(run_dir):
     """Zero the files of the tree that hold its arrays."""
-    files = [f for f in (run_dir / "checkpoints").rglob("*") if f.is_file()]
-    file = max(
-        (f for f in files if "ocdbt.process" in str(f)), key=lambda f: f.stat().st_size
-    )
-    file.write_bytes(bytes(file.stat().st_size))
+    for file in (run_dir / "checkpoints").rglob("*"):
+        if file.is_file() and file.parent.name == "d":
+            file.write_bytes(bytes(file.stat().st_size))
 
 
 def test_a_damaged_shard_is_set_aside_instead_of_pruned(run_dir):
