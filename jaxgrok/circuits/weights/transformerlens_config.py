@@ -112,8 +112,8 @@ def normalization(form: Form, config: Mapping[str, Any]) -> str | None:
     kind: str | None = config.get("normalization_type", form.normalization_type)
     if kind not in (None, "LN", "LNPre"):
         raise ValueError(
-            f"cfg.json says normalization_type={kind!r:.60}; our model computes null, LN "
-            "and LNPre"
+            f"cfg.json says normalization_type={kind!r:.60}; our model computes null, "
+            "LN and LNPre"
         )
     # "LNPre" has no arrays of its own: from them alone it looks like no layer norm.
     if (kind == "LN") != (form.normalization_type == "LN"):
