@@ -24,8 +24,10 @@ from jaxgrok.results.run import open_run
 
 ROOT = Path(__file__).resolve().parents[3]
 NUMBERS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT)
-QUICK = 6
+QUICK = 4
 """Faults of the short form, one after the other in one run directory."""
+SMALLER = ("--grid.seed=(0, 1)", "--grid.steps=(20,)", "--grid.measures=none")
+"""Of the sweep of the short form."""
 LATER = re.compile(r"(write|fsync|rename) /(resume|curves|checkpoints)/")
 """Places of the short form."""
 SAID = 300
@@ -56,6 +58,7 @@ def run(job: Job) -> None:
     environment["JAX_COMPILATION_CACHE_DIR"] = str(job.work / "cache")
     grid = tiny_grids.one_program(job.work)
     words = (f"--grid={grid}", "--blocks=1")
+    words += SMALLER if job.quick else ()
     commands = [Command("sweep", "jaxgrok.sweep.__main__", words)]
     if not job.quick:
         words = (f"--grid={tiny_grids.search(job.work)}", "--blocks=1", "--budget=1200")
