@@ -1,10 +1,13 @@
 """What is damaged is set aside, never deleted; what is whole stays."""
 
+import numpy as np
 import pytest
 from handmade import all_results, product, write
 
+from jaxgrok.results import mending
 from jaxgrok.results.files import index
 from jaxgrok.results.files.shards import read_results
+from jaxgrok.results.files.snapshot_files import write_shard
 from jaxgrok.results.mending import mend
 
 
@@ -65,3 +68,17 @@ def test_an_index_that_is_lost_is_made_of_the_shards(run_dir, content):
 
 def test_a_new_directory_has_nothing_to_mend(tmp_path):
     assert mend(tmp_path) == ([], index.Index())
+
+
+@pytest.mark.parametrize("soon_read", [10**9, 0])
+def test_snapshots_that_are_damaged_inside_are_set_aside(
+    run_dir, monkeypatch, soon_read
+):
+    monkeypatch.setattr(mending, "SOON_READ", soon_read)
+    rows = {kin: {0: np.ones(4, np.float32)} for kin in "ab"}
+    write_shard(run_dir / "checkpoints", rows, {"W": (2, 2)})
+    assert mend(run_dir)[0] == []
+    for file in (run_dir / "checkpoints").rglob("d/*"):
+        file.write_bytes(bytes(file.stat().st_size))
+    lines, _ = mend(run_dir)
+    assert len(lines) == (1 if soon_read else 0)

@@ -17,6 +17,7 @@ from jaxgrok.host.files.paths import AnyPath, matches, read_each
 from jaxgrok.host.files.typed import record, typed
 from jaxgrok.results.files import index as index_file
 from jaxgrok.results.files.index import Index
+from jaxgrok.results.files.second_look import Gone
 from jaxgrok.training.records import COMPONENT_CURVES, CURVES, STEP, Curve, Schema
 
 FOLDER = "curves"
@@ -135,16 +136,17 @@ def each_result(
     """Yield the results of one shard after the other, the oldest first.
 
     Raises:
-        ValueError: a shard is damaged, or missing.
+        Gone: the index or a shard of it is missing.
+        ValueError: a shard is damaged.
     """
     # Before the list: what is written meanwhile is in the list, and whole.
     index = index_file.read(path) if indexed else Index()
     files = shards(path)
     if index is None and files:
-        raise ValueError(f"{path / index_file.FILE} is missing; {index_file.WAY_OUT}")
+        raise Gone(f"{path / index_file.FILE} is missing; {index_file.WAY_OUT}")
     known = index.curves if index else {}
     if missing := sorted(known.keys() - {file.name for file in files}):
-        raise ValueError(f"{path / FOLDER / missing[0]} is missing; {MISSING}")
+        raise Gone(f"{path / FOLDER / missing[0]} is missing; {MISSING}")
     for shard in read_each(partial(read_shard, known=known, curves=curves), files):
         yield from shard.values()
 

@@ -10,7 +10,7 @@ from handmade import all_results, product, result, same, write
 
 import jaxgrok
 from jaxgrok.host.files import atomic_files
-from jaxgrok.results.files import shards
+from jaxgrok.results.files import index, second_look, shards
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.training.records import PLAIN, Schema
@@ -116,3 +116,28 @@ def test_the_head_names_every_curve_with_its_dimension_and_labels(tmp_path):
         "unit": "",
     }
     assert [cell["evals"] for cell in kind["cells"]] == [5] * 6
+
+
+def test_a_shard_that_is_missing_at_first_sight_is_looked_for_again(
+    tmp_path, monkeypatch
+):
+    manifest = product()
+    write(tmp_path, manifest, all_results(manifest))
+    listing, lists = shards.shards, [[]]
+    monkeypatch.setattr(
+        shards, "shards", lambda path: lists.pop() if lists else listing(path)
+    )
+    with pytest.raises(second_look.Gone, match=r"curves/.*npz is missing; bring it"):
+        shards.read_results(tmp_path)
+    lists.append([])
+    assert len(jaxgrok.open(tmp_path).results) == len(manifest.cells)
+
+
+def test_an_index_that_is_missing_is_looked_for_again(tmp_path, monkeypatch):
+    manifest = product()
+    write(tmp_path, manifest, all_results(manifest))
+    reading, missing = index.read, [None]
+    monkeypatch.setattr(
+        index, "read", lambda path: missing.pop() if missing else reading(path)
+    )
+    assert len(jaxgrok.open(tmp_path).results) == len(manifest.cells)
