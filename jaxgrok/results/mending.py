@@ -50,7 +50,7 @@ def mend(run_dir: AnyPath) -> tuple[list[str], Index]:
     files = snapshot_shards.descriptions(run_dir)
     lines += _each(files, snapshot_shards.check_size, _set_shard_aside)
     # Of those that are left, every byte, unless that takes long.
-    if sum(shard.n_bytes for shard in snapshot_shards.read_shards(run_dir)) < SOON_READ:
+    if sum(shard.size for shard in snapshot_shards.read_shards(run_dir)) < SOON_READ:
         files = snapshot_shards.descriptions(run_dir)
         lines += _each(files, snapshot_shards.check_arrays, _set_shard_aside)
     return lines, index

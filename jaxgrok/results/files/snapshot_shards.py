@@ -87,6 +87,11 @@ class Shard:
         """Return the bytes of a training's array."""
         return len(self.steps[kin]) * self.width * np.dtype(self.dtype).itemsize
 
+    @property
+    def size(self) -> int:
+        """Bytes of all its arrays."""
+        return sum(map(self.n_bytes, self.steps))
+
     def arrays(self, kins: Iterable[str]) -> dict[str, np.ndarray]:
         """Read [snaps, parameters] of some trainings, and nothing else.
 
@@ -170,8 +175,7 @@ def check_size(file: AnyPath) -> None:
         return
     # Arrays are not compressed: none is larger than the files that hold it.
     files = [path for path in shard.path.rglob("*") if path.is_file()]
-    n_bytes = sum(map(shard.n_bytes, shard.steps))
-    if sum(path.stat().st_size for path in files) < n_bytes:
+    if sum(path.stat().st_size for path in files) < shard.size:
         raise _damaged(shard.path)
 
 
