@@ -43,7 +43,7 @@ _HEADER = re.compile(
     rb"\{'descr': '([<>|=][A-Za-z]\d*)', 'fortran_order': (True|False), "
     rb"'shape': \(([0-9, ]*)\), *\} *\n"
 )
-_PLAIN = re.compile(r"[<>|=]?[?biufcSUV]\d{0,4}")
+_PLAIN = re.compile(r"[<>|=]?[?biufcSUV]\d{0,9}")
 
 
 class PythonObjects(ValueError):
