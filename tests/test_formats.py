@@ -62,15 +62,12 @@ def test_its_networks_can_be_read(path):
         assert "of the logits' variance" in str(circuit.verdict)
 
 
-@every_format
+@pytest.mark.parametrize("path", RUNS[:-1], ids=lambda path: path.name)
 def test_a_run_of_an_older_format_is_read_and_not_gone_on_with(path, tmp_path):
     shutil.copytree(path, tmp_path / "run")
     config = tiny.config(
         seed=(0, 1), snapshots="all", snapshot_every=20, snapshot_early_until=0
     )
-    if path.name == str(FORMAT):
-        jaxgrok.run(config, tmp_path / "run", quiet=True, mixed_bits=True)
-        return
     with pytest.raises(ValueError, match=f"has format {path.name}, of jaxgrok"):
         jaxgrok.run(config, tmp_path / "run", quiet=True)
 

@@ -25,7 +25,7 @@ from jaxgrok.results.files.shards import Bits
 from jaxgrok.training.setup import lane_of
 
 Engines = Callable[[Group, int, AtOnce | None], Engine]
-"""Builds the engine of a group, for so many cells, that computes so much at most."""
+"""Builds the engine of a group for a number of cells, with no more at a time."""
 
 
 OPEN_SECONDS = 1.0

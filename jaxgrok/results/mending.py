@@ -50,10 +50,16 @@ def mend(run_dir: AnyPath) -> tuple[list[str], Index]:
     files = snapshot_shards.descriptions(run_dir)
     lines += _each(files, snapshot_shards.check_size, _set_shard_aside)
     # Of those that are left, every byte, unless that takes long.
-    if sum(shard.size for shard in snapshot_shards.read_shards(run_dir)) < SOON_READ:
+    if _size(run_dir) < SOON_READ:
         files = snapshot_shards.descriptions(run_dir)
         lines += _each(files, snapshot_shards.check_arrays, _set_shard_aside)
     return lines, index
+
+
+def _size(run_dir: AnyPath) -> int:
+    """Return the bytes of all snapshots."""
+    shards = snapshot_shards.read_shards(run_dir)
+    return sum(shard.n_bytes(kin) for shard in shards for kin in shard.steps)
 
 
 def _mend_curves(run_dir: AnyPath) -> tuple[list[str], Index]:

@@ -106,5 +106,5 @@ def _saved(group: Group, blocks: int) -> int:
     """Return the bytes of what is saved of a group's cells in flight."""
     lanes = min(blocks * group.block_width, len(group.cells))
     leaves = jax.tree.leaves(one_lane(unsized(group.setup)))
-    n_bytes: int = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
-    return SAVES * lanes * n_bytes
+    sizes = [math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves]
+    return SAVES * lanes * int(sum(sizes))

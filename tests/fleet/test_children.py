@@ -76,7 +76,7 @@ def made(monkeypatch, tmp_path):
     return made_children, made, clock
 
 
-@pytest.mark.parametrize(("asked", "seconds"), [("", "45.0"), ("7", "7")])
+@pytest.mark.parametrize(("asked", "seconds"), [("", "25.0"), ("7", "7")])
 def test_they_save_as_often_as_one_process_unless_asked(
     monkeypatch, tmp_path, made, asked, seconds
 ):

@@ -35,7 +35,7 @@ def test_runs_are_compared_in_a_page_of_their_own(run, tmp_path):
         (["{run}", "--out={run}"], "is a folder"),
         (["--out=x.html"], "name a run directory"),
         (["{run}", "{other}", "--out={run}/x.html"], "different axes"),
-        (["{empty}"], "has no cells: there is nothing to report"),
+        (["{empty}"], "manifest.json is not that of a sweep (it has no cells"),
         (["{run}", "--nonsense"], "flag --nonsense is unknown"),
     ],
 )

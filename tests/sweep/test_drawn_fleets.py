@@ -5,7 +5,6 @@ import itertools
 import os
 import random
 import tempfile
-import threading
 from pathlib import Path
 from unittest import mock
 
@@ -19,6 +18,7 @@ from jaxgrok.crossover.find import padded_to_largest
 from jaxgrok.crossover.queue import CrossoverQueue
 from jaxgrok.crossover.search import Search
 from jaxgrok.crossover.settings import settings_of_grid
+from jaxgrok.host.signals import Stop
 from jaxgrok.results.files.saved_lanes import LanePlace
 from jaxgrok.sweep.longest_first import Everything
 from pretenders import Pretender, Watched, ended, length
@@ -40,7 +40,7 @@ def go_through(path, resolved, queue, events, chance, *, endings, stop_at=None):
         endings: takes the statuses of all results, by cell.
         stop_at: news before which the user stops it.
     """
-    stop, holders, names = threading.Event(), {}, itertools.count()
+    stop, holders, names = Stop(), {}, itertools.count()
 
     def note(cell, status):
         endings.setdefault(cell.id, []).append(status)

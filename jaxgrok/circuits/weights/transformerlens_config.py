@@ -112,13 +112,13 @@ def normalization(form: Form, config: Mapping[str, Any]) -> str | None:
     kind: str | None = config.get("normalization_type", form.normalization_type)
     if kind not in (None, "LN", "LNPre"):
         raise ValueError(
-            f"cfg.json says normalization_type={kind!r}; our model computes null, LN "
-            "and LNPre"
+            f"cfg.json says normalization_type={kind!r:.60}; our model computes null, "
+            "LN and LNPre"
         )
     # "LNPre" has no arrays of its own: from them alone it looks like no layer norm.
     if (kind == "LN") != (form.normalization_type == "LN"):
         raise ValueError(
-            f"cfg.json says normalization_type={kind!r}, and there is "
+            f"cfg.json says normalization_type={kind!r:.60}, and there is "
             f"{'no' if kind == 'LN' else 'a'} blocks.0.ln1.w"
         )
     return kind
@@ -136,7 +136,7 @@ def activation_of(config: Mapping[str, Any]) -> str:
     if theirs == "gelu":
         hint = "; write gelu_new to take its tanh form instead"
     raise ValueError(
-        f"cfg.json says act_fn={theirs!r}; our model computes "
+        f"cfg.json says act_fn={theirs!r:.60}; our model computes "
         f"{', '.join(computed)}{hint}"
     )
 
@@ -145,7 +145,7 @@ def biases_of(arrays: Arrays, config: Mapping[str, Any]) -> str:
     """Return cfg.json's form of biases, or the next that has all that are not zero."""
     form: str = config.get("biases", "mlp")
     if form not in BIASES:
-        raise ValueError(f"cfg.json says biases={form!r}; take {', '.join(BIASES)}")
+        raise ValueError(f"cfg.json says biases={form!r:.60}; take {', '.join(BIASES)}")
     # A bias that is zero may be dropped: the network computes the same without it.
     nonzero = [name for name, array in arrays.items() if array.any()]
     if any(name.endswith(OTHER_BIASES) for name in nonzero):
@@ -169,5 +169,5 @@ def check_agrees(form: Form, config: Mapping[str, Any]) -> None:
             # None and -1 are TransformerLens' ways to leave a field to its default.
             if config.get(field, value) not in (value, None, -1):
                 raise ValueError(
-                    f"cfg.json says {field}={config[field]!r}; {who} {value!r}"
+                    f"cfg.json says {field}={config[field]!r:.60}; {who} {value!r}"
                 )

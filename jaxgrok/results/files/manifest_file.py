@@ -109,7 +109,10 @@ def read(run_dir: AnyPath) -> dict[str, Any]:
         raise kind(f"{first.file} {first.fault}; choose another folder")
     if first.fault:
         logging.warning("%s %s; %s counts", first.file, first.fault, COPY)
-    entries = sealed.parsed(best.content)
+    try:
+        entries = sealed.parsed(best.content)
+    except ValueError as error:
+        raise Unreadable(f"{best.file} is not JSON ({error})") from None
     for key in (sealed.KEY, "edition"):
         entries.pop(key, None)
     return {str(key): value for key, value in entries.items()}

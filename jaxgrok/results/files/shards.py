@@ -188,7 +188,9 @@ def read_shard(
                 )
                 _check(result, evals)
                 results[result.cell_id], start = result, end
-            if curves and records.shape != (start, schema.width):
+            # Those of cells that failed may be of no width.
+            shape = (start, schema.width) if start else (0, *records.shape[1:])
+            if curves and records.shape != shape:
                 raise ValueError("it has rows of no cell")
     return results
 

@@ -87,11 +87,6 @@ class Shard:
         """Return the bytes of a training's array."""
         return len(self.steps[kin]) * self.width * np.dtype(self.dtype).itemsize
 
-    @property
-    def size(self) -> int:
-        """Bytes of all its arrays."""
-        return sum(map(self.n_bytes, self.steps))
-
     def arrays(self, kins: Iterable[str]) -> dict[str, np.ndarray]:
         """Read [snaps, parameters] of some trainings, and nothing else.
 
@@ -175,7 +170,8 @@ def check_size(file: AnyPath) -> None:
         return
     # Arrays are not compressed: none is larger than the files that hold it.
     files = [path for path in shard.path.rglob("*") if path.is_file()]
-    if sum(path.stat().st_size for path in files) < shard.size:
+    n_bytes = sum(map(shard.n_bytes, shard.steps))
+    if sum(path.stat().st_size for path in files) < n_bytes:
         raise _damaged(shard.path)
 
 

@@ -1,6 +1,7 @@
 """The rows of `chaos.py`: a module each, with `run(job)`."""
 
 ROWS: dict[str, str] = {
+    "disk": "every write, fsync and rename of a run refused once",
     "kills": "SIGKILL at any moment, then the same command again",
     "stops": "SIGINT, SIGTERM and SIGHUP in every phase, and how soon a run is gone",
     "corruption": "every file of a run truncated, flipped, deleted, swapped, stale",

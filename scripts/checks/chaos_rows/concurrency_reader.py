@@ -120,7 +120,8 @@ DEAR = ("analyse", "figures", "report")
 
 def main(folder: Path, reads: int, seed: int) -> None:
     reader, chance, errors = Reader(), random.Random(seed), []
-    while reader.reads.total() < reads:
+    # The first ones may find no cell that has ended.
+    while reader.reads.total() < reads or not reader.hashes:
         kind = chance.choice(DEAR if chance.random() < 0.02 else CHEAP)
         path = folder / f"run-{int((folder / 'current').read_text() or 0)}"
         if not (path / "manifest.json").exists():

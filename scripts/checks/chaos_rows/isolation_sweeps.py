@@ -118,7 +118,7 @@ class Sweeps:
             axes = {name: (lane[name],) for name in {*names, *cell.axes}}
             with kept_engines(self._engines), hurried(None, 0):
                 jaxgrok.run(self._config(axes), path, blocks=1, quiet=True)
-            (alone,) = (jaxgrok.open(path).cell(0),)
+            alone = jaxgrok.open(path).cell(0)
             assert alone.cell.id == cell_id, (alone, cell)
             self._alone[cell_id] = outcome_of(alone)
         return self._alone[cell_id]
@@ -164,8 +164,8 @@ def outcome_of(cell: RunCell) -> Outcome:
     """Return what a run says of a cell, wherever it stands in its grid."""
     result = cell.run.results[cell.cell.id]
     row = next(row for row in cell.run.rows() if row["id"] == cell.cell.id)
-    # Which row it is depends on the others.
-    entries = {name: value for name, value in row.items() if name != "cell"}
+    # Which row it is depends on the others, and so does what is called an axis.
+    entries = {n: value for n, value in row.items() if n not in ("cell", "axes")}
     place = FinalStates(cell.run.path).place(cell.cell.kin, below=10**9)
     final = b""
     if place:

@@ -101,13 +101,13 @@ def _watch_engine(at: At) -> None:
 def _watch_archive(at: At) -> None:
     from jaxgrok.analyse import induction_heads, survey
     from jaxgrok.report import page
-    from jaxgrok.results.files import snapshot_shards
+    from jaxgrok.results.files import snapshot_files
     from jaxgrok.sweep import figures
     from jaxgrok.sweep.archive import Archive
 
     _before(Archive, "__init__", lambda *_: at("opening"))
     _before(Archive, "finish", lambda *_: at("tidying up"))
-    _before(snapshot_shards, "write_tree", lambda *_: at("inside a snapshot's tree"))
+    _before(snapshot_files, "write_tree", lambda *_: at("inside a snapshot's tree"))
     _before(figures, "redraw", lambda *_: at("last redraw"))
     _before(figures, "save", lambda *_: at("a picture of it"))
     _before(page, "write", lambda *_: at("its page"))

@@ -80,9 +80,7 @@ def test_a_disk_that_refuses_to_remove_as_well_says_what_it_said_first(
 
 
 def test_a_file_that_is_missing_keeps_its_name():
-    with (
-        pytest.raises(FileNotFoundError) as caught,
-        disk_errors.naming(as_path("runs/a")),
-    ):
-        raise FileNotFoundError(errno.ENOENT, "no such file", "runs/a/x")
-    assert caught.value.filename == "runs/a/x"
+    missing = FileNotFoundError(errno.ENOENT, "no such file", "runs/a/x")
+    with pytest.raises(FileNotFoundError), disk_errors.naming(as_path("runs/a")):
+        raise missing
+    assert missing.filename == "runs/a/x"

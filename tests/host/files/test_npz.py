@@ -46,6 +46,12 @@ def test_arrays_come_back_as_they_were():
             np.testing.assert_array_equal(arrays[name], array, strict=True)
 
 
+def test_a_long_text_comes_back():
+    text = np.array("x" * 20_000)
+    with Npz(saved(head=text)) as arrays:
+        assert arrays["head"] == text
+
+
 def test_the_fingerprint_tells_contents_apart_without_reading_them():
     with Npz(saved(a=np.zeros(3))) as one, Npz(saved(a=np.ones(3))) as other:
         assert one.fingerprint != other.fingerprint
