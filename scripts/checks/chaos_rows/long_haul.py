@@ -100,7 +100,7 @@ class Form(NamedTuple):
     reading: float
 
 
-WHOLE = Form(2_500, 60, "fourier", "all", (0.2, 0.4), 1.0, False, 20, 0.10, 1.2, 20.0)
+WHOLE = Form(2_500, 40, "fourier", "all", (0.2, 0.4), 1.0, False, 20, 0.10, 1.2, 20.0)
 QUICK = Form(40, 40, "none", "seed=0", (0.4,), 0.1, True, 3, 0.25, 4.0, 10.0)
 FLUSH = 10
 """Seconds between two writes of results, at least."""
@@ -203,7 +203,8 @@ def read(job: Job, form: Form, run_dir: Path, cells: int) -> None:
     whole = whole and snaps == [form.steps // 20 + 1]
     words = f"{counts}, {kept} with {snaps} snapshots"
     job.check("every cell has its result and its snapshots", whole, words)
-    slowest = max(answer["seconds"].values())
+    own = {k: v for k, v in answer["seconds"].items() if k != "imports"}
+    slowest = max(own.values())
     job.check("it is read in seconds", slowest <= form.reading, f"{slowest} s at most")
     job.check(
         "commands succeed", not any(answer["codes"].values()), str(answer["codes"])
