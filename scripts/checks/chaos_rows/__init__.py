@@ -1,9 +1,9 @@
 """The rows of `chaos.py`: a module each, with `run(job)`."""
 
 ROWS: dict[str, str] = {
-    "disk": "every write, fsync and rename of a run refused once",
     "kills": "SIGKILL at any moment, then the same command again",
     "stops": "SIGINT, SIGTERM and SIGHUP in every phase, and how soon a run is gone",
+    "disk": "every write, fsync and rename fails once",
     "corruption": "every file of a run truncated, flipped, deleted, swapped, stale",
     "untrusted": "files of a run that somebody else made up",
     "concurrency": "a second writer, and readers while a run writes",

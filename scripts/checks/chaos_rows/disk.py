@@ -1,188 +1,200 @@
-"""Disks that refuse: every write, fsync, rename and new file of a run fails once.
+"""Disks that refuse: every write, fsync, rename and new file of a run fails.
 
 A library between the process and the system counts the calls below the run directory
-in a pass without faults, and makes one of them fail in every pass behind it.
+of a run that nothing disturbs. Then a call of each place fails, in every way that disks
+have, once and from then on, and the same command is run again on a good disk.
 """
 
-import collections
 import errno
-import json
 import os
+import random
+import re
 import shutil
-import subprocess
-import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from chaos_rows.job import Job
-
-HERE = Path(__file__).parent
-NUMBERS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT)
-SHORT = 0
-"""In place of a number of errno: a write that writes half of what it is given."""
-QUICK = 2
-"""Faults of the short form."""
-HARMLESS = ("/.status.json", "/status.json", "/.lock")
-"""What a run can do without: it may go on where such a file is refused."""
-GRID = '''"""Three trainings that take a blink, with snapshots and final states."""
+from typing import NamedTuple
 
 import tiny
+from chaos_rows import sameness, tiny_grids
+from chaos_rows.bad_disks import SHORT, BadDisk, Ended, Fault
+from chaos_rows.job import Job
+from jaxgrok.host.files.disk_errors import WAYS_OUT
+from jaxgrok.results.run import open_run
+
+ROOT = Path(__file__).resolve().parents[3]
+NUMBERS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT)
+QUICK = 6
+"""Faults of the short form, one after the other in one run directory."""
+LATER = re.compile(r"(write|fsync|rename) /(resume|curves|checkpoints)/")
+"""Places of the short form."""
+SAID = 300
+"""Characters of what a command said that are kept."""
 
 
-def get_config(scale="auto"):
-    return tiny.config(
-        seed=(0, 1, 2), snapshots="all", snapshot_every=20, snapshot_early_until=0
-    )
-'''
-Fault = tuple[str, int, int, bool]
-"""Place, which of its calls, a number of errno or SHORT, and whether it stays so."""
+class Command(NamedTuple):
+    """A command line that is run on bad disks.
 
+    Attributes:
+        name: of it.
+        module: whose main it is.
+        words: its arguments but for the run directory.
+    """
 
-class Commands:
-    """A process that runs command lines on disks that refuse."""
-
-    def __init__(self, work: Path) -> None:
-        self.work = work
-        library = work / "bad_disk.so"
-        source = str(HERE / "bad_disk.c")
-        build = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), source, "-ldl"]
-        subprocess.run([*build, "-lpthread"], check=True)
-        (work / "grid.py").write_text(GRID)
-        settings = {
-            "LD_PRELOAD": str(library),
-            "JAX_NUM_CPU_DEVICES": "1",
-            "NPROC": "1",
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "forked_commands.py"), str(work)],
-            env=os.environ | settings,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._answer()
-
-    def sweep(self, out: Path, fault: Fault | None = None) -> int:
-        """Run the sweep into a folder; its exit code."""
-        order: dict[str, Any] = {
-            "module": "jaxgrok.sweep.__main__",
-            "words": [f"--grid={self.work / 'grid.py'}", f"--out={out}", "--blocks=1"],
-            "watched": str(out),
-            "fault": fault,
-        }
-        assert self._process.stdin
-        print(json.dumps(order), file=self._process.stdin, flush=True)
-        return int(self._answer())
-
-    def _answer(self) -> Any:
-        assert self._process.stdout
-        return json.loads(self._process.stdout.readline())
-
-    def calls(self) -> collections.Counter[str]:
-        """The calls of the last command, by place."""
-        lines = (self.work / "calls.txt").read_text().splitlines()
-        return collections.Counter(line.partition("\t")[2] for line in lines)
-
-    def has_struck(self) -> bool:
-        """Tell whether the fault of the last command was reached."""
-        return "struck\t" in (self.work / "calls.txt").read_text()
-
-    def last_line(self) -> str:
-        """The last line of the last command on stderr."""
-        return ["", *(self.work / "err.txt").read_text().splitlines()][-1]
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
+    name: str
+    module: str
+    words: tuple[str, ...]
 
 
 def run(job: Job) -> None:
-    commands = Commands(job.work)
+    """Fail the calls of sweeps, and of searches in the full form."""
+    for old in job.work.iterdir():
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
+    environment = {"PYTHONPATH": path, "JAX_NUM_CPU_DEVICES": "1", "NPROC": "1"}
+    environment["XLA_FLAGS"] = tiny.UNOPTIMISED
+    environment["JAX_COMPILATION_CACHE_DIR"] = str(job.work / "cache")
+    grid = tiny_grids.one_program(job.work)
+    words = (f"--grid={grid}", "--blocks=1")
+    commands = [Command("sweep", "jaxgrok.sweep.__main__", words)]
+    if not job.quick:
+        words = (f"--grid={tiny_grids.search(job.work)}", "--blocks=1", "--budget=1200")
+        words += ("--width=1.5",)
+        commands.append(Command("search", "jaxgrok.crossover.__main__", words))
+    with BadDisk(job.work, environment) as disk:
+        for command in commands:
+            Faults(job, disk, command).play()
+
+
+class Faults:
+    """Fails a command in every way, and keeps what was not as promised."""
+
+    def __init__(self, job: Job, disk: BadDisk, command: Command) -> None:
+        self.job, self.disk, self.command = job, disk, command
+        self.whole = job.work / command.name
+        self.broken: list[str] = []
+        self.carried_on: Counter[str] = Counter()
+        """Places whose failure ended no run."""
+        self.n_struck = 0
+
+    def play(self) -> None:
+        """Count the calls of a whole run, then fail them; add the checks."""
+        job, name = self.job, self.command.name
+        ended = self._run(self.whole)
+        words = ended.said[-SAID:] if ended.code else ""
+        job.check(f"{name}: on a good disk it ends well", ended.code == 0, words)
+        plan = [*(short_plan if job.quick else full_plan)(ended.calls, job.random())]
+        facts = {"calls": ended.calls.total(), "places": len(ended.calls)}
+        job.say(**{name: facts | {"faults": len(plan)}})
+        for index, fault in enumerate(plan):
+            # A short form goes on where the fault before has left it.
+            is_last = index == len(plan) - 1
+            self._fail(fault, ends=not job.quick or is_last)
+            if is_last or index % 20 == 19:
+                self._say(index + 1)
+        struck = f"{self.n_struck} of {len(plan)}"
+        enough = self.n_struck >= 0.9 * len(plan) > 0
+        job.check(f"{name}: the faults were reached", enough, struck)
+        what = "one clear line, readable, and then the same bytes"
+        words = f"{self.n_struck} faults, {len(self.broken)} broken"
+        job.check(f"{name}: {what}", not self.broken, f"{words} {self.broken or ''}")
+
+    def _run(self, out: Path, fault: Fault | None = None) -> Ended:
+        module, words = self.command.module, self.command.words
+        return self.disk.run(
+            module, [*words, f"--out={out}"], out, fault, draws=not self.job.quick
+        )
+
+    def _fail(self, fault: Fault, *, ends: bool) -> None:
+        """Run the command with a fault, then to its end if that is wanted."""
+        out = self.job.work / f"bad-{self.command.name}"
+        ended = self._run(out, fault)
+        self.n_struck += ended.is_struck
+        wrong = misspoken(ended, fault, out) + unreadable(out)
+        if ended.code == 0:
+            self.carried_on[fault.place] += ended.is_struck
+            wrong += [f"carried on, {what}" for what in self._differences(out)]
+        if ends:
+            ended = self._run(out)
+            if ended.code:
+                wrong.append(f"no end, code {ended.code}: {ended.said[-SAID:]}")
+            else:
+                wrong += self._differences(out)
+            shutil.rmtree(out)
+        self.broken += [f"{fault}: {what}" for what in wrong]
+
+    def _differences(self, out: Path) -> list[str]:
+        """Return what differs from the whole run, of a search in what both trained."""
+        if self.command.name == "sweep":
+            return sameness.differences(out, self.whole)
+        found, want = (open_run(path).results for path in (out, self.whole))
+        different = [f"two rows of {cell}" for cell in sameness.repeated_cells(out)]
+        for cell in found.keys() & want.keys():
+            if found[cell].status == want[cell].status == "done":
+                different += sameness.different_result(found[cell], want[cell])
+        return different
+
+    def _say(self, n_faults: int) -> None:
+        name = self.command.name
+        self.job.say(
+            **{
+                f"{name}, so far": f"{n_faults} faults, {self.n_struck} reached",
+                f"{name}, carried on": dict(self.carried_on),
+                f"{name}, broken": self.broken,
+            }
+        )
+
+
+def full_plan(calls: Counter[str], chance: random.Random) -> Iterator[Fault]:
+    """Yield a fault of each place, error and duration, those of one kind far apart."""
+    kinds = [(number, stays) for number in (*NUMBERS, SHORT) for stays in (False, True)]
+    for round_ in range(len(kinds)):
+        for index, (place, n_calls) in enumerate(calls.items()):
+            number, stays = kinds[(index + round_) % len(kinds)]
+            if number != SHORT or place.startswith("write"):
+                yield Fault(place, chance.randint(1, n_calls), number, stays)
+
+
+def short_plan(calls: Counter[str], chance: random.Random) -> Iterator[Fault]:
+    """Yield faults of some places, in the order in which a run comes to them."""
+    # The others a run need not come to again, or it ends well without them.
+    places = [place for place in calls if LATER.search(place)]
+    chosen = sorted(chance.sample(range(len(places)), QUICK))
+    for index, at in enumerate(chosen):
+        number = NUMBERS[index % len(NUMBERS)]
+        yield Fault(places[at], 1, number, stays=bool(index % 2))
+
+
+def misspoken(ended: Ended, fault: Fault, out: Path) -> list[str]:
+    """Return what is wrong with how a command ended."""
+    errors = [line for line in ended.said.splitlines() if line.startswith("error")]
+    wrong = [f"{len(errors)} lines: {errors}"] if len(errors) > 1 else []
+    if "Traceback" in ended.said:
+        wrong.append(f"a traceback: {ended.said[-SAID:]}")
+    if ended.code == 0:
+        return wrong + [f"code 0, but {line}" for line in errors]
+    if not ended.is_struck:
+        return [*wrong, f"code {ended.code} without a fault: {ended.said[-SAID:]}"]
+    if ended.code != 1:
+        wrong.append(f"code {ended.code}")
+    line = errors[0] if errors else ended.said[-SAID:]
+    if "cannot be" not in line or str(out) not in line:
+        wrong.append(f"no file named: {line}")
+    if WAYS_OUT.get(fault.number, "") not in line:
+        wrong.append(f"no way out: {line}")
+    return wrong
+
+
+def unreadable(out: Path) -> list[str]:
+    """Return why a run directory cannot be read, if it is one already."""
+    if not (out / "manifest.json").exists():
+        return []
     try:
-        whole = job.work / "whole"
-        shutil.rmtree(whole, ignore_errors=True)
-        code = commands.sweep(whole)
-        job.check("a run on a good disk ends well", code == 0, commands.last_line())
-        counts = commands.calls()
-        plan = list(planned(counts))
-        job.say(calls=counts.total(), places=len(counts), planned=len(plan))
-        _inject(job, commands, whole, plan[:QUICK] if job.quick else plan)
-    finally:
-        commands.close()
-
-
-def planned(counts: collections.Counter[str]) -> Iterator[Fault]:
-    """Yield a fault for every call, those of each place spread, and each kind early."""
-    every = [(call, place) for place, n in counts.items() for call in range(1, n + 1)]
-    # The first call of every place comes before the second one of any.
-    for index, (call, place) in enumerate(sorted(every)):
-        numbers = (*NUMBERS, SHORT) if place.startswith("write") else NUMBERS
-        number = numbers[(index + call) % len(numbers)]
-        stays = bool(number) and index % 2 == 0
-        yield place, call, number, stays
-
-
-def _inject(job: Job, commands: Commands, whole: Path, plan: list[Fault]) -> None:
-    """Run the sweep with every fault, then without; compare with the whole one."""
-    broken: list[str] = []
-    struck = 0
-    out = job.work / "run"
-    for index, fault in enumerate(plan, 1):
-        shutil.rmtree(out, ignore_errors=True)
-        code = commands.sweep(out, fault)
-        struck += commands.has_struck()
-        if words := _faulty(commands, code, fault):
-            broken.append(f"{fault}: {words}")
-        code = commands.sweep(out)
-        if code:
-            broken.append(f"{fault}: it does not go on: {commands.last_line()}")
-        elif words := _differing(out, whole):
-            broken.append(f"{fault}: {words}")
-        if index % 20 == 0 or index == len(plan):
-            job.say(injected=index, struck=struck, broken=broken)
-    job.check("faults are reached", struck > 0.9 * len(plan), f"{struck}/{len(plan)}")
-    words = f"{len(plan)} faults, {len(broken)} broken"
-    job.check(
-        "one line, exit code 1, and it goes on to the same bytes", not broken, words
-    )
-
-
-def _faulty(commands: Commands, code: int, fault: Fault) -> str:
-    """Return what is wrong with the end of a run on a bad disk, "" if nothing."""
-    line = commands.last_line()
-    if not commands.has_struck() or (code == 0 and _is_harmless(fault)):
-        return "" if code == 0 else f"code {code}: {line}"
-    if code != 1:
-        return f"code {code}: {line}"
-    if "cannot be " not in line or str(commands.work) not in line:
-        return f"no clear line: {line}"
-    if "Traceback" in (commands.work / "err.txt").read_text():
-        return "a traceback"
-    return ""
-
-
-def _is_harmless(fault: Fault) -> bool:
-    """Tell whether a run may end well all the same."""
-    place, _, number, _ = fault
-    return number == SHORT or any(name in place for name in HARMLESS)
-
-
-def _differing(out: Path, whole: Path) -> str:
-    """Return what of two run directories is not the same, "" if all is."""
-    import numpy as np
-
-    from jaxgrok.results import snapshots
-    from jaxgrok.results.files.shards import read_results
-
-    if (out / "cells.csv").read_bytes() != (whole / "cells.csv").read_bytes():
-        return "another cells.csv"
-    results, expected = read_results(out), read_results(whole)
-    for cell_id, result in expected.items():
-        if not np.array_equal(results[cell_id].records, result.records):
-            return f"other curves of {cell_id}"
-    if snapshots.SnapshotIndex(out).every() != snapshots.SnapshotIndex(whole).every():
-        return "other snapshots"
-    return ""
+        run = open_run(out)
+        run.rows()
+        for kin, steps in run.snapshots.every().items():
+            run.snapshots.load(kin, sorted(steps))
+        dict(run.results)
+    except Exception as error:
+        return [f"unreadable: {error!r}"]
+    return []

@@ -16,6 +16,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = map(str, (ROOT, ROOT / "tests", ROOT / "scripts" / "checks"))
 MODULES = (
@@ -53,6 +55,8 @@ def run(order: dict[str, Any], folder: Path) -> int:
         os.dup2(os.open(folder / name, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), number)
     try:
         _hurry()
+        if not order["draws"]:
+            Figure.savefig = _touch
         _prepare(order, folder)
         module = importlib.import_module(order["module"])
         code = int(module.main(["command", *order["words"]]))
@@ -62,6 +66,10 @@ def run(order: dict[str, Any], folder: Path) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     return code
+
+
+def _touch(figure: Figure, path: Path, **how: Any) -> None:
+    path.touch()
 
 
 def _hurry() -> None:

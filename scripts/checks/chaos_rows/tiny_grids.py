@@ -12,6 +12,12 @@ def get_config(scale="laptop"):
     fields |= {"seed": SEEDS, "snapshots": "all", "snapshot_every": 20}
     return tiny.config(**fields)
 '''
+_ONE_PROGRAM = '''"""Three cells of one program, with snapshots and measures."""
+import tiny
+def get_config(scale="laptop"):
+    fields = {"seed": (0, 1, 2), "snapshots": "all", "snapshot_every": 20}
+    return tiny.config(**fields, snapshot_early_until=0, measures="fourier")
+'''
 _P113 = '''"""Networks of the post's size, which train for a moment."""
 from jaxgrok import grid
 def get_config(scale="laptop"):
@@ -33,6 +39,11 @@ def get_config(scale="laptop"):
 def sweep(folder: Path, seeds: int = 2) -> Path:
     """Write the grid file of a sweep of eight cells a seed."""
     return _written(folder / "grid.py", _SWEEP.replace("SEEDS", str((*range(seeds),))))
+
+
+def one_program(folder: Path) -> Path:
+    """Write the grid file of a sweep of three cells."""
+    return _written(folder / "grid.py", _ONE_PROGRAM)
 
 
 def p113(folder: Path) -> Path:
