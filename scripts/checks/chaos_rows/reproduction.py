@@ -37,11 +37,10 @@ from jaxgrok import grid
 
 def get_config(scale="auto"):
     config = grid.base("laptop")
-    config.update(modulus=23, steps=(200,), train_fraction=(0.4, 0.8), seed=(0, 1))
+    config.update(modulus=19, steps=(200,), train_fraction=(0.4, 0.8), seed=(0, 1))
     config.update(weight_decay=(0.0, 1.0), measures="fourier", block_width=4)
     config.update(snapshots="all", snapshot_every=100, snapshot_early_until=0)
     config.chain.adamw = {}
-    config.chain.sgd = {"optimiser": "sgd", "momentum": (0.9,), "learning_rate": (0.1,)}
     config.chain.batch = {"batch_size": 64, "dropout": (0.1,)}
     config.chain.muon = {"optimiser": "muon"}
     return config
