@@ -291,19 +291,20 @@ def test_a_large_run_goes_on_without_curves_in_memory(directory, monkeypatch):
     assert [row["steps"] for row in rows] == [40, 40]
     monkeypatch.setattr(cell_table, "MANY", 2)
     read = []
-    read_shard = shards._read_shard
+    read_shard = shards.read_shard
 
-    def noted(file, *, curves):
+    def noted(file, known, *, curves=True):
         read.append(curves)
-        return read_shard(file, curves=curves)
+        return read_shard(file, known, curves=curves)
 
-    monkeypatch.setattr(shards, "_read_shard", noted)
+    monkeypatch.setattr(shards, "read_shard", noted)
     again = Archive(cells, directory)
     assert again.ledger.rows() == rows
     assert again.standing_rows() == rows
-    assert read == [False] * 3 + [True] * 3
+    # First, each is checked to its last byte, and dropped.
+    assert read == [True] * 3 + [False] * 3 + [True] * 3
     # What is new is found beside it, and a longer budget needs the curves.
     assert again.starting_steps() == {}
     longer = Archive(resolved(snapshots="none", steps=(80,)), directory)
     assert longer.ledger.rows() == []
-    assert read[6:] == [True] * 3
+    assert read[9:] == [True] * 6

@@ -13,7 +13,7 @@ import tiny
 from jaxgrok.fleet import chores
 from jaxgrok.fleet.chores import Period
 from jaxgrok.host.files import trees
-from jaxgrok.results import rows, run_directory, snapshots
+from jaxgrok.results import run_directory, snapshots
 from jaxgrok.results.files import final_states, resume, shards, snapshot_files
 from jaxgrok.sweep import coordinator, run
 from runs import same
@@ -95,7 +95,7 @@ def test_a_snapshot_that_is_lost_is_in_no_state_either(tmp_path, monkeypatch, wh
     ("module", "name"),
     [
         (shards, "write_packed"),  # curves
-        (rows, "write_table"),
+        (run_directory.RunDirectory, "write_table"),
         (run_directory, "write_atomically"),  # the manifest
         (resume, "write_packed"),
         (final_states, "write_packed"),
