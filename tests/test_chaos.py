@@ -16,6 +16,12 @@ class TestChaos:
     def test_rows_are_listed(self):
         assert "kills: SIGKILL at any moment" in chaos("--list").stdout
 
+    def test_every_row_stands_on_the_page(self):
+        page = (CHAOS.parents[2] / "docs" / "reliability.md").read_text()
+        for line in chaos("--list").stdout.splitlines():
+            name, *_ = line.split(":")
+            assert f"`--only {name}` |" in page and f"`test_{name}.py`" in page
+
     @pytest.mark.parametrize(
         "words, message",
         [

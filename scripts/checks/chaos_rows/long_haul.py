@@ -6,6 +6,7 @@ process of its own that is timed.
 """
 
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -26,7 +27,7 @@ def get_config(scale="auto"):
     config.update(modulus=7, d_model=8, heads=2, d_head=4, d_mlp=16)
     config.update(train_fraction=(0.5,), steps=(STEPS,), eval_every=10, block_width=16)
     config.update(snapshots=KEPT, snapshot_every=20, snapshot_early_until=0)
-    config.update(measures="fourier", weight_decay=(0.0, 0.5, 1.0, 2.0))
+    config.update(measures=MEASURES, weight_decay=(0.0, 0.5, 1.0, 2.0))
     config.seed = tuple(range(SEEDS))
     return config
 '''
@@ -75,6 +76,7 @@ class Form(NamedTuple):
     Attributes:
         seeds: of each of four weight decays.
         steps: of a cell.
+        measures: that an evaluation records.
         kept: whose snapshots are kept.
         kills: behind these shares of the cells.
         tick: seconds between two looks.
@@ -87,6 +89,7 @@ class Form(NamedTuple):
 
     seeds: int
     steps: int
+    measures: str
     kept: str
     kills: tuple[float, ...]
     tick: float
@@ -97,8 +100,8 @@ class Form(NamedTuple):
     reading: float
 
 
-WHOLE = Form(2_500, 60, "all", (0.2, 0.4), 1.0, False, 20, 0.10, 1.2, 20.0)
-QUICK = Form(60, 40, "seed=0", (0.4,), 0.1, True, 3, 0.25, 4.0, 10.0)
+WHOLE = Form(2_500, 40, "fourier", "all", (0.2, 0.4), 1.0, False, 20, 0.10, 1.2, 20.0)
+QUICK = Form(40, 40, "none", "seed=0", (0.4,), 0.1, True, 3, 0.25, 4.0, 10.0)
 FLUSH = 10
 """Seconds between two writes of results, at least."""
 FILES_A_FLUSH, FILES_BESIDE = 32, 60
@@ -124,15 +127,18 @@ def train(job: Job, form: Form, cells: int) -> Watch:
     grid = job.work / "haul.py"
     text = GRID.replace("SEEDS", str(form.seeds)).replace("STEPS", str(form.steps))
     text = text.replace("KEPT", repr(form.kept))
+    text = text.replace("MEASURES", repr(form.measures))
     grid.write_text(text)
     watch = Watch(job.work / "run", form.tick)
     program = SWEEP.replace("OFTEN", str(form.often))
     command = [sys.executable, "-c", program, "--grid", str(grid)]
     command += ["--out", str(watch.run_dir)]
     codes = []
+    # One device compiles half as much as two.
+    environment = os.environ | ({"NPROC": "1"} if job.quick else {})
     with open(job.work / "sweep.txt", "wb") as log:
         for share in (*form.kills, None):
-            process = subprocess.Popen(command, stdout=log, stderr=log)
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             until = None if share is None else int(share * cells)
             codes.append(watch.follow(process, until))
             job.say(exit_codes=codes, cells=watch.samples[-1].cells)
@@ -197,7 +203,8 @@ def read(job: Job, form: Form, run_dir: Path, cells: int) -> None:
     whole = whole and snaps == [form.steps // 20 + 1]
     words = f"{counts}, {kept} with {snaps} snapshots"
     job.check("every cell has its result and its snapshots", whole, words)
-    slowest = max(answer["seconds"].values())
+    own = {k: v for k, v in answer["seconds"].items() if k != "imports"}
+    slowest = max(own.values())
     job.check("it is read in seconds", slowest <= form.reading, f"{slowest} s at most")
     job.check(
         "commands succeed", not any(answer["codes"].values()), str(answer["codes"])

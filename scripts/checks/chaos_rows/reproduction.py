@@ -30,19 +30,18 @@ def get_config(scale="auto"):
     config.seed = tuple(range(6))
     return config
 '''
-WHOLE = '''"""Several programs: models, optimisers, dropout, measures, snapshots."""
+WHOLE = '''"""Several programs: optimisers, batches, dropout, measures, snapshots."""
 
 from jaxgrok import grid
 
 
 def get_config(scale="auto"):
     config = grid.base("laptop")
-    config.update(modulus=31, steps=(600,), train_fraction=(0.4, 0.8), seed=(0, 1, 2))
+    config.update(modulus=19, steps=(200,), train_fraction=(0.4, 0.8), seed=(0, 1))
     config.update(weight_decay=(0.0, 1.0), measures="fourier", block_width=4)
-    config.update(snapshots="all", snapshot_every=200, snapshot_early_until=0)
-    config.chain.sgd = {"optimiser": "sgd", "momentum": (0.9,), "learning_rate": (0.1,)}
+    config.update(snapshots="all", snapshot_every=100, snapshot_early_until=0)
+    config.chain.adamw = {}
     config.chain.batch = {"batch_size": 64, "dropout": (0.1,)}
-    config.chain.mlp = {"model": "mlp", "measures": "none"}
     config.chain.muon = {"optimiser": "muon"}
     return config
 '''

@@ -84,3 +84,11 @@ def test_of_an_object_only_the_arrays_that_are_asked_for_are_read(bucket, monkey
         assert head == HEAD
         np.testing.assert_array_equal(found["c"], arrays["c"], strict=True)
     assert arrays["c"].nbytes < sum(requests) < 2 * arrays["c"].nbytes
+
+
+def test_a_long_description_is_no_damage(tmp_path):
+    head = {"cells": ["3f0a" * 4] * 20_000}
+    write_packed(tmp_path / "a.npz", head, {"leaf": np.arange(3)})
+    with packed(tmp_path / "a.npz", "") as (read, arrays):
+        assert read == head
+        assert arrays["leaf"].tolist() == [0, 1, 2]
