@@ -46,7 +46,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="name the rows, and end")
     options = parser.parse_args()
     if options.list:
-        parser.exit(0, "".join(f"{name}: {title}\n" for name, title in ROWS.items()))
+        print("".join(f"{name}: {title}\n" for name, title in ROWS.items()), end="")
+        parser.exit()
     if options.out is None:
         parser.error("--out DIR is missing")
     options.only = options.only.split(",") if options.only else list(ROWS)
