@@ -37,6 +37,8 @@ PHASES = (
     "analysis",
 )
 """Places of a run, in the order in which it comes to them."""
+FEW = ("compiling", "chunk", "inside a snapshot's tree", "last redraw")
+"""Those of the short form."""
 WRITTEN = ("inside a snapshot's tree", "before the rename of a save")
 LIMIT = 10.0
 """Seconds within which a run has to be gone."""
@@ -73,9 +75,8 @@ def run(job: Job) -> None:
     grid = (
         tiny_grids.sweep(job.work, seeds=1) if job.quick else tiny_grids.p113(job.work)
     )
-    environment = {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests")))}
-    environment["JAX_COMPILATION_CACHE_DIR"] = str(job.work / "cache")
-    signals = SIGNALS[:1] if job.quick else SIGNALS
+    environment = tiny_grids.environment(job.work / "cache", job.quick)
+    signals, phases = (SIGNALS[:1], FEW) if job.quick else (SIGNALS, PHASES)
     stops: list[Stopped] = []
     with Forks(job.work / "log.txt", environment) as forks:
         whole = job.work / "whole"
@@ -83,7 +84,7 @@ def run(job: Job) -> None:
         different = {}
         for number in signals:
             out = job.work / number.name
-            for phase in PHASES:
+            for phase in phases:
                 if stopped := _stop(job, forks, _words(grid, out), phase, number):
                     stops.append(stopped)
                     words = f"{stopped.seconds} s, code {stopped.code}"
@@ -93,17 +94,16 @@ def run(job: Job) -> None:
                 different[number.name] = found
     for number in signals:
         stops.append(_stop_start(grid, job.work / "started", number, environment))
-    _judge(job, stops, different, len(signals))
+    _judge(job, stops, different, len(signals) * (len(phases) + 1))
 
 
-def _judge(job: Job, stops: list[Stopped], different: object, n_signals: int) -> None:
+def _judge(job: Job, stops: list[Stopped], different: object, meant: int) -> None:
     """Say how long the phases took, and whether that was good enough."""
     slowest = {
         phase: max((s.seconds for s in stops if s.phase == phase), default=None)
         for phase in (STARTING, *PHASES)
     }
     job.say(slowest=slowest, load=os.getloadavg())
-    meant = n_signals * (len(PHASES) + 1)
     job.check("every phase was met", len(stops) == meant, f"{len(stops)} of {meant}")
     late = [list(s) for s in stops if s.seconds > LIMIT]
     most = max(s.seconds for s in stops)

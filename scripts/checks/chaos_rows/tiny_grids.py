@@ -3,7 +3,12 @@
 >>> words = ["--grid", str(sweep(folder)), "--out", str(run_dir)]
 """
 
+import os
 from pathlib import Path
+
+import tiny
+
+ROOT = Path(__file__).resolve().parents[3]
 
 _SWEEP = '''"""Two groups of cells of two budgets, with snapshots of all."""
 import tiny
@@ -34,6 +39,24 @@ import searches
 def get_config(scale="laptop"):
     return searches.config()
 '''
+
+
+def environment(cache: Path, is_short: bool) -> dict[str, str]:
+    """Return the variables of a row's runs, with a folder for their programs.
+
+    Those of a short form are on one device, and hardly optimised; where tests keep
+    programs, theirs come from there.
+    """
+    variables = {
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests"))),
+        "JAX_COMPILATION_CACHE_DIR": str(cache),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    if is_short:
+        kept = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(cache))
+        variables["JAX_COMPILATION_CACHE_DIR"] = kept
+        variables |= {"JAX_NUM_CPU_DEVICES": "1", "XLA_FLAGS": tiny.UNOPTIMISED}
+    return variables
 
 
 def sweep(folder: Path, seeds: int = 2) -> Path:
