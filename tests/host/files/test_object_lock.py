@@ -104,8 +104,8 @@ def test_a_beat_under_way_does_not_undo_a_release(lock, monkeypatch):
 def test_a_silent_holder_is_waited_for_and_replaced(lock, caplog):
     first, second = lock(), lock()
     first.acquire()
-    silence(first, SILENT - 0.5)
     start = time.monotonic()
+    silence(first, SILENT - 0.5)
     with caplog.at_level(logging.WARNING, logger="jaxgrok"):
         second.acquire()
     assert 0.4 < time.monotonic() - start < 30
