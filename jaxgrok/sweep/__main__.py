@@ -83,7 +83,6 @@ def _run(
     from jaxgrok.grid.resolver import resolve
     from jaxgrok.sweep import failures, plan, run
 
-    out = values.out or grid_file.run_directory(config.scale)
     if values.dry_run:
         grid = resolve(config)
         # Flushed: what follows takes as long as a program takes to compile.

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxgrok.host.clock import utc_now
+from jaxgrok.host.files.sealed import parsed
+from jaxgrok.host.files.typed import record
 from jaxgrok.host.processes import is_alive
 
 LONGEST = 200
@@ -50,14 +52,11 @@ class Holder:
     def from_bytes(cls, content: bytes) -> "Holder | None":
         """Read a holder that was written; None for anything else."""
         try:
-            holder = cls(**json.loads(content))
-        except (ValueError, TypeError, RecursionError):
+            holder = record(cls, parsed(content))
+        except ValueError:
             return None
         words = holder.host, holder.since, holder.command
-        is_holder = type(holder.process) is int and all(
-            isinstance(word, str) and len(word) <= LONGEST + 1 for word in words
-        )
-        return holder if is_holder else None
+        return holder if all(len(word) <= LONGEST + 1 for word in words) else None
 
     def to_bytes(self) -> bytes:
         """Return it as JSON."""

@@ -7,18 +7,19 @@ the file holds that much, and a header that it lets Python's parser read.
 (114, 128)
 """
 
+import contextlib
 import errno
-import hashlib
 import math
 import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import BinaryIO
 
 import numpy as np
+
+from jaxgrok.host.files.sealed import digest
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -73,12 +74,7 @@ class Npz(Mapping[str, np.ndarray]):
     def __enter__(self) -> "Npz":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._zip.close()
 
     def __iter__(self) -> Iterator[str]:
@@ -109,23 +105,18 @@ class Npz(Mapping[str, np.ndarray]):
         It is in the list at the end of the file: no array is read.
         """
         lines = [f"{m.filename} {m.file_size} {m.CRC}" for m in self._zip.infolist()]
-        return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
+        return digest("\n".join(lines).encode())
 
 
-class _invalid_is_damage:
+@contextlib.contextmanager
+def _invalid_is_damage() -> Iterator[None]:
     """Raise ValueError for a position that no file has; disks have other errors."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, OSError) and error.errno == errno.EINVAL:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EINVAL:
             raise ValueError("it points outside itself") from None
+        raise
 
 
 def plain_dtype(text: str) -> np.dtype:

@@ -87,6 +87,16 @@ class Shard:
         """Return the bytes of a training's array."""
         return len(self.steps[kin]) * self.width * np.dtype(self.dtype).itemsize
 
+    def check_size(self) -> None:
+        """Raise ValueError if its tree lacks bytes."""
+        if not isinstance(self.path, Path):
+            return
+        # Arrays are not compressed: none is larger than the files that hold it.
+        files = [path for path in self.path.rglob("*") if path.is_file()]
+        n_bytes = sum(map(self.n_bytes, self.steps))
+        if sum(path.stat().st_size for path in files) < n_bytes:
+            raise _damaged(self.path)
+
     def arrays(self, kins: Iterable[str]) -> dict[str, np.ndarray]:
         """Read [snaps, parameters] of some trainings, and nothing else.
 
@@ -104,7 +114,7 @@ class Shard:
 
     def _from_tree(self, kins: Sequence[str]) -> dict[str, np.ndarray]:
         """Read some arrays of an orbax tree."""
-        check_size(self.description)
+        self.check_size()
         empty = {
             kin: np.empty((len(self.steps[kin]), self.width), self.dtype)
             for kin in kins
@@ -165,14 +175,7 @@ def check_size(file: AnyPath) -> None:
     Args:
         file: one of `descriptions`.
     """
-    shard = _read_description(file)
-    if not isinstance(shard.path, Path):
-        return
-    # Arrays are not compressed: none is larger than the files that hold it.
-    files = [path for path in shard.path.rglob("*") if path.is_file()]
-    n_bytes = sum(map(shard.n_bytes, shard.steps))
-    if sum(path.stat().st_size for path in files) < n_bytes:
-        raise _damaged(shard.path)
+    _read_description(file).check_size()
 
 
 def check_arrays(file: AnyPath) -> None:
