@@ -20,7 +20,7 @@ n_train or train_fraction; a search trains the few of them that it needs.
 --mixed_bits          go on in a run directory whose results have other last bits
 
 python -m jaxgrok.crossover DIR draws the crossovers of a run directory again, or reads
-those of a finished sweep.
+those of a sweep; of one that is not over, it writes nothing.
 
 Exit codes: 0, every training has its result; 1, some failed or could not be written; 2,
 bad input; above 128, stopped by a signal. The same command then goes on.
@@ -78,7 +78,10 @@ def _flags() -> flags.FlagValues:
 
 
 def _read(values: flags.FlagValues, argv: list[str]) -> int:
-    """Draw the crossovers of a run directory again, or read those of a sweep."""
+    """Draw the crossovers of a run directory again, or read those of a sweep.
+
+    Those of a run that is not over are printed alone: it would outgrow a table.
+    """
     run_dir, *extra = command_line.parse(values, argv)
     if extra:
         raise ValueError(f"argument {extra[0]!r} is not understood; see --help")
@@ -89,10 +92,17 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
     # Late, here and below: jax reads its settings when it is imported, and it is
     # `command_line.run` that makes them. Without, a CPU would train on one device.
     from jaxgrok.crossover import find, report
+    from jaxgrok.results.run import open_run
 
-    rows = report.read_table(run_dir)
+    rows, left = report.read_table(run_dir), 0
     if rows is None:
-        rows = report.table(find.read(run_dir, width=_width(values)))
+        run = open_run(run_dir)
+        rows = report.table(find.read(run, width=_width(values)))
+        left = len(run) - len(run.results)
+    if left:
+        _print(rows)
+        print(f"so far: {left:,} of {len(run):,} cells have no result yet")
+        return 0
     report.write(rows, run_dir)
     _print(rows, run_dir)
     return 0
@@ -168,13 +178,14 @@ def _range(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _print(rows: Sequence[Mapping[str, Any]], out: str) -> None:
-    """Print a line per setting, and where the table and the figure lie."""
-    from jaxgrok.crossover.report import line
+def _print(rows: Sequence[Mapping[str, Any]], out: str = "") -> None:
+    """Print a line per setting, and where the table and the figure lie, if they do."""
+    from jaxgrok.crossover.report import FIGURE, FILE, line
 
     for row in rows:
         print(line(row))
-    print(f"{out}/crossover.csv, {out}/plots/crossover.png")
+    if out:
+        print(f"{out}/{FILE}, {out}/{FIGURE}")
 
 
 if __name__ == "__main__":

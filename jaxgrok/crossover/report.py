@@ -19,6 +19,7 @@ from jaxgrok.plots.files import save
 from jaxgrok.plots.tables import read_checked
 from jaxgrok.report import page
 from jaxgrok.results.rows import CROSSOVER as FILE
+from jaxgrok.results.rows import CROSSOVER_FIGURE as FIGURE
 from jaxgrok.results.run import load
 from jaxgrok.results.run_directory import RunDirectory
 
@@ -84,8 +85,8 @@ def write(rows: Sequence[Mapping[str, Any]], out: UserPath) -> None:
     with RunDirectory(path) as directory:
         directory.write_table(FILE, as_table(list(rows[0]), rows))
     figure = sweep.crossover(load(out), rows)
-    (path / "plots").mkdir(exist_ok=True)
-    save(figure, path / "plots" / "crossover.png")
+    (path / FIGURE).parent.mkdir(exist_ok=True)
+    save(figure, path / FIGURE)
     page.rewrite(out)
 
 

@@ -13,6 +13,7 @@ from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.host import machine
 from jaxgrok.host.files.paths import AnyPath, remove_tree
 from jaxgrok.results.estate import Estate, estate_of
+from jaxgrok.results.files import index
 from jaxgrok.results.files.manifest import Manifest
 from jaxgrok.results.files.manifest_file import FORMAT
 from jaxgrok.results.files.shards import Result
@@ -84,7 +85,7 @@ def adopt(
     start = old.begun or manifest.begun
     manifest = dataclasses.replace(manifest, usage=old.usage, begun=start)
     if estate.is_empty:
-        return _take_over(estate, manifest, mixed_bits=mixed_bits)
+        return _take_over(directory, estate, manifest, mixed_bits=mixed_bits)
     _check_cells(estate, manifest)
     inherited, stored = estate.inherited(), estate.results
     results = {cell.id: stored[cell.id] for cell in grid.cells if cell.id in stored}
@@ -101,7 +102,7 @@ def adopt(
     # cells that the old manifest does not know, and that no reader looks up.
     if inherited:
         directory.write_results(inherited)
-    estate.forget_ends(grid)
+    estate.forget_ends(grid, directory.index)
     notes = [_mixture(old, manifest)] if elsewhere else []
     if again:
         notes.append(_repetition(grid, results, again))
@@ -127,7 +128,9 @@ def _check_format(path: AnyPath, old: Manifest) -> None:
         )
 
 
-def _take_over(estate: Estate, manifest: Manifest, *, mixed_bits: bool) -> Adopted:
+def _take_over(
+    directory: RunDirectory, estate: Estate, manifest: Manifest, *, mixed_bits: bool
+) -> Adopted:
     """Take over a directory that has no result: it pins nothing."""
     path, old = estate.path, estate.manifest
     elsewhere = bool(_differences(old, manifest))
@@ -137,6 +140,7 @@ def _take_over(estate: Estate, manifest: Manifest, *, mixed_bits: bool) -> Adopt
         folders = [path / name for name in ("checkpoints", "resume", "final_states")]
         if any(folder.exists() for folder in folders):
             notes.append(f"{_words(old, manifest)}: its cells in flight start anew")
+        index.leave_out(path, directory.index, [*directory.index.snapshots])
         for folder in folders:
             remove_tree(folder)
     return Adopted(manifest, {}, estate.heirs, frozenset(), elsewhere, tuple(notes))

@@ -11,6 +11,7 @@ from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.outcomes.grok_rule import ends_by_rule
 from jaxgrok.results.files import cell_table
+from jaxgrok.results.files.index import Index
 from jaxgrok.results.files.manifest import Manifest
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.files.snapshot_files import forget
@@ -52,10 +53,14 @@ class Estate:
                     inherited.append(dataclasses.replace(result, cell_id=heir.id))
         return inherited
 
-    def forget_ends(self, grid: Grid) -> None:
+    def forget_ends(self, grid: Grid, index: Index) -> None:
         """Forget snapshots that were kept only because a budget ended there.
 
         A training that was never interrupted has none of that step.
+
+        Args:
+            grid: what to train.
+            index: of the directory.
         """
         ends = {(cell.kin, cell.lane["steps"]) for cell in grid.cells}
         steps: dict[str, set[int]] = {}
@@ -69,7 +74,7 @@ class Estate:
             if not self._is_final(result):
                 steps.setdefault(cell.kin, set()).add(budget)
         if steps:
-            forget(self.path, steps)
+            forget(self.path, steps, index)
 
     def _is_final(self, result: Result) -> bool:
         """Tell whether a cell ended by itself: a longer budget changes nothing."""

@@ -10,6 +10,7 @@ shard from their saves or anew, lanes from an older save or anew.
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 
 from jaxgrok.host.files.packed_files import fingerprint
 from jaxgrok.host.files.paths import AnyPath, matches, set_aside
@@ -22,9 +23,11 @@ from jaxgrok.results.files import (
 )
 from jaxgrok.results.files import index as index_file
 from jaxgrok.results.files.index import Index
+from jaxgrok.results.files.snapshot_shards import Shard, read_shard
 
 SOON_READ = 1_000_000_000
 """Bytes of snapshots up to which all are read; `jaxgrok verify` reads any number."""
+_AGAIN = "cells that lack snapshots train again"
 
 
 def mend(run_dir: AnyPath) -> tuple[list[str], Index]:
@@ -40,44 +43,36 @@ def mend(run_dir: AnyPath) -> tuple[list[str], Index]:
     if not is_ours:
         return [], Index()
     lines = manifest_file.mend(run_dir)
-    lines_of_curves, index = _mend_curves(run_dir)
-    lines += lines_of_curves
+    index = _read_index(run_dir, lines)
+    curves = _mend_curves(run_dir, index or Index(), lines)
+    snapshots = _mend_snapshots(run_dir, index or Index(), lines)
+    made = Index(curves, index.tables if index else {}, snapshots)
+    if made != index:
+        index_file.write(run_dir, made)
     lanes = partial(_set_aside, words="its cells start from an older save or anew")
     lines += _each(matches(run_dir / resume.FOLDER, "[!.]*.npz"), resume.check, lanes)
     states = partial(_set_aside, words="a longer budget starts its cells anew")
     files = matches(run_dir / final_states.FOLDER, "[!.]*.npz")
     lines += _each(files, final_states.check, states)
-    files = snapshot_shards.descriptions(run_dir)
-    lines += _each(files, snapshot_shards.check_size, _set_shard_aside)
-    # Of those that are left, every byte, unless that takes long.
-    if _size(run_dir) < SOON_READ:
-        files = snapshot_shards.descriptions(run_dir)
-        lines += _each(files, snapshot_shards.check_arrays, _set_shard_aside)
-    return lines, index
+    return lines, made
 
 
-def _size(run_dir: AnyPath) -> int:
-    """Return the bytes of all snapshots."""
-    shards = snapshot_shards.read_shards(run_dir)
-    return sum(shard.n_bytes(kin) for shard in shards for kin in shard.steps)
-
-
-def _mend_curves(run_dir: AnyPath) -> tuple[list[str], Index]:
-    """Set aside damaged shards; an index that is lost is made of those that are whole.
-
-    Returns:
-        Lines, and the index as it is on disk now.
-    """
-    lines, index = [], None
+def _read_index(run_dir: AnyPath, lines: list[str]) -> Index | None:
+    """Return the index; None, and a line more, where it is lost."""
     try:
         index = index_file.read(run_dir)
         fault = "is missing"
     except ValueError:
+        index = None
         fault = f"is damaged: set aside as {set_aside(run_dir / index_file.FILE).name}"
     if index is None:
         lines.append(f"{index_file.FILE} {fault}; made anew of the shards")
-    known = index.curves if index else {}
-    whole: dict[str, str] = {}
+    return index
+
+
+def _mend_curves(run_dir: AnyPath, index: Index, lines: list[str]) -> dict[str, str]:
+    """Set aside damaged shards of curves; return the fingerprints of the others."""
+    known, whole = index.curves, {}
 
     def check(file: AnyPath) -> None:
         shards.read_shard(file, known)  # which compares the known ones
@@ -88,10 +83,34 @@ def _mend_curves(run_dir: AnyPath) -> tuple[list[str], Index]:
     lines += _each(files, check, aside)
     for name in sorted(known.keys() - {file.name for file in files}):
         lines.append(f"{shards.FOLDER}/{name} is missing: its cells train again")
-    made = Index(whole, index.tables if index else {})
-    if made != index:
-        index_file.write(run_dir, made)
-    return lines, made
+    return whole
+
+
+def _mend_snapshots(run_dir: AnyPath, index: Index, lines: list[str]) -> dict[str, str]:
+    """Set aside damaged shards of snapshots; the fingerprints of the others."""
+    whole: dict[AnyPath, Shard] = {}
+
+    def check(file: AnyPath) -> None:
+        shard = read_shard(file)
+        shard.check_size()
+        if not shard.fits(index.snapshots):
+            raise ValueError("it is another shard")
+        whole[file] = shard
+
+    def check_arrays(file: AnyPath) -> None:
+        shard = whole.pop(file)
+        shard.arrays(shard.steps)
+        whole[file] = shard
+
+    files = snapshot_shards.descriptions(run_dir)
+    lines += _each(files, check, _set_shard_aside)
+    # Of those that are left, every byte, unless that takes long.
+    sizes = (shard.n_bytes(kin) for shard in whole.values() for kin in shard.steps)
+    if sum(sizes) < SOON_READ:
+        lines += _each([*whole], check_arrays, _set_shard_aside)
+    missing = index.snapshots.keys() - {file.name for file in files}
+    lines += [_set_tree_aside(run_dir, name) for name in sorted(missing)]
+    return {file.name: shard.fingerprint for file, shard in whole.items()}
 
 
 def _each(
@@ -119,7 +138,17 @@ def _set_shard_aside(file: AnyPath) -> str:
     """Set the description of a shard of snapshots aside, and its tree; the line."""
     name = f"{file.parent.name}/{file.name}"
     asides = [set_aside(path) for path in snapshot_shards.files_of(file)]
-    return (
-        f"{name} is damaged: set aside as {asides[0].name}, cells that lack snapshots "
-        "train again"
-    )
+    return f"{name} is damaged: set aside as {asides[0].name}, {_AGAIN}"
+
+
+def _set_tree_aside(run_dir: AnyPath, name: str) -> str:
+    """Set the tree aside whose description is missing; return the line."""
+    # From the list: a name in a file may lead out of the folder.
+    trees = matches(run_dir / snapshot_shards.FOLDER, "[!.]*")
+    asides = [
+        set_aside(tree).name
+        for tree in trees
+        if isinstance(tree, Path) and f"{tree.name}.json" == name
+    ]
+    tree = "".join(f"its arrays set aside as {aside}, " for aside in asides)
+    return f"{snapshot_shards.FOLDER}/{name} is missing: {tree}{_AGAIN}"

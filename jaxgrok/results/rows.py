@@ -22,6 +22,8 @@ from jaxgrok.training.records import COMPONENT_CURVES
 CELLS = "cells.csv"
 COMPONENTS = "components.csv"
 CROSSOVER = "crossover.csv"
+CROSSOVER_FIGURE = "plots/crossover.png"
+"""The figure of that table, which goes with it."""
 
 
 class Key(TypedDict):

@@ -23,7 +23,12 @@ from jaxgrok.host.files.folder_lock import FolderLock, Held, in_use
 from jaxgrok.host.files.object_lock import ObjectLock
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.results.dataset import Rows, assemble
-from jaxgrok.results.files import cell_table, index, manifest_file
+from jaxgrok.results.files import (
+    cell_table,
+    index,
+    manifest_file,
+    snapshot_files,
+)
 from jaxgrok.results.files.index import Index
 from jaxgrok.results.files.manifest import Manifest, read_manifest
 from jaxgrok.results.files.shards import (
@@ -107,7 +112,8 @@ class RunDirectory:
             contents |= self._large(manifest)
         entries = [f'"{name}": {_lines(value)}' for name, value in contents.items()]
         text = "{\n " + ",\n ".join(entries) + "\n}\n"
-        if not (self.path / index.FILE).exists():
+        is_newer = snapshot_files.enter(self.path, self.index)
+        if is_newer or not (self.path / index.FILE).exists():
             index.write(self.path, self.index)
         self._edition = 1 + (self._edition or manifest_file.edition(self.path))
         manifest_file.write(self.path, text, self._edition)
@@ -134,7 +140,11 @@ class RunDirectory:
         return each_result(self.path)
 
     def write_results(self, results: Iterable[Result]) -> None:
-        """Add one immutable shard with these results."""
+        """Add one immutable shard with these results.
+
+        Snapshots are on the disk before the results of their cells: both are entered.
+        """
+        snapshot_files.enter(self.path, self.index)
         write_results(self.path, results, self.index)
 
     def assemble(self, rows: Rows) -> xr.Dataset:
@@ -166,6 +176,13 @@ class RunDirectory:
         write_atomically(self.path / name, content)
         if tables.get(name) != [digest]:
             tables[name] = [digest]
+            index.write(self.path, self.index)
+
+    def remove_table(self, name: str) -> None:
+        """Remove a table that does not hold any more, if there is one."""
+        # In this order: one that the index does not know would count.
+        (self.path / name).unlink(missing_ok=True)
+        if self.index.tables.pop(name, None) is not None:
             index.write(self.path, self.index)
 
 

@@ -36,12 +36,20 @@ WAY_TO_HAVE = (
 
 
 class SnapshotIndex:
-    """Which snapshots a run directory has, and which shard holds each of them."""
+    """Which snapshots a run directory has, and which shard holds each of them.
 
-    def __init__(self, run_dir: AnyPath) -> None:
+    Args:
+        run_dir: the run directory.
+        indexed: as of `read_shards`.
+
+    Raises:
+        ValueError: a description, or the index, is damaged or missing.
+    """
+
+    def __init__(self, run_dir: AnyPath, *, indexed: bool = True) -> None:
         self._run_dir = run_dir
         self._rows: dict[str, dict[int, tuple[Shard, int]]] = {}
-        for shard in second_look(lambda: read_shards(run_dir)):
+        for shard in second_look(lambda: read_shards(run_dir, indexed=indexed)):
             for kin, steps in shard.steps.items():
                 # A row that was forgotten has no step.
                 rows = {s: (shard, row) for row, s in enumerate(steps) if s is not None}
@@ -163,7 +171,8 @@ class Writer:
 
     def __init__(self, run_dir: AnyPath, worker: str = "local") -> None:
         self._folder, self._worker = run_dir / FOLDER, worker
-        self._written = SnapshotIndex(run_dir).every()
+        # A worker goes on where one was lost: the next start of the run tells of it.
+        self._written = SnapshotIndex(run_dir, indexed=False).every()
         self.pending: Rows = {}
         self._shapes: Shapes = {}
         self._pool = ThreadPoolExecutor(1)

@@ -27,7 +27,7 @@ from jaxgrok.results.files.resume import Saves
 from jaxgrok.results.files.saved_lanes import LanePlace
 from jaxgrok.results.files.shards import OVER, Result
 from jaxgrok.results.ledger import Ledger
-from jaxgrok.results.rows import CellRow
+from jaxgrok.results.rows import CROSSOVER, CROSSOVER_FIGURE, CellRow
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.results.wanted_snapshots import has_all
 from jaxgrok.sweep import figures
@@ -114,6 +114,14 @@ class Archive:
         usage = self._usage
         busy = usage.busy + dispatch.lane_steps
         self._usage = Usage(busy, usage.executed + dispatch.executed)
+
+    def begin(self) -> None:
+        """Write the manifest, before anything is trained."""
+        if self._cells.keys() - self._ended():
+            # The crossovers were read of fewer trainings.
+            self._directory.remove_table(CROSSOVER)
+            (self.path / CROSSOVER_FIGURE).unlink(missing_ok=True)
+        self.write_manifest()
 
     def write_manifest(self) -> None:
         """Write the manifest as it is now."""
@@ -211,7 +219,8 @@ class Archive:
         resume.drop(self.path)
         if self._grid.config["snapshots"] == "phases":
             # Phases are known at the end only; until here every cell kept snapshots.
-            snapshot_files.prune(self._directory.path, self._one_per_phase())
+            kins, index = self._one_per_phase(), self._directory.index
+            snapshot_files.prune(self.path, kins, index)
         # A cell of a longer budget than a state's has ended since.
         self._final_states.prune(set(self._last_budgets.items()))
         return self.redraw()
@@ -252,7 +261,7 @@ class Archive:
             if steps := self._snapshot_steps.pop(kin, None):
                 gone[kin] = steps
         if gone:
-            snapshot_files.forget(self.path, gone)
+            snapshot_files.forget(self.path, gone, self._directory.index)
 
     def _one_per_phase(self) -> set[str]:
         """Choose the first training of each phase that has snapshots."""

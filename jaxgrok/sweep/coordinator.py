@@ -51,7 +51,7 @@ class Coordinator:
             OSError: the run directory cannot be written; what fits is saved.
         """
         # Before the first shard: results without a manifest could not be read.
-        self.archive.write_manifest()
+        self.archive.begin()
         self.intake.resume()
         with self.display:
             for line in (*self.archive.notes, *self.grid.warnings()):

@@ -3,13 +3,17 @@
 import os
 from pathlib import Path
 
+import handmade
 import jax
 import pytest
 
+import tiny
 from children import command_without_jax
 from jaxgrok.crossover import find, report
 from jaxgrok.crossover.__main__ import main
 from jaxgrok.engine import sizing
+from jaxgrok.grid.resolver import resolve
+from jaxgrok.results.files.manifest import describe
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep import plan
 from searches import TINY, WIDTH
@@ -51,6 +55,22 @@ def test_the_command_searches_and_reads_again(capsys):
     assert run("a", *width) == 0
     assert capsys.readouterr().out.splitlines() == lines
     assert Path("a/crossover.csv").read_bytes() == before
+
+
+def test_a_sweep_that_is_not_over_is_read_anew_each_time(capsys):
+    grid = tiny.config(**TINY | {"weight_decay": (0.1,), "n_train": (9, 24)})
+    manifest = describe(resolve(grid))
+    results = handmade.all_results(manifest, evals=13)
+    handmade.write(Path("a"), manifest, results[:5])
+    assert run("a") == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == "so far: 3 of 8 cells have no result yet"
+    assert not Path("a/crossover.csv").exists()
+    handmade.write(Path("a"), manifest, results[5:])
+    assert run("a") == 0
+    line, last = capsys.readouterr().out.splitlines()
+    assert "8 trainings" in line
+    assert last == "a/crossover.csv, a/plots/crossover.png"
 
 
 def test_a_search_in_which_trainings_failed_ends_with_code_1(capsys, monkeypatch):

@@ -1,9 +1,12 @@
 """What is damaged is set aside, never deleted; what is whole stays."""
 
+import json
+
 import numpy as np
 import pytest
 from handmade import all_results, product, write
 
+from jaxgrok.host.files import sealed
 from jaxgrok.results import mending
 from jaxgrok.results.files import index
 from jaxgrok.results.files.shards import read_results
@@ -68,6 +71,54 @@ def test_an_index_that_is_lost_is_made_of_the_shards(run_dir, content):
 
 def test_a_new_directory_has_nothing_to_mend(tmp_path):
     assert mend(tmp_path) == ([], index.Index())
+
+
+@pytest.fixture
+def described(run_dir):
+    """The description of a shard of snapshots that the index knows."""
+    rows = {kin: {0: np.ones(4, np.float32)} for kin in "ab"}
+    write_shard(run_dir / "checkpoints", rows, {"W": (2, 2)})
+    known = mend(run_dir)[1]
+    (file,) = (run_dir / "checkpoints").glob("*.json")
+    assert [*known.snapshots] == [file.name]
+    return file
+
+
+def test_a_description_that_is_gone_is_missed_and_its_arrays_are_kept(
+    run_dir, described
+):
+    described.unlink()
+    lines, found = mend(run_dir)
+    tree = described.with_suffix("").name
+    assert lines == [
+        f"checkpoints/{described.name} is missing: its arrays set aside as "
+        f"{tree}.damaged, cells that lack snapshots train again"
+    ]
+    assert (described.parent / f"{tree}.damaged").is_dir()
+    assert found.snapshots == index.read(run_dir).snapshots == {}
+    assert mend(run_dir)[0] == []
+
+
+def test_a_description_of_other_steps_is_set_aside(run_dir, described):
+    content = sealed.unsealed(described.read_bytes())
+    content["steps"]["a"] = [20]
+    described.write_bytes(sealed.sealed(json.dumps(content)))
+    (line,), found = mend(run_dir)
+    assert line.startswith(f"checkpoints/{described.name} is damaged: set aside as")
+    assert found.snapshots == {}
+
+
+def test_a_name_in_the_index_leads_nowhere(run_dir):
+    known = index.read(run_dir)
+    (run_dir / "checkpoints").mkdir()
+    (run_dir / "other").mkdir()
+    known.snapshots["../other.json"] = "1"
+    index.write(run_dir, known)
+    lines, _ = mend(run_dir)
+    assert lines == [
+        "checkpoints/../other.json is missing: cells that lack snapshots train again"
+    ]
+    assert (run_dir / "other").is_dir()
 
 
 @pytest.mark.parametrize("soon_read", [10**9, 0])

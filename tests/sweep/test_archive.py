@@ -10,6 +10,7 @@ from jaxgrok.engine.engine import ResumeState
 from jaxgrok.fleet.messages import Dispatch
 from jaxgrok.results.files import (
     cell_table,
+    index,
     manifest,
     resume,
     shards,
@@ -235,6 +236,36 @@ def test_shards_of_snapshots_that_were_cut_off_are_removed(archive, directory):
     file.unlink()
     Archive(resolved(), directory)
     assert list((directory.path / "checkpoints").iterdir()) == []
+
+
+def test_snapshots_are_entered_with_the_results_of_their_cells(archive, directory):
+    one, *_ = resolved().cells
+    write_snapshots(directory, one, 0, 20, 40)
+    archive.add(result(one))
+    archive.flush()
+    (file,) = (directory.path / "checkpoints").glob("*.json")
+    assert [*index.read(directory.path).snapshots] == [file.name]
+    file.unlink()
+    with pytest.raises(ValueError, match=f"{file.name} is missing; bring it back"):
+        SnapshotIndex(directory.path)
+    again = Archive(resolved(), directory)
+    assert again.again == {one.id}
+    assert f"{file.name} is missing: its arrays set aside as " in again.notes[0]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_crossovers_of_fewer_trainings_go_as_training_begins(archive, directory, ended):
+    for cell in resolved().cells[: 3 if ended else 2]:
+        write_snapshots(directory, cell, 0, 20, 40)
+        archive.add(result(cell))
+    archive.flush()
+    directory.write_table("crossover.csv", b"outcome\n")
+    (directory.path / "plots").mkdir()
+    (directory.path / "plots" / "crossover.png").touch()
+    Archive(resolved(), directory).begin()
+    assert (directory.path / "crossover.csv").exists() == ended
+    assert (directory.path / "plots" / "crossover.png").exists() == ended
+    assert ("crossover.csv" in index.read(directory.path).tables) == ended
 
 
 def test_at_the_end_each_phase_has_the_snapshots_of_its_first_cell(

@@ -1,10 +1,12 @@
 """Each kind of file is read to its last byte."""
 
+import numpy as np
 import pytest
 from handmade import all_results, product, write
 
 from jaxgrok.results.files import index
 from jaxgrok.results.files.manifest import read_manifest
+from jaxgrok.results.files.snapshot_files import enter, forget, write_shard
 from jaxgrok.verify import contents
 from jaxgrok.verify.contents import Check, Fault
 
@@ -56,6 +58,26 @@ def test_other_files_are_read_too(run_dir, folder):
     contents.lanes(check)
     contents.snapshots(check, read_manifest(run_dir), {})
     assert check.faults == [Fault(f"{folder}/{name}", "is damaged")]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("gone", "is missing"), ("other", "is damaged")]
+)
+def test_a_description_of_snapshots_is_in_the_index(run_dir, how, words):
+    rows = {"a": {0: np.ones(4, np.float32), 20: np.ones(4, np.float32)}}
+    write_shard(run_dir / "checkpoints", rows, {"W": (2, 2)})
+    known = index.read(run_dir)
+    assert enter(run_dir, known)
+    index.write(run_dir, known)
+    (file,) = (run_dir / "checkpoints").glob("*.json")
+    if how == "gone":
+        file.unlink()
+    else:
+        forget(run_dir, {"a": {20}}, index.Index())
+        index.write(run_dir, known)
+    check = Check(run_dir)
+    contents.snapshots(check, read_manifest(run_dir), {})
+    assert check.faults == [Fault(f"checkpoints/{file.name}", words)]
 
 
 def test_a_damaged_status_is_named(run_dir):

@@ -3,7 +3,8 @@
 It is written after every shard, and names all of them with their fingerprints: one that
 is gone, or that another file has taken the place of, is missed. A shard that is not in
 it yet, as of a run that was killed in between, counts as well: a shard is there as a
-whole or not at all, and knows the cells it is of.
+whole or not at all, and knows the cells it is of. Shards of snapshots, which workers
+write, are entered with the next results; they leave it before they are removed.
 
 >>> index = Index(curves={"0179-1.npz": "3f0a..."}, tables={"cells.csv": ["91c2..."]})
 >>> write(run_dir, index)
@@ -13,6 +14,7 @@ whole or not at all, and knows the cells it is of.
 import dataclasses
 import json
 import time
+from collections.abc import Iterable
 
 from jaxgrok.host.files import sealed
 from jaxgrok.host.files.atomic_files import write_atomically
@@ -30,10 +32,12 @@ class Index:
     Attributes:
         curves: shard → its fingerprint.
         tables: table → the digests that it may have: two while it is replaced.
+        snapshots: what describes a shard of snapshots → its fingerprint.
     """
 
     curves: dict[str, str] = dataclasses.field(default_factory=dict)
     tables: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    snapshots: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def write(run_dir: AnyPath, index: Index) -> None:
@@ -54,6 +58,15 @@ def read(run_dir: AnyPath) -> Index | None:
         return None
     except ValueError:
         raise ValueError(f"{file} is damaged; {WAY_OUT}") from None
+
+
+def leave_out(run_dir: AnyPath, index: Index, names: Iterable[str]) -> None:
+    """Take shards of snapshots out of an index, before they change or go."""
+    known = index.snapshots.keys() & set(names)
+    for name in known:
+        del index.snapshots[name]
+    if known:
+        write(run_dir, index)
 
 
 def table_words(run_dir: AnyPath, name: str) -> str:

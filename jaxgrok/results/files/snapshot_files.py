@@ -1,13 +1,14 @@
 """Write shards of snapshots, and drop snapshots of them; `snapshot_shards` reads them.
 
 >>> write_shard(run_dir / "checkpoints", {cell.kin: {0: vector}}, shapes)
->>> prune(run_dir, {cell.kin})
+>>> prune(run_dir, {cell.kin}, index)
 """
 
+import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,19 @@ from jaxgrok.host.files.atomic_files import new_name, write_atomically
 from jaxgrok.host.files.packed_files import write_packed
 from jaxgrok.host.files.paths import AnyPath, remove_tree, set_aside
 from jaxgrok.host.files.trees import write_tree
+from jaxgrok.results.files import index as index_file
+from jaxgrok.results.files.index import Index
 from jaxgrok.results.files.snapshot_shards import (
     ARRAY,
     FOLDER,
+    Description,
     Rows,
     Shapes,
     Shard,
     checksum,
+    descriptions,
     files_of,
+    read_shard,
     read_shards,
 )
 
@@ -77,9 +83,8 @@ def write_shard(
 
 def _entries(shard: Shard) -> dict[str, Any]:
     """Return what describes a shard, as JSON has it."""
-    entries = {f.name: getattr(shard, f.name) for f in dataclasses.fields(shard)}
-    del entries["path"]
-    return entries
+    names = [field.name for field in dataclasses.fields(Description)]
+    return {name: getattr(shard, name) for name in names}
 
 
 def _describe(shard: Shard) -> None:
@@ -113,25 +118,61 @@ def _remove(shard: Shard) -> None:
     remove_tree(shard.path)
 
 
-def forget(run_dir: AnyPath, steps: Mapping[str, Container[int]]) -> None:
+def enter(run_dir: AnyPath, index: Index) -> bool:
+    """Enter the shards that an index does not know; whether there were any."""
+    names = len(index.snapshots)
+    for file in descriptions(run_dir):
+        if file.name not in index.snapshots:
+            # Whoever reads one that is damaged says so.
+            with contextlib.suppress(ValueError, OSError):
+                index.snapshots[file.name] = read_shard(file).fingerprint
+    return len(index.snapshots) > names
+
+
+def forget(run_dir: AnyPath, steps: Mapping[str, Container[int]], index: Index) -> None:
     """Drop snapshots: of each training, by kin, those of some steps.
 
     Their rows stay in the shards without a step: no array of a tree is written again.
     """
+    changes = {}
     for shard in read_shards(run_dir):
         remaining: dict[str, list[int | None]] = {}
         for kin, kept_steps in shard.steps.items():
             gone = steps.get(kin, ())
             remaining[kin] = [None if s in gone else s for s in kept_steps]
         if remaining != shard.steps:
+            changes[shard] = remaining
+    with _changing(run_dir, changes, index):
+        for shard, remaining in changes.items():
             _relabel(shard, remaining)
 
 
-def prune(run_dir: AnyPath, keep: Container[str]) -> None:
+@contextlib.contextmanager
+def _changing(
+    run_dir: AnyPath, shards: Iterable[Shard], index: Index
+) -> Iterator[None]:
+    """Keep shards out of an index while they change; enter what there is afterwards."""
+    # A kill on the way leaves shards that the index does not know: they count.
+    index_file.leave_out(run_dir, index, [s.description.name for s in shards])
+    yield
+    if enter(run_dir, index):
+        index_file.write(run_dir, index)
+
+
+def prune(run_dir: AnyPath, keep: Container[str], index: Index) -> None:
     """Drop the snapshots of every training that is not in `keep`."""
-    for shard in read_shards(run_dir):
-        if all(kin in keep for kin in shard.steps):
-            continue
+    shards = [
+        shard
+        for shard in read_shards(run_dir)
+        if not all(kin in keep for kin in shard.steps)
+    ]
+    with _changing(run_dir, shards, index):
+        _prune(run_dir, keep, shards)
+
+
+def _prune(run_dir: AnyPath, keep: Container[str], shards: Iterable[Shard]) -> None:
+    """Write shards anew without some trainings."""
+    for shard in shards:
         steps = {}
         for kin, rows_of_kin in shard.steps.items():
             # Nor is a training rewritten all of whose rows were forgotten.

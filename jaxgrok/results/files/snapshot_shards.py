@@ -30,12 +30,17 @@ from jaxgrok.host.files.paths import (
 )
 from jaxgrok.host.files.trees import read_tree
 from jaxgrok.host.files.typed import record
+from jaxgrok.results.files import index as index_file
+from jaxgrok.results.files.index import Index
+from jaxgrok.results.files.second_look import Gone
 
 FOLDER = "checkpoints"
 Shapes = Mapping[str, tuple[int, ...]]
 """Parameter → its shape, in the order in which a snapshot's vector holds them."""
 Rows = dict[str, dict[int, np.ndarray]]
 """Training → step → its parameters as one vector."""
+LOST = "the run's command trains again the cells whose snapshots are lost"
+"""What comes of a lost shard, for messages."""
 ARRAY = "snapshots-"
 """What precedes a training's name in an .npz, whose "head" is the description."""
 
@@ -60,6 +65,7 @@ class Shard:
         shapes: shapes of the parameters; a shard holds networks of one form.
         dtype: of every array.
         checksums: training → CRC-32 of its array.
+        fingerprint: of what describes it, as it was read.
     """
 
     path: AnyPath
@@ -67,6 +73,7 @@ class Shard:
     shapes: Shapes
     dtype: str
     checksums: dict[str, int]
+    fingerprint: str = ""
 
     @property
     def is_object(self) -> bool:
@@ -77,6 +84,10 @@ class Shard:
     def description(self) -> AnyPath:
         """The file that describes it."""
         return self.path if self.is_object else self.path.with_suffix(".json")
+
+    def fits(self, known: Mapping[str, str]) -> bool:
+        """Tell whether fingerprints by name are not of another one."""
+        return known.get(self.description.name, self.fingerprint) == self.fingerprint
 
     @property
     def width(self) -> int:
@@ -142,13 +153,28 @@ class Shard:
         return params
 
 
-def read_shards(run_dir: AnyPath) -> list[Shard]:
+def read_shards(run_dir: AnyPath, *, indexed: bool = True) -> list[Shard]:
     """Return the complete shards of a run directory, the oldest first.
 
+    Args:
+        run_dir: the run directory.
+        indexed: whether its index, if there is one, says which there are.
+
     Raises:
-        ValueError: the .json of one is damaged.
+        Gone: a shard of the index is missing, or another has taken its place.
+        ValueError: the index, or the .json of a shard, is damaged.
     """
-    return [*read_each(_read_description, descriptions(run_dir))]
+    # Before the list: what leaves the index is removed afterwards.
+    index = (index_file.read(run_dir) if indexed else None) or Index()
+    shards = [*read_each(read_shard, descriptions(run_dir))]
+    names = {shard.description.name for shard in shards}
+    if missing := sorted(index.snapshots.keys() - names):
+        path = run_dir / FOLDER / missing[0]
+        raise Gone(f"{path} is missing; bring it back, or {LOST}")
+    for shard in shards:
+        if not shard.fits(index.snapshots):
+            raise Gone(str(_damaged(shard.description)))
+    return shards
 
 
 def descriptions(run_dir: AnyPath) -> list[AnyPath]:
@@ -169,41 +195,29 @@ def _tree_of(file: AnyPath) -> AnyPath:
     return file if file.suffix == ".npz" else file.with_suffix("")
 
 
-def check_size(file: AnyPath) -> None:
-    """Raise ValueError if a description is damaged, or its tree lacks bytes.
+def read_shard(file: AnyPath) -> Shard:
+    """Return the shard that one of `descriptions` is of; ValueError if it is damaged.
 
-    Args:
-        file: one of `descriptions`.
+    Its arrays are not read.
     """
-    _read_description(file).check_size()
-
-
-def check_arrays(file: AnyPath) -> None:
-    """Read all that a file describes; ValueError if any of it is damaged."""
-    shard = _read_description(file)
-    shard.arrays(shard.steps)
-
-
-def _read_description(file: AnyPath) -> Shard:
-    """Return the shard that a .json or an .npz describes."""
     if file.suffix == ".npz":
-        with packed(file, _way_out(file)) as (head, _):
-            return _described(file, head)
+        with packed(file, _way_out(file)) as (head, arrays):
+            return _described(file, head, arrays.fingerprint)
     try:
         content = content_of(file)
         entries = sealed.parsed(content)
         # Those of runs of format 1 have no checksum.
         if sealed.KEY in entries:
             entries = sealed.unsealed(content)
-        return _described(_tree_of(file), entries)
+        return _described(_tree_of(file), entries, sealed.digest(content))
     except (ValueError, TypeError):
         raise _damaged(file) from None
 
 
-def _described(path: AnyPath, entries: Any) -> Shard:
+def _described(path: AnyPath, entries: Any, fingerprint: str) -> Shard:
     """Return a shard from what describes it."""
     described = record(Description, entries)
-    shard = Shard(path, **vars(described))
+    shard = Shard(path, **vars(described), fingerprint=fingerprint)
     if not re.fullmatch(r"b?float\d\d", shard.dtype):
         raise ValueError("parameters are floats")
     np.dtype(shard.dtype)
@@ -223,10 +237,7 @@ def _way_out(path: AnyPath) -> str:
     """Say what to do about a damaged shard."""
     tree = path.with_suffix("")
     files = "it" if path.suffix == ".npz" else f"{tree} and {tree.name}.json"
-    return (
-        f"remove {files}, and the run's command trains again the cells whose "
-        "snapshots are lost"
-    )
+    return f"remove {files}, and {LOST}"
 
 
 def checksum(array: np.ndarray) -> int:

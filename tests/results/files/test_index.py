@@ -14,6 +14,14 @@ def test_it_comes_back_as_it_was(tmp_path):
     assert index.read(tmp_path) == written
 
 
+def test_shards_that_leave_it_are_gone_from_the_file(tmp_path):
+    known = Index(snapshots={"a.json": "1", "b.json": "2"})
+    index.leave_out(tmp_path, known, ["c.json"])
+    assert index.read(tmp_path) is None  # nothing was to be written
+    index.leave_out(tmp_path, known, ["a.json"])
+    assert index.read(tmp_path) == known == Index(snapshots={"b.json": "2"})
+
+
 @pytest.mark.parametrize("text", [b"", b"{}", b'{"curves": {}}', b"[]"])
 def test_a_damaged_one_is_named(tmp_path, text):
     (tmp_path / index.FILE).write_bytes(text)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from jaxgrok.host.files.paths import as_path
-from jaxgrok.results.files import snapshot_shards
+from jaxgrok.results.files import index, second_look, snapshot_shards
 from jaxgrok.results.files.snapshot_files import (
     LONGEST_WRITE,
+    enter,
     forget,
     prune,
     remove_incomplete,
@@ -54,6 +55,14 @@ def either(request):
     return request.getfixturevalue(request.param)
 
 
+def known(run_dir):
+    """The index of all shards, as it was written."""
+    known = index.read(run_dir) or index.Index()
+    if enter(run_dir, known):
+        index.write(run_dir, known)
+    return known
+
+
 def values(run_dir, kin):
     index = SnapshotIndex(run_dir)
     steps = index.steps(kin)
@@ -67,11 +76,11 @@ def test_the_later_of_two_shards_wins(either):
 
 def test_a_step_that_is_forgotten_is_gone_and_the_others_stay(either):
     run_dir = either
-    forget(run_dir, {"a": {20}, "b5": {0, 20}})
+    forget(run_dir, {"a": {20}, "b5": {0, 20}}, known(run_dir))
     assert values(run_dir, "a") == {0: 5}
     assert values(run_dir, "b1") == {0: 3, 20: 4}
     assert "b5" not in SnapshotIndex(run_dir)
-    prune(run_dir, {"b5", "b1"})
+    prune(run_dir, {"b5", "b1"}, known(run_dir))
     assert values(run_dir, "b1") == {0: 3, 20: 4}
     assert SnapshotIndex(run_dir).trainings() == {"b1"}
 
@@ -83,6 +92,27 @@ def test_a_damaged_description_is_named_with_the_way_out(run_dir, text):
     with pytest.raises(ValueError, match=r"\.json is damaged; remove .*again") as error:
         SnapshotIndex(run_dir)
     assert f"remove {shard} and {shard.name}.json" in str(error.value)
+
+
+def test_a_description_that_is_gone_is_missed(either):
+    index, files = known(either), snapshot_shards.descriptions(either)
+    files[0].unlink()
+    words = rf"{files[0].name} is missing; bring it back, or the run's command trains"
+    with pytest.raises(second_look.Gone, match=words):
+        SnapshotIndex(either)
+    # A worker goes on without; so does who reads a run that has no index.
+    assert len(read_shards(either, indexed=False)) == 1
+    assert [*index.snapshots] == [file.name for file in files]
+
+
+def test_a_description_in_the_place_of_another_is_not_believed(run_dir):
+    known(run_dir)
+    one, two = snapshot_shards.descriptions(run_dir)
+    content = one.read_bytes()
+    one.write_bytes(two.read_bytes())
+    two.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{one.name} is damaged; remove"):
+        SnapshotIndex(run_dir)
 
 
 def test_arrays_of_another_shard_are_not_believed(run_dir):
@@ -100,7 +130,7 @@ def test_in_a_store_a_shard_is_one_object_which_a_disk_reads_too(stored, tmp_pat
     assert [shard.path for shard in read_shards(stored)] == objects
     stored.copy_to(tmp_path / "copy")
     assert values(tmp_path / "copy", "a") == {0: 5, 20: 6}
-    prune(stored, {"a"})
+    prune(stored, {"a"}, known(stored))
     assert [*read_shards(stored)[0].steps] == ["a"]
     assert len([*(stored / "checkpoints").iterdir()]) == 2
 
@@ -109,9 +139,9 @@ def test_the_trees_of_a_disk_are_read_in_a_store(run_dir, bucket):
     copy = as_path(bucket) / "copy"
     copy.copy_from(run_dir)
     assert values(copy, "a") == {0: 5, 20: 6}
-    forget(copy, {"a": {20}})
+    forget(copy, {"a": {20}}, known(copy))
     assert values(copy, "a") == {0: 5}
-    prune(copy, {"b5"})
+    prune(copy, {"b5"}, known(copy))
     assert SnapshotIndex(copy).trainings() == {"b5"}
     assert len([*copy.glob("checkpoints/*.json")]) == 0
 
@@ -167,14 +197,14 @@ def test_a_worker_elsewhere_may_still_be_writing_its_shard(tmp_path):
 
 def test_a_reader_follows_a_training_into_the_shard_that_replaces_its_own(either):
     index = SnapshotIndex(either)
-    prune(either, {"a"})
+    prune(either, {"a"}, known(either))
     assert index.load("a", [0, 20])["W"][:, 0, 0].tolist() == [5, 6]
     assert index.load("a", [20])["W"][:, 0, 0].tolist() == [6]
 
 
 def test_a_reader_is_told_of_snapshots_that_the_sweep_has_removed(either):
     index = SnapshotIndex(either)
-    prune(either, {"a"})
+    prune(either, {"a"}, known(either))
     with pytest.raises(ValueError, match=r"has removed the snapshots .* open the run"):
         index.load("b1", [0])
 
