@@ -5,7 +5,8 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-KINDS = ("truncate", "flip", "delete", "swap", "zero", "stale")
+KINDS = ("delete", "truncate", "swap", "flip", "stale", "zero")
+DESCRIPTIONS = "descriptions of snapshots"
 
 
 def files_of(run_dir: Path) -> list[Path]:
@@ -16,6 +17,18 @@ def files_of(run_dir: Path) -> list[Path]:
         for file in files
         if file.suffix not in (".png", ".html") and not file.name.startswith(".lock")
     ]
+
+
+def by_kind(run_dir: Path, files: list[Path]) -> dict[str, list[Path]]:
+    """Return files by what they are: of some kinds a run has one, of others dozens."""
+    kinds: dict[str, list[Path]] = {}
+    for file in files:
+        name, *below = file.relative_to(run_dir).parts
+        if name == "checkpoints":
+            is_description = len(below) == 1 and file.suffix == ".json"
+            name = DESCRIPTIONS if is_description else "arrays of snapshots"
+        kinds.setdefault(name, []).append(file)
+    return kinds
 
 
 def mutated(
