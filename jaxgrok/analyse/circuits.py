@@ -22,7 +22,7 @@ from jaxgrok.circuits.stages import observations, stages
 from jaxgrok.circuits.weights import files, transformerlens
 from jaxgrok.fourier.group_order import reading_of
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.files.atomic_files import write_atomically
+from jaxgrok.host.files import checked_files
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.plots import circuit_figures
 from jaxgrok.plots.files import save
@@ -224,7 +224,7 @@ def write(
     out.mkdir(parents=True, exist_ok=True)
     # `allow_nan` is a check: `as_dict` has None for every NaN.
     text = json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(out / "circuit.json", text.encode())
+    checked_files.write(out / "circuit.json", text.encode())
     figure_arrays.write(report, out)
     # One figure at a time is open: `figures` draws the next when it is asked for.
     for name, figure in (first, *figures):

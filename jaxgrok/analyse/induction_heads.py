@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxgrok.circuits.induction_heads import SCORES, has_heads, head_scores
 from jaxgrok.grid.selector import Selector
-from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.checked_files import write_table
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.host.terminal import tracked
 from jaxgrok.plots import circuit as plots

@@ -12,7 +12,7 @@ from typing import Any
 from jaxgrok.circuits.circuit import circuit
 from jaxgrok.circuits.network import Diverged, Network
 from jaxgrok.fourier.group_order import reading_of
-from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.checked_files import write_table
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.host.terminal import number, tracked
 from jaxgrok.plots import circuit as plots

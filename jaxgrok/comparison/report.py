@@ -14,7 +14,7 @@ import pandas as pd
 
 from jaxgrok.comparison.compare import by_method
 from jaxgrok.comparison.methods import value_name
-from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.checked_files import write_table
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.plots.files import save
 from jaxgrok.plots.run_figures import figures

@@ -9,14 +9,19 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from jaxgrok.host.files import checked_files
 from jaxgrok.host.files.paths import UserPath, as_path
 from jaxgrok.results.files import index
 
 
 def read_rows(path: UserPath) -> list[dict[str, Any]]:
-    """Return the rows of a table, their values as numbers, truth values or None."""
+    """Return the rows of a table, their values as numbers, truth values or None.
+
+    Raises:
+        ValueError: it is damaged.
+    """
     # Not read_text, which would turn a \r inside a value into the end of a line.
-    text = as_path(path).read_bytes().decode()
+    text = checked_files.read(as_path(path)).decode()
     with io.StringIO(text, newline="") as lines:
         return [_parse_row(row) for row in csv.DictReader(lines)]
 

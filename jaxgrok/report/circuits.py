@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgrok.host.files import checked_files
 from jaxgrok.host.files.packed_files import packed
 from jaxgrok.host.files.paths import AnyPath, matches
 from jaxgrok.plots import style
@@ -59,7 +60,7 @@ def analysed(folder: AnyPath, packer: Packer) -> list[dict[str, Any]]:
     entries, room = [], ROOM
     for path in matches(folder / "circuits", "*/circuit.json"):
         arrays = path.with_name("figures.npz")
-        circuit = json.loads(path.read_text(encoding="utf-8"))
+        circuit = json.loads(checked_files.read(path))
         if not arrays.exists() or "cell" not in circuit:
             continue
         with packed(arrays, "run jaxgrok analyse again") as (head, values):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from jaxgrok.host.files import checked_files
 from jaxgrok.host.files.packed_files import fingerprint
 from jaxgrok.host.files.paths import AnyPath, matches, set_aside
 from jaxgrok.results.files import (
@@ -24,6 +25,7 @@ from jaxgrok.results.files import (
 from jaxgrok.results.files import index as index_file
 from jaxgrok.results.files.index import Index
 from jaxgrok.results.files.snapshot_shards import Shard, read_shard
+from jaxgrok.results.rows import CROSSOVER
 
 SOON_READ = 1_000_000_000
 """Bytes of snapshots up to which all are read; `jaxgrok verify` reads any number."""
@@ -46,7 +48,8 @@ def mend(run_dir: AnyPath) -> tuple[list[str], Index]:
     index = _read_index(run_dir, lines)
     curves = _mend_curves(run_dir, index or Index(), lines)
     snapshots = _mend_snapshots(run_dir, index or Index(), lines)
-    made = Index(curves, index.tables if index else {}, snapshots)
+    tables = _mend_tables(run_dir, index or Index(), lines)
+    made = Index(curves, tables, snapshots)
     if made != index:
         index_file.write(run_dir, made)
     lanes = partial(_set_aside, words="its cells start from an older save or anew")
@@ -111,6 +114,31 @@ def _mend_snapshots(run_dir: AnyPath, index: Index, lines: list[str]) -> dict[st
     missing = index.snapshots.keys() - {file.name for file in files}
     lines += [_set_tree_aside(run_dir, name) for name in sorted(missing)]
     return {file.name: shard.fingerprint for file, shard in whole.items()}
+
+
+def _mend_tables(
+    run_dir: AnyPath, index: Index, lines: list[str]
+) -> dict[str, list[str]]:
+    """Set aside the tables that a sweep only shows; return the digests of the others.
+
+    It writes its own anew.
+    """
+    damaged, tables = [], dict(index.tables)
+    if CROSSOVER in tables and index_file.table_words(run_dir, CROSSOVER):
+        del tables[CROSSOVER]
+        damaged.append(run_dir / CROSSOVER)
+    for file in checked_files.checked_files(run_dir):
+        try:
+            checked_files.read(file)
+        except (FileNotFoundError, ValueError):
+            damaged.append(file)
+    for file in damaged:
+        fault = "is missing"
+        if file.exists():
+            fault = f"is damaged: set aside as {set_aside(file).name}"
+        checked_files.forget(file)
+        lines.append(f"{file.name} {fault}; the command that made it makes it anew")
+    return tables
 
 
 def _each(

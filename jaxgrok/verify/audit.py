@@ -112,6 +112,7 @@ def audit(path: AnyPath) -> Audit:
     found = ends(manifest, rows, is_search=is_search)
     is_over = not any(end.how == "unfinished" for end in found)
     contents.tables(check, manifest, results, is_over=is_over)
+    contents.analyses(check)
     contents.status(check)
     live = status_file.read(path)
     return Audit(

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from jaxgrok.grid.cells import Grid
 from jaxgrok.grid.resolver import kept
 from jaxgrok.grid.snapshot_schedule import Schedule
+from jaxgrok.host.files import checked_files
 from jaxgrok.host.files.paths import AnyPath, content_of, matches
 from jaxgrok.host.files.typed import typed
 from jaxgrok.results.files import (
@@ -217,6 +218,18 @@ def tables(
             continue
         if not path.exists() or content_of(path) != content:
             check.fault(name, "is not what the curves say; the same command mends it")
+
+
+def analyses(check: Check) -> None:
+    """Check what analyses left beside the results."""
+    for file in checked_files.checked_files(check.path):
+        check.files += 1
+        try:
+            checked_files.read(file)
+        except FileNotFoundError:
+            check.fault(file.name, "is missing")
+        except ValueError:
+            check.fault(file.name, f"is damaged; {checked_files.WAY_OUT}")
 
 
 def status(check: Check) -> None:

@@ -7,7 +7,7 @@ import pytest
 from jaxgrok.crossover import report
 from jaxgrok.crossover.stopping import Cause, Stop
 from jaxgrok.crossover.verdict import Advice, Finding, Outcome
-from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.checked_files import write_table
 
 DECAY = (("weight_decay", 0.3),)
 

@@ -5,7 +5,7 @@ from drawn import along
 from matplotlib.figure import Figure
 
 import jaxgrok
-from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.checked_files import write_table
 from jaxgrok.plots import run_figures
 from jaxgrok.plots.run_figures import FIGURES, figures, sweep_figures
 from jaxgrok.results.run import Run

@@ -1,6 +1,6 @@
 """Tables are read in the types that they were written from."""
 
-from jaxgrok.host.files.atomic_files import write_table
+from jaxgrok.host.files.checked_files import write_table
 from jaxgrok.plots.tables import read_circuits, read_rows
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from handmade import all_results, product, write
 
-from jaxgrok.host.files import sealed
+from jaxgrok.host.files import checked_files, sealed
 from jaxgrok.results import mending
 from jaxgrok.results.files import index
 from jaxgrok.results.files.shards import read_results
 from jaxgrok.results.files.snapshot_files import write_shard
 from jaxgrok.results.mending import mend
+from jaxgrok.results.run_directory import RunDirectory
 
 
 @pytest.fixture
@@ -119,6 +120,26 @@ def test_a_name_in_the_index_leads_nowhere(run_dir):
         "checkpoints/../other.json is missing: cells that lack snapshots train again"
     ]
     assert (run_dir / "other").is_dir()
+
+
+@pytest.mark.parametrize("how", ["damaged", "missing"])
+def test_tables_that_a_sweep_only_shows_are_set_aside(run_dir, how):
+    with RunDirectory(run_dir) as directory:
+        directory.write_table("crossover.csv", b"outcome\n")
+    checked_files.write(run_dir / "circuits.csv", b"cell\n")
+    assert mend(run_dir)[0] == []
+    for name in ("crossover.csv", "circuits.csv"):
+        (run_dir / name).unlink()
+        if how == "damaged":
+            (run_dir / name).write_bytes(b"?")
+    lines, found = mend(run_dir)
+    aside = how == "damaged"
+    for line, name in zip(lines, ("crossover.csv", "circuits.csv"), strict=True):
+        assert line.startswith(f"{name} is {how}")
+        assert (run_dir / f"{name}.damaged").exists() == aside
+    assert [*found.tables] == ["cells.csv"]
+    assert not (run_dir / "circuits.csv.b2").exists()
+    assert mend(run_dir)[0] == []
 
 
 @pytest.mark.parametrize("soon_read", [10**9, 0])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from handmade import all_results, product, write
 
+from jaxgrok.host.files import checked_files
 from jaxgrok.results.files import index
 from jaxgrok.results.files.manifest import read_manifest
 from jaxgrok.results.files.snapshot_files import enter, forget, write_shard
@@ -78,6 +79,20 @@ def test_a_description_of_snapshots_is_in_the_index(run_dir, how, words):
     check = Check(run_dir)
     contents.snapshots(check, read_manifest(run_dir), {})
     assert check.faults == [Fault(f"checkpoints/{file.name}", words)]
+
+
+def test_what_an_analysis_left_is_checked(run_dir):
+    for name in ("circuits.csv", "heads.csv"):
+        checked_files.write(run_dir / name, b"cell\n")
+    (run_dir / "circuits.csv").write_bytes(b"?")
+    (run_dir / "heads.csv").unlink()
+    check = Check(run_dir)
+    contents.analyses(check)
+    words = "is damaged; the command that made it makes it anew"
+    assert check.faults == [
+        Fault("circuits.csv", words),
+        Fault("heads.csv", "is missing"),
+    ]
 
 
 def test_a_damaged_status_is_named(run_dir):

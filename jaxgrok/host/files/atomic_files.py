@@ -3,7 +3,7 @@
 On a disk they get their name once they are written; a store of objects has no others.
 
 >>> write_atomically(Path("manifest.json"), data)
->>> write_table(Path("cells.csv"), ["cell", "phase"], rows)
+>>> write_atomically(Path("cells.csv"), as_table(["cell", "phase"], rows))
 """
 
 import contextlib
@@ -138,13 +138,6 @@ def write_atomically(path: AnyPath, data: bytes, *, private: bool = False) -> No
     """Write a file of these bytes; see `atomic_file`."""
     with atomic_file(path, private=private) as file:
         file.write(data)
-
-
-def write_table(
-    path: AnyPath, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
-) -> None:
-    """Write rows as a CSV file, atomically; see `as_table`."""
-    write_atomically(path, as_table(columns, rows))
 
 
 def as_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:

@@ -34,6 +34,7 @@ from chaos_rows.mutations import (
 from chaos_rows.specimens import Specimen, specimens, undrawn
 from jaxgrok.crossover.report import read_table
 from jaxgrok.host.files.paths import as_path
+from jaxgrok.plots.tables import read_circuits
 from jaxgrok.results.run import Run
 from jaxgrok.results.status import read_status
 from jaxgrok.verify.audit import audit
@@ -190,6 +191,7 @@ def read_all(path: Path) -> dict[str, Any]:
         "curves": lambda: jaxgrok.curves(opened()),
         "snapshots": lambda: snapshots(opened()),
         "crossover": lambda: read_table(path),
+        "circuits": lambda: circuits(path),
         "status": lambda: status(path),
         "verify": lambda: verify(path),
     }
@@ -215,6 +217,12 @@ def snapshots(run: Run) -> dict[int, Any]:
     return {index: jaxgrok.load_trajectory(run, index) for index in cells}
 
 
+def circuits(path: Path) -> list[dict[str, Any]] | None:
+    """Read what an analysis left; None where there is nothing."""
+    table = path / "circuits.csv"
+    return read_circuits(table) if table.exists() else None
+
+
 def status(path: Path) -> Any:
     """Read what a run says of itself; a note makes an error of it."""
     found = read_status(as_path(path))
@@ -238,7 +246,7 @@ def check_error(error: Exception, path: Path) -> None:
 
 def same(one: Any, other: Any) -> bool:
     """Tell whether two answers are the same to the last bit."""
-    if one is None:  # verify has named it
+    if one is None:  # verify has named it, or it is not there
         return True
     if isinstance(one, dict) and one and isinstance(next(iter(one.values())), tuple):
         return one.keys() == other.keys() and all(

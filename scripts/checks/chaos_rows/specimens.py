@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 import jaxgrok
 import searches
 import tiny
+from jaxgrok.analyse.survey import survey, write_survey
 from jaxgrok.crossover.find import find
 from jaxgrok.fleet import chores
 from jaxgrok.fleet.chores import Period
@@ -92,6 +93,8 @@ def specimens(work: Path, names: tuple[str, ...]) -> list[Specimen]:
         shutil.copytree(late, whole)
         sweep(whole)
         made.append(Specimen("unfinished", late, early, whole, sweep))
+        if "finished" in names:
+            write_survey(survey(whole), whole)
         made.append(Specimen("finished", whole, late, whole, sweep))
     if "search" in names:
         early, whole = work / "search-early", work / "search"
