@@ -19,8 +19,8 @@ from jaxgrok.host.files.sealed import digest
 
 SUFFIX = ".b2"
 WAY_OUT = "the command that made it makes it anew"
-_PLACES = ("", "*/", "*/*/")
-"""Where in a folder such files lie."""
+PLACES = ("", "heads/", "circuits/*/")
+"""Where in a run directory such files lie."""
 
 
 def write(path: AnyPath, content: bytes) -> None:
@@ -54,9 +54,9 @@ def read(path: AnyPath) -> bytes:
     raise ValueError(f"{path} is damaged; {WAY_OUT}")
 
 
-def checked_files(folder: AnyPath) -> list[AnyPath]:
-    """Return the files of a folder, and of those in it, that have a checksum."""
-    sums = [file for place in _PLACES for file in matches(folder, f"{place}*{SUFFIX}")]
+def checked_files(run_dir: AnyPath) -> list[AnyPath]:
+    """Return the files of a run directory that have a checksum beside them."""
+    sums = [file for place in PLACES for file in matches(run_dir, f"{place}*{SUFFIX}")]
     return [file.with_name(file.name.removesuffix(SUFFIX)) for file in sums]
 
 
