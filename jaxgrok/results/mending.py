@@ -75,7 +75,8 @@ def _read_index(run_dir: AnyPath, lines: list[str]) -> Index | None:
 
 def _mend_curves(run_dir: AnyPath, index: Index, lines: list[str]) -> dict[str, str]:
     """Set aside damaged shards of curves; return the fingerprints of the others."""
-    known, whole = index.curves, {}
+    known = index.curves
+    whole: dict[str, str] = {}
 
     def check(file: AnyPath) -> None:
         shards.read_shard(file, known)  # which compares the known ones
@@ -123,7 +124,8 @@ def _mend_tables(
 
     It writes its own anew.
     """
-    damaged, tables = [], dict(index.tables)
+    tables = dict(index.tables)
+    damaged: list[AnyPath] = []
     if CROSSOVER in tables and index_file.table_words(run_dir, CROSSOVER):
         del tables[CROSSOVER]
         damaged.append(run_dir / CROSSOVER)
