@@ -8,6 +8,7 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.results import estate
 from jaxgrok.results.estate import estate_of
+from jaxgrok.results.files.index import Index
 from jaxgrok.results.run_directory import RunDirectory
 
 
@@ -93,7 +94,7 @@ def test_curves_of_a_large_run_are_read_for_heirs_and_snapshots_alone(
 def forgotten(monkeypatch):
     """What was forgotten: the steps of each training."""
     calls = []
-    monkeypatch.setattr(estate, "forget", lambda path, steps: calls.append(steps))
+    monkeypatch.setattr(estate, "forget", lambda path, steps, _: calls.append(steps))
     return calls
 
 
@@ -107,7 +108,7 @@ def test_snapshots_of_an_end_are_forgotten_where_none_is_due(
     path = write(tmp_path, two_seeds, [grokked(one), result(other)])
     for steps in ((60,), (40, 60)):
         fields = SPARSE | {"seed": (0, 1), "steps": steps}
-        left(path, **fields).forget_ends(grid.resolve(tiny.config(**fields)))
+        left(path, **fields).forget_ends(grid.resolve(tiny.config(**fields)), Index())
     # The first ended by itself; in the second grid, the budget ends cells as before.
     assert forgotten == [{other.kin: {40}}]
 
@@ -115,5 +116,5 @@ def test_snapshots_of_an_end_are_forgotten_where_none_is_due(
 def test_snapshots_that_the_schedule_keeps_stay(tmp_path, two_seeds, forgotten):
     path = write(tmp_path, two_seeds, [result(cell) for cell in two_seeds.cells])
     fields = SPARSE | {"seed": (0, 1), "steps": (60,), "snapshot_every": 20}
-    left(path, **fields).forget_ends(grid.resolve(tiny.config(**fields)))
+    left(path, **fields).forget_ends(grid.resolve(tiny.config(**fields)), Index())
     assert forgotten == []
