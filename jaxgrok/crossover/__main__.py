@@ -180,12 +180,13 @@ def _range(text: str) -> list[int]:
 
 def _print(rows: Sequence[Mapping[str, Any]], out: str = "") -> None:
     """Print a line per setting, and where the table and the figure lie, if they do."""
-    from jaxgrok.crossover.report import FIGURE, FILE, line
+    from jaxgrok.crossover.report import line
+    from jaxgrok.results.rows import CROSSOVER, CROSSOVER_FIGURE
 
     for row in rows:
         print(line(row))
     if out:
-        print(f"{out}/{FILE}, {out}/{FIGURE}")
+        print(f"{out}/{CROSSOVER}, {out}/{CROSSOVER_FIGURE}")
 
 
 if __name__ == "__main__":

@@ -149,8 +149,9 @@ def snapshots(check: Check, manifest: Manifest, results: Mapping[str, Result]) -
 
     files = snapshot_shards.descriptions(check.path)
     check.each(files, read)
-    if missing := known.keys() - {file.name for file in files}:
-        missing &= _snapshots(check, manifest).keys()
+    missing = known.keys() - {file.name for file in files}
+    if missing:
+        missing = missing & _snapshots(check, manifest).keys()
     for name in sorted(missing):
         check.fault(f"{snapshot_shards.FOLDER}/{name}", "is missing")
     if len(check.faults) > n_faults:
