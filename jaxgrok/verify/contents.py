@@ -149,10 +149,10 @@ def snapshots(check: Check, manifest: Manifest, results: Mapping[str, Result]) -
 
     files = snapshot_shards.descriptions(check.path)
     check.each(files, read)
-    missing = known.keys() - {file.name for file in files}
-    if missing:
-        missing = missing & _snapshots(check, manifest).keys()
-    for name in sorted(missing):
+    gone = known.keys() - {file.name for file in files}
+    if gone:
+        gone.intersection_update(_snapshots(check, manifest))
+    for name in sorted(gone):
         check.fault(f"{snapshot_shards.FOLDER}/{name}", "is missing")
     if len(check.faults) > n_faults:
         return
