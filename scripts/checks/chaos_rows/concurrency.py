@@ -6,29 +6,26 @@ one's name, before it has taken two seconds. The first one is killed now and the
 the time is taken until its lock is free.
 """
 
+import contextlib
 import json
 import os
 import platform
 import random
-import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chaos_rows import leash, tiny_grids
-from chaos_rows.forks import Fork, Forks
 from chaos_rows.job import Job
 from jaxgrok.host.files.folder_lock import FolderLock, Held
 
-ROOT = Path(__file__).resolve().parents[3]
-READER, WRITER = (
-    "chaos_rows.concurrency_reader:main",
-    "chaos_rows.concurrency_writer:main",
-)
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 SECONDS = 2.0
 """Within which a second writer is refused."""
 GRID = """
@@ -39,24 +36,12 @@ def get_config(scale="laptop"):
 
 
 class Size(NamedTuple):
-    """How much is done.
-
-    Attributes:
-        readers: processes that read.
-        reads: of each.
-        kills: of the writer.
-        pause: seconds between two second writers, in the mean.
-        limit: seconds within which the readers have to be done.
-    """
+    """How much is done."""
 
     readers: int
     reads: int
     kills: int
     pause: float
-    limit: float
-
-
-WHOLE, QUICK = Size(3, 3400, 25, 6.0, 7200.0), Size(1, 60, 1, 1.0, 200.0)
 
 
 class Refusal(NamedTuple):
@@ -68,79 +53,54 @@ class Refusal(NamedTuple):
 
 
 def run(job: Job) -> None:
-    """Read, and try to write, while a sweep writes and is killed now and then."""
-    size = QUICK if job.quick else WHOLE
-    shutil.rmtree(job.work)  # earlier runs
-    job.work.mkdir()
+    size = Size(1, 60, 1, 1.0) if job.quick else Size(3, 3400, 25, 6.0)
     folder, chance = job.work, job.random()
     (folder / "current").write_text("")
     (folder / "mine.py").write_text(GRID)
-    environment = tiny_grids.environment(folder / "cache", is_short=True)
-    first = tiny_grids.short_cuts(job.quick)
-    names = [folder / f"reader-{number}.json" for number in range(size.readers)]
-    with Forks(folder / "log.txt", environment, *first) as forks:
-        writer = Writer(folder, forks)
+    refusals: list[Refusal] = []
+    waits: list[float] = []
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(Writer(folder))
+        names = [folder / f"reader-{number}.json" for number in range(size.readers)]
         readers = [
-            forks.begin(READER, [str(folder), str(size.reads), str(seed), str(name)])
-            for seed, name in enumerate(names, job.seed)
+            stack.enter_context(reading(folder, name, size.reads, job.seed + number))
+            for number, name in enumerate(names)
         ]
-        refusals, waits = disturb(job, size, writer, readers, chance)
-    over = sum(reader.returncode == 0 for reader in readers)
-    words = f"{over} of {len(readers)} within {size.limit:.0f} s"
-    job.check("readers come to their end", over == len(readers), words)
-    answers = [json.loads(name.read_text()) for name in names if name.exists()]
-    report_reads(job, answers, size)
+        while any(reader.poll() is None for reader in readers) or not waits:
+            time.sleep(size.pause * (0.5 + chance.random()))
+            refusals += second_writers(writer, chance)
+            if len(waits) < size.kills and refusals:
+                waits.append(writer.killed())
+            job.say(refused=len(refusals), kills=len(waits))
+    report_reads(job, [json.loads(name.read_text() or "{}") for name in names], size)
     report_refusals(job, refusals)
     job.check(
         "once a writer was killed, the next one has the lock at once",
-        max(waits, default=1.0) < 0.5,
-        f"{len(waits)} SIGKILLs, at most {max(waits, default=1.0):.3f} s",
+        max(waits) < 0.5,
+        f"{len(waits)} SIGKILLs, at most {max(waits):.3f} s",
     )
-
-
-def disturb(
-    job: Job, size: Size, writer: "Writer", readers: list[Fork], chance: random.Random
-) -> tuple[list["Refusal"], list[float]]:
-    """Start second writers, and kill the first, until the readers are done.
-
-    Returns:
-        The refusals, and the seconds that it took to get the lock of a killed writer.
-    """
-    refusals: list[Refusal] = []
-    waits: list[float] = []
-    end = time.monotonic() + size.limit
-    while time.monotonic() < end:
-        is_over = all(reader.poll() is not None for reader in readers)
-        if is_over and waits:
-            break
-        time.sleep(size.pause * (0.5 + chance.random()))
-        if writer.runs:
-            refusals += second_writers(writer, chance)
-        if len(waits) < size.kills and refusals and writer.has_results:
-            waits.append(writer.killed(again=not job.quick))
-        job.say(refused=len(refusals), kills=len(waits))
-    return refusals, waits
 
 
 class Writer:
     """The sweep that writes; it is started anew once it was killed."""
 
-    def __init__(self, folder: Path, forks: Forks) -> None:
-        self._folder, self._forks = folder, forks
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._start()
 
     def _start(self) -> None:
-        self.process = self._forks.begin(WRITER, [str(self._folder)])
+        program = [sys.executable, str(HERE / "concurrency_writer.py")]
+        with open(self._folder / "writer.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [*program, str(self._folder)], stdout=log, stderr=log, env=variables()
+            )
 
-    @property
-    def runs(self) -> bool:
-        """Whether it was not killed for good."""
-        return self.process.poll() is None
+    def __enter__(self) -> "Writer":
+        return self
 
-    @property
-    def has_results(self) -> bool:
-        """Whether cells have ended, which readers have seen or will see."""
-        return any(self._folder.glob("run-*/curves/[!.]*.npz"))
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
 
     @property
     def path(self) -> Path:
@@ -150,35 +110,48 @@ class Writer:
 
     def holds(self) -> bool:
         """Tell whether it has the lock now."""
-        assert self.runs, (self._folder / "log.txt").read_text()[-2000:]
+        assert self.process.poll() is None, (self._folder / "writer.log").read_text()
         try:
             FolderLock(self.path).look()
         except Held as holder:
             return f"process {self.process.pid} " in str(holder)
         return False
 
-    def killed(self, *, again: bool) -> float:
-        """Kill it while it has the lock; the seconds until another has it.
-
-        Args:
-            again: whether a new one then starts.
-        """
+    def killed(self) -> float:
+        """Kill it while it has the lock; the seconds until another has it."""
         while not self.holds():
             time.sleep(0.002)
         lock = FolderLock(self.path)
-        self.process.kill()
+        self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         start = time.perf_counter()
         lock.acquire()
         seconds = time.perf_counter() - start
         lock.release()
-        if again:
-            self._start()
+        self._start()
         return seconds
 
 
+@contextlib.contextmanager
+def reading(
+    folder: Path, answer: Path, reads: int, seed: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that reads."""
+    program = [sys.executable, str(HERE / "concurrency_reader.py")]
+    words = [str(folder), str(reads), str(seed)]
+    with open(answer, "wb") as file, open(f"{answer}.log", "wb") as log:
+        process = subprocess.Popen(
+            [*program, *words], stdout=file, stderr=log, env=variables()
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 def variables() -> dict[str, str]:
-    """Return the environment of second writers."""
+    """Return the environment of all processes of the row."""
     path = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
     own = {"PYTHONPATH": path, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1"}
     return os.environ | own
@@ -206,7 +179,6 @@ def second_writers(writer: Writer, chance: random.Random) -> list[Refusal]:
             stderr=output,
             cwd=out.parent,
             env=variables(),
-            preexec_fn=leash.end_with_parent,
         )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

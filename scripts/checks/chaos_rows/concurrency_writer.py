@@ -1,6 +1,6 @@
 """Sweeps that grow, one after the other, until this process is ended.
 
->>> forks.begin("chaos_rows.concurrency_writer:main", [FOLDER])
+    python concurrency_writer.py FOLDER
 
 FOLDER/current names the run directory. Each sweep adds a cell to it; every other one
 keeps the snapshots of one cell a phase alone, which removes those of the others. After
@@ -9,26 +9,32 @@ a while the next directory begins. All that runs write now and then is written a
 
 import itertools
 import os
+import sys
 import time
 from pathlib import Path
-from typing import NoReturn
 
-import ml_collections
+ROOT = Path(__file__).resolve().parents[3]
+sys.path[:0] = map(str, (ROOT, ROOT / "tests", ROOT / "scripts" / "checks"))
 
-import jaxgrok
-import tiny
-from chaos_rows.kept_engines import kept_engines
-from jaxgrok.fleet import chores
-from jaxgrok.results.files import cell_table
+import ml_collections  # noqa: E402
+
+import jaxgrok  # noqa: E402
+
+jaxgrok.prepare()
+
+import tiny  # noqa: E402
+from chaos_rows.kept_engines import kept_engines  # noqa: E402
+from jaxgrok.fleet import chores  # noqa: E402
+from jaxgrok.results.files import cell_table  # noqa: E402
 
 MOST = 6
 """Cells of a directory."""
 
 
-def main(argv: list[str]) -> NoReturn:
-    """Train in the folder that is named until somebody ends this."""
-    folder = Path(argv[1])
-    chores.PERIODS |= dict.fromkeys(chores.PERIODS, chores.Period(0.0, 1))
+def main(folder: Path) -> None:
+    """Train until somebody ends this."""
+    names = ("status", "flush", "tables", "manifest", "save", "redraw")
+    chores.PERIODS |= dict.fromkeys(names, chores.Period(0.0, 1))
     begun = int((folder / "current").read_text() or 0)
     with kept_engines():
         for number in itertools.count(begun):
@@ -38,7 +44,6 @@ def main(argv: list[str]) -> NoReturn:
             # As of a large run: the cells lie in a file of their own, and are replaced.
             cell_table.MANY = (2, 100)[number % 2]
             grow(folder / f"run-{number}")
-    raise AssertionError
 
 
 def grow(out: Path) -> None:
@@ -65,3 +70,7 @@ def trained(config: ml_collections.ConfigDict, out: Path) -> bool:
             raise
         return False
     return True
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

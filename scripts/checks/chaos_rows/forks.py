@@ -144,11 +144,9 @@ class Forks:
         """Run a command to its end; its exit code."""
         return self.begin(function, words, *first).wait()
 
-    def call(
-        self, function: str, *arguments: str | int, first: Sequence[Hook] = ()
-    ) -> Any:
+    def call(self, function: str, *arguments: str | int) -> Any:
         """Return what a function returns that is given as MODULE:FUNCTION."""
-        return self._begin(function, [*arguments], first, tells=True).value()
+        return self._begin(function, [*arguments], (), tells=True).value()
 
     def _begin(
         self, function: str, words: list[Any], first: Sequence[Hook], *, tells: bool

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chaos_rows.forks import Fork
 from jaxgrok.results.files import status_file
 
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -59,9 +58,7 @@ class Watch:
         self._processes = 0
         self._start = time.monotonic()
 
-    def follow(
-        self, process: Fork | subprocess.Popen[Any], until: int | None = None
-    ) -> int:
+    def follow(self, process: subprocess.Popen[Any], until: int | None = None) -> int:
         """Look at a process until it ends, or is killed behind so many cells.
 
         Returns:

@@ -66,14 +66,6 @@ def hurry(say: Say) -> None:
     coordinator.ANSWER_SECONDS = 0.0
 
 
-def write_often(say: Say, *, seconds: float, spacing: float) -> None:
-    """Write results, tables and status once in a while."""
-    from jaxgrok.fleet import chores
-
-    often = chores.Period(seconds, spacing)
-    chores.PERIODS |= dict.fromkeys(("status", "flush", "tables"), often)
-
-
 def draw_nothing(say: Say) -> None:
     """Write a few bytes in place of every picture."""
     from matplotlib.figure import Figure
@@ -82,16 +74,6 @@ def draw_nothing(say: Say) -> None:
         path.write_bytes(b"a picture")
 
     Figure.savefig = savefig
-
-
-def take_devices(say: Say, *, count: int) -> None:
-    """Present the processor as so many devices."""
-    import jax
-
-    from jaxgrok.host import machine
-
-    os.environ[machine.CPU_DEVICES] = str(count)
-    jax.config.update(machine.CPU_DEVICES.lower(), count)
 
 
 def compile_fast(say: Say) -> None:

@@ -5,20 +5,18 @@ descriptors, seconds a cell. Then it is opened, drawn as a page, and verified, e
 process of its own that is timed.
 """
 
+import json
+import os
 import shutil
 import statistics
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from chaos_rows import hooks, leash, tiny_grids
-from chaos_rows.forks import SWEEP, Fork, Forks
 from chaos_rows.haul_watch import Sample, Watch, count_files
 from chaos_rows.job import Job
 
-ROOT = Path(__file__).resolve().parents[3]
 GRID = '''"""Tiny cells by the thousand: a row of scripts/checks/chaos.py."""
 
 from jaxgrok import grid
@@ -33,8 +31,43 @@ def get_config(scale="auto"):
     config.seed = tuple(range(SEEDS))
     return config
 '''
-OFTEN = {"seconds": 0.2, "spacing": 2.0}
-"""How often the short form writes: a `Period` of chores."""
+SWEEP = """
+import sys
+from jaxgrok.fleet import chores
+if OFTEN:
+    often = chores.Period(0.2, 2.0)
+    chores.PERIODS |= dict.fromkeys(("status", "flush", "tables"), often)
+from jaxgrok.sweep.__main__ import main
+sys.exit(main(["jaxgrok sweep", *sys.argv[1:]]))
+"""
+READ = """
+import contextlib, io, json, sys, time
+seconds = {}
+def timed(name, job):
+    start = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()) as words:
+        value = job()
+    seconds[name] = round(time.perf_counter() - start, 2)
+    return value, words.getvalue()
+def imported():
+    import jaxgrok.report.data, jaxgrok.results.run
+import jaxgrok
+from jaxgrok.__main__ import COMMANDS, main
+path = sys.argv[1]
+timed("imports", imported)
+run, _ = timed("open", lambda: jaxgrok.open(path))
+table, _ = timed("cells", run.cells)
+timed("dataset", run.dataset)
+steps, _ = timed("snapshots", run.snapshots.every)
+codes = {}
+for name in ("status", "report", "verify"):
+    if name in COMMANDS:
+        codes[name], _ = timed(name, lambda: main(["jaxgrok", name, path]))
+counts = table.status.value_counts().to_dict()
+snaps = sorted({len(found) for found in steps.values()})
+answer = {"seconds": seconds, "codes": codes, "counts": counts, "kept": len(steps)}
+print(json.dumps(answer | {"snaps": snaps}))
+"""
 
 
 class Form(NamedTuple):
@@ -47,7 +80,7 @@ class Form(NamedTuple):
         kept: whose snapshots are kept.
         kills: behind these shares of the cells.
         tick: seconds between two looks.
-        often: whether results are written five times a second.
+        often: whether results are written every second.
         looks: that memory is the median of.
         growth: that memory may take, as a share.
         dearer: that the last cells may cost, as a multiple of those in the middle.
@@ -82,20 +115,14 @@ def run(job: Job) -> None:
     shutil.rmtree(job.work)  # an earlier haul
     job.work.mkdir()
     cells = 4 * form.seeds
-    environment = tiny_grids.environment(job.work / "cache", job.quick)
-    # One device compiles half as much as two.
-    environment |= {"NPROC": "1"} if job.quick else {}
-    first = tiny_grids.short_cuts(job.quick)
-    with Forks(job.work / "log.txt", environment, *first) as forks:
-        watch = train(job, form, cells, forks)
-        judge_memory(job, form, watch, cells)
-        judge_cost(job, form, watch, cells)
-        judge_files(job, form, watch)
-        answer = forks.call("chaos_rows.haul_reading:read", str(watch.run_dir))
-    judge_reading(job, form, answer, cells)
+    watch = train(job, form, cells)
+    judge_memory(job, form, watch, cells)
+    judge_cost(job, form, watch, cells)
+    judge_files(job, form, watch)
+    read(job, form, watch.run_dir, cells)
 
 
-def train(job: Job, form: Form, cells: int, forks: Forks) -> Watch:
+def train(job: Job, form: Form, cells: int) -> Watch:
     """Train all cells, with a kill behind some shares of them."""
     grid = job.work / "haul.py"
     text = GRID.replace("SEEDS", str(form.seeds)).replace("STEPS", str(form.steps))
@@ -103,32 +130,21 @@ def train(job: Job, form: Form, cells: int, forks: Forks) -> Watch:
     text = text.replace("MEASURES", repr(form.measures))
     grid.write_text(text)
     watch = Watch(job.work / "run", form.tick)
-    words = ["--grid", str(grid), "--out", str(watch.run_dir)]
+    program = SWEEP.replace("OFTEN", str(form.often))
+    command = [sys.executable, "-c", program, "--grid", str(grid)]
+    command += ["--out", str(watch.run_dir)]
     codes = []
-    for share in (*form.kills, None):
-        process: Fork | subprocess.Popen[bytes]
-        if form.often:
-            process = forks.begin(SWEEP, words, partial(hooks.write_often, **OFTEN))
-        else:
-            process = started(job, words)
-        until = None if share is None else int(share * cells)
-        codes.append(watch.follow(process, until))
-        job.say(exit_codes=codes, cells=watch.samples[-1].cells)
+    # One device compiles half as much as two.
+    environment = os.environ | ({"NPROC": "1"} if job.quick else {})
+    with open(job.work / "sweep.txt", "wb") as log:
+        for share in (*form.kills, None):
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            until = None if share is None else int(share * cells)
+            codes.append(watch.follow(process, until))
+            job.say(exit_codes=codes, cells=watch.samples[-1].cells)
     expected = [*(-9 for _ in form.kills), 0]
     job.check("killed, resumed, finished", codes == expected, str(codes))
     return watch
-
-
-def started(job: Job, words: list[str]) -> subprocess.Popen[bytes]:
-    """Start a sweep as users do: its memory is its own."""
-    with open(job.work / "sweep.txt", "ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "jaxgrok.sweep", *words],
-            stdout=log,
-            stderr=log,
-            cwd=ROOT,
-            preexec_fn=leash.end_with_parent,
-        )
 
 
 def judge_memory(job: Job, form: Form, watch: Watch, cells: int) -> None:
@@ -168,9 +184,7 @@ def judge_files(job: Job, form: Form, watch: Watch) -> None:
     """Compare the number of files with the number of times that any were written."""
     files = count_files(watch.run_dir)
     seconds = watch.samples[-1].wall
-    flushes = seconds / (OFTEN["seconds"] if form.often else FLUSH) + 2 * (
-        len(form.kills) + 1
-    )
+    flushes = seconds / (0.2 if form.often else FLUSH) + 2 * (len(form.kills) + 1)
     most = FILES_BESIDE + FILES_A_FLUSH * flushes
     job.say(seconds_of_training=round(seconds), files=files)
     size = sum(file.stat().st_size for file in watch.run_dir.rglob("*"))
@@ -178,15 +192,19 @@ def judge_files(job: Job, form: Form, watch: Watch) -> None:
     job.check("files are bounded", files <= most, f"{files} of at most {most:.0f}")
 
 
-def judge_reading(job: Job, form: Form, answer: dict[str, Any], cells: int) -> None:
-    """Check that all of it is there, and is read in seconds."""
+def read(job: Job, form: Form, run_dir: Path, cells: int) -> None:
+    """Open the run, draw its page, verify it: all whole, each in seconds."""
+    command = [sys.executable, "-c", READ, str(run_dir)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    answer = json.loads(ran.stdout)
     job.say(seconds_of_reading=answer["seconds"])
     counts, kept, snaps = answer["counts"], answer["kept"], answer["snaps"]
     whole = counts == {"done": cells} and kept == (cells if form.kept == "all" else 4)
     whole = whole and snaps == [form.steps // 20 + 1]
     words = f"{counts}, {kept} with {snaps} snapshots"
     job.check("every cell has its result and its snapshots", whole, words)
-    slowest = max(answer["seconds"].values())
+    own = {k: v for k, v in answer["seconds"].items() if k != "imports"}
+    slowest = max(own.values())
     job.check("it is read in seconds", slowest <= form.reading, f"{slowest} s at most")
     job.check(
         "commands succeed", not any(answer["codes"].values()), str(answer["codes"])

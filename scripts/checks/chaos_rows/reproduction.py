@@ -11,12 +11,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chaos_rows import hooks, leash, pythons, tiny_grids
-from chaos_rows.forks import Forks
+from chaos_rows import pythons
 from chaos_rows.job import Job
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,7 +45,33 @@ def get_config(scale="auto"):
     config.chain.muon = {"optimiser": "muon"}
     return config
 '''
-PROGRAM = Path(__file__).with_name("reproduced.py")
+PROGRAM = """
+import contextlib, hashlib, json, sys
+from pathlib import Path
+from jaxgrok.__main__ import main
+with contextlib.redirect_stdout(sys.stderr):
+    code = main(["jaxgrok", "sweep", *sys.argv[1:]])
+import jax, jaxgrok
+from jaxgrok.results.files.shards import read_results
+run, digests = jaxgrok.open(sys.argv[-1]), {}
+for name in ("cells.csv", "components.csv"):
+    if (run.path / name).exists():
+        digests[name] = hashlib.sha256((run.path / name).read_bytes()).hexdigest()
+curves, snapshots = hashlib.sha256(), hashlib.sha256()
+for cell_id, result in sorted(read_results(run.path).items()):
+    curves.update(f"{cell_id} {result.status} {result.records.dtype}".encode())
+    curves.update(result.records.tobytes())
+for kin, steps in sorted(run.snapshots.every().items()):
+    for name, array in sorted(run.snapshots.load(kin, sorted(steps)).items()):
+        snapshots.update(f"{kin} {name} {array.dtype}".encode() + array.tobytes())
+digests["curves"] = curves.hexdigest()
+if run.snapshots.trainings():
+    digests["snapshots"] = snapshots.hexdigest()
+facts = {"python": sys.version.split()[0], "jax": jax.__version__}
+facts |= {"code": str(Path(jaxgrok.__file__).parent), "devices": jax.device_count()}
+bits = {name: str(value) for name, value in run.manifest.bits.items()}
+print(json.dumps({"exit": code, "digests": digests, "facts": facts, "bits": bits}))
+"""
 TWO = {"NPROC": "2", "JAX_NUM_CPU_DEVICES": "2"}
 ONE = {"NPROC": "2", "JAX_NUM_CPU_DEVICES": "1"}
 THREAD = {"NPROC": "1", "JAX_NUM_CPU_DEVICES": "1"}
@@ -70,11 +94,6 @@ class Way(NamedTuple):
     code: Path = ROOT
     python: str = sys.executable
 
-    @property
-    def devices(self) -> int:
-        """How many it is to train on."""
-        return int(self.environment["JAX_NUM_CPU_DEVICES"])
-
 
 def run(job: Job) -> None:
     """Run the command in every way, and compare all with the first."""
@@ -82,34 +101,22 @@ def run(job: Job) -> None:
     job.work.mkdir()
     grid = job.work / "reproduced.py"
     grid.write_text(TINY if job.quick else WHOLE)
-    if job.quick:
-        short(job, grid)
-        return
     cache = {"JAX_COMPILATION_CACHE_DIR": str(job.work / "programs")}
+    if job.quick:  # with the programs of earlier tests, if there are any
+        cache = {}
     first = answer_of(job, Way("two devices", TWO | cache), grid)
     for way in ways(job, cache):
         compare(job, way.name, first, answer_of(job, way, grid))
-    one_thread(job, first, answer_of(job, Way("one thread", THREAD | cache), grid))
-
-
-def short(job: Job, grid: Path) -> None:
-    """Run the command on one and two devices, in forks of a process."""
-    environment = tiny_grids.environment(job.work / "programs", is_short=True)
-    first = tiny_grids.short_cuts(is_short=True)
-    answers = []
-    with Forks(job.work / "log.txt", environment | {"NPROC": "2"}, *first) as forks:
-        for way in (Way("two devices", TWO), Way("one device", ONE)):
-            words = ["--grid", str(grid), "--out", str(job.work / way.name)]
-            devices = partial(hooks.take_devices, count=way.devices)
-            answer = forks.call("chaos_rows.reproduced:answer", *words, first=[devices])
-            answers.append(judged(job, way, answer))
-    compare(job, "one device", *answers)
+    if not job.quick:
+        one_thread(job, first, answer_of(job, Way("one thread", THREAD | cache), grid))
 
 
 def ways(job: Job, cache: dict[str, str]) -> list[Way]:
     """Return the other ways to run the command."""
-    found = [
-        Way("one device", ONE | cache),
+    found = [Way("one device", ONE | cache)]
+    if job.quick:
+        return found
+    found += [
         Way("again, programs loaded", TWO | cache),
         Way("again, nothing cached", TWO | UNCACHED),
     ]
@@ -174,8 +181,7 @@ def answer_of(job: Job, way: Way, grid: Path) -> dict[str, Any]:
     own = way.environment | {"PYTHONPATH": str(way.code), "JAX_PLATFORMS": "cpu"}
     out = folder / "run"
     folder.mkdir()
-    # Without its folder, whose modules have names of all kinds.
-    command = [way.python, "-P", str(PROGRAM), "--grid", str(grid), "--out", str(out)]
+    command = [way.python, "-c", PROGRAM, "--grid", str(grid), "--out", str(out)]
     ran = subprocess.run(
         command,
         env=inherited | own,
@@ -183,19 +189,15 @@ def answer_of(job: Job, way: Way, grid: Path) -> dict[str, Any]:
         capture_output=True,
         text=True,
         timeout=3600 * HOURS,
-        preexec_fn=leash.end_with_parent,
     )
     (folder / "words.txt").write_text(ran.stderr)
     if ran.returncode:
         raise ValueError(f"{way.name}: {ran.stderr.strip()[-500:]}")
-    return judged(job, way, json.loads(ran.stdout.splitlines()[-1]))
-
-
-def judged(job: Job, way: Way, answer: dict[str, Any]) -> dict[str, Any]:
-    """Check that a way was as it should be; return its answer."""
+    answer: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     job.say(**{way.name: answer["facts"] | {"exit": answer["exit"]}})
     right = answer["exit"] == 0 and answer["facts"]["code"] == str(way.code / "jaxgrok")
-    right = right and answer["facts"]["devices"] == way.devices
+    devices = int(way.environment["JAX_NUM_CPU_DEVICES"])
+    right = right and answer["facts"]["devices"] == devices
     job.check(f"{way.name}: as asked for", right, str(answer["facts"]))
     return answer
 
