@@ -1,5 +1,7 @@
 """What a run has on disk is whole at every moment, and nothing is kept twice."""
 
+import os
+
 import numpy as np
 import pytest
 from handmade import SCHEMA, manifest_of, result
@@ -8,6 +10,7 @@ import tiny
 from jaxgrok import grid
 from jaxgrok.engine.engine import ResumeState
 from jaxgrok.fleet.messages import Dispatch
+from jaxgrok.host.files.unfinished import unfinished
 from jaxgrok.results.files import (
     cell_table,
     index,
@@ -266,6 +269,15 @@ def test_crossovers_of_fewer_trainings_go_as_training_begins(archive, directory,
     assert (directory.path / "crossover.csv").exists() == ended
     assert (directory.path / "plots" / "crossover.png").exists() == ended
     assert ("crossover.csv" in index.read(directory.path).tables) == ended
+
+
+def test_files_that_killed_processes_were_writing_are_removed(archive, directory):
+    # A number that no system gives.
+    half = unfinished(directory.path / "cells.csv")
+    half = half.with_name(half.name.replace(f"-{os.getpid()}.", f"-{2**22 + 1}."))
+    half.write_text("half")
+    Archive(resolved(), directory)
+    assert not half.exists()
 
 
 def test_at_the_end_each_phase_has_the_snapshots_of_its_first_cell(

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 from jaxgrok.host.files.disk_errors import naming
 from jaxgrok.host.files.paths import AnyPath
+from jaxgrok.host.files.unfinished import unfinished
 
 _numbers = itertools.count()
 # New files of this process, for names that differ when the clock does not.
@@ -43,8 +44,7 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
             yield temporary
             path.write_bytes(temporary.read_bytes())
         return
-    # In the same folder: a rename is atomic within one file system alone.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = unfinished(path)
     with naming(path):
         try:
             yield temporary
@@ -108,7 +108,7 @@ def atomic_folder(path: AnyPath) -> Iterator[Path]:
             yield temporary
             path.copy_from(temporary)
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = unfinished(path)
     try:
         with naming(path):
             yield temporary

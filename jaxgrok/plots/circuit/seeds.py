@@ -122,11 +122,7 @@ def seeds(table: Sequence[Mapping[str, Any]]) -> Figure:
     raster.tick_params(labelbottom=False)
     _by_frequency(below, every_frequency)
     below.set_ylabel(f"{kind}s")
-    label_size = style.TINY_LABEL if side < 0.16 else style.SMALL_LABEL
-    for axes in (raster, *right, below):
-        axes.tick_params(labelsize=label_size)
-        axes.title.set_fontsize(style.SMALL_TITLE)
-        style.despine(axes)
+    _shrink((raster, *right, below), side)
     # They share the rows of the raster, whose labels name them.
     for axes in right:
         axes.tick_params(labelleft=False)
@@ -242,6 +238,15 @@ def _by_frequency(axes: Axes, frequencies: Sequence[Sequence[int]]) -> None:
     axes.set_xlabel("frequency k")
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes.set_ylim(0, counts.max(initial=1) * 1.05)
+
+
+def _shrink(every: Sequence[Axes], side: float) -> None:
+    """Make titles small, and labels so small that they fit a row of so many inches."""
+    label_size = style.TINY_LABEL if side < 0.16 else style.SMALL_LABEL
+    for axes in every:
+        axes.tick_params(labelsize=label_size)
+        axes.title.set_fontsize(style.SMALL_TITLE)
+        style.despine(axes)
 
 
 def _colour_bar(axes: Axes, scale: ScalarMappable) -> None:

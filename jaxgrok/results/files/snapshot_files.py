@@ -20,6 +20,7 @@ from jaxgrok.host.files.atomic_files import new_name, write_atomically
 from jaxgrok.host.files.packed_files import write_packed
 from jaxgrok.host.files.paths import AnyPath, remove_tree, set_aside
 from jaxgrok.host.files.trees import write_tree
+from jaxgrok.host.files.unfinished import LONGEST_WRITE
 from jaxgrok.results.files import index as index_file
 from jaxgrok.results.files.index import Index
 from jaxgrok.results.files.snapshot_shards import (
@@ -36,9 +37,6 @@ from jaxgrok.results.files.snapshot_shards import (
     read_shards,
 )
 
-LONGEST_WRITE = 600.0
-"""Seconds in which any shard is written."""
-
 
 def remove_incomplete(run_dir: AnyPath) -> None:
     """Remove the shards that were cut off while they were written.
@@ -54,7 +52,9 @@ def remove_incomplete(run_dir: AnyPath) -> None:
         if is_aside or not path.is_dir() or path.with_suffix(".json").exists():
             continue
         age = time.time() - path.stat().st_mtime
-        if path.name.endswith("-local") or age > LONGEST_WRITE:
+        # A tree has a suffix while it is written.
+        name, *_ = path.name.split(".")
+        if name.endswith("-local") or age > LONGEST_WRITE:
             remove_tree(path)
 
 

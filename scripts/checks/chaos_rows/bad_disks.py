@@ -1,25 +1,28 @@
 """Commands whose disk refuses what it is chosen to refuse.
 
 >>> with BadDisk(folder, environment) as disk:
-...     calls = disk.run("jaxgrok.sweep.__main__", words, watched=out).calls
+...     calls = disk.run(SWEEP, words, watched=out).calls
 """
 
+import ctypes
 import errno
-import json
 import os
-import select
 import subprocess
-import sys
-from collections import Counter
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-FOLDER = Path(__file__).parent
+from chaos_rows import hooks
+from chaos_rows.forks import Forks, Hook
+
+SOURCE = Path(__file__).with_name("bad_disk.c")
 STRUCK = "struck"
 SHORT = 0
 """In place of a number of `errno`: a write that writes half of what it is given."""
-PATIENCE = 600.0
-"""Seconds after which a command that says nothing counts as hanging."""
+STEPS = 10
+"""Of a dispatch: it is over before a cell is."""
+SHARD_BYTES = 4_000
+"""Bytes of snapshots that start a new shard."""
 
 
 class Fault(NamedTuple):
@@ -49,14 +52,14 @@ class Ended(NamedTuple):
 
     Attributes:
         code: its exit code.
-        said: its standard error.
-        calls: how often it came to each place, in the order of the first times.
+        said: what it printed.
+        calls: the place of each, in their order.
         is_struck: whether the fault was reached.
     """
 
     code: int
     said: str
-    calls: Counter[str]
+    calls: list[str]
     is_struck: bool
 
 
@@ -66,65 +69,75 @@ class BadDisk:
     Args:
         folder: for the library, and for what commands print.
         environment: variables on top of those of this process.
+        first: what is done before each command.
     """
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], *first: Hook) -> None:
         library = folder / "bad_disk.so"
-        source = FOLDER / "bad_disk.c"
-        compiler = ["cc", "-shared", "-fPIC", "-O1", "-o", library, source]
+        compiler = ["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE]
         subprocess.run([*compiler, "-ldl", "-lpthread"], check=True)
-        own = {"JAX_PLATFORMS": "cpu", "MPLBACKEND": "agg", "LD_PRELOAD": str(library)}
-        self._folder = folder
-        self._process = subprocess.Popen(
-            [sys.executable, str(FOLDER / "forked_commands.py"), str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | own | environment,
-        )
-        assert self._answer() == "ready"
+        self._log, self._calls = folder / "log.txt", folder / "calls.txt"
+        first += (partial(hooks.hurry), partial(divide))
+        preloaded = environment | {"LD_PRELOAD": str(library)}
+        self.forks = Forks(self._log, preloaded, *first)
 
     def __enter__(self) -> "BadDisk":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+    def __exit__(self, *error: object) -> None:
+        self.forks.__exit__(*error)
 
     def run(
         self,
-        module: str,
+        function: str,
         words: list[str],
         watched: Path,
         fault: Fault | None = None,
-        *,
-        draws: bool = True,
     ) -> Ended:
         """Run a command to its end.
 
         Args:
-            module: whose main is the command.
+            function: its main, as MODULE:FUNCTION.
             words: its arguments.
             watched: the folder whose files the fault is about.
             fault: what fails; nothing by default.
-            draws: whether figures are drawn, and not left empty.
         """
-        order: dict[str, Any] = {"module": module, "words": words, "draws": draws}
-        order["watched"] = str(watched)
-        if fault:
-            order["fault"] = tuple(fault)
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        code = self._answer()
-        lines = (self._folder / "calls.txt").read_text().splitlines()
-        calls = [line.split("\t") for line in lines]
+        for file in (self._log, self._calls):
+            file.unlink(missing_ok=True)
+        paths = {"watched": str(watched), "calls": str(self._calls)}
+        code = self.forks.whole(function, words, partial(refuse, **paths, fault=fault))
+        calls = [line.split("\t") for line in self._calls.read_text().splitlines()]
         is_struck = any(verdict == STRUCK for verdict, _ in calls)
-        said = (self._folder / "err.txt").read_text()
-        return Ended(code, said, Counter(place for _, place in calls), is_struck)
+        said = self._log.read_text()
+        return Ended(code, said, [place for _, place in calls], is_struck)
 
-    def _answer(self) -> Any:
-        assert self._process.stdout
-        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
-            raise TimeoutError(f"a command hangs; {self._folder} says more")
-        return json.loads(self._process.stdout.readline())
+
+def divide(say: hooks.Say) -> None:
+    """Let a small run come to the calls of a large one: in a fork."""
+    from jaxgrok.engine.pace import Pace
+    from jaxgrok.results import snapshots
+
+    Pace.steps = lambda *_: STEPS  # type: ignore[method-assign]
+    snapshots.SHARD_BYTES = SHARD_BYTES
+
+
+def refuse(
+    say: hooks.Say,
+    watched: str,
+    calls: str,
+    fault: tuple[str, int, int, bool] | None = None,
+) -> None:
+    """Watch the files of a run, and choose the call that is to fail: in a fork.
+
+    Args:
+        say: not needed.
+        watched: folder of the files.
+        calls: file for a line a call.
+        fault: as a `Fault`.
+    """
+    disk = ctypes.CDLL(None)
+    log = os.open(calls, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+    if fault:
+        place, call, number, stays = fault
+        disk.bad_disk_fault(place.encode(), ctypes.c_long(call), number, stays)
+    disk.bad_disk_begin(watched.encode(), log)

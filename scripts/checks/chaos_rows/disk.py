@@ -2,11 +2,14 @@
 
 A library between the process and the system counts the calls below the run directory
 of a run that nothing disturbs. Then a call of each place fails, in every way that disks
-have, once and from then on, and the same command is run again on a good disk.
+have, once and from then on, and the same command is run again, on a good disk or into
+the next fault.
 """
 
 import errno
-import os
+import functools
+import itertools
+import math
 import random
 import re
 import shutil
@@ -15,21 +18,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import tiny
-from chaos_rows import sameness, tiny_grids
+from chaos_rows import tiny_grids
 from chaos_rows.bad_disks import SHORT, BadDisk, Ended, Fault
+from chaos_rows.forks import SEARCH, SWEEP
 from chaos_rows.job import Job
 from jaxgrok.host.files.disk_errors import WAYS_OUT
-from jaxgrok.results.run import open_run
 
-ROOT = Path(__file__).resolve().parents[3]
+SAMENESS = "chaos_rows.sameness"
 NUMBERS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT)
+CHAIN = 8
+"""Faults at most of one run directory, one after the other."""
 QUICK = 4
-"""Faults of the short form, one after the other in one run directory."""
+"""Faults of the short form."""
 SMALLER = ("--grid.seed=(0, 1)", "--grid.steps=(20,)", "--grid.measures=none")
 """Of the sweep of the short form."""
 LATER = re.compile(r"(write|fsync|rename) /(resume|curves|checkpoints)/")
 """Places of the short form."""
+MOST = 10**9
+"""Lane-steps of a search: what was lost is trained again."""
+SAID_EVERY = 10
+"""Run directories between two answers."""
 SAID = 300
 """Characters of what a command said that are kept."""
 
@@ -39,12 +47,12 @@ class Command(NamedTuple):
 
     Attributes:
         name: of it.
-        module: whose main it is.
+        function: its main, as MODULE:FUNCTION.
         words: its arguments but for the run directory.
     """
 
     name: str
-    module: str
+    function: str
     words: tuple[str, ...]
 
 
@@ -52,19 +60,18 @@ def run(job: Job) -> None:
     """Fail the calls of sweeps, and of searches in the full form."""
     for old in job.work.iterdir():
         shutil.rmtree(old) if old.is_dir() else old.unlink()
-    path = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
-    environment = {"PYTHONPATH": path, "JAX_NUM_CPU_DEVICES": "1", "NPROC": "1"}
-    environment["XLA_FLAGS"] = tiny.UNOPTIMISED
-    environment["JAX_COMPILATION_CACHE_DIR"] = str(job.work / "cache")
+    environment = tiny_grids.environment(job.work / "cache", job.quick)
+    environment |= {"JAX_NUM_CPU_DEVICES": "1", "NPROC": "1"}
     grid = tiny_grids.one_program(job.work)
     words = (f"--grid={grid}", "--blocks=1")
     words += SMALLER if job.quick else ()
-    commands = [Command("sweep", "jaxgrok.sweep.__main__", words)]
+    commands = [Command("sweep", SWEEP, words)]
     if not job.quick:
         words = (f"--grid={tiny_grids.search(job.work)}", "--blocks=1", "--budget=1200")
         words += ("--width=1.5",)
-        commands.append(Command("search", "jaxgrok.crossover.__main__", words))
-    with BadDisk(job.work, environment) as disk:
+        commands.append(Command("search", SEARCH, words))
+    first = tiny_grids.short_cuts(is_short=True)
+    with BadDisk(job.work, environment, *first) as disk:
         for command in commands:
             Faults(job, disk, command).play()
 
@@ -75,10 +82,12 @@ class Faults:
     def __init__(self, job: Job, disk: BadDisk, command: Command) -> None:
         self.job, self.disk, self.command = job, disk, command
         self.whole = job.work / command.name
+        self.calls: list[str] = []
+        """Of a run on a good disk."""
         self.broken: list[str] = []
         self.carried_on: Counter[str] = Counter()
         """Places whose failure ended no run."""
-        self.n_struck = 0
+        self.n_struck = self.n_done = 0
 
     def play(self) -> None:
         """Count the calls of a whole run, then fail them; add the checks."""
@@ -86,86 +95,121 @@ class Faults:
         ended = self._run(self.whole)
         words = ended.said[-SAID:] if ended.code else ""
         job.check(f"{name}: on a good disk it ends well", ended.code == 0, words)
-        plan = [*(short_plan if job.quick else full_plan)(ended.calls, job.random())]
-        facts = {"calls": ended.calls.total(), "places": len(ended.calls)}
-        job.say(**{name: facts | {"faults": len(plan)}})
-        for index, fault in enumerate(plan):
-            # A short form goes on where the fault before has left it.
-            is_last = index == len(plan) - 1
-            self._fail(fault, ends=not job.quick or is_last)
-            if is_last or index % 20 == 19:
-                self._say(index + 1)
-        struck = f"{self.n_struck} of {len(plan)}"
-        enough = self.n_struck >= 0.9 * len(plan) > 0
+        self.calls = ended.calls
+        chains = [*(short_plan if job.quick else full_plan)(self.calls, job.random())]
+        n_faults = sum(map(len, chains))
+        facts = {"calls": len(self.calls), "places": len({*self.calls})}
+        job.say(**{name: facts | {"faults": n_faults}})
+        missed = []
+        for chain in chains:
+            missed += self._fail_all(chain)
+        # A run that goes on may not come to a place that one from the start comes to.
+        for fault in missed:
+            self._fail_all([fault])
+        struck = f"{self.n_struck} of {n_faults}"
+        enough = self.n_struck >= 0.9 * n_faults > 0
         job.check(f"{name}: the faults were reached", enough, struck)
         what = "one clear line, readable, and then the same bytes"
         words = f"{self.n_struck} faults, {len(self.broken)} broken"
         job.check(f"{name}: {what}", not self.broken, f"{words} {self.broken or ''}")
 
     def _run(self, out: Path, fault: Fault | None = None) -> Ended:
-        module, words = self.command.module, self.command.words
-        return self.disk.run(
-            module, [*words, f"--out={out}"], out, fault, draws=not self.job.quick
-        )
+        words = [*self.command.words, f"--out={out}"]
+        return self.disk.run(self.command.function, words, out, fault)
 
-    def _fail(self, fault: Fault, *, ends: bool) -> None:
-        """Run the command with a fault, then to its end if that is wanted."""
+    def _fail_all(self, chain: list[Fault]) -> list[Fault]:
+        """Run a command into one fault after the other, then to its end.
+
+        Returns:
+            The faults that were not reached.
+        """
         out = self.job.work / f"bad-{self.command.name}"
+        missed, before = [], 0
+        for fault in chain:
+            after = position(self.calls, fault)
+            # The run goes on from about there, and its calls are counted anew.
+            call = max(self.calls[before:after].count(fault.place), 1)
+            if not self._fail(fault._replace(call=call), out):
+                missed.append(fault)
+            before = after
+        ended = self._run(out)
+        wrong = [f"no end, code {ended.code}: {ended.said[-SAID:]}"]
+        if ended.code == 0:
+            wrong = self._differences(out)
+        shutil.rmtree(out)
+        self.broken += [f"behind {'; '.join(map(str, chain))}: {w}" for w in wrong]
+        self.n_done += 1
+        if self.n_done % SAID_EVERY == 0 or wrong:
+            self._say()
+        return missed
+
+    def _fail(self, fault: Fault, out: Path) -> bool:
+        """Run the command into a fault; whether that was reached."""
         ended = self._run(out, fault)
         self.n_struck += ended.is_struck
-        wrong = misspoken(ended, fault, out) + unreadable(out)
-        if ended.code == 0:
-            self.carried_on[fault.place] += ended.is_struck
+        wrong = misspoken(ended, fault, out)
+        wrong += self.disk.forks.call(f"{SAMENESS}:unreadable", str(out))
+        if ended.code == 0 and ended.is_struck:
+            self.carried_on[fault.place] += 1
             wrong += [f"carried on, {what}" for what in self._differences(out)]
-        if ends:
-            ended = self._run(out)
-            if ended.code:
-                wrong.append(f"no end, code {ended.code}: {ended.said[-SAID:]}")
-            else:
-                wrong += self._differences(out)
-            shutil.rmtree(out)
         self.broken += [f"{fault}: {what}" for what in wrong]
+        return ended.is_struck
 
     def _differences(self, out: Path) -> list[str]:
         """Return what differs from the whole run, of a search in what both trained."""
+        paths = str(out), str(self.whole)
         if self.command.name == "sweep":
-            return sameness.differences(out, self.whole)
-        found, want = (open_run(path).results for path in (out, self.whole))
-        different = [f"two rows of {cell}" for cell in sameness.repeated_cells(out)]
-        for cell in found.keys() & want.keys():
-            if found[cell].status == want[cell].status == "done":
-                different += sameness.different_result(found[cell], want[cell])
-        return different
+            found: list[str] = self.disk.forks.call(f"{SAMENESS}:differences", *paths)
+        else:
+            function = f"{SAMENESS}:search_faults"
+            found, _ = self.disk.forks.call(function, *paths, MOST)
+        return found
 
-    def _say(self, n_faults: int) -> None:
+    def _say(self) -> None:
         name = self.command.name
         self.job.say(
             **{
-                f"{name}, so far": f"{n_faults} faults, {self.n_struck} reached",
+                f"{name}, so far": f"{self.n_struck} faults in {self.n_done} runs",
                 f"{name}, carried on": dict(self.carried_on),
                 f"{name}, broken": self.broken,
             }
         )
 
 
-def full_plan(calls: Counter[str], chance: random.Random) -> Iterator[Fault]:
-    """Yield a fault of each place, error and duration, those of one kind far apart."""
+def full_plan(calls: list[str], chance: random.Random) -> Iterator[list[Fault]]:
+    """Yield chains with a fault of each place, error and duration.
+
+    Those of a chain lie far apart, in the order in which a run comes to them.
+    """
     kinds = [(number, stays) for number in (*NUMBERS, SHORT) for stays in (False, True)]
+    counts = Counter(calls)
     for round_ in range(len(kinds)):
-        for index, (place, n_calls) in enumerate(calls.items()):
+        faults = []
+        for index, (place, n_calls) in enumerate(counts.items()):
             number, stays = kinds[(index + round_) % len(kinds)]
             if number != SHORT or place.startswith("write"):
-                yield Fault(place, chance.randint(1, n_calls), number, stays)
+                faults.append(Fault(place, chance.randint(1, n_calls), number, stays))
+        faults.sort(key=functools.partial(position, calls))
+        n_chains = math.ceil(len(faults) / CHAIN)
+        yield from (faults[first::n_chains] for first in range(n_chains))
 
 
-def short_plan(calls: Counter[str], chance: random.Random) -> Iterator[Fault]:
-    """Yield faults of some places, in the order in which a run comes to them."""
+def position(calls: list[str], fault: Fault) -> int:
+    """Return how many calls a run has made with the one that is to fail."""
+    places = (index for index, place in enumerate(calls) if place == fault.place)
+    return next(itertools.islice(places, fault.call - 1, None)) + 1
+
+
+def short_plan(calls: list[str], chance: random.Random) -> Iterator[list[Fault]]:
+    """Yield a chain of faults of some places."""
     # The others a run need not come to again, or it ends well without them.
-    places = [place for place in calls if LATER.search(place)]
+    places = [place for place in dict.fromkeys(calls) if LATER.search(place)]
     chosen = sorted(chance.sample(range(len(places)), QUICK))
+    chain = []
     for index, at in enumerate(chosen):
         number = NUMBERS[index % len(NUMBERS)]
-        yield Fault(places[at], 1, number, stays=bool(index % 2))
+        chain.append(Fault(places[at], 1, number, stays=bool(index % 2)))
+    yield chain
 
 
 def misspoken(ended: Ended, fault: Fault, out: Path) -> list[str]:
@@ -186,18 +230,3 @@ def misspoken(ended: Ended, fault: Fault, out: Path) -> list[str]:
     if WAYS_OUT.get(fault.number, "") not in line:
         wrong.append(f"no way out: {line}")
     return wrong
-
-
-def unreadable(out: Path) -> list[str]:
-    """Return why a run directory cannot be read, if it is one already."""
-    if not (out / "manifest.json").exists():
-        return []
-    try:
-        run = open_run(out)
-        run.rows()
-        for kin, steps in run.snapshots.every().items():
-            run.snapshots.load(kin, sorted(steps))
-        dict(run.results)
-    except Exception as error:
-        return [f"unreadable: {error!r}"]
-    return []

@@ -41,7 +41,25 @@ FILES = tuple(
     for moment in ("inside the write of", "before the rename of", "after the rename of")
 )
 ENDING = ("tidying up", "last redraw", "a picture of it", "its page", "analysis")
+STARTING = "starting Python"
 PLACES = ("opening", *ENGINE, "inside a snapshot's tree", *FILES, *ENDING)
+
+
+def moment(place: str) -> str:
+    """Say in a few words where in a run a place is."""
+    if place in (STARTING, "opening"):
+        return "start-up"
+    if place in ENDING and place != "analysis":
+        return "last redraw"
+    if place == "first evaluation":
+        return "evaluation"
+    if place.startswith("before the rename"):
+        return "between write and rename"
+    if place.startswith("after the rename"):
+        return "behind a rename"
+    if "snapshot" in place:
+        return "inside a snapshot's write"
+    return "inside another write" if place.startswith("inside") else place
 
 
 def watch(at: At, chance: random.Random) -> None:

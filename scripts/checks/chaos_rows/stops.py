@@ -10,17 +10,17 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from chaos_rows import sameness, tiny_grids
-from chaos_rows.forks import Forks
+from chaos_rows import hooks, leash, tiny_grids
+from chaos_rows.forks import SWEEP, Forks
 from chaos_rows.job import Job
+from chaos_rows.places import STARTING
 
 ROOT = Path(__file__).resolve().parents[3]
-SWEEP = "jaxgrok.sweep.__main__"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STARTING = "starting Python"
 PHASES = (
     "opening",
     "compiling",
@@ -72,15 +72,15 @@ def run(job: Job) -> None:
     """Stop a run in every phase by every signal, then compare what came of it."""
     for old in job.work.iterdir():
         shutil.rmtree(old) if old.is_dir() else old.unlink()
-    grid = (
-        tiny_grids.sweep(job.work, seeds=1) if job.quick else tiny_grids.p113(job.work)
-    )
+    sweep = partial(tiny_grids.sweep, is_short=True) if job.quick else tiny_grids.p113
+    grid = sweep(job.work)
     environment = tiny_grids.environment(job.work / "cache", job.quick)
     signals, phases = (SIGNALS[:1], FEW) if job.quick else (SIGNALS, PHASES)
     stops: list[Stopped] = []
-    with Forks(job.work / "log.txt", environment) as forks:
+    first = tiny_grids.short_cuts(job.quick)
+    with Forks(job.work / "log.txt", environment, *first) as forks:
         whole = job.work / "whole"
-        assert forks.whole(SWEEP, _words(grid, whole), hurry=False) == 0
+        assert forks.whole(SWEEP, _words(grid, whole)) == 0
         different = {}
         for number in signals:
             out = job.work / number.name
@@ -89,8 +89,12 @@ def run(job: Job) -> None:
                     stops.append(stopped)
                     words = f"{stopped.seconds} s, code {stopped.code}"
                     job.say(**{f"{stopped.signal}, {phase}": words})
-            code = forks.whole(SWEEP, _words(grid, out), hurry=False)
-            if found := sameness.differences(out, whole) if code == 0 else [str(code)]:
+            code = forks.whole(SWEEP, _words(grid, out))
+            found = [f"code {code}"]
+            if code == 0:
+                paths = str(out), str(whole)
+                found = forks.call("chaos_rows.sameness:differences", *paths)
+            if found:
                 different[number.name] = found
     for number in signals:
         stops.append(_stop_start(grid, job.work / "started", number, environment))
@@ -127,18 +131,20 @@ def _stop(
     cache = job.work / "cache"
     if compiles and not job.quick:
         cache.rename(job.work / "kept")
-    hold = COMPILES if is_slow else 0.0
+    seconds = COMPILES if is_slow else 0.0
+    hold = partial(hooks.hold, place=phase, seconds=seconds)
     # In its own time a run of seconds writes nothing before its end.
-    forks.begin(SWEEP, words, place=phase, hold=hold, hurry=phase in WRITTEN)
-    if not forks.reaches_place():
+    first = (partial(hooks.hurry), hold) if phase in WRITTEN else (hold,)
+    run = forks.begin(SWEEP, words, *first)
+    if not run.reaches_place():
         return None
     time.sleep(0.5 if compiles else 0.02)
     start = time.perf_counter()
     try:
-        forks.send(number)
+        run.send_signal(number)
     except ProcessLookupError:
         return None
-    code = forks.wait()
+    code = run.wait()
     seconds = time.perf_counter() - start
     if compiles and not job.quick:
         shutil.rmtree(cache, ignore_errors=True)
@@ -168,5 +174,6 @@ def _stop_start(
 
 def _heard() -> None:
     """Hear the signals, also where a shell has started this in its background."""
+    leash.end_with_parent()
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)

@@ -4,16 +4,18 @@
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
-import tiny
+from chaos_rows import hooks
+from chaos_rows.forks import Hook
 
 ROOT = Path(__file__).resolve().parents[3]
 
-_SWEEP = '''"""Two groups of cells of two budgets, with snapshots of all."""
+_SWEEP = '''"""Cells of two budgets, with snapshots of all."""
 import tiny
 def get_config(scale="laptop"):
-    fields = {"modulus": (5, 7), "weight_decay": (0.0, 1.0), "steps": (20, 40)}
+    fields = {"modulus": MODULI, "weight_decay": (0.0, 1.0), "steps": (20, 40)}
     fields |= {"seed": SEEDS, "snapshots": "all", "snapshot_every": 20}
     return tiny.config(**fields)
 '''
@@ -44,8 +46,8 @@ def get_config(scale="laptop"):
 def environment(cache: Path, is_short: bool) -> dict[str, str]:
     """Return the variables of a row's runs, with a folder for their programs.
 
-    Those of a short form are on one device, and hardly optimised; where tests keep
-    programs, theirs come from there.
+    Those of a short form are on one device; where tests keep programs, theirs come from
+    there.
     """
     variables = {
         "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests"))),
@@ -55,13 +57,21 @@ def environment(cache: Path, is_short: bool) -> dict[str, str]:
     if is_short:
         kept = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(cache))
         variables["JAX_COMPILATION_CACHE_DIR"] = kept
-        variables |= {"JAX_NUM_CPU_DEVICES": "1", "XLA_FLAGS": tiny.UNOPTIMISED}
+        variables["JAX_NUM_CPU_DEVICES"] = "1"
     return variables
 
 
-def sweep(folder: Path, seeds: int = 2) -> Path:
-    """Write the grid file of a sweep of eight cells a seed."""
-    return _written(folder / "grid.py", _SWEEP.replace("SEEDS", str((*range(seeds),))))
+def short_cuts(is_short: bool) -> tuple[Hook, ...]:
+    """Return what is done before each run of a row: a short form draws no picture."""
+    hasty = partial(hooks.compile_fast), partial(hooks.draw_nothing)
+    return hasty if is_short else ()
+
+
+def sweep(folder: Path, is_short: bool) -> Path:
+    """Write the grid file of a sweep: 16 cells in two groups, or four in one."""
+    seeds, moduli = ("(0,)", "(5,)") if is_short else ("(0, 1)", "(5, 7)")
+    text = _SWEEP.replace("SEEDS", seeds).replace("MODULI", moduli)
+    return _written(folder / "grid.py", text)
 
 
 def one_program(folder: Path) -> Path:

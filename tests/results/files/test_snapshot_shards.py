@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from jaxgrok.host.files.paths import as_path
+from jaxgrok.host.files.unfinished import LONGEST_WRITE
 from jaxgrok.results.files import index, second_look, snapshot_shards
 from jaxgrok.results.files.snapshot_files import (
-    LONGEST_WRITE,
     enter,
     forget,
     prune,
@@ -176,6 +176,8 @@ def test_shards_that_were_cut_off_are_removed_and_whole_ones_stay(tmp_path):
     cut, whole = sorted(path for path in folder.iterdir() if path.is_dir())
     assert (cut.name[-6:], whole.name[-4:]) == ("-local", "-two")
     cut.with_suffix(".json").unlink()
+    # As orbax names a tree until it is whole.
+    (folder / f"{cut.name}.orbax-checkpoint-tmp" / "d").mkdir(parents=True)
     remove_incomplete(tmp_path)
     assert sorted(folder.iterdir()) == [whole, whole.with_suffix(".json")]
     [shard] = read_shards(tmp_path)
