@@ -8,21 +8,20 @@
 
 import jax
 
-REFUSALS = (jax.errors.JaxRuntimeError, MemoryError, NotImplementedError)
-"""What is raised where a device runs out of memory, or lacks an operation."""
+from jaxgrok.host import memory
+
+REFUSALS = (RuntimeError, MemoryError, OSError)
+"""What is raised where a device runs out of memory, or lacks an operation. JAX's own
+errors are RuntimeErrors, as is that no thread can be started."""
 MAX_CAUSE = 200
 """Characters of an error that are passed on."""
 
 
 def is_refusal(error: Exception) -> bool:
     """Tell whether one of REFUSALS is the device's, and not of a user's function."""
-    is_lowering = "translation rule" in str(error) or "for platform" in str(error)
-    return not isinstance(error, NotImplementedError) or is_lowering
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether memory ran out."""
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+    if isinstance(error, NotImplementedError):
+        return "translation rule" in str(error) or "for platform" in str(error)
+    return isinstance(error, jax.errors.JaxRuntimeError) or memory.ran_out(error)
 
 
 def cause(error: Exception, block_width: int) -> str:
@@ -34,7 +33,7 @@ def cause(error: Exception, block_width: int) -> str:
     """
     # XLA's messages can be pages long. The first line names the cause.
     line = next(iter(str(error).splitlines()), type(error).__name__)[:MAX_CAUSE]
-    if is_out_of_memory(error):
+    if memory.ran_out(error):
         return f"{_too_large(block_width)} ({line})"
     if "NOT_FOUND" in line:
         lanes = "one lane" if block_width == 1 else f"a block of {block_width} lanes"

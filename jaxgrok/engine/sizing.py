@@ -5,6 +5,7 @@
 """
 
 import math
+import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from jaxgrok.engine import programs
 from jaxgrok.engine.at_once import AtOnce
 from jaxgrok.engine.compilation import unsized
 from jaxgrok.engine.device import suited, together
-from jaxgrok.engine.device_errors import is_out_of_memory
+from jaxgrok.engine.device_errors import REFUSALS
 from jaxgrok.engine.engine import Engine
 from jaxgrok.host import memory
 from jaxgrok.host.terminal import size
@@ -65,11 +66,13 @@ def build(
             engine = Engine(
                 setup, block_width=block_width, blocks=at_once.blocks, devices=devices
             )
-        except (jax.errors.JaxRuntimeError, MemoryError) as error:
+        except REFUSALS as error:
             # Nothing is evaluated yet: what is too large are the blocks.
             fewer = at_once.less(len(devices), is_shared=False)
-            if not is_out_of_memory(error) or fewer is None:
+            if not memory.ran_out(error) or fewer is None:
                 raise
+            # An error of a thread holds its frames, and they the lanes.
+            traceback.clear_frames(error.__traceback__)
             at_once = fewer
             continue
         fitting = _fitting(engine, at_once, free, is_shared=one_memory)

@@ -23,6 +23,7 @@ from jaxgrok.fleet.dask_settings import security_of
 from jaxgrok.fleet.messages import Farewell, Job, Order, Report, words_of
 from jaxgrok.fleet.rendezvous import Rendezvous
 from jaxgrok.fleet.worker import Worker
+from jaxgrok.host import memory
 from jaxgrok.host.files.paths import AnyPath
 
 CONNECT_SECONDS = 5.0
@@ -137,8 +138,10 @@ class Node:
 
     def _fail(self, error: Exception) -> Farewell:
         """Give up, and say why; the log of this process says where."""
-        traceback.print_exception(error)
         self._worker = None
+        if memory.ran_out(error):
+            return self._refuse(memory.in_words(error))
+        traceback.print_exception(error)
         return self._refuse(words_of(error))
 
     def _refuse(self, cause: str) -> Farewell:

@@ -8,6 +8,7 @@ import functools
 import hashlib
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from jaxgrok.engine.pace import Pace
 from jaxgrok.fleet.busy_cells import BusyCells
 from jaxgrok.fleet.messages import Assignment, Dispatch, Progress
 from jaxgrok.grid.cells import Grid, Group
-from jaxgrok.host import background
+from jaxgrok.host import background, memory
 from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.results.files.shards import Bits
 from jaxgrok.training.setup import lane_of
@@ -96,10 +97,12 @@ class Seat:
             if not device_errors.is_refusal(error):
                 raise
             less = None
-            if self.open and device_errors.is_out_of_memory(error):
+            if self.open and memory.ran_out(error):
                 less = sizing.less(self.open.engine)
             self.open = None
             self._waiting = {}
+            # The lanes are freed now: the frames of an error hold them.
+            traceback.clear_frames(error.__traceback__)
             if less:
                 self._at_most[assignment.group] = less
                 return Progress(retreats=True)

@@ -87,8 +87,8 @@ class Worker:
 
     def close(self) -> None:
         """Wait for what is being written."""
-        # A refusal was reported as it happened.
-        with contextlib.suppress(OSError):
+        # What was refused was told as it happened.
+        with contextlib.suppress(OSError, MemoryError):
             if "_files" in vars(self):
                 self._files.__exit__()
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable
 
 from absl import flags
 
-from jaxgrok.host import machine
+from jaxgrok.host import machine, memory
 from jaxgrok.host.files import disk_errors
 from jaxgrok.host.files.paths import expanded
 from jaxgrok.host.signals import INTERRUPTED
 from jaxgrok.host.streams import lenient_output
 
 FAILED = 1
-"""Exit code where cells failed, or the disk refused: something has no result."""
+"""Exit code where something has no result: cells failed, or disk or memory ended."""
 USAGE = 2
 """Exit code for bad input."""
 HELP = frozenset({"-h", "--help", "-help"})
@@ -34,8 +34,9 @@ def run(
 ) -> int:
     """Run the body of a command and return its exit code.
 
-    A ValueError or OSError of the body becomes one line on stderr. Output that cannot
-    be written (`| head`, a closed terminal) is dropped, and changes no exit code.
+    A ValueError or OSError of the body becomes one line on stderr, and so does the end
+    of memory. Output that cannot be written (`| head`, a closed terminal) is dropped,
+    and changes no exit code.
 
     Args:
         argv: the command line, program name first.
@@ -44,8 +45,8 @@ def run(
         bare: whether the command means something without arguments.
 
     Returns:
-        The body's code, 0 for --help, 1 for a full or bad disk, 2 for bad input, 130
-        after Ctrl-C.
+        The body's code, 0 for --help, 1 for a full or bad disk and where memory ran
+        out, 2 for bad input, 130 after Ctrl-C.
     """
     with lenient_output():
         is_bare = not argv[1:]
@@ -60,12 +61,14 @@ def run(
             return report(error)
         except KeyboardInterrupt:
             return INTERRUPTED
-        except Exception:
+        except Exception as error:
+            if memory.ran_out(error):
+                return report(error)
             # What came may be of JAX, which says little where it has no device.
             try:
                 machine.platform_of_jax()
-            except ValueError as error:
-                return report(error)
+            except ValueError as refusal:
+                return report(refusal)
             raise
 
 
@@ -80,8 +83,10 @@ def text(command: str, argv: list[str]) -> str:
 
 def report(error: Exception) -> int:
     """Print an error as one line on stderr, and return its exit code."""
-    print(f"error: {disk_errors.in_words(error)}", file=sys.stderr)
-    return FAILED if disk_errors.way_out(error) else USAGE
+    is_short = memory.ran_out(error)
+    words = memory.in_words(error) if is_short else disk_errors.in_words(error)
+    print(f"error: {words}", file=sys.stderr)
+    return FAILED if is_short or disk_errors.way_out(error) else USAGE
 
 
 def parse(values: flags.FlagValues, argv: list[str]) -> list[str]:

@@ -1,9 +1,12 @@
-"""The main memory that this process may use, and how much of it is free.
+"""The main memory that this process may use, how much of it is free, and its end.
 
 >>> total(), available()
 (25769803776, 21474836480)
+>>> ran_out(MemoryError())
+True
 """
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -11,6 +14,20 @@ from pathlib import Path
 
 UNKNOWN = 8 * 2**30
 """Bytes of a machine that does not tell."""
+SIGNS = (
+    "resource_exhausted",
+    "out of memory",
+    "bad_alloc",
+    "cannot allocate memory",
+    "unable to allocate",
+    "failed to map segment",
+    "can't start new thread",
+    "resource temporarily unavailable",
+)
+"""What Python, XLA and the system's loader say where memory ran out, or room for the
+stack of a thread."""
+MAX_WORDS = 200
+"""Characters of an error that are passed on."""
 
 
 def total(root: Path = Path("/")) -> int:
@@ -50,6 +67,26 @@ def available(root: Path = Path("/")) -> int:
         taken = int(pages.read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         free += [limit - taken for limit in _address_space()]
     return max(min(free), 0)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Tell whether memory ran out, by the error that came of it."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if not isinstance(error, RuntimeError | SystemError | ImportError):
+        return isinstance(error, MemoryError)
+    text = str(error).lower()
+    return any(sign in text for sign in SIGNS)
+
+
+def in_words(error: BaseException) -> str:
+    """Say in one line that memory ran out, and what can be done.
+
+    Args:
+        error: one of which `ran_out` is true.
+    """
+    line = next(iter(str(error).splitlines()), type(error).__name__)[:MAX_WORDS]
+    return f"memory ran out ({line}); free some, or raise the limit (ulimit -v, -u)"
 
 
 def _address_space() -> list[int]:

@@ -6,7 +6,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jaxgrok.grid.cells import Cell, Grid
@@ -14,7 +14,7 @@ from jaxgrok.host import machine
 from jaxgrok.host.files.paths import AnyPath, remove_tree
 from jaxgrok.results.estate import Estate, estate_of
 from jaxgrok.results.files import index
-from jaxgrok.results.files.manifest import Manifest
+from jaxgrok.results.files.manifest import GroupInfo, Manifest
 from jaxgrok.results.files.manifest_file import FORMAT
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.run_directory import RunDirectory
@@ -83,7 +83,10 @@ def adopt(
     _check_format(directory.path, old)
     estate = estate_of(directory, old, grid)
     start = old.begun or manifest.begun
-    manifest = dataclasses.replace(manifest, usage=old.usage, begun=start)
+    groups = tuple(_shortages(manifest, old))
+    manifest = dataclasses.replace(
+        manifest, usage=old.usage, begun=start, groups=groups
+    )
     if estate.is_empty:
         return _take_over(directory, estate, manifest, mixed_bits=mixed_bits)
     _check_cells(estate, manifest)
@@ -109,6 +112,14 @@ def adopt(
     return Adopted(
         manifest, results, estate.heirs, again, elsewhere, tuple(notes), estate.curves
     )
+
+
+def _shortages(manifest: Manifest, old: Manifest) -> Iterator[GroupInfo]:
+    """Yield the groups, with what is known of the memory that their cells found."""
+    short = {c: group.short for group in old.groups if group.short for c in group.cells}
+    for group in manifest.groups:
+        words = next((short[cell] for cell in group.cells if cell in short), "")
+        yield dataclasses.replace(group, short=words)
 
 
 def _as_trained(manifest: Manifest, old: Manifest) -> Manifest:

@@ -19,6 +19,7 @@ import xarray as xr
 
 from jaxgrok.grid import selector as selectors
 from jaxgrok.grid.selector import Selector
+from jaxgrok.host import memory
 from jaxgrok.host.files.npz import DAMAGE
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.outcomes.outcomes import Thresholds
@@ -81,7 +82,7 @@ class Run:
         try:
             yield
         except (*DAMAGE, AssertionError) as error:
-            if str(self.path) in str(error):
+            if str(self.path) in str(error) or memory.ran_out(error):
                 raise
             words = " ".join(str(error).split())[:200]
             raise ValueError(

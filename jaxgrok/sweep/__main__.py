@@ -12,8 +12,8 @@
 --mixed_bits          go on in a run directory whose results have other last bits
 
 Exit codes: 0, every cell has its result (that it diverged is one); 1, some failed or
-could not be written; 2, bad input; above 128, stopped by a signal. The same command
-then goes on.
+could not be written, or memory ran out; 2, bad input; above 128, stopped by a signal.
+The same command then goes on.
 """
 
 import functools

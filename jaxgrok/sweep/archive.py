@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import xarray as xr
 
 from jaxgrok.fleet import continuation
-from jaxgrok.fleet.messages import Dispatch
+from jaxgrok.fleet.messages import Dispatch, Progress
 from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host.clock import utc_now
@@ -49,7 +49,7 @@ class Archive:
         mixed_bits: whether workers of other bits may take part.
         again: cells with a result that are trained again, for their snapshots.
         notes: lines that the user should read.
-        usage_changed: whether the manifest on disk lacks what was computed since.
+        usage_changed: whether the manifest on disk lacks what became known since.
 
     Raises:
         ValueError: for a directory that does not fit the grid, or is damaged.
@@ -124,6 +124,17 @@ class Archive:
             self._directory.remove_table(CROSSOVER)
             (self.path / CROSSOVER_FIGURE).unlink(missing_ok=True)
         self.write_manifest()
+
+    def note_shortage(self, progress: Progress) -> None:
+        """Take note of what a seat computes at a time, where memory is short."""
+        if progress.group is None or not progress.short:
+            return
+        groups = list(self._manifest.groups)
+        group = groups[progress.group]
+        if group.short != progress.short:
+            groups[progress.group] = dataclasses.replace(group, short=progress.short)
+            self._manifest = dataclasses.replace(self._manifest, groups=tuple(groups))
+            self.usage_changed = True
 
     def write_manifest(self) -> None:
         """Write the manifest as it is now."""

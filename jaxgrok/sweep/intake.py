@@ -158,6 +158,7 @@ class Intake:
             if progress.retreats:
                 self._let_wait(self.members[report.worker].lose(seat))
             self.display.short_of_memory(progress)
+            self.archive.note_shortage(progress)
         self._part_with(report)
         # Last: what it raises must not cost what the worker handed over.
         self._call_back_each(rows, report.results, done)
@@ -275,8 +276,7 @@ class Intake:
             return [cell for cell in cells if cell.id not in self.ledger]
         # A search may never come to most of a group's cells: those in flight fail or,
         # if the engine could not even be built, those that would have been the first.
-        busy = [cell for cell in cells if cell.id in self.steps]
-        if busy:
+        if busy := [cell for cell in cells if cell.id in self.steps]:
             return busy
         # Among them may be one that is to be stopped, and that a worker still holds.
         first = self.queue.take(group, group.block_width)

@@ -16,7 +16,7 @@ from jaxgrok.engine.platform import Platform, notes
 from jaxgrok.fleet.site import computing
 from jaxgrok.grid.cells import Grid
 from jaxgrok.grid.grid_file import GridFile
-from jaxgrok.host import machine
+from jaxgrok.host import machine, memory
 from jaxgrok.host.command_line import FAILED
 from jaxgrok.host.files import disk_errors
 from jaxgrok.host.files.folder_lock import refuse_held
@@ -37,7 +37,7 @@ from jaxgrok.sweep.queue import Queue
 
 
 class Interrupted(Exception):
-    """The sweep stopped before its end, by a signal or a full disk; it can go on.
+    """The sweep stopped before its end: a signal, disk or memory; it can go on.
 
     Attributes:
         exit_code: 128 + the signal's number, or FAILED.
@@ -88,7 +88,8 @@ def run(
         CallbackFailed: on_cell raised an error. Everything is saved by then, and the
             same call goes on behind that cell.
         Interrupted: after SIGINT, SIGTERM or SIGHUP, once everything is saved; where
-            the directory cannot be written, once everything that fits is.
+            the directory cannot be written, once everything that fits is; and where
+            memory runs out outside the training, which would compute less at a time.
     """
     options = Options(
         blocks=blocks,
@@ -186,11 +187,15 @@ def _finish(coordinator: Coordinator, stop: Stop) -> xr.Dataset:
         dataset = stop.broken_off(archive.finish) if is_over else None
     except AskedToStop:
         dataset = None  # every cell is trained; the same call draws the figures
-    except OSError as error:
-        raise _unwritable(error, archive.path, archive.ledger) from error
     except WorkersFailed as error:
         words = f"{error}; {_finished(archive.ledger)}; logs say more"
         raise Interrupted(words, FAILED) from error
+    except Exception as error:
+        if memory.ran_out(error):
+            raise _exhausted(error, archive) from error
+        if isinstance(error, OSError):
+            raise _unwritable(error, archive.path, archive.ledger) from error
+        raise
     if dataset is None or stop.is_set():
         words = f"stopped; {_finished(archive.ledger)}"
         raise Interrupted(words, stop.exit_code)
@@ -205,6 +210,13 @@ def _unwritable(error: OSError, path: AnyPath, ledger: Ledger) -> Interrupted:
         f"{_finished(ledger)}{'; ' * bool(advice)}{advice}",
         FAILED,
     )
+
+
+def _exhausted(error: Exception, archive: Archive) -> Interrupted:
+    """Return what to raise where memory ran out, once what is finished is written."""
+    archive.leave()
+    words = f"{memory.in_words(error)}; {_finished(archive.ledger)}"
+    return Interrupted(f"{words}; --blocks=1 takes the least", FAILED)
 
 
 def _finished(ledger: Ledger) -> str:

@@ -66,3 +66,19 @@ def test_what_a_users_function_has_not_implemented_is_no_refusal():
 
 def test_long_messages_are_cut():
     assert cause(runtime("x" * 1000), 2) == "x" * MAX_CAUSE
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("can't start new thread"), OSError(12, "no memory")],
+    ids=repr,
+)
+def test_memory_that_ran_out_elsewhere_is_the_device_s_as_well(error):
+    assert isinstance(error, REFUSALS) and is_refusal(error)
+    words = "a block of 2 lanes does not fit the device's memory; take a narrower one"
+    assert cause(error, 2).startswith(words)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("of mine"), OSError(2, "no file")])
+def test_other_errors_of_a_users_function_are_no_refusals(error):
+    assert isinstance(error, REFUSALS) and not is_refusal(error)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import weakref
+from concurrent.futures import Future
 
 import jax
 import numpy as np
@@ -178,3 +180,46 @@ def test_a_product_that_is_not_used_takes_no_memory():
     x = np.ones((64, 64), np.float32)
     assert sizing._largest_product(jax.make_jaxpr(used)(x).jaxpr) == x.nbytes
     assert sizing._largest_product(jax.make_jaxpr(unused)(x).jaxpr) == 0
+
+
+class Lanes:
+    """What the frames of an error hold."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
+    ],
+    ids=repr,
+)
+def test_where_no_engine_can_be_built_one_of_fewer_blocks_is(group, monkeypatch, error):
+    tried, held = [], []
+
+    def engine(setup, *, blocks, **fields):
+        # Those of the try before are free by now.
+        assert not any(lanes() for lanes in held)
+        tried.append(blocks)
+        if blocks == 1:
+            return Engine(setup, blocks=blocks, **fields)
+        lanes = Lanes()
+        held.append(weakref.ref(lanes))
+        future = Future()
+        future.set_exception(error)
+        return future.result(), lanes
+
+    monkeypatch.setattr(sizing, "Engine", engine)
+    built = sizing.build(group.setup, block_width=2, cells=64, blocks=4)
+    assert (tried, built.lanes) == ([4, 2, 1], 2)
+    assert built.short == "memory is short: 1 block of 4 trains at a time"
+
+
+def test_where_not_one_block_can_be_built_its_error_is_raised(group, monkeypatch):
+    def engine(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(sizing, "Engine", engine)
+    with pytest.raises(MemoryError):
+        sizing.build(group.setup, block_width=2, cells=64, blocks=4)

@@ -1,6 +1,8 @@
 """A seat does what it is assigned; cells move between seats without a bit lost."""
 
+import gc
 import threading
+import weakref
 
 import jax
 import numpy as np
@@ -192,7 +194,11 @@ def exhaust(monkeypatch, seat, error):
 
 @pytest.mark.parametrize(
     "error",
-    [jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: no memory"), MemoryError()],
+    [
+        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: no memory"),
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+    ],
 )
 def test_where_memory_runs_out_less_is_computed_at_a_time_and_bits_stay(
     resolved, whole, monkeypatch, error
@@ -220,9 +226,29 @@ def test_where_memory_runs_out_less_is_computed_at_a_time_and_bits_stay(
         np.testing.assert_array_equal(curves[cell_id], records)
 
 
-def test_an_error_of_a_users_function_is_raised(resolved):
-    def engines(group, n_cells, at_most=None):
-        raise NotImplementedError("a loss of mine")
+@pytest.mark.parametrize("error", [NotImplementedError, RuntimeError])
+def test_an_error_of_a_users_function_is_raised(resolved, error):
+    error = error("a loss of mine")
 
-    with pytest.raises(NotImplementedError, match="a loss of mine"):
+    def engines(group, n_cells, at_most=None):
+        raise error
+
+    with pytest.raises(type(error), match="a loss of mine"):
         do(make(resolved, engines))
+
+
+def test_a_retreat_frees_the_lanes_at_once(resolved, monkeypatch):
+    seat = make(resolved)
+    do(seat, dict.fromkeys(ids(resolved)), seconds=0.0)
+    engine = weakref.ref(seat.open.engine)
+
+    def advance(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(type(seat.open.engine), "advance", advance)
+    gc.disable()
+    try:
+        assert do(seat, seconds=9.0).retreats
+        assert engine() is None
+    finally:
+        gc.enable()

@@ -7,6 +7,8 @@ from absl import flags
 
 from jaxgrok.host import command_line
 
+ENOMEM = "[Errno 12] Cannot allocate memory"
+
 
 def values():
     defined = flags.FlagValues()
@@ -64,6 +66,19 @@ def test_a_prefix_allows_the_fields_below_a_flag():
             "there\n",
         ),
         (KeyboardInterrupt(), 130, ""),
+        *[
+            (
+                error,
+                1,
+                f"error: memory ran out ({words}); free some, or raise the limit "
+                "(ulimit -v, -u)\n",
+            )
+            for error, words in (
+                (MemoryError(), "MemoryError"),
+                (RuntimeError("can't start new thread"), "can't start new thread"),
+                (OSError(12, "Cannot allocate memory"), ENOMEM),
+            )
+        ],
     ],
 )
 def test_bad_input_is_one_line_and_an_interruption_says_nothing(

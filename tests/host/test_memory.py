@@ -1,8 +1,10 @@
 """The memory that this process may use, and what of it is free."""
 
+import errno
 import os
 import resource
 
+import numpy as np
 import pytest
 
 from jaxgrok.host import memory
@@ -90,3 +92,44 @@ def test_what_is_free_is_what_a_process_has_left_of_its_addresses(proc, monkeypa
     pages = os.sysconf("SC_PAGE_SIZE")
     assert memory.total(proc) == 10 * 4096
     assert memory.available(proc) == max(10 * 4096 - 7 * pages, 0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes."),
+        RuntimeError("INTERNAL: std::bad_alloc"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        ImportError("liba.so: failed to map segment from shared object"),
+    ],
+    ids=str,
+)
+def test_whatever_says_that_memory_ran_out_is_understood(error):
+    assert memory.ran_out(error)
+    words = memory.in_words(error)
+    assert words.startswith("memory ran out (") and "ulimit" in words
+    assert "\n" not in words and (str(error) or "MemoryError") in words
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("a loss of mine"),
+        ValueError("it is no file of cells, but bad_alloc"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        ModuleNotFoundError("No module named 'torch'"),
+        KeyError("out of memory"),
+    ],
+    ids=str,
+)
+def test_no_other_error_counts_as_the_end_of_memory(error):
+    assert not memory.ran_out(error)
+
+
+def test_what_numpy_raises_for_an_array_that_is_too_large_counts():
+    with pytest.raises(MemoryError) as caught:
+        np.empty(2**60, np.uint8)
+    assert memory.ran_out(caught.value)
+    assert "Unable to allocate 1.00 EiB" in memory.in_words(caught.value)

@@ -9,7 +9,7 @@ from handmade import SCHEMA, manifest_of, result
 import tiny
 from jaxgrok import grid
 from jaxgrok.engine.engine import ResumeState
-from jaxgrok.fleet.messages import Dispatch
+from jaxgrok.fleet.messages import Dispatch, Progress
 from jaxgrok.host.files.unfinished import unfinished
 from jaxgrok.results.files import (
     cell_table,
@@ -87,6 +87,24 @@ def test_lane_steps_add_up_over_pauses(archive, directory):
     archive.count(dispatch)
     archive.write_manifest()
     assert read_manifest(directory.path).usage == Usage(90, 120)
+
+
+def test_where_memory_was_short_stays_in_the_manifest(archive, directory):
+    def noted():
+        return [group.short for group in read_manifest(directory.path).groups]
+
+    archive.note_shortage(Progress(0))
+    assert not archive.usage_changed and noted() == [""]
+    archive.note_shortage(Progress(0, short="memory is short: 1 block of 2"))
+    assert archive.usage_changed
+    archive.write_manifest()
+    archive.note_shortage(Progress(0, short="memory is short: 1 block of 2"))
+    archive.note_shortage(Progress())
+    assert not archive.usage_changed
+    assert noted() == ["memory is short: 1 block of 2"]
+    # Another start, with more memory, of a grid with more cells.
+    Archive(resolved(seed=(0, 1, 2, 3)), directory).write_manifest()
+    assert noted() == ["memory is short: 1 block of 2"]
 
 
 def test_the_times_of_a_run_span_its_pauses(archive, directory, monkeypatch):

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from jaxgrok.host import memory
 from jaxgrok.host.files.sealed import digest
 
 DAMAGE = (
@@ -29,12 +30,12 @@ DAMAGE = (
     AttributeError,
     EOFError,
     LookupError,
-    MemoryError,
     RuntimeError,
     TypeError,
     ValueError,
 )
-"""What reading a damaged file raises: where it was cut or changed decides."""
+"""What reading a damaged file raises: where it was cut or changed decides. That memory
+is short (MemoryError) says nothing about a file."""
 MOST_FROM_A_BYTE = 1032
 """Bytes that deflate makes of one, at most: files that say more are bombs."""
 PIECE = 1 << 20
@@ -87,6 +88,8 @@ class Npz(Mapping[str, np.ndarray]):
         member = self._members[f"{name}.npy"]
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError("it is compressed in another way")
+        if member.file_size > memory.total():
+            raise ValueError("it says that it holds more than the memory")
         with _invalid_is_damage(), self._zip.open(member) as stream:
             content = np.empty(member.file_size, np.uint8)
             start = 0

@@ -28,11 +28,20 @@ from jaxgrok.training.precision import PRECISIONS
 
 @dataclasses.dataclass(frozen=True)
 class GroupInfo:
-    """Cells that were trained by one compiled program, by their ids."""
+    """Cells that were trained by one compiled program, by their ids.
+
+    Attributes:
+        train_size: of its cells, padded.
+        block_width: lanes of a block.
+        cells: their ids.
+        short: what of it was computed at a time, where memory was short, in words; it
+            changes no result.
+    """
 
     train_size: int
     block_width: int
     cells: tuple[str, ...]
+    short: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from jaxgrok.host import memory
 from jaxgrok.host.files.npz import DAMAGE, Npz, PythonObjects, array_of, plain_dtype
 
 ARRAYS = {
@@ -99,3 +100,21 @@ def test_a_file_that_claims_more_than_it_can_hold_is_refused():
 def test_no_other_types(name):
     with pytest.raises(ValueError, match="is no type of numbers"):
         plain_dtype(name)
+
+
+def test_that_memory_is_short_is_no_damage(monkeypatch):
+    def empty(*_):
+        raise MemoryError
+
+    with Npz(saved(a=np.zeros(9))) as arrays:
+        monkeypatch.setattr(np, "empty", empty)
+        with pytest.raises(MemoryError) as caught:
+            arrays["a"]
+    assert not isinstance(caught.value, DAMAGE)
+
+
+def test_an_array_larger_than_the_memory_is_damage(monkeypatch):
+    with Npz(saved(a=np.zeros(9))) as arrays:
+        monkeypatch.setattr(memory, "total", lambda: 150)
+        with pytest.raises(DAMAGE):
+            arrays["a"]
