@@ -82,11 +82,7 @@ def adopt(
         return Adopted(manifest)
     _check_format(directory.path, old)
     estate = estate_of(directory, old, grid)
-    start = old.begun or manifest.begun
-    groups = tuple(_shortages(manifest, old))
-    manifest = dataclasses.replace(
-        manifest, usage=old.usage, begun=start, groups=groups
-    )
+    manifest = _continued(manifest, old)
     if estate.is_empty:
         return _take_over(directory, estate, manifest, mixed_bits=mixed_bits)
     _check_cells(estate, manifest)
@@ -114,7 +110,17 @@ def adopt(
     )
 
 
-def _shortages(manifest: Manifest, old: Manifest) -> Iterator[GroupInfo]:
+def _continued(manifest: Manifest, old: Manifest) -> Manifest:
+    """Return a manifest with what the run has been through so far."""
+    return dataclasses.replace(
+        manifest,
+        usage=old.usage,
+        begun=old.begun or manifest.begun,
+        groups=tuple(_with_shortages(manifest, old)),
+    )
+
+
+def _with_shortages(manifest: Manifest, old: Manifest) -> Iterator[GroupInfo]:
     """Yield the groups, with what is known of the memory that their cells found."""
     short = {c: group.short for group in old.groups if group.short for c in group.cells}
     for group in manifest.groups:

@@ -22,6 +22,7 @@ from jaxgrok.host.files.atomic_files import write_atomically
 from jaxgrok.host.files.folder_lock import FolderLock, Held, in_use
 from jaxgrok.host.files.object_lock import ObjectLock
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
+from jaxgrok.host.files.unfinished import remove_abandoned
 from jaxgrok.results.dataset import Rows, assemble
 from jaxgrok.results.files import (
     cell_table,
@@ -96,6 +97,12 @@ class RunDirectory:
         """
         lines, self.index = mend(self.path)
         return lines
+
+    def clear(self) -> None:
+        """Remove what processes that were killed had begun to write."""
+        # The lock is ours: no other process can be writing here now.
+        snapshot_files.remove_incomplete(self.path)
+        remove_abandoned(self.path)
 
     def manifest(self) -> Manifest | None:
         """Return the manifest, or None if the directory is new."""

@@ -18,7 +18,6 @@ from jaxgrok.grid.cells import Cell, Grid
 from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.host.clock import utc_now
 from jaxgrok.host.files.paths import AnyPath
-from jaxgrok.host.files.unfinished import remove_abandoned
 from jaxgrok.results import snapshots
 from jaxgrok.results.adoption import adopt
 from jaxgrok.results.files import final_states, resume, snapshot_files
@@ -93,9 +92,7 @@ class Archive:
         """Cells whose results are in memory alone."""
         self._final_states = FinalStates(directory.path)
         self._last_budgets = continuation.last_budgets(grid)
-        # The lock of the directory is ours: no other process can be writing one now.
-        snapshot_files.remove_incomplete(directory.path)
-        remove_abandoned(directory.path)
+        directory.clear()
 
     @property
     def path(self) -> AnyPath:
