@@ -8,6 +8,7 @@ ROWS: dict[str, str] = {
     "untrusted": "files of a run that somebody else made up",
     "concurrency": "a second writer, and readers while a run writes",
     "isolation": "cells beside NaN, inf and extreme neighbours",
+    "memory": "memory that is short, and the kernel's kill for it",
     "long_haul": "ten thousand cells, killed twice on the way",
     "reproduction": "the same command twice, elsewhere and otherwise",
 }

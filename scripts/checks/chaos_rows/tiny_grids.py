@@ -36,6 +36,18 @@ def get_config(scale="laptop"):
     config.update(fields)
     return config
 '''
+_LARGE = '''"""Small networks of a large modulus, whose evaluations take memory."""
+from jaxgrok import grid
+def get_config(scale="laptop"):
+    config = grid.base("laptop")
+    fields = {"modulus": 113, "d_model": 16, "heads": 2, "d_head": 8, "d_mlp": 256}
+    fields |= {"final_states": "none"}
+    fields |= {"train_fraction": (0.3,), "weight_decay": (0.0, 1.0), "seed": SEEDS}
+    fields |= {"steps": (8, 16), "eval_every": 8}
+    fields |= {"snapshots": "all", "snapshot_every": 8, "block_width": 4}
+    config.update(fields)
+    return config
+'''
 _SEARCH = '''"""A search of two settings."""
 import searches
 def get_config(scale="laptop"):
@@ -82,6 +94,11 @@ def one_program(folder: Path) -> Path:
 def p113(folder: Path) -> Path:
     """Write the grid file of a sweep of eight cells at p = 113."""
     return _written(folder / "grid.py", _P113)
+
+
+def large_modulus(folder: Path, seeds: int) -> Path:
+    """Write the grid file of a sweep of four cells a seed, in blocks of four."""
+    return _written(folder / "grid.py", _LARGE.replace("SEEDS", str((*range(seeds),))))
 
 
 def search(folder: Path) -> Path:
