@@ -4,5 +4,5 @@ from chaotic import short_form
 
 
 @pytest.mark.process
-def test_where_memory_is_short_less_is_computed_to_the_same_bits(tmp_path):
+def test_what_the_kernel_kills_for_its_memory_goes_on_to_the_same_bytes(tmp_path):
     short_form("memory", tmp_path)

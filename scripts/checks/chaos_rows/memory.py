@@ -4,8 +4,7 @@ In full, limits of every kind are sought at which fewer blocks train, at which o
 device evaluates after the other, and at which one block is left: a search between what
 an unlimited run takes and what is not enough for anything. Every run that ends is
 compared with the unlimited one; every other one is run again without a limit. Then the
-kernel kills a run for its memory. The short form has the kernel kill a run, and goes on
-with it under a limit.
+kernel kills a run for its memory, which is all that the short form does.
 """
 
 import itertools
@@ -26,8 +25,6 @@ STAGES = ("all at once", "fewer blocks", "evaluations in turn", "one block", "no
 """What limits lead to, from the highest to the lowest."""
 SMALLER = ("--grid.steps=(4,)", "--grid.eval_every=4", "--grid.block_width=1")
 """Of the sweep of the short form."""
-LESS = 0.85
-"""Share of what an unlimited run takes that is the limit of the short form."""
 MOST_RUNS = 14
 """Runs that the search for limits of one kind may take."""
 FINEST = 4 * MIB
@@ -68,9 +65,7 @@ def run(job: Job) -> None:
     row = Row(job, has_groups=not refusal)
     whole = row.measured()
     if job.quick:
-        kind = CGROUP if row.has_groups else "RLIMIT_AS"
-        limit = Limit(kind, int(LESS * whole.peaks[kind]))
-        row.killed("manifest.json", limit)
+        row.killed("manifest.json")
         return
     row.with_fewer_blocks()
     for kind in KINDS:
@@ -142,14 +137,11 @@ class Row:
         name = f"{kind}: the same bytes, recorded, or one line and then the same bytes"
         self.job.check(name, not wrong, f"{len(tries)} runs {wrong or ''}")
 
-    def killed(
-        self, pattern: str, limit: Limit | None = None, words: Sequence[str] = ()
-    ) -> None:
+    def killed(self, pattern: str, words: Sequence[str] = ()) -> None:
         """Let the kernel kill it for its memory, and go on with what is there.
 
         Args:
             pattern: of a file that is there by then.
-            limit: of the memory that it goes on with.
             words: of its command, more or other ones.
         """
         out, whole = self.job.work / "killed", self.whole
@@ -166,17 +158,12 @@ class Row:
             found = audit(out)
             facts = f"{found.counts} {found.faults or ''}"
             self.job.check("what it leaves is whole", not found.faults, facts)
-        ended = self.begin(out, limit, words).wait()
+        ended = self.begin(out, words=words).wait()
         wrong = [ended.said[-SAID:]]
         if ended.code == 0:
             wrong = sameness.differences(out, whole)
-        how = f"under {limit}" if limit else "without a limit"
         facts = f"code {ended.code}, {ended.seconds} s {wrong or ''}"
-        self.job.check(f"{how} it goes on to the same bytes", not wrong, facts)
-        if limit:
-            short = short_of_memory(out)
-            is_told = bool(short) and short in ended.said
-            self.job.check("that memory was short is recorded", is_told, short)
+        self.job.check("it goes on to the same bytes", not wrong, facts)
 
     def _try(self, limit: Limit) -> Try:
         """Run it under a limit; where it does not end well, again without one."""
