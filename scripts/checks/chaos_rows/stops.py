@@ -37,7 +37,7 @@ PHASES = (
     "analysis",
 )
 """Places of a run, in the order in which it comes to them."""
-FEW = ("compiling", "chunk", "inside a snapshot's tree", "last redraw")
+FEW = ("compiling", "inside a snapshot's tree", "chunk", "last redraw")
 """Those of the short form."""
 WRITTEN = ("inside a snapshot's tree", "before the rename of a save")
 LIMIT = 10.0
