@@ -13,8 +13,6 @@ from jaxgrok.host import memory
 REFUSALS = (RuntimeError, MemoryError, OSError)
 """What is raised where a device runs out of memory, or lacks an operation. JAX's own
 errors are RuntimeErrors, as is that no thread can be started."""
-MAX_CAUSE = 200
-"""Characters of an error that are passed on."""
 
 
 def is_refusal(error: Exception) -> bool:
@@ -31,8 +29,7 @@ def cause(error: Exception, block_width: int) -> str:
         error: one of REFUSALS.
         block_width: lanes of the group's blocks.
     """
-    # XLA's messages can be pages long. The first line names the cause.
-    line = next(iter(str(error).splitlines()), type(error).__name__)[:MAX_CAUSE]
+    line = memory.first_line(error)
     if memory.ran_out(error):
         return f"{_too_large(block_width)} ({line})"
     if "NOT_FOUND" in line:

@@ -85,8 +85,13 @@ def in_words(error: BaseException) -> str:
     Args:
         error: one of which `ran_out` is true.
     """
-    line = next(iter(str(error).splitlines()), type(error).__name__)[:MAX_WORDS]
+    line = first_line(error)
     return f"memory ran out ({line}); free some, or raise the limit (ulimit -v, -u)"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error: those of XLA can be pages long."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:MAX_WORDS]
 
 
 def _address_space() -> list[int]:

@@ -139,7 +139,7 @@ def _mend_tables(
         if file.exists():
             fault = f"is damaged: set aside as {set_aside(file).name}"
         checked_files.forget(file)
-        lines.append(f"{file.name} {fault}; the command that made it makes it anew")
+        lines.append(f"{file.name} {fault}; {checked_files.WAY_OUT}")
     return tables
 
 

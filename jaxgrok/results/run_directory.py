@@ -24,12 +24,7 @@ from jaxgrok.host.files.object_lock import ObjectLock
 from jaxgrok.host.files.paths import AnyPath, UserPath, as_path
 from jaxgrok.host.files.unfinished import remove_abandoned
 from jaxgrok.results.dataset import Rows, assemble
-from jaxgrok.results.files import (
-    cell_table,
-    index,
-    manifest_file,
-    snapshot_files,
-)
+from jaxgrok.results.files import cell_table, index, manifest_file, snapshot_files
 from jaxgrok.results.files.index import Index
 from jaxgrok.results.files.manifest import Manifest, read_manifest
 from jaxgrok.results.files.shards import (

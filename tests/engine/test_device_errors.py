@@ -3,7 +3,8 @@
 import jax
 import pytest
 
-from jaxgrok.engine.device_errors import MAX_CAUSE, REFUSALS, cause, is_refusal
+from jaxgrok.engine.device_errors import REFUSALS, cause, is_refusal
+from jaxgrok.host.memory import MAX_WORDS
 
 runtime = jax.errors.JaxRuntimeError
 
@@ -65,7 +66,7 @@ def test_what_a_users_function_has_not_implemented_is_no_refusal():
 
 
 def test_long_messages_are_cut():
-    assert cause(runtime("x" * 1000), 2) == "x" * MAX_CAUSE
+    assert cause(runtime("x" * 1000), 2) == "x" * MAX_WORDS
 
 
 @pytest.mark.parametrize(

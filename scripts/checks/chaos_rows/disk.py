@@ -58,8 +58,7 @@ class Command(NamedTuple):
 
 def run(job: Job) -> None:
     """Fail the calls of sweeps, and of searches in the full form."""
-    for old in job.work.iterdir():
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    job.clear()
     environment = tiny_grids.environment(job.work / "cache", job.quick)
     environment |= {"JAX_NUM_CPU_DEVICES": "1", "NPROC": "1"}
     grid = tiny_grids.one_program(job.work)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ class Job:
     def random(self) -> random.Random:
         """Return a generator of the row's own, from the seed."""
         return random.Random(f"{self.name} {self.seed}")
+
+    def clear(self) -> None:
+        """Remove the runs of an earlier time."""
+        for old in self.work.iterdir():
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
 
     def say(self, **facts: Any) -> None:
         """Print facts, add them to the answer, and write it, whole or not at all."""

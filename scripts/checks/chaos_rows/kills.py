@@ -112,8 +112,7 @@ class Kills:
 def run(job: Job) -> None:
     """Kill sweeps, searches, and processes that have not come to Python's main."""
     size = QUICK if job.quick else WHOLE
-    for old in job.work.iterdir():
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    job.clear()
     environment = tiny_grids.environment(job.work / "cache", job.quick)
     environment["JAX_NUM_CPU_DEVICES"] = "1"
     first = tiny_grids.short_cuts(job.quick)

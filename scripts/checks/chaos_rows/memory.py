@@ -58,8 +58,7 @@ class Try(NamedTuple):
 
 def run(job: Job) -> None:
     """Limit the memory of sweeps, and compare what comes of it."""
-    for old in job.work.iterdir():
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    job.clear()
     if refusal := limits.refusal():
         job.say(cgroup=f"{refusal}: only resource limits are tried")
     row = Row(job, has_groups=not refusal)
@@ -144,20 +143,21 @@ class Row:
             pattern: of a file that is there by then.
             words: of its command, more or other ones.
         """
+        if not self.has_groups:
+            return  # nothing kills it, and nothing is shown
         out, whole = self.job.work / "killed", self.whole
         if words:
             whole = self.job.work / "longer"
             self.begin(whole, words=words).wait()
-        if self.has_groups:
-            sweep = self.begin(out, words=words)
-            sweep.strangle(out, pattern)
-            ended = sweep.wait()
-            is_killed = ended.code == -9 and ended.kills > 0
-            facts = f"code {ended.code}, {ended.kills} killed, {ended.seconds} s"
-            self.job.check("the kernel kills it for its memory", is_killed, facts)
-            found = audit(out)
-            facts = f"{found.counts} {found.faults or ''}"
-            self.job.check("what it leaves is whole", not found.faults, facts)
+        sweep = self.begin(out, words=words)
+        sweep.strangle(out, pattern)
+        ended = sweep.wait()
+        is_killed = ended.code == -9 and ended.kills > 0
+        facts = f"code {ended.code}, {ended.kills} killed, {ended.seconds} s"
+        self.job.check("the kernel kills it for its memory", is_killed, facts)
+        found = audit(out)
+        facts = f"{found.counts} {found.faults or ''}"
+        self.job.check("what it leaves is whole", not found.faults, facts)
         ended = self.begin(out, words=words).wait()
         wrong = [ended.said[-SAID:]]
         if ended.code == 0:

@@ -70,8 +70,7 @@ class Stopped(NamedTuple):
 
 def run(job: Job) -> None:
     """Stop a run in every phase by every signal, then compare what came of it."""
-    for old in job.work.iterdir():
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    job.clear()
     sweep = partial(tiny_grids.sweep, is_short=True) if job.quick else tiny_grids.p113
     grid = sweep(job.work)
     environment = tiny_grids.environment(job.work / "cache", job.quick)
