@@ -10,9 +10,9 @@ Scales: `quick`, one setting; `laptop`, four; `full`, sixteen; `tuning`, the sam
 several rates and decays, on seeds of their own; `tuned`, each method with the rate and
 decay that grokked soonest there, on the seeds of `full`; `post`, p = 97 and 113.
 
-laptop, 2-core CPU, 2026-11-28, about 70 min, reckoned from three of its methods on x/y;
-quick 1 min 40 s. By --dry_run, if no cell groks: laptop 1 h 13 min, full and
-tuned 6 h 10 min, tuning 14 h 20 min; post 7.5 days, which is for an accelerator.
+laptop, 2-core CPU, 2026-11-28, 60 min; quick 1 min 37 s. By --dry_run, if no cell
+groks: full and tuned 5 h 10 min, tuning 9 h 30 min; post 11 days, which is for an
+accelerator.
 """
 
 from collections.abc import Mapping
