@@ -129,11 +129,7 @@ def _mend_tables(
     if CROSSOVER in tables and index_file.table_words(run_dir, CROSSOVER):
         del tables[CROSSOVER]
         damaged.append(run_dir / CROSSOVER)
-    for file in checked_files.checked_files(run_dir):
-        try:
-            checked_files.read(file)
-        except (FileNotFoundError, ValueError):
-            damaged.append(file)
+    damaged += filter(checked_files.fault, checked_files.checked_files(run_dir))
     for file in damaged:
         fault = "is missing"
         if file.exists():

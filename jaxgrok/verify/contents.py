@@ -225,12 +225,8 @@ def analyses(check: Check) -> None:
     """Check what analyses left beside the results."""
     for file in checked_files.checked_files(check.path):
         check.files += 1
-        try:
-            checked_files.read(file)
-        except FileNotFoundError:
-            check.fault(file.name, "is missing")
-        except ValueError:
-            check.fault(file.name, f"is damaged; {checked_files.WAY_OUT}")
+        if words := checked_files.fault(file):
+            check.fault(file.name, words)
 
 
 def status(check: Check) -> None:
