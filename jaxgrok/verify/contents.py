@@ -16,6 +16,7 @@ from jaxgrok.grid.snapshot_schedule import Schedule
 from jaxgrok.host.files import checked_files
 from jaxgrok.host.files.paths import AnyPath, content_of, matches
 from jaxgrok.host.files.typed import typed
+from jaxgrok.host.memory import first_line
 from jaxgrok.results.files import (
     final_states,
     index,
@@ -160,7 +161,7 @@ def snapshots(check: Check, manifest: Manifest, results: Mapping[str, Result]) -
     try:
         grid = _grid(manifest)
     except ValueError as error:
-        check.fault(manifest_file.FILE, f"makes no sense ({error})")
+        check.fault(manifest_file.FILE, f"makes no sense ({first_line(error)})")
         return
     if missing := lacking(grid, manifest, results, steps):
         words = f"lack snapshots of {len(missing):,} finished cells"
