@@ -32,36 +32,47 @@ PLANTED = {
     "resume": "a spoilt table",
 }
 """Section → the check that must fail where a fault is planted."""
-SECTIONS = ["device", "numbers", "lanes", "speed", "precisions", "levers", "peers"]
-SECTIONS += ["sweeps"]
-"""All but the one that takes the longest."""
+SOON = ["device", "numbers", "lanes", "speed"]
+LATER = ["precisions", "levers", "peers", "sweeps"]
+"""All but `resume`, which takes the longest."""
+
+
+def check_sections(out, sections, *flags, planted=()):
+    """Run some sections; faults are planted for checks of their own."""
+    done = check(out, "--quick", "--only", ",".join(sections), *flags)
+    report = json.loads((out / "report.json").read_text())
+    statuses = {n: s["status"] for n, s in report["sections"].items() if "status" in s}
+    assert statuses == dict.fromkeys(sections, "done")
+    page = (out / "report.md").read_text()
+    for name, section in report["sections"].items():
+        assert section.get("title", "") in page
+        checks = section.get("checks", [])
+        wrong = [each["name"] for each in checks if not each["passed"]]
+        assert wrong == ([PLANTED[name]] if name in planted else [])
+        assert not wrong or f"**FAILED** {section['title']}: {wrong[0]}" in page
+    assert done.returncode == bool(planted), done.stderr
+    assert report["passed"] == (not planted)
+    for figure in out.glob("*.png"):
+        assert matplotlib.image.imread(figure).any()
+    return report["sections"], {figure.stem for figure in out.glob("*.png")}
 
 
 @pytest.mark.process
 @pytest.mark.long
 def test_sections_run_and_report_what_is_wrong_and_nothing_else(tmp_path):
-    """Faults are planted for checks of their own: all others must pass."""
-    only, planted = ",".join(SECTIONS), "numbers,lanes"
-    done = check(tmp_path, "--quick", "--only", only, "--plant", planted)
-    report = json.loads((tmp_path / "report.json").read_text())
-    statuses = {n: s["status"] for n, s in report["sections"].items() if "status" in s}
-    assert statuses == dict.fromkeys(SECTIONS, "done")
-    page = (tmp_path / "report.md").read_text()
-    for name, section in report["sections"].items():
-        assert section.get("title", "") in page
-        checks = section.get("checks", [])
-        wrong = [each["name"] for each in checks if not each["passed"]]
-        assert wrong == ([PLANTED[name]] if name in PLANTED else [])
-        assert not wrong or f"**FAILED** {section['title']}: {wrong[0]}" in page
-    assert done.returncode == 1 and not report["passed"], done.stderr
-    for figure in tmp_path.glob("*.png"):
-        assert matplotlib.image.imread(figure).any()
-    names = {figure.stem for figure in tmp_path.glob("*.png")}
-    assert {"block_width", "precisions", "wd_vs_frac_phase_diagram"} <= names
-    assert report["sections"]["sweeps"]["wd_vs_frac"]["exit_code"] == 143
-    assert all(
-        row["kernels"] > 10 for row in report["sections"]["speed"]["tiny"]["rows"]
-    )
+    planted = "numbers", "lanes"
+    flags = "--plant", ",".join(planted)
+    sections, figures = check_sections(tmp_path, SOON, *flags, planted=planted)
+    assert "block_width" in figures
+    assert all(row["kernels"] > 10 for row in sections["speed"]["tiny"]["rows"])
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_the_sections_that_take_longer_run(tmp_path):
+    sections, figures = check_sections(tmp_path, LATER)
+    assert {"precisions", "wd_vs_frac_phase_diagram"} <= figures
+    assert sections["sweeps"]["wd_vs_frac"]["exit_code"] == 143
 
 
 @pytest.mark.process

@@ -21,7 +21,8 @@ from jaxgrok.fleet.chores import Period
 from jaxgrok.sweep import coordinator, run
 from runs import StopAfter
 
-EXAMPLES = 10
+EXAMPLES = 4
+"""`chaos.py --only corruption` tries thousands, of one file each."""
 FIELDS = {"seed": (0, 1, 2), "snapshots": "all", "snapshot_every": 20}
 FIELDS |= {"snapshot_early_until": 0, "steps": (40,)}
 # A run has tens of files: the numbers are taken modulo their count.

@@ -52,7 +52,10 @@ def test_without_an_address_a_package_index_shows_no_broken_link():
     assert "conditions are in LOG." in page
 
 
-@pytest.fixture(params=["wheel", "editable", "checkout"])
+EDITABLE = pytest.param("editable", marks=pytest.mark.slow)
+
+
+@pytest.fixture(params=["wheel", EDITABLE, "checkout"])
 def python(request, tmp_path):
     """A Python of its own that has jaxgrok in this way, and else what this one has."""
     source = tmp_path / "source"

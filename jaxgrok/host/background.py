@@ -15,6 +15,8 @@ from typing import NoReturn, TypeVar
 T = TypeVar("T")
 
 _threads: set[threading.Thread] = set()
+_abandoned = threading.Event()
+"""Set where threads of a library are left behind."""
 
 
 def start(job: Callable[[], T]) -> "Future[T]":
@@ -37,13 +39,18 @@ def start(job: Callable[[], T]) -> "Future[T]":
     return future
 
 
+def abandon_threads() -> None:
+    """Have `end_with` wait for no thread: some of a library may wait for minutes."""
+    _abandoned.set()
+
+
 def end_with(code: int) -> NoReturn:
     """End the process with an exit code, whatever still runs in the background.
 
     Everything has to be on disk: where a job runs, nothing but the output is flushed.
     """
     # Python waits for threads as it ends, and a compiler's are not Python's.
-    if not _threads:
+    if not _threads and not _abandoned.is_set():
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):

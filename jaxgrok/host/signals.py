@@ -8,7 +8,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -21,6 +21,10 @@ _SIGNALS = [
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     if hasattr(signal, name)
 ]
+
+
+AGAIN = 1.0
+"""Seconds until AskedToStop is raised anew, where Python has dropped it."""
 
 
 class AskedToStop(BaseException):
@@ -66,6 +70,7 @@ def asked_to_stop() -> Iterator[Stop]:
         yield stop
         return
     handlers = {}
+    repeats = ExitStack()
     for number in _SIGNALS:
         handler = signal.getsignal(number)
         # None is a handler that is not Python's, and could not be put back.
@@ -82,6 +87,7 @@ def asked_to_stop() -> Iterator[Stop]:
         stop.set()
         restore()
         if stop.breaks:
+            repeats.enter_context(_repeated(stop))
             raise AskedToStop
 
     for number in handlers:
@@ -89,4 +95,30 @@ def asked_to_stop() -> Iterator[Stop]:
     try:
         yield stop
     finally:
+        repeats.close()
         restore()
+
+
+@contextmanager
+def _repeated(stop: Stop) -> Iterator[None]:
+    """Raise AskedToStop anew every second for as long as the job goes on.
+
+    Python drops what is raised in a callback of its garbage collector (JAX has one) or
+    in a finaliser.
+    """
+    # Windows has no such timer, and a handler that is not Python's stays.
+    if not hasattr(signal, "setitimer") or signal.getsignal(signal.SIGALRM) is None:
+        yield
+        return
+
+    def raise_anew(_: int, __: object) -> None:
+        if stop.breaks:
+            raise AskedToStop
+
+    before = signal.signal(signal.SIGALRM, raise_anew)
+    signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jaxgrok.host.files import checked_files
 from jaxgrok.host.files.packed_files import fingerprint
-from jaxgrok.host.files.paths import AnyPath, matches, set_aside
+from jaxgrok.host.files.paths import AnyPath, matches, set_aside, size
 from jaxgrok.results.files import (
     final_states,
     manifest_file,
@@ -28,7 +28,10 @@ from jaxgrok.results.files.snapshot_shards import Shard, read_shard
 from jaxgrok.results.rows import CROSSOVER
 
 SOON_READ = 1_000_000_000
-"""Bytes of snapshots up to which all are read; `jaxgrok verify` reads any number."""
+"""Bytes of snapshots, and of final states, up to which all are read.
+
+`jaxgrok verify` reads any number.
+"""
 _AGAIN = "cells that lack snapshots train again"
 
 
@@ -56,7 +59,9 @@ def mend(run_dir: AnyPath) -> tuple[list[str], Index]:
     lines += _each(matches(run_dir / resume.FOLDER, "[!.]*.npz"), resume.check, lanes)
     states = partial(_set_aside, words="a longer budget starts its cells anew")
     files = matches(run_dir / final_states.FOLDER, "[!.]*.npz")
-    lines += _each(files, final_states.check, states)
+    is_soon = sum(map(size, files)) < SOON_READ
+    check = final_states.check_lanes if is_soon else final_states.check
+    lines += _each(files, check, states)
     return lines, made
 
 
@@ -129,11 +134,7 @@ def _mend_tables(
     if CROSSOVER in tables and index_file.table_words(run_dir, CROSSOVER):
         del tables[CROSSOVER]
         damaged.append(run_dir / CROSSOVER)
-    for file in checked_files.checked_files(run_dir):
-        try:
-            checked_files.read(file)
-        except (FileNotFoundError, ValueError):
-            damaged.append(file)
+    damaged += filter(checked_files.fault, checked_files.checked_files(run_dir))
     for file in damaged:
         fault = "is missing"
         if file.exists():

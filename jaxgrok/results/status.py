@@ -217,13 +217,15 @@ def _is_search(path: AnyPath) -> bool:
 def _table(path: AnyPath) -> tuple[Counter[str], str, str]:
     """Return the cells of cells.csv by how they ended, and the last failure's cause.
 
-    Third, what is wrong with the table: nothing is counted where anything is.
+    Third, what is wrong with a table: nothing is counted where anything is.
     """
     counts: Counter[str] = Counter()
     failure = ""
     try:
-        if note := index.table_words(path, CELLS):
-            return counts, failure, note
+        # The table of a search tells it from a sweep that was stopped.
+        for name in (CELLS, CROSSOVER):
+            if note := index.table_words(path, name):
+                return counts, failure, note
         text = content_of(path / CELLS).decode("utf-8", "replace")
         for row in csv.DictReader(text.splitlines()):
             status = row.get("status") or ""

@@ -58,15 +58,15 @@ class Coordinator:
                 self.display.say(line)
             self.display.write_status()
             while not self._saved(self._is_complete):
-                news = self.fleet.next()
-                if self._saved(functools.partial(self._go_on, news, stop)):
+                if self._saved(functools.partial(self._go_on, stop)):
                     return False
             self.archive.flush()
             self.archive.end()
         return True
 
-    def _go_on(self, news: Report | Loss | None, stop: Stop) -> bool:
+    def _go_on(self, stop: Stop) -> bool:
         """Take in news and send orders; save all, and tell so, if `stop` is set."""
+        news = self.fleet.next()
         self.intake.take_in(news)
         if stop.is_set():
             self._pause()

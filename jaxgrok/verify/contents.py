@@ -16,6 +16,7 @@ from jaxgrok.grid.snapshot_schedule import Schedule
 from jaxgrok.host.files import checked_files
 from jaxgrok.host.files.paths import AnyPath, content_of, matches
 from jaxgrok.host.files.typed import typed
+from jaxgrok.host.memory import first_line
 from jaxgrok.results.files import (
     final_states,
     index,
@@ -160,7 +161,7 @@ def snapshots(check: Check, manifest: Manifest, results: Mapping[str, Result]) -
     try:
         grid = _grid(manifest)
     except ValueError as error:
-        check.fault(manifest_file.FILE, f"makes no sense ({error})")
+        check.fault(manifest_file.FILE, f"makes no sense ({first_line(error)})")
         return
     if missing := lacking(grid, manifest, results, steps):
         words = f"lack snapshots of {len(missing):,} finished cells"
@@ -225,12 +226,8 @@ def analyses(check: Check) -> None:
     """Check what analyses left beside the results."""
     for file in checked_files.checked_files(check.path):
         check.files += 1
-        try:
-            checked_files.read(file)
-        except FileNotFoundError:
-            check.fault(file.name, "is missing")
-        except ValueError:
-            check.fault(file.name, f"is damaged; {checked_files.WAY_OUT}")
+        if words := checked_files.fault(file):
+            check.fault(file.name, words)
 
 
 def status(check: Check) -> None:

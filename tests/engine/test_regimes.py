@@ -74,6 +74,8 @@ ACROSS = "grokfast_ma", "muon", "frequencies"
 """Methods of most arithmetic across a lane, which are tried in the usual run too."""
 
 
+AS_SHIPPED = "online, momentum", "mlp", "muon", "frequencies"
+"""Those that CI tries with the programs that users get."""
 SHORT = "minibatches, dropout", "repeats"
 """Regimes that are tried in the forms of accelerators in the usual run too."""
 
@@ -84,7 +86,7 @@ def cases():
         long = [] if name in SHORT else [pytest.mark.long]
         for costs, device, marks in (
             (CPU, "cpu", [pytest.mark.stand_in]),
-            (GPU, "gpu", [pytest.mark.long]),
+            (GPU, "gpu", [pytest.mark.long if name in SHORT else pytest.mark.slow]),
             (TPU, "tpu", long),
         ):
             yield pytest.param(fields, costs, id=f"{name}-{device}", marks=marks)
@@ -110,9 +112,16 @@ def test_lanes_of_every_method(fields, monkeypatch):
 
 # Below the others: the programs stay as shipped. CPUs get the accelerators' form with
 # emulated precisions alone, whose lanes tests/training compares.
-@pytest.mark.long
 @pytest.mark.parametrize(
-    "fields", [*REGIMES.values(), *METHODS.values()], ids=[*REGIMES, *METHODS]
+    "fields",
+    [
+        pytest.param(
+            fields,
+            id=name,
+            marks=pytest.mark.long if name in AS_SHIPPED else pytest.mark.slow,
+        )
+        for name, fields in (REGIMES | METHODS).items()
+    ],
 )
 def test_lanes_of_every_regime_as_shipped(fields, anew_as_shipped, monkeypatch):
     assert_lanes_are_independent(fields, CPU, monkeypatch)

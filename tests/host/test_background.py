@@ -32,7 +32,7 @@ def test_the_caller_goes_on_meanwhile():
 
 # A job that Python would wait for: its thread has a pool, as an engine's has.
 SCRIPT = """
-import sys, time
+import sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from jaxgrok.host import background
 def job():
@@ -41,6 +41,9 @@ def job():
 future = background.start(job)
 if sys.argv[3] == "wait":
     future.result()
+if sys.argv[3] == "abandon":
+    threading.Thread(target=time.sleep, args=[60]).start()
+    background.abandon_threads()
 print("said", end="")
 background.end_with(int(sys.argv[1]))
 """
@@ -48,7 +51,8 @@ background.end_with(int(sys.argv[1]))
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    ("code", "sleep", "how"), [(143, 60, "leave"), (0, 60, "leave"), (3, 0, "wait")]
+    ("code", "sleep", "how"),
+    [(143, 60, "leave"), (0, 60, "leave"), (3, 0, "wait"), (1, 0, "abandon")],
 )
 def test_the_process_ends_with_its_code_and_waits_for_no_job(code, sleep, how):
     command = [sys.executable, "-c", SCRIPT, str(code), str(sleep), how]

@@ -1,8 +1,10 @@
 """Which signals stop a run, and which do not."""
 
+import gc
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -126,3 +128,31 @@ def test_two_runs_one_after_the_other_are_asked_each(handled):
             send("SIGTERM")
             assert stop.is_set()
     assert handled == []
+
+
+# What Python drops it prints, and pytest makes a warning of that.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stop_that_a_garbage_collection_drops_is_raised_again(monkeypatch):
+    monkeypatch.setattr(signals, "AGAIN", 0.05)
+    before = signal.getsignal(signal.SIGALRM)
+    asked = []
+
+    def collected(phase, _):
+        if not asked:
+            asked.append(phase)
+            send("SIGTERM")
+
+    def job():
+        gc.callbacks.append(collected)
+        gc.collect()
+        gc.callbacks.remove(collected)
+        assert asked
+        time.sleep(30)
+
+    with asked_to_stop() as stop:
+        start = time.monotonic()
+        with pytest.raises(AskedToStop):
+            stop.broken_off(job)
+    assert time.monotonic() - start < 20
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

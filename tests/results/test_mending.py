@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from handmade import all_results, product, write
 
+from jaxgrok.engine.engine import ResumeState
 from jaxgrok.host.files import checked_files, sealed
 from jaxgrok.results import mending
 from jaxgrok.results.files import index
+from jaxgrok.results.files.final_states import FinalStateWriter
+from jaxgrok.results.files.saved_lanes import SavedLane
 from jaxgrok.results.files.shards import read_results
 from jaxgrok.results.files.snapshot_files import write_shard
 from jaxgrok.results.mending import mend
@@ -107,6 +110,28 @@ def test_a_description_of_other_steps_is_set_aside(run_dir, described):
     (line,), found = mend(run_dir)
     assert line.startswith(f"checkpoints/{described.name} is damaged: set aside as")
     assert found.snapshots == {}
+
+
+@pytest.mark.parametrize("limit", [mending.SOON_READ, 0])
+def test_a_lane_of_a_longer_budget_that_is_damaged_is_set_aside(
+    run_dir, monkeypatch, limit
+):
+    monkeypatch.setattr(mending, "SOON_READ", limit)
+    writer = FinalStateWriter(run_dir)
+    lane = SavedLane(ResumeState(0, [np.zeros(9_000, np.float32)]), np.zeros((3, 5)))
+    writer.add("a", 20, lane)
+    writer.flush()
+    assert mend(run_dir)[0] == []
+    (file,) = (run_dir / "final_states").iterdir()
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    lines, _ = mend(run_dir)
+    # Of many gigabytes, `jaxgrok verify` and who needs a lane read more than its name.
+    words = "set aside as {0}.damaged, a longer budget starts its cells anew"
+    damaged = f"final_states/{file.name} is damaged: " + words.format(file.name)
+    assert lines == ([damaged] if limit else [])
+    assert file.exists() == (not limit)
 
 
 def test_a_name_in_the_index_leads_nowhere(run_dir):

@@ -130,6 +130,16 @@ def test_a_search_has_no_number_of_cells(half, tmp_path):
     assert (status.state, status.cells) == ("finished", None)
 
 
+def test_a_search_that_lost_its_table_is_no_stopped_sweep(half):
+    with RunDirectory(half) as directory:
+        directory.write_table("crossover.csv", b"outcome\n")
+    assert read_status(half).state == "finished"
+    (half / "crossover.csv").unlink()
+    status = read_status(half)
+    assert (status.state, status.done) == ("unreadable", 0)
+    assert "crossover.csv is missing; the same command writes it anew" in str(status)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [('{"name": "app"}', "is not that of a sweep"), ("[]", "is not that of a sweep")],

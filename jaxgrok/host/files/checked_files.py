@@ -54,6 +54,17 @@ def read(path: AnyPath) -> bytes:
     raise ValueError(f"{path} is damaged; {WAY_OUT}")
 
 
+def fault(path: AnyPath) -> str:
+    """Return what is wrong with a file that has a checksum; "" if nothing is."""
+    try:
+        read(path)
+    except FileNotFoundError:
+        return f"is missing; {WAY_OUT}"
+    except ValueError:
+        return f"is damaged; {WAY_OUT}"
+    return ""
+
+
 def checked_files(run_dir: AnyPath) -> list[AnyPath]:
     """Return the files of a run directory that have a checksum beside them."""
     sums = [file for place in PLACES for file in matches(run_dir, f"{place}*{SUFFIX}")]

@@ -142,6 +142,11 @@ def modified(path: AnyPath) -> float:
     return path.stat().st_mtime if isinstance(path, Path) else path.modified()
 
 
+def size(path: AnyPath) -> int:
+    """Return the bytes of a file."""
+    return path.stat().st_size if isinstance(path, Path) else path.size()
+
+
 def free_bytes(folder: AnyPath) -> int | None:
     """Return the bytes that fit on the disk of a folder, which may not exist yet.
 

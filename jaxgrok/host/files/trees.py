@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxgrok.host import background
+
 
 def write_tree(path: Path, tree: Mapping[str, Any], *, compress: bool = True) -> None:
     """Write a tree of arrays as a new folder: all of it or, on failure, nothing.
@@ -36,6 +38,8 @@ def write_tree(path: Path, tree: Mapping[str, Any], *, compress: bool = True) ->
         with context, _quiet(logging.ERROR), _without_brackets(path) as place:
             ocp.save(place, tree)
     except Exception as error:
+        # The tasks behind the one that failed wait for what it was to give them.
+        background.abandon_threads()
         # Half a tree may be large; without it, there is room for smaller files.
         for remainder in path.parent.glob(f"{path.name}*"):
             shutil.rmtree(remainder, ignore_errors=True)

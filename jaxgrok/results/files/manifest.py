@@ -19,6 +19,7 @@ from jaxgrok.host import machine, source
 from jaxgrok.host.clock import utc_now
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.host.files.typed import record, typed
+from jaxgrok.host.memory import first_line
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.results.files import cell_table, manifest_file
 from jaxgrok.results.files.manifest_file import FORMAT
@@ -186,9 +187,8 @@ def read_manifest(path: AnyPath) -> Manifest:
     except _Later:
         raise
     except (ValueError, TypeError, LookupError) as error:
-        raise ValueError(
-            f"{file} is not that of a sweep ({error}); choose another folder"
-        ) from None
+        words = f"is not that of a sweep ({first_line(error)})"
+        raise ValueError(f"{file} {words}; choose another folder") from None
     # Their own file, where there are many.
     cells, members = cell_table.read(path, name)
     pairs = zip(small.groups, members, strict=True)

@@ -28,6 +28,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 SECONDS = 2.0
 """Within which a second writer is refused."""
+PATIENCE = 3600.0
+"""Seconds after which a reader counts as hanging."""
 GRID = """
 import tiny
 def get_config(scale="laptop"):
@@ -53,7 +55,7 @@ class Refusal(NamedTuple):
 
 
 def run(job: Job) -> None:
-    size = Size(1, 60, 1, 1.0) if job.quick else Size(3, 3400, 25, 6.0)
+    size = Size(1, 60, 1, 4.0) if job.quick else Size(3, 3400, 25, 6.0)
     folder, chance = job.work, job.random()
     (folder / "current").write_text("")
     (folder / "mine.py").write_text(GRID)
@@ -66,7 +68,9 @@ def run(job: Job) -> None:
             stack.enter_context(reading(folder, name, size.reads, job.seed + number))
             for number, name in enumerate(names)
         ]
+        deadline = time.monotonic() + PATIENCE
         while any(reader.poll() is None for reader in readers) or not waits:
+            assert time.monotonic() < deadline, "a reader hangs"
             time.sleep(size.pause * (0.5 + chance.random()))
             refusals += second_writers(writer, chance)
             if len(waits) < size.kills and refusals:

@@ -26,6 +26,7 @@ from jaxgrok.plots import run_figures  # noqa: E402
 from jaxgrok.report import page  # noqa: E402
 from jaxgrok.report.data import RunData  # noqa: E402
 from jaxgrok.results.status import read_status  # noqa: E402
+from jaxgrok.verify.audit import audit  # noqa: E402
 
 STATES = ("empty", "training", "killed", "stopped", "finished")
 PRUNED = "has removed the snapshots"
@@ -91,6 +92,10 @@ class Reader:
                     raise
                 self.pruned += 1
 
+    def verify(self, path: Path) -> None:
+        report = audit(path)
+        assert not report.faults, str(report)
+
     def thresholds(self, path: Path) -> None:
         run = jaxgrok.open(path).with_thresholds(accuracy_threshold=0.5)
         assert len(run.rows()) <= len(run)
@@ -113,7 +118,7 @@ class Reader:
         assert self.hashes.setdefault(name, digest) == digest, f"{name} has changed"
 
 
-CHEAP = ("status", "load", "cells", "curves", "snapshots", "thresholds")
+CHEAP = ("status", "load", "cells", "curves", "snapshots", "verify", "thresholds")
 DEAR = ("analyse", "figures", "report")
 """One read in 50, as they take a second."""
 

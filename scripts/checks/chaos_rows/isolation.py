@@ -28,7 +28,8 @@ DRAWN = {"train_fraction": (), "n_train": (24,)}
 PLAIN: Mapping[str, Mapping[str, Any]] = {
     "adamw": {},
     "minibatches, momentum": {"optimiser": "sgd", "momentum": (0.9,), "batch_size": 8},
-    "muon, mlp": {"optimiser": "muon", "model": "mlp"},
+    "muon": {"optimiser": "muon"},
+    "mlp": {"model": "mlp"},
     "lion, digits": {"optimiser": "lion", "task": "digits", "digits": 2},
 }
 

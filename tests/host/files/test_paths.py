@@ -159,3 +159,9 @@ def test_free_bytes_are_those_of_the_disk_that_a_new_folder_would_be_on(tmp_path
     free = shutil.disk_usage(tmp_path).free
     assert paths.free_bytes(tmp_path / "new" / "run") == pytest.approx(free, rel=0.5)
     assert paths.free_bytes(ObjectPath("memory://bucket/run")) is None
+
+
+def test_a_file_and_an_object_have_a_size(tmp_path, bucket):
+    for path in (tmp_path / "a.bin", ObjectPath(f"{bucket}/a.bin")):
+        path.write_bytes(b"12345")
+        assert paths.size(path) == 5

@@ -3,12 +3,14 @@
 import errno
 import logging
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from orbax.checkpoint import v1 as ocp
 
+from jaxgrok.host import background
 from jaxgrok.host.files.trees import read_tree, write_tree
 
 TREE = {"a": {"b": np.arange(3.0)}}
@@ -51,6 +53,7 @@ def failing(monkeypatch, error):
     late = RuntimeError("Event loop is closed")
     monkeypatch.setattr(sys, "unraisablehook", lambda u: printed.append(u.exc_value))
     monkeypatch.setattr(ocp, "save", save)
+    monkeypatch.setattr(background, "_abandoned", threading.Event())
     return printed
 
 
@@ -65,6 +68,7 @@ def test_a_full_disk_is_an_os_error_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
     assert (capsys.readouterr().err, caplog.records) == ("", [])
     assert printed == ["another"]
+    assert background._abandoned.is_set()
 
 
 def test_an_error_that_is_not_the_disk_s_stays_as_it_is(tmp_path, monkeypatch):

@@ -108,3 +108,13 @@ def test_a_manifest_with_an_entry_too_few_or_too_many_is_refused(tmp_path, chang
     manifest_file.write(tmp_path, json.dumps(entries), edition=1)
     with pytest.raises(ValueError, match=r"is not that of a sweep \(.*choose another"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 9_000, "x\n" * 9_000])
+def test_an_entry_with_a_long_name_is_refused_in_one_line(tmp_path, name):
+    text = json.dumps(product().to_json() | {name: 1})
+    manifest_file.write(tmp_path, text, edition=1)
+    with pytest.raises(ValueError, match="is not that of a sweep") as caught:
+        read_manifest(tmp_path)
+    words = str(caught.value).replace(str(tmp_path), "")
+    assert len(words) < 300 and "\n" not in words
