@@ -67,6 +67,7 @@ class Npz(Mapping[str, np.ndarray]):
             n_bytes = stream.seek(0, 2)
         members = self._zip.infolist()
         self._members = {member.filename: member for member in members}
+        self._most = memory.total()
         if len(self._members) < len(members):
             raise ValueError("two arrays have one name")
         if sum(m.file_size for m in members) > n_bytes * MOST_FROM_A_BYTE:
@@ -88,7 +89,7 @@ class Npz(Mapping[str, np.ndarray]):
         member = self._members[f"{name}.npy"]
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError("it is compressed in another way")
-        if member.file_size > memory.total():
+        if member.file_size > self._most:
             raise ValueError("it says that it holds more than the memory")
         with _invalid_is_damage(), self._zip.open(member) as stream:
             content = np.empty(member.file_size, np.uint8)

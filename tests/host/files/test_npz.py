@@ -114,7 +114,6 @@ def test_that_memory_is_short_is_no_damage(monkeypatch):
 
 
 def test_an_array_larger_than_the_memory_is_damage(monkeypatch):
-    with Npz(saved(a=np.zeros(9))) as arrays:
-        monkeypatch.setattr(memory, "total", lambda: 150)
-        with pytest.raises(DAMAGE):
-            arrays["a"]
+    monkeypatch.setattr(memory, "total", lambda: 150)
+    with Npz(saved(a=np.zeros(9))) as arrays, pytest.raises(DAMAGE):
+        arrays["a"]
