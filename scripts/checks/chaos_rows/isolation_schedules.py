@@ -86,6 +86,13 @@ def looks_diverged(engine: Engine, training: Training) -> bool:
     return bool(not np.isfinite(losses).all() or (~np.isfinite(largest)).any())
 
 
+def without_payload(leaf: np.ndarray) -> np.ndarray:
+    """Make all NaN of an array one NaN: its sign is the compiler's choice."""
+    if not np.issubdtype(leaf.dtype, np.floating):
+        return leaf
+    return np.where(np.isnan(leaf), leaf.dtype.type(np.nan), leaf)
+
+
 class Schedule:
     """One schedule.
 
@@ -177,6 +184,6 @@ class Schedule:
             self.trainings[name].records.append(record)
         for name in ended:
             if name in states:
-                leaves = states[name].leaves
+                leaves = map(without_payload, states[name].leaves)
                 self.trainings[name].final = b"".join(leaf.tobytes() for leaf in leaves)
             self._engine.release(name)

@@ -115,7 +115,8 @@ class Sweeps:
             path = self._out / f"alone-{cell_id}"
             # An axis of one value need not be among those of the cell.
             lane = cell.cell.lane
-            axes = {name: (lane[name],) for name in {*names, *cell.axes}}
+            fields = {*names, *cell.axes, "steps"} - {"budget"}  # one of them
+            axes = {name: (lane[name],) for name in fields}
             with kept_engines(self._engines), hurried(None, 0):
                 jaxgrok.run(self._config(axes), path, blocks=1, quiet=True)
             alone = jaxgrok.open(path).cell(0)
