@@ -65,7 +65,7 @@ class Sweeps:
 
     def faults(self, number: int, chance: random.Random, most_blocks: int) -> list[str]:
         """Train a random grid and each of its cells alone; say what differs."""
-        axes = drawn_axes(chance, poison="optimiser" in self._fields)
+        axes = drawn_axes(chance, poison=self._fields.get("optimiser") == "poisoned")
         path, faults = self._out / f"grid-{number}", []
         self._train(path, axes, chance, most_blocks)
         opened = jaxgrok.open(path)
