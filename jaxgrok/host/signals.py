@@ -15,16 +15,14 @@ T = TypeVar("T")
 
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl-C."""
+AGAIN = 1.0
+"""Seconds until AskedToStop is raised anew, where Python has dropped it."""
 _SIGNALS = [
     getattr(signal, name)
     # Windows has no SIGHUP; its SIGBREAK is Ctrl-Break.
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     if hasattr(signal, name)
 ]
-
-
-AGAIN = 1.0
-"""Seconds until AskedToStop is raised anew, where Python has dropped it."""
 
 
 class AskedToStop(BaseException):

@@ -161,7 +161,7 @@ def judge_memory(job: Job, form: Form, watch: Watch, cells: int) -> None:
         job.check(f"memory stays, from {name} to the end", grown <= form.growth, words)
     looks = watch.of(last, (begun + 0.1) * cells)
     half = len(looks) // 2
-    # A write of snapshots opens a few, for as long as it lasts.
+    # One look may fall into a write, and another not.
     before, most = (
         max(look.descriptors for look in part) for part in (looks[:half], looks[half:])
     )
