@@ -20,7 +20,8 @@ n_train or train_fraction; a search trains the few of them that it needs.
 --mixed_bits          go on in a run directory whose results have other last bits
 
 python -m jaxgrok.crossover DIR draws the crossovers of a run directory again, or reads
-those of a sweep; of one that is not over, it writes nothing.
+those of a sweep; of one that is not over, it writes nothing. With --width they are read
+off the trainings anew.
 
 Exit codes: 0, every training has its result; 1, some failed or could not be written; 2,
 bad input; above 128, stopped by a signal. The same command then goes on.
@@ -94,11 +95,14 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
     from jaxgrok.crossover import find, report
     from jaxgrok.results.run import open_run
 
-    rows, left = report.read_table(run_dir), 0
+    # Which intervals are narrow enough, a table says for its own width alone.
+    rows = None if values["width"].present else report.read_table(run_dir)
+    left = 0
     if rows is None:
         run = open_run(run_dir)
         rows = report.table(find.read(run, width=_width(values)))
-        left = len(run) - len(run.results)
+        # A search that is over does not train all cells.
+        left = 0 if report.was_written(run_dir) else len(run) - len(run.results)
     if left:
         _print(rows)
         print(f"so far: {left:,} of {len(run):,} cells have no result yet")

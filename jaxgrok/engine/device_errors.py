@@ -9,6 +9,7 @@
 import jax
 
 from jaxgrok.host import memory
+from jaxgrok.host.error_text import first_line
 
 REFUSALS = (RuntimeError, MemoryError, OSError)
 """What is raised where a device runs out of memory, or lacks an operation. JAX's own
@@ -29,7 +30,7 @@ def cause(error: Exception, block_width: int) -> str:
         error: one of REFUSALS.
         block_width: lanes of the group's blocks.
     """
-    line = memory.first_line(error)
+    line = first_line(error)
     if memory.ran_out(error):
         return f"{_too_large(block_width)} ({line})"
     if "NOT_FOUND" in line:

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from jaxgrok.host.error_text import first_line
+
 UNKNOWN = 8 * 2**30
 """Bytes of a machine that does not tell."""
 SIGNS = (
@@ -26,8 +28,6 @@ SIGNS = (
 )
 """What Python, XLA and the system's loader say where memory ran out, or room for the
 stack of a thread."""
-MAX_WORDS = 200
-"""Characters of an error that are passed on."""
 
 
 def total(root: Path = Path("/")) -> int:
@@ -87,11 +87,6 @@ def in_words(error: BaseException) -> str:
     """
     line = first_line(error)
     return f"memory ran out ({line}); free some, or raise the limit (ulimit -v, -u)"
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error: those of XLA can be pages long."""
-    return next(iter(str(error).splitlines()), type(error).__name__)[:MAX_WORDS]
 
 
 def _address_space() -> list[int]:

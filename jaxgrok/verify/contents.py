@@ -13,10 +13,10 @@ from typing import NamedTuple
 from jaxgrok.grid.cells import Grid
 from jaxgrok.grid.resolver import kept
 from jaxgrok.grid.snapshot_schedule import Schedule
+from jaxgrok.host.error_text import first_line
 from jaxgrok.host.files import checked_files
 from jaxgrok.host.files.paths import AnyPath, content_of, matches
 from jaxgrok.host.files.typed import typed
-from jaxgrok.host.memory import first_line
 from jaxgrok.results.files import (
     final_states,
     index,

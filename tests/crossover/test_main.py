@@ -52,9 +52,17 @@ def test_the_command_searches_and_reads_again(capsys):
     assert lines == [*map(report.line, table), lines[-1]]
     assert lines[-1] == "a/crossover.csv, a/plots/crossover.png"
     before = Path("a/crossover.csv").read_bytes()
-    assert run("a", *width) == 0
-    assert capsys.readouterr().out.splitlines() == lines
-    assert Path("a/crossover.csv").read_bytes() == before
+    for words, lost in ((), False), (width, False), (width, True):
+        if lost:
+            Path("a/crossover.csv").unlink()
+        assert run("a", *words) == 0
+        assert capsys.readouterr().out.splitlines() == lines
+        assert Path("a/crossover.csv").read_bytes() == before
+    assert run("a", "--width", "1.01") == 0
+    table = report.table(find.read("a", width=1.01))
+    assert report.read_table("a") == table
+    assert capsys.readouterr().out.splitlines()[:-1] == [*map(report.line, table)]
+    assert Path("a/crossover.csv").read_bytes() != before
 
 
 def test_a_sweep_that_is_not_over_is_read_anew_each_time(capsys):

@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from jaxgrok.engine.device_errors import REFUSALS, cause, is_refusal
-from jaxgrok.host.memory import MAX_WORDS
+from jaxgrok.host import error_text
 
 runtime = jax.errors.JaxRuntimeError
 
@@ -66,7 +66,7 @@ def test_what_a_users_function_has_not_implemented_is_no_refusal():
 
 
 def test_long_messages_are_cut():
-    assert cause(runtime("x" * 1000), 2) == "x" * MAX_WORDS
+    assert cause(runtime("x" * 1000), 2) == "x" * error_text.MOST
 
 
 @pytest.mark.parametrize(

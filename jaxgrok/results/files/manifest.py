@@ -17,9 +17,9 @@ from jaxgrok.grid.grid_file import GridFile
 from jaxgrok.grid.setups import build
 from jaxgrok.host import machine, source
 from jaxgrok.host.clock import utc_now
+from jaxgrok.host.error_text import first_line
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.host.files.typed import record, typed
-from jaxgrok.host.memory import first_line
 from jaxgrok.outcomes.outcomes import Thresholds
 from jaxgrok.results.files import cell_table, manifest_file
 from jaxgrok.results.files.manifest_file import FORMAT
