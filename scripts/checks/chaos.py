@@ -12,6 +12,7 @@ of whole rows stand in docs/reliability.md.
 
 import argparse
 import importlib
+import shutil
 import sys
 import time
 import traceback
@@ -61,7 +62,9 @@ def run(name: str, options: argparse.Namespace) -> bool:
     module = importlib.import_module(f"chaos_rows.{name}")
     out = options.out.resolve()
     job = Job(name, out, out / "work" / name, options.quick, options.seed)
-    job.work.mkdir(parents=True, exist_ok=True)
+    if job.work.exists():  # an earlier answer's
+        shutil.rmtree(job.work)
+    job.work.mkdir(parents=True)
     print(f"== {name}: {ROWS[name]}", flush=True)
     start = time.perf_counter()
     try:

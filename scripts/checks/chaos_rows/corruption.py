@@ -55,8 +55,6 @@ def run(job: Job) -> None:
     logging.set_verbosity(logging.ERROR)
     names = ("unfinished",) if job.quick else ("finished", "unfinished", "search")
     with undrawn():
-        shutil.rmtree(job.work, ignore_errors=True)
-        job.work.mkdir(parents=True)
         runs = specimens(job.work, names)
         job.say(files={one.name: len(files_of(one.path)) for one in runs})
         seconds = time.perf_counter()

@@ -58,7 +58,6 @@ class Command(NamedTuple):
 
 def run(job: Job) -> None:
     """Fail the calls of sweeps, and of searches in the full form."""
-    job.clear()
     environment = tiny_grids.environment(job.work / "cache", job.quick)
     environment |= {"JAX_NUM_CPU_DEVICES": "1", "NPROC": "1"}
     grid = tiny_grids.one_program(job.work)

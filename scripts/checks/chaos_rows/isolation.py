@@ -35,7 +35,6 @@ PLAIN: Mapping[str, Mapping[str, Any]] = {
 
 
 def run(job: Job) -> None:
-    job.clear()
     prepare(quick=job.quick)
     from chaos_rows import isolation_methods
     from chaos_rows.kept_engines import Engines

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import random
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ class Job:
     Attributes:
         name: of the row.
         out: folder of the answers.
-        work: folder for the row's runs.
+        work: folder for the row's runs, empty at first.
         quick: whether the short form is wanted.
         seed: of everything that chance decides.
     """
@@ -37,11 +36,6 @@ class Job:
     def random(self) -> random.Random:
         """Return a generator of the row's own, from the seed."""
         return random.Random(f"{self.name} {self.seed}")
-
-    def clear(self) -> None:
-        """Remove the runs of an earlier time."""
-        for old in self.work.iterdir():
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
 
     def say(self, **facts: Any) -> None:
         """Print facts, add them to the answer, and write it, whole or not at all."""

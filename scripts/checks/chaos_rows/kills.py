@@ -112,7 +112,6 @@ class Kills:
 def run(job: Job) -> None:
     """Kill sweeps, searches, and processes that have not come to Python's main."""
     size = QUICK if job.quick else WHOLE
-    job.clear()
     environment = tiny_grids.environment(job.work / "cache", job.quick)
     environment["JAX_NUM_CPU_DEVICES"] = "1"
     first = tiny_grids.short_cuts(job.quick)

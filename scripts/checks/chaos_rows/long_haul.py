@@ -7,7 +7,6 @@ process of its own that is timed.
 
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -112,8 +111,6 @@ snapshots with its description), and those of a run of one cell."""
 def run(job: Job) -> None:
     """Train, kill twice, read."""
     form = QUICK if job.quick else WHOLE
-    shutil.rmtree(job.work)  # an earlier haul
-    job.work.mkdir()
     cells = 4 * form.seeds
     watch = train(job, form, cells)
     judge_memory(job, form, watch, cells)

@@ -58,7 +58,6 @@ class Try(NamedTuple):
 
 def run(job: Job) -> None:
     """Limit the memory of sweeps, and compare what comes of it."""
-    job.clear()
     if refusal := limits.refusal():
         job.say(cgroup=f"{refusal}: only resource limits are tried")
     row = Row(job, has_groups=not refusal)

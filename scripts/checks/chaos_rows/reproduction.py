@@ -7,7 +7,6 @@ components.csv, the curves and, where they are kept, the snapshots.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -97,8 +96,6 @@ class Way(NamedTuple):
 
 def run(job: Job) -> None:
     """Run the command in every way, and compare all with the first."""
-    shutil.rmtree(job.work)  # an earlier answer's
-    job.work.mkdir()
     grid = job.work / "reproduced.py"
     grid.write_text(TINY if job.quick else WHOLE)
     cache = {"JAX_COMPILATION_CACHE_DIR": str(job.work / "programs")}

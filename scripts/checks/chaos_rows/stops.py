@@ -70,7 +70,6 @@ class Stopped(NamedTuple):
 
 def run(job: Job) -> None:
     """Stop a run in every phase by every signal, then compare what came of it."""
-    job.clear()
     sweep = partial(tiny_grids.sweep, is_short=True) if job.quick else tiny_grids.p113
     grid = sweep(job.work)
     environment = tiny_grids.environment(job.work / "cache", job.quick)

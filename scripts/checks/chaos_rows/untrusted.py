@@ -10,7 +10,6 @@ import io
 import json
 import random
 import resource
-import shutil
 import signal
 import time
 import zipfile
@@ -48,8 +47,6 @@ def run(job: Job) -> None:
     """Feed every parser, and count what it answered."""
     logging.set_verbosity(logging.FATAL)
     draw = job.random()
-    shutil.rmtree(job.work, ignore_errors=True)
-    job.work.mkdir(parents=True)
     with undrawn():
         (run_dir,) = (one.path for one in specimens(job.work, ("unfinished",)))
         weights = job.work / "weights" / "model.npz"
