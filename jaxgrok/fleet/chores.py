@@ -44,6 +44,7 @@ PERIODS = {
     "save": Period(seconds=25.0, spacing=30, most=55.0),
     # Of workers elsewhere, hundreds of which may share a disk; at most 5 minutes.
     "fleet_save": Period(setting("JAXGROK_SAVE", 200.0), spacing=10, most=250.0),
+    "trim": Period(seconds=10.0, spacing=100),
     "redraw": Period(seconds=60.0, spacing=100),
 }
 

@@ -18,7 +18,7 @@ from jaxgrok.fleet.messages import Assignment, Order, Progress, Refusal, Report
 from jaxgrok.fleet.seat import Engines, Seat
 from jaxgrok.fleet.worker_files import WorkerFiles
 from jaxgrok.grid.cells import Grid
-from jaxgrok.host import machine
+from jaxgrok.host import machine, memory
 from jaxgrok.host.files.paths import AnyPath
 from jaxgrok.results.files import status_file
 from jaxgrok.results.files.saved_lanes import LanePlace, SavedLane
@@ -109,6 +109,7 @@ class Worker:
                 self._chores.run(self._save_chore, lambda: saved.update(self._save()))
         except OSError as error:
             refusal = Refusal(error.errno or 0, error.strerror or str(error))
+        self._chores.run_if_due("trim", memory.trim)
         results = self._results(is_refused=refusal is not None)
         return Report(self._name, self._platform, seats, results, saved, refusal, notes)
 

@@ -6,10 +6,12 @@
 True
 """
 
+import ctypes
 import errno
+import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jaxgrok.host.error_text import first_line
@@ -67,6 +69,24 @@ def available(root: Path = Path("/")) -> int:
         taken = int(pages.read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         free += [limit - taken for limit in _address_space()]
     return max(min(free), 0)
+
+
+def trim() -> None:
+    """Return freed memory to the system, where the C library keeps it (glibc).
+
+    Threads that compute and write have heaps of their own, each of which stays as large
+    as it ever was: 140 MB in a sweep of 10,000 cells.
+    """
+    if trimmer := _trimmer():
+        trimmer(0)
+
+
+@functools.cache
+def _trimmer() -> Callable[[int], int] | None:
+    """Return `malloc_trim`, None where the C library has none."""
+    if sys.platform != "linux":
+        return None
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 def ran_out(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,3 +134,19 @@ def test_what_numpy_raises_for_an_array_that_is_too_large_counts():
         np.empty(2**60, np.uint8)
     assert memory.ran_out(caught.value)
     assert "Unable to allocate 1.00 EiB" in memory.in_words(caught.value)
+
+
+@pytest.mark.skipif(
+    not memory._trimmer(), reason="the C library keeps no freed memory, or tells nobody"
+)
+def test_what_was_freed_goes_back_to_the_system():
+    def resident():
+        pages = Path("/proc/self/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    # Too small for mappings of their own, and the last one holds the heap's end.
+    blocks = [bytearray(b"x" * 50_000) for _ in range(1_000)]
+    del blocks[:-1]
+    before = resident()
+    memory.trim()
+    assert resident() < before - 30e6
