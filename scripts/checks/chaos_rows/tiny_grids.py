@@ -41,7 +41,8 @@ from jaxgrok import grid
 def get_config(scale="laptop"):
     config = grid.base("laptop")
     fields = {"modulus": 113, "d_model": 16, "heads": 2, "d_head": 8, "d_mlp": 256}
-    fields |= {"final_states": "none"}
+    # An operation without circuits, whose reading would take the most.
+    fields |= {"operation": "random", "final_states": "none"}
     fields |= {"train_fraction": (0.3,), "weight_decay": (0.0, 1.0), "seed": SEEDS}
     fields |= {"steps": (8, 16), "eval_every": 8}
     fields |= {"snapshots": "all", "snapshot_every": 8, "block_width": 4}
