@@ -97,13 +97,13 @@ def assert_forms_agree(task, count, costs=TPU, **fields):
 @pytest.mark.parametrize(
     ("name", "layers", "option"),
     [
-        pytest.param("cpu", 1, "post", marks=pytest.mark.long),
+        pytest.param("cpu", 1, "post", marks=pytest.mark.slow),
         ("cpu", 2, "norm"),
         ("gpu", 1, "post"),
         ("tpu", 1, "post"),
-        pytest.param("gpu", 2, "norm", marks=pytest.mark.long),
-        pytest.param("tpu", 2, "norm", marks=pytest.mark.long),
-        pytest.param("tpu, a large table", 1, "post", marks=pytest.mark.long),
+        pytest.param("gpu", 2, "norm", marks=pytest.mark.slow),
+        pytest.param("tpu", 2, "norm", marks=pytest.mark.slow),
+        pytest.param("tpu, a large table", 1, "post", marks=pytest.mark.slow),
         pytest.param("tpu, a large table", 2, "norm", marks=pytest.mark.long),
     ],
 )
@@ -128,8 +128,8 @@ ELSEWHERE = ("norm", "no biases")
 @pytest.mark.parametrize(
     "costs",
     [
-        pytest.param(CPU, id="cpu", marks=pytest.mark.long),
-        pytest.param(GPU, id="gpu", marks=pytest.mark.long),
+        pytest.param(CPU, id="cpu", marks=pytest.mark.slow),
+        pytest.param(GPU, id="gpu", marks=pytest.mark.slow),
         pytest.param(TPU, id="tpu"),
     ],
 )
