@@ -178,7 +178,8 @@ class Row:
         if ended.code > 0 and not re.search("memory|thread", last_line(ended.said)):
             wrong.append(f"no line about it: {ended.said[-SAID:]}")
         if ended.code:
-            self.job.say(**{str(limit): f"code {ended.code}: {last_line(ended.said)}"})
+            words = f"code {ended.code}: {last_line(ended.said)[-SAID:]}"
+            self.job.say(**{str(limit): words})
             again = self.begin(out).wait()
             wrong += [again.said[-SAID:]] if again.code else []
         wrong += self._differences(out) if not wrong else []
@@ -210,7 +211,7 @@ def stage_of(short: str) -> int:
 
 def last_line(said: str) -> str:
     """Return what a run said last."""
-    return next(reversed(said.strip().splitlines()), "")[:SAID]
+    return next(reversed(said.strip().splitlines()), "")
 
 
 def widest_gap(tries: list[Try]) -> int:
