@@ -33,7 +33,7 @@ class AtOnce(NamedTuple):
         """
         # More blocks than devices train no faster.
         if self.blocks > devices:
-            return self._replace(blocks=max(self.blocks // 2, devices))
+            return self._replace(blocks=devices)
         if self.blocks > 1 and is_shared and not self.in_turn:
             return self._replace(in_turn=True)
         if self.blocks > 1:

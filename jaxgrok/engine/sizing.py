@@ -59,7 +59,8 @@ def build(
     if at_most:
         at_once = AtOnce(min(wanted, at_most.blocks), at_most.in_turn)
     one_memory = shares_memory(devices)
-    # Before the first engine takes of it.
+    # Before the first engine takes of it, and without what an earlier one has left.
+    memory.trim()
     free = max(room(devices) * (len(devices) if one_memory else 1), 1.0)
     while True:
         try:
@@ -82,6 +83,7 @@ def build(
             return engine
         at_once = fitting
         del engine  # Frees its lanes before the next one allocates as many.
+        memory.trim()
 
 
 def _fitting(
@@ -102,12 +104,10 @@ def _fitting(
         return (engine.memory or 0) / free
 
     n_devices, n_blocks = engine.devices, at_once.blocks
-    if (excess := share(in_turn=at_once.in_turn)) <= 1:
+    if share(in_turn=at_once.in_turn) <= 1:
         return at_once
     if n_blocks > n_devices:
-        # Memory grows with the blocks, a little less than in proportion.
-        per_device = max(int(n_blocks / excess / n_devices), 1)
-        return at_once._replace(blocks=per_device * n_devices)
+        return at_once._replace(blocks=n_devices)
     # Whether one block a device fits, an accelerator's allocator decides.
     if n_blocks == 1 or not is_shared:
         return at_once

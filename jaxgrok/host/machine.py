@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from jaxgrok.host import memory
 from jaxgrok.host.files import paths
 
 CPU_DEVICES = "JAX_NUM_CPU_DEVICES"
@@ -57,6 +58,7 @@ def prepare() -> None:
     programs are cached in ~/.cache/jaxgrok. Environment variables that the user has set
     are left alone.
     """
+    memory.spare_addresses()
     # JAX caches nothing that compiles within a second by default; most of this does.
     settings: dict[str, str | int] = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": 0}
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):

@@ -11,6 +11,7 @@ import errno
 import functools
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from jaxgrok.host.error_text import first_line
 
 UNKNOWN = 8 * 2**30
 """Bytes of a machine that does not tell."""
+ARENA_MAX = -8
+"""Number of the option of `mallopt` for how many heaps there are."""
 SIGNS = (
     "resource_exhausted",
     "out of memory",
@@ -71,22 +74,38 @@ def available(root: Path = Path("/")) -> int:
     return max(min(free), 0)
 
 
+def wait_for(n_bytes: float, seconds: float = 1.0) -> None:
+    """Wait until so many bytes are available, or for some seconds at most."""
+    end = time.monotonic() + seconds
+    while available() < n_bytes and time.monotonic() < end:
+        time.sleep(0.002)
+
+
 def trim() -> None:
     """Return freed memory to the system, where the C library keeps it (glibc).
 
     Threads that compute and write have heaps of their own, each of which stays as large
     as it ever was: 140 MB in a sweep of 10,000 cells.
     """
-    if trimmer := _trimmer():
+    if trimmer := _glibc("malloc_trim"):
         trimmer(0)
 
 
+def spare_addresses() -> None:
+    """Let threads share one heap where addresses are limited (ulimit -v).
+
+    In glibc each of them would reserve 64 MB of addresses, used or not.
+    """
+    if _address_space() and (set_option := _glibc("mallopt")):
+        set_option(ARENA_MAX, 1)
+
+
 @functools.cache
-def _trimmer() -> Callable[[int], int] | None:
-    """Return `malloc_trim`, None where the C library has none."""
+def _glibc(name: str) -> Callable[..., int] | None:
+    """Return a function of the C library, None where it has none of this name."""
     if sys.platform != "linux":
         return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return getattr(ctypes.CDLL(None), name, None)
 
 
 def ran_out(error: BaseException) -> bool:

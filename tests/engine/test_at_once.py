@@ -14,7 +14,6 @@ def ladder(first, devices, *, is_shared):
 
 def test_devices_of_one_memory_first_train_fewer_blocks_then_evaluate_in_turn():
     assert ladder(AtOnce(12), 4, is_shared=True) == [
-        AtOnce(6),
         AtOnce(4),
         AtOnce(4, in_turn=True),
         AtOnce(2, in_turn=True),

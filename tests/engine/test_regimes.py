@@ -144,8 +144,7 @@ def assert_lanes_are_independent(fields, costs, monkeypatch):
     assert sizing.least_bytes(one.setup, 2) <= one.memory
     assert all(np.isfinite(rows).all() for rows in alone.values())
     assert len({rows[-1, 0].item() for rows in alone.values()}) == 3
-    crowd = Engine(group.setup, block_width=2, blocks=2)
-    same(curves(crowd, group, group.cells[::-1], pieces=3), alone)
+    same(curves(one, group, group.cells[::-1], pieces=3), alone)
     poisoned = curves(one, group, group.cells, poison={group.cells[0].id})
     assert np.isnan(poisoned.pop(group.cells[0].id)[-1, 0])
     same(poisoned, alone)

@@ -15,8 +15,6 @@ from runs import StopAfter, same
 
 SCHEDULE = {"snapshot_every": 30, "snapshot_early_every": 7, "snapshot_early_until": 21}
 FIELDS = SCHEDULE | {"seed": (0, 1, 2), "weight_decay": (0.0, 1.0), "snapshots": "all"}
-# Bits of a training do not depend on how often the device is asked.
-pytestmark = pytest.mark.usefixtures("shipped")
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import errno
 import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +139,8 @@ def test_what_numpy_raises_for_an_array_that_is_too_large_counts():
 
 
 @pytest.mark.skipif(
-    not memory._trimmer(), reason="the C library keeps no freed memory, or tells nobody"
+    not memory._glibc("malloc_trim"),
+    reason="heaps are not those of glibc",
 )
 def test_what_was_freed_goes_back_to_the_system():
     def resident():
@@ -150,3 +153,43 @@ def test_what_was_freed_goes_back_to_the_system():
     before = resident()
     memory.trim()
     assert resident() < before - 30e6
+
+
+THREADS = """
+import resource, sys, threading
+from jaxgrok.host import memory
+resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, -1))
+if sys.argv[1] == "spared":
+    memory.spare_addresses()
+barrier = threading.Barrier(9)
+def work():
+    block = bytearray(b"x" * 50_000)
+    barrier.wait()
+    barrier.wait()
+for _ in range(8):
+    threading.Thread(target=work, daemon=True).start()
+barrier.wait()
+print(int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize())
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not memory._glibc("mallopt"), reason="heaps are not those of glibc")
+def test_threads_share_a_heap_where_addresses_are_limited():
+    taken = {}
+    for word in ("spared", "plain"):
+        command = [sys.executable, "-c", THREADS, word]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+        taken[word] = int(ran.stdout)
+    assert taken["spared"] < taken["plain"] - 3 * 64 * 2**20
+
+
+def test_memory_is_waited_for_until_it_is_there_or_for_so_long(monkeypatch):
+    free = iter([1, 2, 3])
+    monkeypatch.setattr(memory, "available", lambda: next(free))
+    memory.wait_for(2)
+    assert next(free) == 3
+    asked = []
+    monkeypatch.setattr(memory, "available", lambda: asked.append(1) or 0)
+    memory.wait_for(1, seconds=0.01)
+    assert asked

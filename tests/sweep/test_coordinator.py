@@ -30,9 +30,6 @@ from jaxgrok.sweep import coordinator, run
 from jaxgrok.sweep.archive import Archive
 from runs import FIELDS, StopAfter, same
 
-# Bits are compared, so the programs are those that users get.
-pytestmark = pytest.mark.usefixtures("shipped")
-
 
 @pytest.mark.parametrize("answer", [0.0, 100.0])
 def test_running_ahead_changes_no_bit_and_overruns_no_lane(

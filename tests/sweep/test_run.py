@@ -1,10 +1,4 @@
-"""A sweep that is stopped, killed or extended ends as if nothing had happened."""
-
-import os
-import signal
-import subprocess
-import sys
-import time
+"""A sweep that is extended, or goes on elsewhere: as if nothing had happened."""
 
 import numpy as np
 import pytest
@@ -16,10 +10,7 @@ from jaxgrok.engine.platform import Platform
 from jaxgrok.host import machine
 from jaxgrok.host.machine import ARITHMETIC
 from jaxgrok.results.files.manifest import read_manifest
-from runs import FIELDS, same
-
-# Processes that are killed and go on here have the programs that users get.
-pytestmark = pytest.mark.usefixtures("shipped")
+from runs import same
 
 
 def test_more_seeds_and_a_longer_budget_extend(tmp_path):
@@ -130,40 +121,3 @@ def test_another_grid_is_refused_and_nothing_is_touched(tmp_path):
     with pytest.raises(ValueError, match="not in this grid"):
         jaxgrok.run(tiny.config(seed=(1,)), out, quiet=True)
     assert before == {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
-
-
-SCRIPT = """
-import sys, tiny, jaxgrok
-from jaxgrok.fleet import chores
-from jaxgrok.sweep import coordinator
-coordinator.ANSWER_SECONDS = 0.0
-# Every step is saved: a save goes as its cells end, which here are short.
-always = chores.Period(seconds=0.0, spacing=0)
-chores.PERIODS |= {"flush": always._replace(seconds=0.05), "save": always}
-from runs import FIELDS
-jaxgrok.run(tiny.config(**FIELDS), sys.argv[1], blocks=1)
-"""
-
-
-@pytest.mark.process
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGHUP])
-def test_killed_it_goes_on_to_the_same_bytes(whole, tmp_path, how):
-    out = tmp_path / "a"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(out)],
-        env=environment,
-        stderr=subprocess.PIPE,
-    )
-    deadline = time.monotonic() + 120
-    while not list(out.glob("resume/[!.]*.npz")) or not list(out.glob("curves/*")):
-        assert process.poll() is None, process.stderr.read().decode()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(how)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
-    done = len(jaxgrok.load(out).phase.values[jaxgrok.load(out).phase.values != ""])
-    assert done < 12
-    jaxgrok.run(tiny.config(**FIELDS), out, blocks=1, quiet=True)
-    same(out, whole)

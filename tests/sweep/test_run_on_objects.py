@@ -17,9 +17,6 @@ from jaxgrok.sweep import coordinator, run
 from jaxgrok.sweep import figures as sweep_figures
 from runs import FIELDS, StopAfter, same
 
-# Bits are compared, so the programs are those that users get.
-pytestmark = pytest.mark.usefixtures("shipped")
-
 SNAPSHOTS = FIELDS | {"snapshots": "all", "final_states": "all"}
 
 

@@ -15,9 +15,6 @@ from jaxgrok.fleet.chores import Period
 from jaxgrok.sweep import archive, figures, run
 from runs import FIELDS, same
 
-# Bits are compared, so the programs are those that users get.
-pytestmark = pytest.mark.usefixtures("shipped")
-
 
 def ask(*_, **options):
     os.kill(os.getpid(), signal.SIGTERM)

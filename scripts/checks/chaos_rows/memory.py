@@ -20,10 +20,10 @@ from chaos_rows.limits import CGROUP, KINDS, MIB, PLANNED, Ended, Limit, Sweep
 from jaxgrok.results.files.manifest import read_manifest
 from jaxgrok.verify.audit import audit
 
-BLOCKS = 4
+BLOCKS = 16
 STAGES = ("all at once", "fewer blocks", "evaluations in turn", "one block", "no run")
 """What limits lead to, from the highest to the lowest."""
-SMALLER = ("--grid.steps=(4,)", "--grid.eval_every=4", "--grid.block_width=1")
+SMALLER = ("--grid.steps=(4,)", "--grid.d_mlp=64", "--grid.block_width=1")
 """Of the sweep of the short form."""
 MOST_RUNS = 14
 """Runs that the search for limits of one kind may take."""
@@ -70,7 +70,7 @@ def run(job: Job) -> None:
         if kind != CGROUP or row.has_groups:
             row.search(kind, whole.peaks[kind])
     # Longer: some of its results are on the disk before the others have ended.
-    row.killed("curves/[!.]*.npz", words=["--grid.steps=(8, 400)"])
+    row.killed("curves/[!.]*.npz", words=["--grid.steps=(4, 40)"])
 
 
 class Row:

@@ -36,16 +36,16 @@ def get_config(scale="laptop"):
     config.update(fields)
     return config
 '''
-_LARGE = '''"""Small networks of a large modulus, whose evaluations take memory."""
+_LARGE = '''"""Networks of a large modulus, whose states and evaluations take memory."""
 from jaxgrok import grid
 def get_config(scale="laptop"):
     config = grid.base("laptop")
-    fields = {"modulus": 113, "d_model": 16, "heads": 2, "d_head": 8, "d_mlp": 256}
+    fields = {"modulus": 113, "d_model": 64, "heads": 2, "d_head": 32, "d_mlp": 1024}
     # An operation without circuits, whose reading would take the most.
     fields |= {"operation": "random", "final_states": "none"}
-    fields |= {"train_fraction": (0.3,), "weight_decay": (0.0, 1.0), "seed": SEEDS}
-    fields |= {"steps": (8, 16), "eval_every": 8}
-    fields |= {"snapshots": "all", "snapshot_every": 8, "block_width": 4}
+    fields |= {"train_fraction": (0.1,), "weight_decay": (0.0, 1.0), "seed": SEEDS}
+    fields |= {"steps": (4, 8), "eval_every": 4}
+    fields |= {"snapshots": "all", "snapshot_every": 4, "block_width": 2}
     config.update(fields)
     return config
 '''
@@ -98,7 +98,7 @@ def p113(folder: Path) -> Path:
 
 
 def large_modulus(folder: Path, seeds: int) -> Path:
-    """Write the grid file of a sweep of four cells a seed, in blocks of four."""
+    """Write the grid file of a sweep of four cells a seed, in blocks of two."""
     return _written(folder / "grid.py", _LARGE.replace("SEEDS", str((*range(seeds),))))
 
 
