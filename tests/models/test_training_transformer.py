@@ -99,7 +99,7 @@ def assert_forms_agree(task, count, costs=TPU, **fields):
     [
         pytest.param("cpu", 1, "post", marks=pytest.mark.slow),
         ("cpu", 2, "norm"),
-        ("gpu", 1, "post"),
+        pytest.param("gpu", 1, "post", marks=pytest.mark.long),
         ("tpu", 1, "post"),
         pytest.param("gpu", 2, "norm", marks=pytest.mark.slow),
         pytest.param("tpu", 2, "norm", marks=pytest.mark.slow),
@@ -192,8 +192,9 @@ def order(request, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("count", "biases"), [(3, "all"), (40, "none"), (40, "all")]
-)  # without and with look-up
+    ("count", "biases"),  # without and with look-up
+    [(3, "all"), pytest.param(40, "none", marks=pytest.mark.long), (40, "all")],
+)
 @pytest.mark.parametrize("task", [XY, Reads()], ids=["x y =", "reads"])
 @pytest.mark.parametrize(
     "order", [ProductOrder.NONE, ProductOrder.OUT, ProductOrder.ALL], indirect=True
