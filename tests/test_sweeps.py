@@ -49,8 +49,7 @@ def quick(config):
         is_axis = isinstance(value, tuple) and name not in fields.traced()
         if is_axis and name not in zipped:
             config[name] = value[-1:]  # a program each
-    parts = list(config.chain)
-    for part in set(parts) - set(parts[:: max(len(parts) // 2, 1)]):
+    for part in list(config.chain)[:-1]:
         del config.chain[part]
     if config.batch_size and "batch_size" not in zipped:
         config.batch_size = 8
