@@ -189,7 +189,9 @@ def wrong_outcome(cell: RunCell) -> list[str]:
     lane = cell.cell.lane
     # A poison at the last step is written after the last loss that counts.
     poisoned = lane.get("poison") and lane["poison_step"] < lane["steps"]
-    sure = poisoned or 1e30 in (lane["learning_rate"], lane["init_scale"])
+    # Weights of nothing have no gradient, so that no rate moves them.
+    moved = lane["learning_rate"] == 1e30 and lane["init_scale"] > 0
+    sure = poisoned or moved or lane["init_scale"] == 1e30
     mild = not lane.get("poison") and all(
         lane[name] in VALUES[name][:2]
         for name in ("weight_decay", "learning_rate", "init_scale")
