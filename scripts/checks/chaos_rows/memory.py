@@ -23,10 +23,10 @@ from jaxgrok.verify.audit import audit
 BLOCKS = 16
 STAGES = ("all at once", "fewer blocks", "evaluations in turn", "one block", "no run")
 """What limits lead to, from the highest to the lowest."""
-SMALLER = ("--grid.steps=(4,)", "--grid.d_mlp=64", "--grid.block_width=1")
+SMALLER = ("--grid.steps=(2,)", "--grid.d_mlp=64", "--grid.block_width=1")
 """Of the sweep of the short form."""
-MOST_RUNS = 14
-"""Runs that the search for limits of one kind may take."""
+MOST_RUNS, SOME_RUNS = 12, 5
+"""Runs that the search for limits of a kind may take; of one that is not planned by."""
 FINEST = 4 * MIB
 """Distance of two limits that are not told apart."""
 SAID = 400
@@ -70,7 +70,7 @@ def run(job: Job) -> None:
         if kind != CGROUP or row.has_groups:
             row.search(kind, whole.peaks[kind])
     # Longer: some of its results are on the disk before the others have ended.
-    row.killed("curves/[!.]*.npz", words=["--grid.steps=(4, 40)"])
+    row.killed("curves/[!.]*.npz", words=["--grid.steps=(2, 20)"])
 
 
 class Row:
@@ -119,9 +119,11 @@ class Row:
 
     def search(self, kind: str, most: int) -> None:
         """Look for limits of each stage between what is too little, and enough."""
-        ends = (Limit(kind, most // 8), Limit(kind, most + 64 * MIB))
+        # Less is planned before it has to be.
+        ends = (Limit(kind, most // 8), Limit(kind, 2 * most))
         tries = [self._try(limit) for limit in ends]
-        while len(tries) < MOST_RUNS and (gap := widest_gap(tries)):
+        most_runs = MOST_RUNS if kind in PLANNED else SOME_RUNS
+        while len(tries) < most_runs and (gap := widest_gap(tries)):
             tries.append(self._try(Limit(kind, gap)))
         tries.sort(key=lambda one: -one.limit.n_bytes)
         self.job.say(**{kind: [str(one) for one in tries]})

@@ -44,8 +44,8 @@ def get_config(scale="laptop"):
     # An operation without circuits, whose reading would take the most.
     fields |= {"operation": "random", "final_states": "none"}
     fields |= {"train_fraction": (0.1,), "weight_decay": (0.0, 1.0), "seed": SEEDS}
-    fields |= {"steps": (4, 8), "eval_every": 4}
-    fields |= {"snapshots": "all", "snapshot_every": 4, "block_width": 2}
+    fields |= {"steps": (2, 4), "eval_every": 2}
+    fields |= {"snapshots": "all", "snapshot_every": 2, "block_width": 2}
     config.update(fields)
     return config
 '''
