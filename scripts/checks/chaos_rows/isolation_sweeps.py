@@ -30,7 +30,7 @@ VALUES: Mapping[str, tuple[Any, ...]] = {
     "init_scale": (1.0, 0.0, 30.0, 1e30),
     "steps": (40, 20, 70),
     "n_train": (24, 1, 47),
-    "beta2": (0.98, 0.0, 0.999999),
+    "beta2": (0.98, 0.999999, 0.0),
 }
 """Values of an axis; the first two are mild."""
 WIDTH = 2
@@ -194,7 +194,7 @@ def wrong_outcome(cell: RunCell) -> list[str]:
     sure = poisoned or moved or lane["init_scale"] == 1e30
     mild = not lane.get("poison") and all(
         lane[name] in VALUES[name][:2]
-        for name in ("weight_decay", "learning_rate", "init_scale")
+        for name in ("weight_decay", "learning_rate", "init_scale", "beta2")
     )
     diverged = result.status == "diverged"
     faults = []
