@@ -49,11 +49,13 @@ class Command(NamedTuple):
         name: of it.
         function: its main, as MODULE:FUNCTION.
         words: its arguments but for the run directory.
+        rounds: faults of each place, of ten that there are.
     """
 
     name: str
     function: str
     words: tuple[str, ...]
+    rounds: int = 10
 
 
 def run(job: Job) -> None:
@@ -67,7 +69,8 @@ def run(job: Job) -> None:
     if not job.quick:
         words = (f"--grid={tiny_grids.search(job.work)}", "--blocks=1", "--budget=1200")
         words += ("--width=1.5",)
-        commands.append(Command("search", SEARCH, words))
+        # Most of its places are a sweep's.
+        commands.append(Command("search", SEARCH, words, rounds=2))
     first = tiny_grids.short_cuts(is_short=True)
     with BadDisk(job.work, environment, *first) as disk:
         for command in commands:
@@ -94,7 +97,10 @@ class Faults:
         words = ended.said[-SAID:] if ended.code else ""
         job.check(f"{name}: on a good disk it ends well", ended.code == 0, words)
         self.calls = ended.calls
-        chains = [*(short_plan if job.quick else full_plan)(self.calls, job.random())]
+        if job.quick:
+            chains = [*short_plan(self.calls, job.random())]
+        else:
+            chains = [*full_plan(self.calls, job.random(), self.command.rounds)]
         n_faults = sum(map(len, chains))
         facts = {"calls": len(self.calls), "places": len({*self.calls})}
         job.say(**{name: facts | {"faults": n_faults}})
@@ -174,14 +180,16 @@ class Faults:
         )
 
 
-def full_plan(calls: list[str], chance: random.Random) -> Iterator[list[Fault]]:
-    """Yield chains with a fault of each place, error and duration.
+def full_plan(
+    calls: list[str], chance: random.Random, rounds: int
+) -> Iterator[list[Fault]]:
+    """Yield chains with a fault of each place, error and duration, in some rounds.
 
     Those of a chain lie far apart, in the order in which a run comes to them.
     """
     kinds = [(number, stays) for number in (*NUMBERS, SHORT) for stays in (False, True)]
     counts = Counter(calls)
-    for round_ in range(len(kinds)):
+    for round_ in range(rounds):
         faults = []
         for index, (place, n_calls) in enumerate(counts.items()):
             number, stays = kinds[(index + round_) % len(kinds)]
