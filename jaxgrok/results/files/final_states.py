@@ -107,14 +107,20 @@ def check_lanes(file: AnyPath) -> None:
     """Read all of a file; ValueError if it is damaged."""
     with packed(file, _WAY_OUT) as (head, arrays):
         for name in typed(head["lanes"], dict):
+            _parsed(name)
             saved_lanes.decode(head, arrays, name)
 
 
 def _names(file: AnyPath) -> list[tuple[str, int]]:
     """Return the training and the last step of each lane of a file."""
     with packed(file, _WAY_OUT) as (head, _):
-        names = [name.partition("-") for name in typed(head["lanes"], dict)]
-        return [(kin, int(step)) for kin, _, step in names]
+        return [_parsed(name) for name in typed(head["lanes"], dict)]
+
+
+def _parsed(name: str) -> tuple[str, int]:
+    """Return the training and the step of a lane; ValueError if its name has none."""
+    kin, _, step = name.partition("-")
+    return kin, int(step)
 
 
 def _name(kin: str, step: int) -> str:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jaxgrok.engine.engine import ResumeState
-from jaxgrok.results.files import final_states
+from jaxgrok.host.files.packed_files import write_packed
+from jaxgrok.results.files import final_states, saved_lanes
 from jaxgrok.results.files.final_states import FinalStates, FinalStateWriter
 from jaxgrok.results.files.saved_lanes import SavedLane
 
@@ -68,3 +69,14 @@ def test_a_damaged_file_is_named_with_the_way_out(states, tmp_path):
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ValueError, match=f"{file.name} is damaged; remove it, and a l"):
         FinalStates(tmp_path)
+
+
+def test_a_file_of_other_lanes_is_named(writer, tmp_path):
+    folder = tmp_path / final_states.FOLDER
+    for file in folder.iterdir():
+        final_states.check_lanes(file)
+    # As a save of lanes in flight has them, by their cell alone.
+    other = folder / "other.npz"
+    write_packed(other, *saved_lanes.encode({"a": lane(20)}))
+    with pytest.raises(ValueError, match=r"other\.npz.* remove it, and a longer"):
+        final_states.check_lanes(other)
