@@ -26,6 +26,7 @@ import tiny  # noqa: E402
 from chaos_rows.kept_engines import kept_engines  # noqa: E402
 from jaxgrok.fleet import chores  # noqa: E402
 from jaxgrok.results.files import cell_table  # noqa: E402
+from jaxgrok.results.files.manifest import read_manifest  # noqa: E402
 
 MOST = 6
 """Cells of a directory."""
@@ -47,8 +48,8 @@ def main(folder: Path) -> None:
 
 
 def grow(out: Path) -> None:
-    """Train more and more cells in one directory."""
-    for count in range(1, MOST + 1):
+    """Train more and more cells in one directory, which may have some already."""
+    for count in range(max(n_cells(out), 1), MOST + 1):
         config = tiny.config(
             seed=tuple(range(count)),
             steps=(200,),
@@ -59,6 +60,14 @@ def grow(out: Path) -> None:
         )
         while not trained(config, out):
             time.sleep(0.05)
+
+
+def n_cells(out: Path) -> int:
+    """Return how many cells a directory has, those that a killed writer planned too."""
+    try:
+        return len(read_manifest(out).cells)
+    except FileNotFoundError:
+        return 0
 
 
 def trained(config: ml_collections.ConfigDict, out: Path) -> bool:
