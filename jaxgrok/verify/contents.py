@@ -26,7 +26,7 @@ from jaxgrok.results.files import (
     snapshot_shards,
     status_file,
 )
-from jaxgrok.results.files.manifest import Manifest
+from jaxgrok.results.files.manifest import Manifest, read_manifest
 from jaxgrok.results.files.shards import Result
 from jaxgrok.results.rows import (
     CELLS,
@@ -135,8 +135,14 @@ def lanes(check: Check) -> None:
     check.each(states, final_states.check_lanes)
 
 
-def snapshots(check: Check, manifest: Manifest, results: Mapping[str, Result]) -> None:
-    """Check the snapshots, and that none is missing that the grid asks for."""
+def snapshots(
+    check: Check, manifest: Manifest, results: Mapping[str, Result]
+) -> frozenset[str]:
+    """Check the snapshots, and that none is missing that the grid asks for.
+
+    Returns:
+        The cells that a sweep trains again for them, or would if nobody had killed it.
+    """
     n_faults = len(check.faults)
     # Before the list: what leaves the index is removed afterwards.
     known = _snapshots(check, manifest)
@@ -156,16 +162,20 @@ def snapshots(check: Check, manifest: Manifest, results: Mapping[str, Result]) -
     for name in sorted(gone):
         check.fault(f"{snapshot_shards.FOLDER}/{name}", "is missing")
     if len(check.faults) > n_faults:
-        return
+        return frozenset()
     steps = SnapshotIndex(check.path, indexed=False).every()
     try:
         grid = _grid(manifest)
     except ValueError as error:
         check.fault(manifest_file.FILE, f"makes no sense ({first_line(error)})")
-        return
-    if missing := lacking(grid, manifest, results, steps):
+        return frozenset()
+    missing = lacking(grid, manifest, results, steps)
+    # A sweep that wants more snapshots than the last one, or fewer, begins with this.
+    if missing and manifest.ended and read_manifest(check.path).ended:
         words = f"lack snapshots of {len(missing):,} finished cells"
         check.fault(snapshot_shards.FOLDER, words)
+        return frozenset()
+    return missing
 
 
 def _snapshots(check: Check, manifest: Manifest) -> dict[str, str]:

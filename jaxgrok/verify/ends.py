@@ -4,7 +4,7 @@
 End(cell=0, how='censored', cause='no grokking within 5,000 steps')
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from jaxgrok.results.files.manifest import Manifest
@@ -30,12 +30,19 @@ class End(NamedTuple):
     cause: str = ""
 
 
-def ends(manifest: Manifest, rows: Iterable[CellRow], *, is_search: bool) -> list[End]:
+def ends(
+    manifest: Manifest,
+    rows: Iterable[CellRow],
+    again: Collection[str] = (),
+    *,
+    is_search: bool,
+) -> list[End]:
     """Return how every planned cell ended, in cell order.
 
     Args:
         manifest: says which are planned.
         rows: of the cells that have a result.
+        again: ids of those of them that are trained again for their snapshots.
         is_search: whether a finished search planned them.
     """
     by_index = {row["cell"]: row for row in rows}
@@ -44,10 +51,15 @@ def ends(manifest: Manifest, rows: Iterable[CellRow], *, is_search: bool) -> lis
         if is_search
         else ("unfinished", "it has no result")
     )
-    return [
-        _end(by_index[index]) if index in by_index else End(index, *missing)
-        for index in range(len(manifest.cells))
-    ]
+    found = []
+    for index, cell in enumerate(manifest.cells):
+        if cell.id in again:
+            found.append(End(index, "unfinished", "it is trained again for snapshots"))
+        elif index in by_index:
+            found.append(_end(by_index[index]))
+        else:
+            found.append(End(index, *missing))
+    return found
 
 
 def _end(row: CellRow) -> End:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from handmade import all_results, product, write
+from handmade import all_results, product, rewrite, write
 
 from jaxgrok.host.files import checked_files
 from jaxgrok.results.files import index
@@ -100,3 +100,15 @@ def test_a_damaged_status_is_named(run_dir):
     check = Check(run_dir)
     contents.status(check)
     assert check.faults == [Fault("status.json", "is damaged")]
+
+
+def test_snapshots_that_a_sweep_still_has_to_make_are_no_fault(run_dir, monkeypatch):
+    monkeypatch.setattr(contents, "lacking", lambda *_: frozenset({"a"}))
+    for ended, again, words in (
+        ("", {"a"}, []),
+        ("2026-11-28T20:00:00Z", set(), ["lack snapshots of 1 finished cells"]),
+    ):
+        rewrite(run_dir, ended=ended)
+        check = Check(run_dir)
+        assert contents.snapshots(check, read_manifest(run_dir), {}) == again
+        assert [fault.words for fault in check.faults] == words

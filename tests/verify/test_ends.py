@@ -25,7 +25,10 @@ def test_every_cell_has_one(is_search, last):
         result(five, tag=1.0),
     ]
     rows = table(manifest, {r.cell_id: r for r in results})
+    again = ends(manifest, rows, {one.id}, is_search=is_search)
+    assert again[0] == End(0, "unfinished", "it is trained again for snapshots")
     found = ends(manifest, rows, is_search=is_search)
+    assert again[1:] == found[1:]
     assert [end.cell for end in found] == [0, 1, 2, 3, 4, 5]
     assert found[0].how == "censored"
     assert found[0].cause.startswith("no grokking within ")

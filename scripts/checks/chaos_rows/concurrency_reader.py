@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import sys
 import time
 import traceback
@@ -30,7 +31,7 @@ from jaxgrok.results.status import read_status  # noqa: E402
 from jaxgrok.verify.audit import audit  # noqa: E402
 
 STATES = ("empty", "training", "killed", "stopped", "finished")
-PRUNED = "has removed the snapshots"
+PRUNED = re.compile("has removed the snapshots|has no snapshots; cells [0-9, ]+ have")
 """In the answer to who asks for what the sweep has pruned since it was listed."""
 
 
@@ -75,7 +76,7 @@ class Reader:
             try:
                 steps, params = cell.trajectory()
             except ValueError as error:
-                if PRUNED not in str(error):
+                if not PRUNED.search(str(error)):
                     raise
                 self.pruned += 1
                 continue
@@ -89,7 +90,7 @@ class Reader:
             try:
                 survey.survey(run)
             except ValueError as error:
-                if PRUNED not in str(error):
+                if not PRUNED.search(str(error)):
                     raise
                 self.pruned += 1
 
