@@ -9,9 +9,11 @@ import dataclasses
 from collections import Counter
 from typing import Any
 
-from jaxgrok.host.files.paths import AnyPath, matches
-from jaxgrok.results.files import manifest_file, status_file
+from jaxgrok.host.files.folder_lock import refuse_held
+from jaxgrok.host.files.paths import AnyPath, content_of, matches
+from jaxgrok.results.files import index, manifest_file, status_file
 from jaxgrok.results.files.manifest import read_manifest
+from jaxgrok.results.files.second_look import LOOKS, second_look
 from jaxgrok.results.rows import CROSSOVER, table
 from jaxgrok.verify import contents
 from jaxgrok.verify.contents import Check, Fault
@@ -88,10 +90,42 @@ class Audit:
 def audit(path: AnyPath) -> Audit:
     """Read every file of a run that counts.
 
+    Where a sweep writes meanwhile, what is found wrong is looked at again.
+
     Raises:
         FileNotFoundError: the path is no run directory.
         ValueError: it holds something else than a run.
     """
+    for _ in range(LOOKS - 1):
+        before = _edition(path)
+        found = second_look(lambda: _look(path))
+        if not found.faults or (before == _edition(path) and not _is_held(path)):
+            return found
+    return second_look(lambda: _look(path))
+
+
+def _edition(path: AnyPath) -> list[bytes]:
+    """Return what a sweep replaces as it writes, b"" for what is not there."""
+    contents = []
+    for name in (manifest_file.FILE, index.FILE, status_file.FILE):
+        try:
+            contents.append(content_of(path / name))
+        except OSError:
+            contents.append(b"")
+    return contents
+
+
+def _is_held(path: AnyPath) -> bool:
+    """Tell whether a sweep holds a run directory now."""
+    try:
+        refuse_held(path)
+    except ValueError:
+        return True
+    return False
+
+
+def _look(path: AnyPath) -> Audit:
+    """Read every file of a run once."""
     check = Check(path)
     try:
         manifest_file.read(path)

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from handmade import all_results, product, write
 
+from jaxgrok.host.files.folder_lock import FolderLock
+from jaxgrok.results.files import index
+from jaxgrok.verify import contents
 from jaxgrok.verify.audit import audit
 
 OLD = Path(__file__).parents[1] / "formats" / "1"
@@ -70,3 +73,31 @@ def test_a_run_without_a_manifest_that_can_be_read(run_dir):
     assert "manifest.json is not JSON" in str(report)
     with pytest.raises(FileNotFoundError, match="is not a run directory"):
         audit(run_dir / "nowhere")
+
+
+def test_what_a_sweep_replaces_meanwhile_is_looked_at_again(run_dir, monkeypatch):
+    read, looks = contents.lanes, []
+
+    def replaced(check):
+        looks.append(1)
+        if len(looks) == 1:
+            check.fault("checkpoints/x.json", "is damaged")
+            index.write(run_dir, index.Index())
+        if len(looks) == 2:
+            index.write(run_dir, known)
+        read(check)
+
+    known = index.read(run_dir)
+    monkeypatch.setattr(contents, "lanes", replaced)
+    report = audit(run_dir)
+    assert report.is_whole, str(report)
+    assert len(looks) == 3
+
+
+def test_what_is_damaged_is_named_while_a_sweep_holds_the_run(run_dir):
+    (run_dir / "cells.csv").write_text("cell\n")
+    lock = FolderLock(run_dir)
+    lock.acquire()
+    report = audit(run_dir)
+    lock.release()
+    assert [fault.file for fault in report.faults] == ["cells.csv"]

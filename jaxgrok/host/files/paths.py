@@ -17,6 +17,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -84,8 +85,10 @@ def opened(path: AnyPath) -> Iterator[BinaryIO]:
         OSError: there is none, or it is a pipe or a device, which may never end.
     """
     if isinstance(path, Path):
-        if path.exists() and not path.is_file():
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        # One look: a sweep may remove it between two.
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file", str(path))
         with open(path, "rb") as file:
             yield file
     else:
