@@ -62,8 +62,7 @@ def build(
     if at_most:
         at_once = AtOnce(min(wanted, at_most.blocks), at_most.in_turn)
     one_memory = shares_memory(devices)
-    # Before the first engine takes of it, and without what an earlier one has left.
-    memory.trim()
+    # Before the first engine takes of it.
     free = max(room(devices) * (len(devices) if one_memory else 1), 1.0)
     while True:
         try:
@@ -232,4 +231,5 @@ def room(devices: Sequence[jax.Device]) -> float:
     stats = devices[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return USABLE_SHARE * float(stats["bytes_limit"])
+    memory.trim()  # what an earlier engine has left
     return USABLE_SHARE * max(memory.available() - HOST, 0) / len(devices)
