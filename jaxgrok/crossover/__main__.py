@@ -93,6 +93,7 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
     # Late, here and below: jax reads its settings when it is imported, and it is
     # `command_line.run` that makes them. Without, a CPU would train on one device.
     from jaxgrok.crossover import find, report
+    from jaxgrok.results.files import index
     from jaxgrok.results.run import open_run
 
     # Which intervals are narrow enough, a table says for its own width alone.
@@ -102,7 +103,8 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
         run = open_run(run_dir)
         rows = report.table(find.read(run, width=_width(values)))
         # A search that is over does not train all cells.
-        left = 0 if report.was_written(run_dir) else len(run) - len(run.results)
+        is_over = index.has_table(run.path, report.FILE)
+        left = 0 if is_over else len(run) - len(run.results)
     if left:
         _print(rows)
         print(f"so far: {left:,} of {len(run):,} cells have no result yet")

@@ -18,7 +18,6 @@ from jaxgrok.plots import sweep
 from jaxgrok.plots.files import save
 from jaxgrok.plots.tables import read_checked
 from jaxgrok.report import page
-from jaxgrok.results.files import index
 from jaxgrok.results.rows import CROSSOVER as FILE
 from jaxgrok.results.rows import CROSSOVER_FIGURE as FIGURE
 from jaxgrok.results.run import load
@@ -101,16 +100,6 @@ def read_table(run_dir: UserPath) -> list[dict[str, Any]] | None:
     if not (path / FILE).exists():
         return None
     return read_checked(path, FILE)
-
-
-def was_written(run_dir: UserPath) -> bool:
-    """Tell whether a run directory has or had a table of crossovers.
-
-    Raises:
-        ValueError: the index of its files is damaged.
-    """
-    listed = index.read(as_path(run_dir))
-    return listed is not None and FILE in listed.tables
 
 
 def line(row: Mapping[str, Any]) -> str:

@@ -166,7 +166,10 @@ def read_status(path: AnyPath) -> Status:
     is_sealed = entries.get("format") != manifest_file.UNSEALED
     if is_sealed and not (path / index.FILE).exists():
         note = f"{path / index.FILE} is missing; {index.WAY_OUT}"
-    status = _described(path, entries, cells, counts, failure, live)
+    # A search trains only some of its cells.
+    is_search = not note and index.has_table(path, CROSSOVER)
+    planned = None if is_search else cells
+    status = _described(path, entries, planned, counts, failure, live)
     # It may have ended in order since its words were read.
     if status.state == "killed" and not status_file.exists(path):
         return read_status(path)
@@ -178,7 +181,7 @@ def read_status(path: AnyPath) -> Status:
 def _described(
     path: AnyPath,
     entries: dict[str, Any],
-    cells: int,
+    cells: int | None,
     counts: Counter[str],
     failure: str,
     live: Live | None,
@@ -190,7 +193,7 @@ def _described(
         state = "training" if live.is_alive else "killed"
         counts = Counter(live.counts) if state == "training" else counts
         failure = live.last_failure or failure
-    elif counts.total() - counts["stopped"] < cells and not _is_search(path):
+    elif cells is not None and counts.total() - counts["stopped"] < cells:
         state = "stopped"
     else:
         state = "finished"
@@ -199,7 +202,7 @@ def _described(
         path=path,
         state=state,
         title=str(entries.get("title", "")),
-        cells=None if _is_search(path) else cells,
+        cells=cells,
         counts=dict(counts),
         live=live if state == "training" else None,
         elapsed=elapsed,
@@ -207,11 +210,6 @@ def _described(
         ended=end if live is None else "",
         last_failure=failure,
     )
-
-
-def _is_search(path: AnyPath) -> bool:
-    """Tell whether a run is a finished search, which trains only some of its cells."""
-    return (path / CROSSOVER).exists()
 
 
 def _table(path: AnyPath) -> tuple[Counter[str], str, str]:

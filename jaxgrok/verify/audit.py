@@ -6,21 +6,24 @@
 """
 
 import dataclasses
+import time
 from collections import Counter
 from typing import Any
 
 from jaxgrok.host.files.folder_lock import refuse_held
-from jaxgrok.host.files.paths import AnyPath, content_of, matches
-from jaxgrok.results.files import index, manifest_file, status_file
+from jaxgrok.host.files.paths import AnyPath, matches
+from jaxgrok.results.files import manifest_file, status_file
 from jaxgrok.results.files.manifest import read_manifest
 from jaxgrok.results.files.second_look import LOOKS, second_look
-from jaxgrok.results.rows import CROSSOVER, table
+from jaxgrok.results.rows import table
 from jaxgrok.verify import contents
 from jaxgrok.verify.contents import Check, Fault
 from jaxgrok.verify.ends import HOW, OPEN, End, ends
 
 MOST_LINES = 20
 """Lines about cells, at most; --json has them all."""
+PAUSE = 0.5
+"""Seconds between two looks: more than between a shard and its entry in the index."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,29 +93,22 @@ class Audit:
 def audit(path: AnyPath) -> Audit:
     """Read every file of a run that counts.
 
-    Where a sweep writes meanwhile, what is found wrong is looked at again.
+    Where a sweep holds it, faults count that two looks in a row name: a sweep replaces
+    files, one after the other.
 
     Raises:
         FileNotFoundError: the path is no run directory.
         ValueError: it holds something else than a run.
     """
-    for _ in range(LOOKS - 1):
-        before = _edition(path)
+    is_held, faults = _is_held(path), None
+    for _ in range(LOOKS):
         found = second_look(lambda: _look(path))
-        if not found.faults or (before == _edition(path) and not _is_held(path)):
-            return found
-    return second_look(lambda: _look(path))
-
-
-def _edition(path: AnyPath) -> list[bytes]:
-    """Return what a sweep replaces as it writes, b"" for what is not there."""
-    contents = []
-    for name in (manifest_file.FILE, index.FILE, status_file.FILE):
-        try:
-            contents.append(content_of(path / name))
-        except OSError:
-            contents.append(b"")
-    return contents
+        is_held = is_held or _is_held(path)
+        if not (found.faults and is_held) or found.faults == faults:
+            break
+        faults = found.faults
+        time.sleep(PAUSE)
+    return found
 
 
 def _is_held(path: AnyPath) -> bool:
@@ -142,8 +138,7 @@ def _look(path: AnyPath) -> Audit:
     contents.lanes(check)
     again = contents.snapshots(check, manifest, results)
     rows = table(manifest, results)
-    is_search = (path / CROSSOVER).exists()
-    found = ends(manifest, rows, again, is_search=is_search)
+    found = ends(manifest, rows, again, is_search=contents.is_search(check))
     is_over = not any(end.how == "unfinished" for end in found)
     contents.tables(check, manifest, results, is_over=is_over)
     contents.analyses(check)

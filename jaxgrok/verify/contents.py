@@ -118,6 +118,14 @@ def _index(check: Check, manifest: Manifest, *, again: bool = False) -> index.In
     return found or index.Index()
 
 
+def is_search(check: Check) -> bool:
+    """Tell whether a run is a finished search, which trains only some of its cells."""
+    try:
+        return index.has_table(check.path, CROSSOVER)
+    except ValueError:  # a fault of the index
+        return (check.path / CROSSOVER).exists()
+
+
 def manifests(check: Check, manifest: Manifest) -> None:
     """Check the manifest and its copy, one of which could be read."""
     for reading in manifest_file.readings(check.path):

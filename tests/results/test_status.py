@@ -125,7 +125,8 @@ def test_whatever_is_cut_or_lost_the_others_are_told(half):
 
 def test_a_search_has_no_number_of_cells(half, tmp_path):
     shutil.copytree(half, tmp_path / "search")
-    (tmp_path / "search" / "crossover.csv").write_text("")
+    with RunDirectory(tmp_path / "search") as directory:
+        directory.write_table("crossover.csv", b"outcome\n")
     status = read_status(tmp_path / "search")
     assert (status.state, status.cells) == ("finished", None)
 

@@ -9,6 +9,7 @@ from handmade import all_results, product, write
 
 from jaxgrok.host.files.folder_lock import FolderLock
 from jaxgrok.results.files import index
+from jaxgrok.verify import audit as module
 from jaxgrok.verify import contents
 from jaxgrok.verify.audit import audit
 
@@ -75,29 +76,45 @@ def test_a_run_without_a_manifest_that_can_be_read(run_dir):
         audit(run_dir / "nowhere")
 
 
-def test_what_a_sweep_replaces_meanwhile_is_looked_at_again(run_dir, monkeypatch):
+@pytest.fixture
+def held(run_dir, monkeypatch):
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    lock = FolderLock(run_dir)
+    lock.acquire()
+    yield run_dir
+    lock.release()
+
+
+def test_what_a_sweep_replaces_meanwhile_is_looked_at_again(held, monkeypatch):
     read, looks = contents.lanes, []
 
     def replaced(check):
         looks.append(1)
-        if len(looks) == 1:
-            check.fault("checkpoints/x.json", "is damaged")
-            index.write(run_dir, index.Index())
-        if len(looks) == 2:
-            index.write(run_dir, known)
+        if len(looks) < 3:
+            check.fault(f"checkpoints/{len(looks)}.json", "is damaged")
         read(check)
 
-    known = index.read(run_dir)
     monkeypatch.setattr(contents, "lanes", replaced)
-    report = audit(run_dir)
+    report = audit(held)
     assert report.is_whole, str(report)
     assert len(looks) == 3
 
 
-def test_what_is_damaged_is_named_while_a_sweep_holds_the_run(run_dir):
-    (run_dir / "cells.csv").write_text("cell\n")
-    lock = FolderLock(run_dir)
-    lock.acquire()
-    report = audit(run_dir)
-    lock.release()
+def test_what_is_damaged_is_named_while_a_sweep_holds_the_run(held, monkeypatch):
+    (held / "cells.csv").write_text("cell\n")
+    look, looks = module._look, []
+    monkeypatch.setattr(module, "_look", lambda path: looks.append(1) or look(path))
+    report = audit(held)
     assert [fault.file for fault in report.faults] == ["cells.csv"]
+    assert len(looks) == 2
+
+
+def test_a_search_that_lost_its_table_asked_for_no_more_cells(run_dir):
+    known = index.read(run_dir)
+    known.tables["crossover.csv"] = ["0" * 64]
+    index.write(run_dir, known)
+    report = audit(run_dir)
+    assert [fault.file for fault in report.faults] == ["crossover.csv"]
+    assert contents.is_search(contents.Check(run_dir))
+    (run_dir / index.FILE).write_bytes(b"{")
+    assert not contents.is_search(contents.Check(run_dir))

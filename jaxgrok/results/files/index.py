@@ -60,6 +60,18 @@ def read(run_dir: AnyPath) -> Index | None:
         raise ValueError(f"{file} is damaged; {WAY_OUT}") from None
 
 
+def has_table(run_dir: AnyPath, name: str) -> bool:
+    """Tell whether a run directory has a table, or had one and lost it.
+
+    Raises:
+        ValueError: the index is damaged.
+    """
+    found = read(run_dir)
+    if found is None:  # of before there was one
+        return (run_dir / name).exists()
+    return name in found.tables
+
+
 def leave_out(run_dir: AnyPath, index: Index, names: Iterable[str]) -> None:
     """Take shards of snapshots out of an index, before they change or go."""
     known = index.snapshots.keys() & set(names)

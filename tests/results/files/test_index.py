@@ -41,3 +41,12 @@ def test_a_table_may_have_the_old_or_the_new_contents_and_no_others(tmp_path):
     table.unlink()
     assert "cells.csv is missing; the" in index.table_words(tmp_path, table.name)
     assert index.table_words(tmp_path, "circuits.csv") == ""
+
+
+def test_a_table_that_was_lost_is_known_still(tmp_path):
+    (tmp_path / "cells.csv").write_text("old")
+    assert index.has_table(tmp_path, "cells.csv")  # without an index, that it exists
+    assert not index.has_table(tmp_path, "crossover.csv")
+    index.write(tmp_path, Index(tables={"crossover.csv": ["1"]}))
+    assert index.has_table(tmp_path, "crossover.csv")
+    assert not index.has_table(tmp_path, "cells.csv")
