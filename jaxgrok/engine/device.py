@@ -21,6 +21,7 @@ from jaxgrok import models
 from jaxgrok.engine import program_cache, programs
 from jaxgrok.engine.compilation import compiled, evaluator, unsized
 from jaxgrok.engine.programs import SlotContent
+from jaxgrok.host import memory
 from jaxgrok.training.setup import Setup
 
 SlotIndex = tuple[int, int]
@@ -141,6 +142,14 @@ class Blocks:
         records: jax.Array
         updates, records = self.evaluate(lanes, states._replace(opt_state=()), busy)
         self._carry = lanes, states._replace(**updates)
+        return records
+
+    def record_alone(self) -> jax.Array:
+        """Evaluate the busy lanes; wait for the records, and for the memory it took."""
+        free, records = memory.available(), jax.block_until_ready(self.record())
+        # XLA frees what a program took a moment after its result is there.
+        if self.footprint:
+            memory.wait_for(free - self.footprint.evaluation / 2)
         return records
 
     def wait(self) -> None:

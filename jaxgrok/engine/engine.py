@@ -21,7 +21,6 @@ from jaxgrok.engine.compilation import initialiser
 from jaxgrok.engine.device import Footprint, placed, suited
 from jaxgrok.engine.programs import SlotContent
 from jaxgrok.engine.slots import Slot, cost, filling_order
-from jaxgrok.host import memory
 from jaxgrok.training.lane import Lane
 from jaxgrok.training.records import Schema, schema
 from jaxgrok.training.setup import Setup
@@ -282,13 +281,7 @@ class Engine:
             return [blocks.record() for blocks in self._devices]
         for blocks in self._devices:
             blocks.wait()
-        free, records = memory.available(), []
-        for blocks in self._devices:
-            records.append(jax.block_until_ready(blocks.record()))
-            # XLA frees what a program took a moment after its result is there.
-            if blocks.footprint:
-                memory.wait_for(free - blocks.footprint.evaluation / 2)
-        return records
+        return [blocks.record_alone() for blocks in self._devices]
 
     def _read(self, unread: list[list[jax.Array]]) -> list[Records]:
         """Wait for records, by evaluation and device; hand them out by cell."""
