@@ -68,7 +68,10 @@ class Turns:
 
 
 class Script:
-    """A fleet whose worker answers as written, and that notes what it was sent."""
+    """A fleet whose worker answers as written, and that notes what it was sent.
+
+    An error among the answers is raised.
+    """
 
     outlives_workers, invitation = False, ""
 
@@ -76,7 +79,10 @@ class Script:
         self.answers, self.sent = list(answers), []
 
     def next(self):
-        return self.answers.pop(0)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def send(self, worker, order):
         self.sent.append(order)

@@ -18,18 +18,29 @@ class LocalFleet:
         self._worker = worker
         self._greeted = False
         self._order: Order | None = None
+        self._failure: Exception | None = None
 
     def send(self, worker: str, order: Order) -> None:
         """Keep the order for `next`."""
         self._order = order
 
     def next(self) -> Report | None:
-        """Do what was sent, and answer; greet first."""
+        """Do what was sent, and answer; greet first.
+
+        A worker that failed answers no more, as nobody knows what is in its memory:
+        its error is raised again.
+        """
+        if self._failure:
+            raise self._failure
         if not self._greeted:
             self._greeted = True
             return self._worker.greet()
         order, self._order = self._order, None
-        return None if order is None else self._worker.do(order)
+        try:
+            return None if order is None else self._worker.do(order)
+        except Exception as error:
+            self._failure = error
+            raise
 
     def drop(self, worker: str, cause: str) -> None:
         """Forget what was sent."""

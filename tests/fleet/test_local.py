@@ -64,3 +64,18 @@ def test_it_waits_for_what_its_worker_writes(worker):
     assert not (worker.is_closed or fleet.outlives_workers)
     fleet.close()
     assert worker.is_closed
+
+
+def test_a_worker_that_failed_does_nothing_more(worker, monkeypatch):
+    def fails(order):
+        worker.orders.append(order)
+        raise MemoryError("no more")
+
+    fleet = LocalFleet(worker)
+    name = fleet.next().worker
+    monkeypatch.setattr(worker, "do", fails)
+    for _ in range(2):
+        fleet.send(name, Order({}, save=True))
+        with pytest.raises(MemoryError, match="no more"):
+            fleet.next()
+    assert len(worker.orders) == 1

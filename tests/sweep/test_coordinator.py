@@ -212,3 +212,22 @@ def test_nothing_new_starts_beside_a_lane_that_was_saved_inside_a_chunk(tmp_path
         [two.id],
         [three.id, one.id, four.id],
     ]
+
+
+@pytest.mark.parametrize("errors", [1, 2])
+def test_a_fleet_that_fails_costs_no_result(tmp_path, errors):
+    resolved = grid.resolve(tiny.config(seed=(0, 1, 2, 3)))
+    one, two, *_ = resolved.cells
+    free = Progress(0, lanes=4, free=4)
+    fleet = fleets.Script(
+        report(Progress()),
+        report(free),
+        report(free, result(one), result(two)),
+        # Another one as all is saved behind the first, or a worker that answers.
+        *[ConnectionError(f"error {n}") for n in range(errors)],
+        *[report(free), report(free)],
+    )
+    with pytest.raises(ConnectionError, match=f"error {errors - 1}"):
+        fleets.train(tmp_path / "a", resolved, fleet)
+    assert len(jaxgrok.cells(tmp_path / "a")) == 2
+    assert len(fleet.answers) == (2 if errors == 2 else 0)
