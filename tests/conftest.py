@@ -22,6 +22,10 @@ import pytest
 import tiny
 from jaxgrok.engine import compilation
 from jaxgrok.fleet import seat
+from jaxgrok.results.dataset import Rows
+from jaxgrok.sweep import figures
+
+REDRAW = figures.redraw
 
 jax.config.update("jax_default_matmul_precision", "highest")
 # Not as a context, which other threads would not see.
@@ -44,6 +48,27 @@ def opened_at_once():
     """Seats wait for their programs, however busy the machine: tests count answers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seat, "OPEN_SECONDS", 60.0)
+        yield
+
+
+def assembled(directory, ledger):
+    """Do what `figures.redraw` does, but draw nothing and write no page."""
+    return directory.assemble(Rows(ledger.rows(), ledger.component_rows()))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_figures():
+    """Sweeps draw no figures, which take longer than a tiny sweep."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "redraw", assembled)
+        yield
+
+
+@pytest.fixture(scope="module")
+def with_figures():
+    """Sweeps draw their figures and write their page, as for users."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "redraw", REDRAW)
         yield
 
 

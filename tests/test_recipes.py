@@ -114,6 +114,7 @@ def test_a_measure(cook, trained):
     assert set(dataset.largest_weight.dims) == set(dataset.sum_of_squares.dims)
 
 
+@pytest.mark.usefixtures("with_figures")
 def test_a_figure(cook, trained, tmp_path):
     cook("A figure")
     trained()

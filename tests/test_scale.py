@@ -14,7 +14,11 @@ from scale_run import cells_of, lengths_of, measure  # noqa: E402
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("life", "restart", "goal"), [(math.inf, False, 0.97), (3_000, True, 0.92)]
+    ("life", "restart", "goal"),
+    [
+        pytest.param(math.inf, False, 0.97, marks=pytest.mark.slow),
+        (3_000, True, 0.92),
+    ],
 )
 def test_a_fleet_stays_busy_until_most_cells_have_ended(life, restart, goal):
     machines = Machines(4, seats=2, lanes=4, step_seconds=0.015, lifetime=life)

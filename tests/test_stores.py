@@ -23,7 +23,8 @@ def runs(tmp_path_factory):
     name = uuid.uuid4().hex
     disk = tmp_path_factory.mktemp("disk") / "x"
     store = as_path(f"memory://{name}/runs/x")
-    jaxgrok.run(tiny.config(**FIELDS, snapshots="all"), disk, quiet=True)
+    config = tiny.config(**FIELDS, model="transformer", snapshots="all")
+    jaxgrok.run(config, disk, quiet=True)
     store.copy_from(disk)
     yield store, disk
     fsspec.filesystem("memory").rm(name, recursive=True)

@@ -57,7 +57,7 @@ def quick(config):
     return config
 
 
-SOON = {"wd_vs_frac", "mainline"}
+SOON = {"wd_vs_frac"}
 RUNS = [
     pytest.param(file, marks=() if file.stem in SOON else pytest.mark.long)
     for file in FILES
@@ -65,7 +65,7 @@ RUNS = [
 
 
 @pytest.mark.parametrize("file", RUNS, ids=lambda file: file.stem)
-def test_a_grid_file_runs(file, tmp_path):
+def test_a_grid_file_runs(file, with_figures, tmp_path):
     config = quick(runpy.run_path(str(file))["get_config"]("laptop"))
     dataset = jaxgrok.run(config, tmp_path, blocks=1, quiet=True)
     assert (dataset.status == "done").all()

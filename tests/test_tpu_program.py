@@ -58,7 +58,7 @@ def test_the_floor_of_an_mlp_is_its_second_matrix():
 
 
 def test_the_floor_is_the_same_whatever_the_form_of_look_ups():
-    setup = tiny.group().setup
+    setup = tiny.group(model="transformer").setup
     forms = [models.training_form(setup.model, name) for name in ("cpu", "tpu")]
     assert forms[0] != forms[1]
     counts = {

@@ -54,6 +54,7 @@ def test_an_earlier_step(run_dir, report):
     )
 
 
+@pytest.mark.long
 def test_what_is_written(report, tmp_path):
     out = circuits.write(report, tmp_path / "seed=1")
 
@@ -203,6 +204,7 @@ def test_a_sweep_without_snapshots(tmp_path, capsys):
     assert code == 2 and "is not a run directory" in err
 
 
+@pytest.mark.long
 def test_an_mlp_has_neurons_and_no_attention(tmp_path, capsys):
     wanted = tiny.config(model="mlp", steps=(10,), snapshots="all", d_mlp=16)
     jaxgrok.run(wanted, tmp_path / "r", quiet=True)
@@ -228,8 +230,11 @@ def test_a_task_without_a_fourier_reading(tmp_path, capsys):
         assert code == 2 and "x+y, x-y" in err and err.count("\n") == 1
 
 
-def test_measures_ride_along_with_a_training(tmp_path):
-    plain = jaxgrok.run(tiny.config(), tmp_path / "plain", quiet=True)
+@pytest.mark.long
+def test_measures_ride_along_with_a_training(with_figures, tmp_path):
+    plain = jaxgrok.run(
+        tiny.config(model="transformer"), tmp_path / "plain", quiet=True
+    )
     measured = tiny.config(measures="fourier", snapshots="all", snapshot_every=10)
     dataset = jaxgrok.run(measured, tmp_path / "m", quiet=True)
     assert dataset.freq.values.tolist() == [1, 2, 3]

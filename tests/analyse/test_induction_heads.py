@@ -11,6 +11,7 @@ from jaxgrok.analyse import __main__ as analyse
 from jaxgrok.analyse import induction_heads
 from jaxgrok.plots.tables import read_rows
 
+pytestmark = pytest.mark.long
 NAN = float("nan")
 
 

@@ -56,7 +56,9 @@ def without_both_censored(pairs):
         )
 
 
-@pytest.mark.parametrize("censored", [0, 0.15, 0.4])
+@pytest.mark.parametrize(
+    "censored", [0, pytest.param(0.15, marks=pytest.mark.long), 0.4]
+)
 def test_95_percent_intervals_cover_at_least_93(censored):
     pairs = draws(np.random.default_rng(1), ratio=0.8, censored=censored)
     assert coverage(intervals(pairs), 0.8) >= 0.93
@@ -65,11 +67,11 @@ def test_95_percent_intervals_cover_at_least_93(censored):
 @pytest.mark.parametrize(
     ("ratio", "spreads", "correlation"),
     [
-        (1, (0.15, 0.15), 0),
+        pytest.param(1, (0.15, 0.15), 0, marks=pytest.mark.long),
         (1.5, (0.15, 0.15), 0.9),
         (0.5, (0.6, 0.2), 0.5),
-        (1, (0.6, 0.2), 0.9),
-        (1.5, (0.2, 0.6), 0),
+        pytest.param(1, (0.6, 0.2), 0.9, marks=pytest.mark.long),
+        pytest.param(1.5, (0.2, 0.6), 0, marks=pytest.mark.long),
     ],
 )
 def test_they_do_so_for_any_spread_and_correlation(ratio, spreads, correlation):

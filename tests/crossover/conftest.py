@@ -32,7 +32,7 @@ def short(tmp_path_factory):
     out = tmp_path_factory.mktemp("short") / "run"
     with pytest.MonkeyPatch.context() as patch:
         draw_nothing(patch)
-        findings = find(config(), out, width=WIDTH, budget=100, blocks=2, quiet=True)
+        findings = find(config(), out, width=WIDTH, budget=800, blocks=2, quiet=True)
     return out, findings
 
 

@@ -71,7 +71,7 @@ def test_a_slot_keeps_what_was_inserted_and_the_device_holds_it(blocks, setup):
 def test_parameters_are_one_vector_of_the_shapes(blocks, setup):
     blocks.insert((0, 1), content(setup, 3))
     assert list(blocks.shapes) == sorted(blocks.shapes)
-    assert blocks.shapes["embed.W_E"] == (8, 8)
+    assert blocks.shapes["mlp.W_in"] == (7, 16)
     size = sum(int(np.prod(shape)) for shape in blocks.shapes.values())
     assert blocks.parameters((0, 1)).tolist() == [3.0] * size
 

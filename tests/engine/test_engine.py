@@ -14,7 +14,6 @@ from jaxgrok.engine.slots import cost
 from jaxgrok.training import trainer
 from jaxgrok.training.setup import lane_of
 
-pytestmark = pytest.mark.usefixtures("shipped")
 SEEDS = (0, 1, 2, 3, 4, 5)
 
 

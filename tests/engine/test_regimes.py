@@ -70,25 +70,31 @@ METHODS = {
         "loss": "stablemax",
     },
 }
-ACROSS = "grokfast_ma", "muon", "frequencies"
-"""Methods of most arithmetic across a lane, which are tried in the usual run too."""
-
-
-AS_SHIPPED = "online, momentum", "mlp", "muon", "frequencies"
+AS_SHIPPED = ("muon",)
 """Those that CI tries with the programs that users get."""
-SHORT = "minibatches, dropout", "repeats"
-"""Regimes that are tried in the forms of accelerators in the usual run too."""
+CPU_FORM = "minibatches, dropout", "repeats", "sums of rows"
+"""Regimes that are tried unoptimised in the form of CPUs."""
+TPU_FORM = "repeats", "multitask"
+"""Regimes that CI tries in the form of TPUs."""
+METHOD_MARKS = {
+    "grokfast_ma": pytest.mark.long,
+    "orthogonal": pytest.mark.long,
+    "constant norm, cosine": pytest.mark.long,
+    "frequencies": pytest.mark.long,
+}
+"""Methods of most arithmetic across a lane; the others are slow."""
 
 
 def cases():
     """Each regime in each device's form."""
     for name, fields in REGIMES.items():
-        long = [] if name in SHORT else [pytest.mark.long]
-        for costs, device, marks in (
-            (CPU, "cpu", [pytest.mark.stand_in]),
-            (GPU, "gpu", [pytest.mark.long if name in SHORT else pytest.mark.slow]),
-            (TPU, "tpu", long),
+        soon = pytest.mark.long if name == "minibatches, dropout" else ()
+        for costs, device, chosen, marks in (
+            (CPU, "cpu", CPU_FORM, soon),
+            (GPU, "gpu", (), ()),
+            (TPU, "tpu", TPU_FORM, pytest.mark.long),
         ):
+            marks = marks if name in chosen else pytest.mark.slow
             yield pytest.param(fields, costs, id=f"{name}-{device}", marks=marks)
 
 
@@ -100,9 +106,7 @@ def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
 @pytest.mark.parametrize(
     "fields",
     [
-        pytest.param(
-            fields, id=name, marks=[] if name in ACROSS else [pytest.mark.long]
-        )
+        pytest.param(fields, id=name, marks=METHOD_MARKS.get(name, pytest.mark.slow))
         for name, fields in METHODS.items()
     ],
 )
@@ -127,6 +131,17 @@ def test_lanes_of_every_regime_as_shipped(fields, anew_as_shipped, monkeypatch):
     assert_lanes_are_independent(fields, CPU, monkeypatch)
 
 
+@pytest.mark.long
+def test_blocks_and_devices_change_no_bit_as_shipped(anew_as_shipped):
+    seeds = (0, 1, 2, 3, 4, 5)
+    group = tiny.group(model="transformer", seed=seeds, weight_decay=(1.0,))
+    one = Engine(group.setup, block_width=2, blocks=1)
+    alone = {c.id: curves(one, group, [c])[c.id] for c in group.cells}
+    devices = jax.local_devices()[:2]
+    several = Engine(group.setup, block_width=2, blocks=3, devices=devices)
+    same(curves(several, group, group.cells, pieces=3), alone)
+
+
 def assert_lanes_are_independent(fields, costs, monkeypatch):
     """Lanes end with the same bits alone, in a crowd, and beside a NaN."""
     chosen = []
@@ -135,7 +150,8 @@ def assert_lanes_are_independent(fields, costs, monkeypatch):
         ProductOrder, "best", lambda *args: chosen.append(best(*args)) or chosen[-1]
     )
     monkeypatch.setattr(models, "costs_of", lambda _platform: costs)
-    group = tiny.group(**fields, seed=(0, 1, 2), weight_decay=(0.01,))
+    numbers = {"seed": (0, 1, 2), "weight_decay": (0.01,)}
+    group = tiny.group(**{"model": "transformer"} | fields | numbers)
     one = Engine(group.setup, block_width=2, blocks=1)
     alone = {c.id: curves(one, group, [c])[c.id] for c in group.cells}
     sums_rows = costs is CPU and fields == REGIMES["sums of rows"]

@@ -124,9 +124,10 @@ def test_a_decisive_field_changes_the_id(field):
     value, more = OTHER[field], {}
     if field in ("regime", "objective"):
         value, more = value
-    changed = only(**{field: value}, **more)
-    assert changed.id != only().id
-    assert (changed.kin == only().kin) == (field == "steps")
+    changed = only(**{"model": "transformer", field: value} | more)
+    before = only(model="transformer")
+    assert changed.id != before.id
+    assert (changed.kin == before.kin) == (field == "steps")
 
 
 def test_a_neutral_field_changes_no_id_where_it_is_left_as_it_was():

@@ -94,20 +94,32 @@ def assert_forms_agree(task, count, costs=TPU, **fields):
         assert np.abs(grad - want_grads[name]).max() <= 1e-12 * scale, name
 
 
+MARKS = dict.fromkeys(("x-y", "multitask", "repeats"), ())
+"""Marks of the tests of a task; the networks of some are those of x-y."""
+MARKS |= dict.fromkeys(("x*y", "x/y", "random"), pytest.mark.slow)
+FORMS = {
+    ("cpu", 2, "norm"): (),
+    ("tpu", 1, "post"): pytest.mark.long,
+    ("gpu", 1, "post"): pytest.mark.slow,
+    ("tpu, a large table", 2, "norm"): pytest.mark.long,
+    ("cpu", 1, "post"): pytest.mark.slow,
+    ("gpu", 2, "norm"): pytest.mark.slow,
+    ("tpu", 2, "norm"): pytest.mark.slow,
+    ("tpu, a large table", 1, "post"): pytest.mark.slow,
+}
+
+
 @pytest.mark.parametrize(
     ("name", "layers", "option"),
+    [pytest.param(*form, marks=marks) for form, marks in FORMS.items()],
+)
+@pytest.mark.parametrize(
+    "task",
     [
-        pytest.param("cpu", 1, "post", marks=pytest.mark.slow),
-        ("cpu", 2, "norm"),
-        pytest.param("gpu", 1, "post", marks=pytest.mark.long),
-        ("tpu", 1, "post"),
-        pytest.param("gpu", 2, "norm", marks=pytest.mark.slow),
-        pytest.param("tpu", 2, "norm", marks=pytest.mark.slow),
-        pytest.param("tpu, a large table", 1, "post", marks=pytest.mark.slow),
-        pytest.param("tpu, a large table", 2, "norm", marks=pytest.mark.long),
+        pytest.param(task, id=name, marks=MARKS.get(name, pytest.mark.long))
+        for name, task in TASKS.items()
     ],
 )
-@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_both_forms_agree_on_every_task(task, name, layers, option):
     assert_forms_agree(task, 40, COSTS[name], layers=layers, **OPTIONS[option])
 
@@ -124,7 +136,7 @@ ELSEWHERE = ("norm", "no biases")
     ],
     ids=OPTIONS,
 )
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("layers", [pytest.param(1, marks=pytest.mark.long), 2])
 @pytest.mark.parametrize(
     "costs",
     [
@@ -153,7 +165,7 @@ def fixed_reads(fixed_tokens, read):
     [
         ((None,) * 10, (0, 2, 4, 6, 8)),
         ((None, None, None, None, 3, None, None), (0, 1, 2, 3, 5, 6)),
-        ((0, 1, 2), (2,)),
+        pytest.param((0, 1, 2), (2,), marks=pytest.mark.long),
     ],
     ids=["reads with gaps", "a fixed token in a gap", "all fixed"],
 )
@@ -167,8 +179,16 @@ def test_both_forms_agree_where_reads_have_gaps_or_all_is_fixed(fixed_tokens, re
     assert logits.shape == (50, len(read), task.vocab_out)
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
+@pytest.mark.parametrize("layers", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize(
+    "costs",
+    [
+        pytest.param(
+            costs, id=name, marks=() if name in ("cpu", "tpu") else pytest.mark.long
+        )
+        for name, costs in COSTS.items()
+    ],
+)
 def test_both_forms_agree_on_few_examples_with_read_positions_of_their_own(
     costs, layers
 ):
@@ -193,9 +213,19 @@ def order(request, monkeypatch):
 
 @pytest.mark.parametrize(
     ("count", "biases"),  # without and with look-up
-    [(3, "all"), pytest.param(40, "none", marks=pytest.mark.long), (40, "all")],
+    [
+        pytest.param(3, "all", marks=pytest.mark.long),
+        pytest.param(40, "none", marks=pytest.mark.slow),
+        (40, "all"),
+    ],
 )
-@pytest.mark.parametrize("task", [XY, Reads()], ids=["x y =", "reads"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param(XY, id="x y =", marks=pytest.mark.long),
+        pytest.param(Reads(), id="reads"),
+    ],
+)
 @pytest.mark.parametrize(
     "order", [ProductOrder.NONE, ProductOrder.OUT, ProductOrder.ALL], indirect=True
 )
@@ -204,9 +234,22 @@ def test_both_forms_agree_in_every_product_order(task, count, biases, order):
     assert order
 
 
-@pytest.mark.parametrize("activation", ["relu", "gelu"])
-@pytest.mark.parametrize("biases", ["none", "all"])
-@pytest.mark.parametrize("task", [XY, Free()], ids=["x y =", "free"])
+@pytest.mark.parametrize(
+    ("activation", "biases"),
+    [
+        ("gelu", "all"),
+        ("relu", "none"),
+        pytest.param("gelu", "none", marks=pytest.mark.slow),
+        pytest.param("relu", "all", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param(XY, id="x y =", marks=pytest.mark.long),
+        pytest.param(Free(), id="free"),
+    ],
+)
 @pytest.mark.parametrize("order", [ProductOrder.ROWS], indirect=True)
 def test_both_forms_agree_with_sums_of_looked_up_rows(task, biases, activation, order):
     assert_forms_agree(task, 40, CPU, biases=biases, activation=activation)

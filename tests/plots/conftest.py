@@ -14,7 +14,7 @@ from tiny import config
 @pytest.fixture(scope="session")
 def as_read():
     """A network of x*y mod 7 with random weights, and measures of two snapshots."""
-    task, model = setups.build(config(operation="x*y").to_dict())
+    task, model = setups.build(config(operation="x*y", model="transformer").to_dict())
     like = jax.eval_shape(model.init, jax.random.key(0), task.pool()[0][:1])["params"]
     generator = np.random.default_rng(0)
     params = {name: generator.normal(size=like[name].shape) for name in like}

@@ -38,9 +38,9 @@ def test_texts_on_one_another_are_seen():
     assert overlaps(axes.figure) == [("legend", "title")]
 
 
-SOON = {"attention only", "the post's"}
+MARKS = {"attention only": (), "x-y": pytest.mark.slow, "odd": pytest.mark.slow}
 DRAWN = [
-    pytest.param(case, id=name, marks=() if name in SOON else pytest.mark.long)
+    pytest.param(case, id=name, marks=MARKS.get(name, pytest.mark.long))
     for name, case in CASES.items()
 ]
 

@@ -57,6 +57,7 @@ def test_the_tables_of_a_run_are_drawn_too(tmp_path):
     assert not set(of_tables) & set(dict(sweep_figures(run.dataset())))
 
 
+@pytest.mark.usefixtures("with_figures")
 def test_a_run_is_named_by_its_path_as_well(tmp_path):
     jaxgrok.run(config(steps=(10,)), tmp_path / "r", quiet=True)
     by_path = dict(figures(tmp_path / "r"))

@@ -42,7 +42,7 @@ def contents(path):
     [
         ({"modulus": 5}, "modulus is 7 there and 5 here"),
         ({"weight_decay": (0.1,)}, "weight_decay is"),
-        ({"d_model": 16}, "d_model is 8 there and 16 here"),
+        ({"d_mlp": 32}, "d_mlp is 16 there and 32 here"),
     ],
 )
 def test_another_sweep_s_directory_is_refused_with_the_difference(

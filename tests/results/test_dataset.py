@@ -4,6 +4,7 @@ import csv
 import dataclasses
 
 import numpy as np
+import pytest
 from handmade import MATRICES, SCHEMA, all_results, manifest_of, product, result, write
 
 import jaxgrok
@@ -195,6 +196,7 @@ def get_config(scale):
 """
 
 
+@pytest.mark.long
 def test_a_measure_of_a_users_own_travels_from_grid_file_to_dataset(tmp_path):
     (tmp_path / "grid.py").write_text(GRID)
     out = tmp_path / "run"

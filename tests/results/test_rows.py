@@ -17,7 +17,7 @@ from jaxgrok.results.rows import COMPONENT_COLUMNS, component_table, table
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
+def run_dir(with_figures, tmp_path_factory):
     path = tmp_path_factory.mktemp("digits") / "run"
     config = tiny.config(
         task="digits",
@@ -34,6 +34,7 @@ def run_dir(tmp_path_factory):
     return path
 
 
+@pytest.mark.long
 def test_curves_have_a_component_dimension(run_dir):
     dataset = jaxgrok.load(run_dir)
     assert dataset.component.values.tolist() == ["digit 0", "digit 1"]
@@ -48,6 +49,7 @@ def test_curves_have_a_component_dimension(run_dir):
         assert dataset[f"component_{name}"].dims == (*dims, "component")
 
 
+@pytest.mark.long
 def test_each_component_has_steps_of_its_own(run_dir):
     dataset = jaxgrok.load(run_dir)
     first = dataset.isel(weight_decay=0, n_train=0, seed=0)
@@ -66,6 +68,7 @@ def test_each_component_has_steps_of_its_own(run_dir):
     assert np.isfinite(dataset.component_memorise_step).any()
 
 
+@pytest.mark.long
 def test_components_csv_has_a_row_for_each(run_dir):
     with open(run_dir / "components.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -82,6 +85,7 @@ def test_components_csv_has_a_row_for_each(run_dir):
     ]
 
 
+@pytest.mark.long
 def test_their_figure_shows_each_of_them(run_dir):
     assert (run_dir / "plots" / "components.png").stat().st_size > 10_000
     figure = sweep.components(jaxgrok.load(run_dir))
@@ -90,6 +94,7 @@ def test_their_figure_shows_each_of_them(run_dir):
     assert {"digit 0", "digit 1", "all", "all, train"} <= set(labels)
 
 
+@pytest.mark.long
 def test_trigrams_of_a_class_are_averaged_over_their_own_examples(tmp_path):
     config = tiny.config(
         task="trigrams",
@@ -136,8 +141,9 @@ def test_static_fields_can_be_axes(tmp_path):
     assert alone.cells[0].id in {cell.id for cell in found.cells}
 
 
+@pytest.mark.long
 def test_parts_of_a_chain_may_differ_in_static_fields(tmp_path):
-    config = tiny.config(steps=(10,))
+    config = tiny.config(steps=(10,), model="transformer")
     config.chain = {
         "adamw": {"weight_decay": (0.1, 1.0)},
         "sgd": {"optimiser": "sgd", "learning_rate": (0.1,)},

@@ -67,7 +67,7 @@ def test_its_task_and_model_are_those_of_its_own_fields(tmp_path):
     for cell in cells:
         tokens = np.zeros((1, 3), np.int32)
         shapes = jax.eval_shape(cell.model.init, jax.random.key(0), tokens)["params"]
-        sizes.append(shapes["unembed.W_U"].shape[-1])
+        sizes.append(shapes["mlp.W_out"].shape[-1])
     assert sizes[1] - sizes[0] == 2
 
 

@@ -35,7 +35,7 @@ def run_dir(tmp_path_factory):
 def test_every_scheduled_step_is_kept(run_dir):
     steps, params = jaxgrok.load_trajectory(run_dir, "seed=1")
     assert steps.tolist() == [0, 3, 6, 9, 12, 20, 40]
-    assert params["embed.W_E"].shape == (7, 8, 8)
+    assert params["mlp.W_in"].shape == (7, 7, 16)
 
 
 def test_snapshots_are_the_parameters_of_that_step(run_dir):
@@ -105,7 +105,7 @@ def test_one_per_phase(tmp_path):
         if cell in first:
             steps, params = jaxgrok.load_trajectory(tmp_path / "r", cell)
             assert steps.tolist() == [0, 3, 6, 9, 12, 20, 40, 60]
-            assert np.isfinite(params["embed.W_E"]).all()
+            assert np.isfinite(params["mlp.W_in"]).all()
         else:
             with pytest.raises(ValueError, match="no snapshots"):
                 jaxgrok.load_params(tmp_path / "r", cell)

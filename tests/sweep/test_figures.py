@@ -9,6 +9,8 @@ from jaxgrok.results.ledger import Ledger
 from jaxgrok.results.run_directory import RunDirectory
 from jaxgrok.sweep import figures
 
+pytestmark = pytest.mark.usefixtures("with_figures")
+
 
 @pytest.fixture
 def drawn(monkeypatch):

@@ -114,6 +114,7 @@ def test_whatever_is_refused_is_one_line_and_goes_on(
     same(tmp_path / "a", whole)
 
 
+@pytest.mark.usefixtures("with_figures")
 def test_a_disk_that_fills_while_figures_are_drawn_has_all_results(
     tmp_path, monkeypatch
 ):

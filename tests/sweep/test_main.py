@@ -29,7 +29,8 @@ from jaxgrok import grid
 
 def get_config(scale="laptop"):
     config = grid.base(scale)
-    config.update(modulus=7, d_model=8, heads=2, d_head=4, d_mlp=16, block_width=2)
+    config.update(model="mlp", modulus=7, d_model=8, heads=2, d_head=4, d_mlp=16)
+    config.block_width = 2
     config.update(eval_every=10, steps=(40,), train_fraction=(0.5,))
     config.weight_decay = (0.1, 1.0)
     return config
@@ -45,7 +46,7 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(with_figures, tmp_path_factory):
     """The directory of a finished sweep; copy it before you change it."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny_grid.py").write_text(GRID)

@@ -21,7 +21,7 @@ SNAPSHOTS = FIELDS | {"snapshots": "all", "final_states": "all"}
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(with_figures, tmp_path_factory):
     """A run on a disk."""
     path = tmp_path_factory.mktemp("whole")
     jaxgrok.run(tiny.config(**SNAPSHOTS), path, blocks=2, quiet=True)
@@ -75,6 +75,7 @@ def stop_after(monkeypatch, out, asked, **fields):
             jaxgrok.run(tiny.config(**fields), out, blocks=1, quiet=True)
 
 
+@pytest.mark.long
 def test_it_equals_one_on_a_disk_and_leaves_the_same_files_and_figures(whole, out):
     jaxgrok.run(tiny.config(**SNAPSHOTS), str(out), blocks=1, quiet=True)
     same_with_snapshots(out, whole)

@@ -29,8 +29,8 @@ def get_config(scale="auto"):
     often = chores.Period(seconds=0.05, spacing=4)
     chores.PERIODS |= {{"flush": often, "save": often}}
     return tiny.config(
-        seed=(0, 1, 2), steps=(100, {steps}), stop="steps", weight_decay=(1.0, 2.0),
-        block_width=8,
+        model="transformer", seed=(0, 1, 2), steps=(100, {steps}), stop="steps",
+        weight_decay=(1.0, 2.0), block_width=8,
     )
 '''
 STEPS, QUICK_STEPS = 3_000, 1_200

@@ -19,7 +19,7 @@ def group_of(scale: str, **fields: Any) -> grid.Group:
         **fields: of the config, that override.
     """
     if scale == "tiny":
-        config = tiny.config(train_fraction=(0.5,))
+        config = tiny.config(model="transformer", train_fraction=(0.5,))
     else:
         config = grid.base(scale)
         config.train_fraction = (0.3,)

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,13 +59,16 @@ def run(job: Job) -> None:
     folder, chance = job.work, job.random()
     (folder / "current").write_text("")
     (folder / "mine.py").write_text(GRID)
+    environment = variables(job.quick)
     refusals: list[Refusal] = []
     waits: list[float] = []
     with contextlib.ExitStack() as stack:
-        writer = stack.enter_context(Writer(folder))
+        writer = stack.enter_context(Writer(folder, environment))
         names = [folder / f"reader-{number}.json" for number in range(size.readers)]
         readers = [
-            stack.enter_context(reading(folder, name, size.reads, job.seed + number))
+            stack.enter_context(
+                reading(folder, name, size.reads, job.seed + number, environment)
+            )
             for number, name in enumerate(names)
         ]
         deadline = time.monotonic() + PATIENCE
@@ -88,15 +91,18 @@ def run(job: Job) -> None:
 class Writer:
     """The sweep that writes; it is started anew once it was killed."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder, self.environment = folder, environment
         self._start()
 
     def _start(self) -> None:
         program = [sys.executable, str(HERE / "concurrency_writer.py")]
         with open(self._folder / "writer.log", "ab") as log:
             self.process = subprocess.Popen(
-                [*program, str(self._folder)], stdout=log, stderr=log, env=variables()
+                [*program, str(self._folder)],
+                stdout=log,
+                stderr=log,
+                env=self.environment,
             )
 
     def __enter__(self) -> "Writer":
@@ -138,14 +144,14 @@ class Writer:
 
 @contextlib.contextmanager
 def reading(
-    folder: Path, answer: Path, reads: int, seed: int
+    folder: Path, answer: Path, reads: int, seed: int, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that reads."""
     program = [sys.executable, str(HERE / "concurrency_reader.py")]
     words = [str(folder), str(reads), str(seed)]
     with open(answer, "wb") as file, open(f"{answer}.log", "wb") as log:
         process = subprocess.Popen(
-            [*program, *words], stdout=file, stderr=log, env=variables()
+            [*program, *words], stdout=file, stderr=log, env=environment
         )
     try:
         yield process
@@ -154,11 +160,15 @@ def reading(
         process.wait()
 
 
-def variables() -> dict[str, str]:
+def variables(is_short: bool) -> dict[str, str]:
     """Return the environment of all processes of the row."""
     path = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
     own = {"PYTHONPATH": path, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1"}
-    return os.environ | own
+    if is_short:
+        import tiny
+
+        own["XLA_FLAGS"] = tiny.UNOPTIMISED
+    return os.environ | own | {"MODEL": "mlp" if is_short else "transformer"}
 
 
 def second_writers(writer: Writer, chance: random.Random) -> list[Refusal]:
@@ -182,7 +192,7 @@ def second_writers(writer: Writer, chance: random.Random) -> list[Refusal]:
             stdout=output,
             stderr=output,
             cwd=out.parent,
-            env=variables(),
+            env=writer.environment,
         )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -55,7 +55,8 @@ def run(job: Job) -> None:
     logging.set_verbosity(logging.ERROR)
     names = ("unfinished",) if job.quick else ("finished", "unfinished", "search")
     with undrawn():
-        runs = specimens(job.work, names)
+        model = "mlp" if job.quick else "transformer"
+        runs = specimens(job.work, names, model)
         job.say(files={one.name: len(files_of(one.path)) for one in runs})
         seconds = time.perf_counter()
         tally = Tally()

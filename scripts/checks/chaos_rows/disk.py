@@ -30,7 +30,12 @@ CHAIN = 8
 """Faults at most of one run directory, one after the other."""
 QUICK = 4
 """Faults of the short form."""
-SMALLER = ("--grid.seed=(0, 1)", "--grid.steps=(20,)", "--grid.measures=none")
+SMALLER = (
+    "--grid.seed=(0, 1)",
+    "--grid.steps=(20,)",
+    "--grid.measures=none",
+    "--grid.model=mlp",
+)
 """Of the sweep of the short form."""
 LATER = re.compile(r"(write|fsync|rename) /(resume|curves|checkpoints)/")
 """Places of the short form."""

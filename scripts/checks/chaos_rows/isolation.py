@@ -24,7 +24,7 @@ class Size(NamedTuple):
     grids: int
 
 
-DRAWN = {"train_fraction": (), "n_train": (24,)}
+DRAWN = {"model": "transformer", "train_fraction": (), "n_train": (24,)}
 PLAIN: Mapping[str, Mapping[str, Any]] = {
     "adamw": {},
     "minibatches, momentum": {"optimiser": "sgd", "momentum": (0.9,), "batch_size": 8},

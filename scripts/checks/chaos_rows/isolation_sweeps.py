@@ -133,9 +133,8 @@ class Sweeps:
         return self._alone[cell_id]
 
     def _config(self, axes: Mapping[str, Any]) -> ml_collections.ConfigDict:
-        return tiny.config(
-            **{"train_fraction": (), "n_train": (24,)} | self._fields | axes
-        )
+        fields = {"model": "transformer", "train_fraction": (), "n_train": (24,)}
+        return tiny.config(**fields | self._fields | axes)
 
 
 def drawn_axes(chance: random.Random, *, poison: bool) -> dict[str, tuple[Any, ...]]:

@@ -26,7 +26,7 @@ def get_config(scale="auto"):
     config.update(modulus=7, d_model=8, heads=2, d_head=4, d_mlp=16)
     config.update(train_fraction=(0.5,), steps=(STEPS,), eval_every=10, block_width=16)
     config.update(snapshots=KEPT, snapshot_every=20, snapshot_early_until=0)
-    config.update(measures=MEASURES, weight_decay=(0.0, 0.5, 1.0, 2.0))
+    config.update(model=MODEL, measures=MEASURES, weight_decay=(0.0, 0.5, 1.0, 2.0))
     config.seed = tuple(range(SEEDS))
     return config
 '''
@@ -125,6 +125,7 @@ def train(job: Job, form: Form, cells: int) -> Watch:
     text = GRID.replace("SEEDS", str(form.seeds)).replace("STEPS", str(form.steps))
     text = text.replace("KEPT", repr(form.kept))
     text = text.replace("MEASURES", repr(form.measures))
+    text = text.replace("MODEL", repr("mlp" if job.quick else "transformer"))
     grid.write_text(text)
     watch = Watch(job.work / "run", form.tick)
     program = SWEEP.replace("OFTEN", str(form.often))

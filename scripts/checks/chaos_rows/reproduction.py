@@ -24,6 +24,7 @@ from jaxgrok import grid
 
 def get_config(scale="auto"):
     config = grid.base("laptop")
+    config.model = "mlp"
     config.update(modulus=7, d_model=8, heads=2, d_head=4, d_mlp=16, block_width=2)
     config.update(train_fraction=(0.5,), steps=(40,), eval_every=10)
     config.seed = tuple(range(6))

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,14 +54,16 @@ def undrawn() -> Iterator[None]:
         yield
 
 
-def sweep(out: Path) -> object:
+def sweep(out: Path, model: str) -> object:
     """Train the small grid, or go on with it."""
-    return jaxgrok.run(tiny.config(**FIELDS), out, blocks=1, quiet=True)
+    config = tiny.config(**FIELDS, model=model)
+    return jaxgrok.run(config, out, blocks=1, quiet=True)
 
 
 def search(out: Path) -> object:
     """Search the small grid, or go on with it."""
-    return find(searches.config(), out, width=searches.WIDTH, blocks=2, quiet=True)
+    config = searches.config(model="transformer")
+    return find(config, out, width=searches.WIDTH, blocks=2, quiet=True)
 
 
 def cut_off(out: Path, asked: int, train: Callable[[Path], object]) -> None:
@@ -82,20 +85,21 @@ def cut_off(out: Path, asked: int, train: Callable[[Path], object]) -> None:
         train(out)
 
 
-def specimens(work: Path, names: tuple[str, ...]) -> list[Specimen]:
+def specimens(work: Path, names: tuple[str, ...], model: str) -> list[Specimen]:
     """Make the runs that are named: "finished", "unfinished", "search"."""
     made = []
+    train = functools.partial(sweep, model=model)
     if {"finished", "unfinished"} & set(names):
         early, late, whole = (work / name for name in ("early", "late", "whole"))
-        cut_off(early, 40, sweep)
+        cut_off(early, 40, train)
         shutil.copytree(early, late)
-        cut_off(late, 30, sweep)
+        cut_off(late, 30, train)
         shutil.copytree(late, whole)
-        sweep(whole)
-        made.append(Specimen("unfinished", late, early, whole, sweep))
+        train(whole)
+        made.append(Specimen("unfinished", late, early, whole, train))
         if "finished" in names:
             write_survey(survey(whole), whole)
-        made.append(Specimen("finished", whole, late, whole, sweep))
+        made.append(Specimen("finished", whole, late, whole, train))
     if "search" in names:
         early, whole = work / "search-early", work / "search"
         cut_off(early, 60, search)

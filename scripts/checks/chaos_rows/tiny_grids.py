@@ -17,7 +17,7 @@ import tiny
 def get_config(scale="laptop"):
     fields = {"modulus": MODULI, "weight_decay": (0.0, 1.0), "steps": (20, 40)}
     fields |= {"seed": SEEDS, "snapshots": "all", "snapshot_every": 20}
-    return tiny.config(**fields)
+    return tiny.config(**fields, model="MODEL")
 '''
 _ONE_PROGRAM = '''"""Three cells of one program, with snapshots and measures."""
 import tiny
@@ -52,7 +52,7 @@ def get_config(scale="laptop"):
 _SEARCH = '''"""A search of two settings."""
 import searches
 def get_config(scale="laptop"):
-    return searches.config()
+    return searches.config(model="transformer")
 '''
 
 
@@ -84,7 +84,8 @@ def sweep(folder: Path, is_short: bool) -> Path:
     """Write the grid file of a sweep: 16 cells in two groups, or four in one."""
     seeds, moduli = ("(0,)", "(5,)") if is_short else ("(0, 1)", "(5, 7)")
     text = _SWEEP.replace("SEEDS", seeds).replace("MODULI", moduli)
-    return _written(folder / "grid.py", text)
+    model = "mlp" if is_short else "transformer"
+    return _written(folder / "grid.py", text.replace("MODEL", model))
 
 
 def one_program(folder: Path) -> Path:

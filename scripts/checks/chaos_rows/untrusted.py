@@ -48,7 +48,8 @@ def run(job: Job) -> None:
     logging.set_verbosity(logging.FATAL)
     draw = job.random()
     with undrawn():
-        (run_dir,) = (one.path for one in specimens(job.work, ("unfinished",)))
+        (specimen,) = specimens(job.work, ("unfinished",), "transformer")
+        run_dir = specimen.path
         weights = job.work / "weights" / "model.npz"
         cell = jaxgrok.open(run_dir).indices_with_snapshots()[0]
         jaxgrok.export_weights(run_dir, cell, out=weights)

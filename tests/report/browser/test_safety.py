@@ -31,7 +31,10 @@ def test_texts_are_never_markup(show, tmp_path):
     assert sum(MARKUP in text for text in words) == 2
 
 
-@pytest.mark.parametrize(("side", "megabytes", "seconds"), [(10, 2, 1), (100, 5, 3)])
+@pytest.mark.parametrize(
+    ("side", "megabytes", "seconds"),
+    [(10, 2, 1), (50, 3, 2), pytest.param(100, 5, 3, marks=pytest.mark.slow)],
+)
 def test_a_large_run_is_small_and_soon_there(show, tmp_path, side, megabytes, seconds):
     values = tuple(np.geomspace(1e-4, 1, side).round(6).tolist())
     seeds = tuple(range(5 if side == 10 else 1))

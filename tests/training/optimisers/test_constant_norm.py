@@ -46,10 +46,18 @@ def test_all_weights_are_scaled_back_to_their_first_norm():
     same(exact, by_hand(5), rtol=1e-11, atol=1e-14)
 
 
-@pytest.mark.parametrize("optimiser", ["lion", "muon"])
-def test_the_norm_is_that_of_the_initial_weights_whatever_the_optimiser(optimiser):
+@pytest.mark.parametrize(
+    ("optimiser", "model"), [("lion", "mlp"), ("muon", "transformer")]
+)
+def test_the_norm_is_that_of_the_initial_weights_whatever_the_optimiser(
+    optimiser, model
+):
     group = tiny.group(
-        weight_norm="constant", init_scale=(0.5,), warmup_steps=0, optimiser=optimiser
+        weight_norm="constant",
+        init_scale=(0.5,),
+        warmup_steps=0,
+        optimiser=optimiser,
+        model=model,
     )
     lane = jax.device_put(lane_of(group.setup, **group.cells[0].lane))
     state = jax.jit(trainer.init, static_argnums=0)(group.setup, lane)
