@@ -94,6 +94,7 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
     # `command_line.run` that makes them. Without, a CPU would train on one device.
     from jaxgrok.crossover import find, report
     from jaxgrok.results.files import index
+    from jaxgrok.results.rows import CROSSOVER
     from jaxgrok.results.run import open_run
 
     # Which intervals are narrow enough, a table says for its own width alone.
@@ -103,7 +104,7 @@ def _read(values: flags.FlagValues, argv: list[str]) -> int:
         run = open_run(run_dir)
         rows = report.table(find.read(run, width=_width(values)))
         # A search that is over does not train all cells.
-        is_over = index.has_table(run.path, report.FILE)
+        is_over = index.has_table(run.path, CROSSOVER)
         left = 0 if is_over else len(run) - len(run.results)
     if left:
         _print(rows)

@@ -146,7 +146,8 @@ class Blocks:
 
     def record_alone(self) -> jax.Array:
         """Evaluate the busy lanes; wait for the records, and for the memory it took."""
-        free, records = memory.available(), jax.block_until_ready(self.record())
+        free = memory.available()
+        records: jax.Array = jax.block_until_ready(self.record())
         # XLA frees what a program took a moment after its result is there.
         if self.footprint:
             memory.wait_for(free - self.footprint.evaluation / 2)

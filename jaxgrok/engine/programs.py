@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrok.training import trainer
+from jaxgrok.training import examples, trainer
 from jaxgrok.training.lane import Lane
+from jaxgrok.training.records import FLAGS, schema
 from jaxgrok.training.setup import Setup, blank_lane
 from jaxgrok.training.trainer import LaneState
 
@@ -40,7 +41,17 @@ def train(
         active: which blocks have a busy lane, [blocks].
         n_steps: steps to make; traced, so that one program serves every count.
     """
-    step_lanes = jax.vmap(functools.partial(trainer.train, setup), in_axes=(0, 0, None))
+    train_sets = jax.vmap(functools.partial(examples.train_set, setup))
+    step = jax.vmap(functools.partial(trainer.step, setup))
+
+    def step_lanes(lanes: Lane, states: LaneState, n_steps: jax.Array) -> LaneState:
+        # Made again from the seeds in every chunk, so that no state carries examples.
+        sets = train_sets(lanes, states.order)
+        # A loop under `vmap` would be traced several times, one around it once.
+        stepped: LaneState = jax.lax.fori_loop(
+            0, n_steps, lambda _, states: step(lanes, states, sets), states
+        )
+        return stepped
 
     def block(args: tuple[Lane, LaneState, jax.Array]) -> LaneState:
         lanes, states, busy = args
@@ -77,6 +88,7 @@ def evaluate(
     """
     evaluate_lanes = jax.vmap(functools.partial(trainer.evaluate, setup))
     updated = operator.attrgetter(*UPDATED)
+    entries = schema(setup, sorted(states.params)).width + len(FLAGS)
 
     def run(lanes: Lane, states: LaneState, busy: jax.Array) -> Evaluated:
         after, record = evaluate_lanes(lanes, states)
@@ -85,10 +97,9 @@ def evaluate(
         pairs = zip(updated(after), updated(states), strict=True)
         return tuple(jnp.where(busy, new, old) for new, old in pairs), record
 
-    def skip(lanes: Lane, states: LaneState, _: jax.Array) -> Evaluated:
+    def skip(_: Lane, states: LaneState, busy: jax.Array) -> Evaluated:
         # Both branches of a `cond` return the same shapes and dtypes.
-        record = jax.eval_shape(evaluate_lanes, lanes, states)[1]
-        return updated(states), jnp.zeros(record.shape, record.dtype)
+        return updated(states), jnp.zeros((len(busy), entries), setup.dtype)
 
     def block(args: tuple[Lane, LaneState, jax.Array]) -> Evaluated:
         found: Evaluated = jax.lax.cond(args[2].any(), run, skip, *args)

@@ -78,17 +78,21 @@ def train(
     setup: Setup, lane: Lane, state: LaneState, n_steps: int | jax.Array
 ) -> LaneState:
     """Make `n_steps` updates; a traced count compiles once."""
-    # Made again from the seed in every chunk, so that no state carries examples.
     examples = data.train_set(setup, lane, state.order)
 
     def body(_: jax.Array, state: LaneState) -> LaneState:
-        rows, weights = data.batch(setup, lane, examples, state.step)
-        update = functools.partial(_update, setup)
-        updated: LaneState = apply(setup.products, update, lane, state, rows, weights)
-        return updated
+        return step(setup, lane, state, examples)
 
     trained: LaneState = jax.lax.fori_loop(0, n_steps, body, state)
     return trained
+
+
+def step(setup: Setup, lane: Lane, state: LaneState, examples: Example) -> LaneState:
+    """Make one update on the lane's training set, or on the batch whose turn it is."""
+    rows, weights = data.batch(setup, lane, examples, state.step)
+    update = functools.partial(_update, setup)
+    updated: LaneState = apply(setup.products, update, lane, state, rows, weights)
+    return updated
 
 
 def _update(

@@ -16,26 +16,33 @@ from jaxgrok import models
 from jaxgrok.engine import programs
 from jaxgrok.engine.device import Blocks, placed, suited
 from jaxgrok.training import trainer
+from jaxgrok.training.records import Schema
 from jaxgrok.training.setup import blank_lane
 
 
-def train(_, lane, state, n_steps):
-    return state._replace(step=state.step + n_steps)
+def step(_, lane, state, examples):
+    return state._replace(step=state.step + 1)
 
 
 def evaluate(_, lane, state):
-    return state._replace(held=state.held + 1), jnp.stack([state.step, state.held])
+    record = jnp.stack([state.step, state.held]).astype(jnp.float32)
+    return state._replace(held=state.held + 1), record
 
 
-def train_by(number):
-    return lambda _, lane, state, n_steps: state._replace(
-        step=state.step + jnp.where(number > 1, 0, n_steps),
-        max_train_loss=state.max_train_loss * number,
+def step_by(number):
+    return lambda _, lane, state, examples: state._replace(
+        step=state.step + 1, max_train_loss=state.max_train_loss * number
     )
 
 
 def evaluate_by(number):
-    return lambda _, lane, state: (state, jnp.stack([state.max_train_loss * number]))
+    return lambda _, lane, state: (state, jnp.full(2, state.max_train_loss * number))
+
+
+@pytest.fixture(autouse=True)
+def flags_alone(monkeypatch):
+    """Records have two entries."""
+    monkeypatch.setattr(programs, "schema", lambda *_: Schema(()))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,7 @@ def setup():
 
 @pytest.fixture
 def blocks(setup, monkeypatch):
-    monkeypatch.setattr(trainer, "train", train)
+    monkeypatch.setattr(trainer, "step", step)
     monkeypatch.setattr(trainer, "evaluate", evaluate)
     return Blocks(jax.local_devices()[1], setup, count=2, width=2)
 
@@ -104,7 +111,7 @@ def test_marking_lanes_after_an_evaluation_began_does_not_change_it(blocks):
 def test_devices_with_as_many_blocks_compile_once(setup, monkeypatch, counts, loaded):
     # A number that no run before this one has compiled.
     setup = dataclasses.replace(setup, eps=random.SystemRandom().random())
-    monkeypatch.setattr(trainer, "train", train_by(setup.eps))
+    monkeypatch.setattr(trainer, "step", step_by(setup.eps))
     monkeypatch.setattr(trainer, "evaluate", evaluate_by(setup.eps))
     names = []
     jax.monitoring.register_event_listener(lambda name, **_: names.append(name))

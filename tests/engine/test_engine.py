@@ -168,13 +168,13 @@ def test_idle_blocks_are_not_counted_and_lanes_are(group):
 def test_one_trace_and_one_program_a_device_for_a_whole_group(group, monkeypatch):
     jax.clear_caches()
     traces, compiled = [], []
-    train = trainer.train
+    step = trainer.step
 
     def counted(*args):
         traces.append(1)
-        return train(*args)
+        return step(*args)
 
-    monkeypatch.setattr(trainer, "train", counted)
+    monkeypatch.setattr(trainer, "step", counted)
     jax.monitoring.register_event_duration_secs_listener(
         lambda name, *_, **__: (
             compiled.append(name)

@@ -7,7 +7,8 @@ import pytest
 
 import tiny
 from jaxgrok.engine import programs
-from jaxgrok.training import trainer
+from jaxgrok.training import examples, trainer
+from jaxgrok.training.records import Schema
 from jaxgrok.training.setup import blank_lane
 from jaxgrok.training.trainer import LaneState
 
@@ -69,9 +70,11 @@ def states(blocks, width):
 def test_only_active_blocks_make_steps(monkeypatch):
     monkeypatch.setattr(
         trainer,
-        "train",
-        lambda _, lane, state, n: state._replace(step=state.step + lane * n),
+        "step",
+        lambda _, lane, state, examples: state._replace(step=state.step + examples),
     )
+    # In place of examples: the lane, one by one.
+    monkeypatch.setattr(examples, "train_set", lambda _, lane, order: lane)
     lanes = np.array([[1, 2], [3, 4]])
     active = jnp.array([False, True])
     content = jnp.array(lanes), states(2, 2)
@@ -80,17 +83,19 @@ def test_only_active_blocks_make_steps(monkeypatch):
     assert carry[1].step.tolist() == [[0, 0], [30, 40]]
 
 
-def test_an_evaluation_counts_for_busy_lanes_alone(monkeypatch):
+def test_an_evaluation_counts_for_busy_lanes_alone(setup, monkeypatch):
     def evaluate(_, lane, state):
         changed = {name: getattr(state, name) + lane for name in programs.UPDATED}
-        return state._replace(**changed), jnp.full(3, lane, jnp.float32)
+        return state._replace(**changed), jnp.full(2, lane, jnp.float32)
 
     monkeypatch.setattr(trainer, "evaluate", evaluate)
+    monkeypatch.setattr(programs, "schema", lambda *_: Schema(()))
     lanes = jnp.array([[1, 2], [3, 4]])
+    blank = states(2, 2)._replace(params={})
     busy = jnp.array([[False, True], [False, False]])
-    updates, records = programs.evaluate("records", lanes, states(2, 2), busy)
+    updates, records = programs.evaluate(setup, lanes, blank, busy)
     assert updates.keys() == set(programs.UPDATED)
     for values in updates.values():
         assert values.tolist() == [[0, 2], [0, 0]]
-    assert records.shape == (2, 2, 3)
-    assert records[0, 1].tolist() == [2, 2, 2]
+    assert records.shape == (2, 2, 2)
+    assert records[0, 1].tolist() == [2, 2]

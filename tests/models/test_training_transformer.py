@@ -101,7 +101,7 @@ FORMS = {
     ("cpu", 2, "norm"): (),
     ("tpu", 1, "post"): pytest.mark.long,
     ("gpu", 1, "post"): pytest.mark.slow,
-    ("tpu, a large table", 2, "norm"): pytest.mark.long,
+    ("tpu, a large table", 2, "norm"): pytest.mark.slow,
     ("cpu", 1, "post"): pytest.mark.slow,
     ("gpu", 2, "norm"): pytest.mark.slow,
     ("tpu", 2, "norm"): pytest.mark.slow,
