@@ -1,11 +1,14 @@
 """A handful of what the check of fleets does: real processes, killed and going on."""
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import tiny
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "scripts" / "checks" / "fleet.py"
@@ -15,6 +18,7 @@ def check(*words):
     """Run the check; the finished process."""
     return subprocess.run(
         [sys.executable, str(SCRIPT), *words],
+        env=os.environ | {"XLA_FLAGS": tiny.UNOPTIMISED},
         capture_output=True,
         text=True,
         check=False,

@@ -55,7 +55,9 @@ def test_without_an_address_a_package_index_shows_no_broken_link():
 EDITABLE = pytest.param("editable", marks=pytest.mark.slow)
 
 
-@pytest.fixture(params=["wheel", EDITABLE, "checkout"])
+@pytest.fixture(
+    params=["wheel", EDITABLE, pytest.param("checkout", marks=pytest.mark.slow)]
+)
 def python(request, tmp_path):
     """A Python of its own that has jaxgrok in this way, and else what this one has."""
     source = tmp_path / "source"

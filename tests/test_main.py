@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -73,10 +72,11 @@ def started(*words, **options):
 @pytest.mark.process
 def test_help_takes_less_than_half_a_second_and_no_jax():
     seconds = []
-    for _ in range(3):  # the best of three: other tests run beside this one
-        begin = time.perf_counter()
+    for _ in range(3):  # of the processor: other tests run beside this one
+        begin = os.times()
         result = started(sys.executable, "-X", "importtime", "-m", "jaxgrok", "--help")
-        seconds.append(time.perf_counter() - begin)
+        used = os.times()
+        seconds.append(used.children_user - begin.children_user)
     assert min(seconds) < 0.5
     modules = [line.rpartition("|")[2].strip() for line in result.stderr.splitlines()]
     assert "absl.flags" in modules

@@ -78,8 +78,6 @@ def test_a_type_checker_sees_the_surface(tmp_path, monkeypatch):
     out, err, code = api.run(
         [
             str(tmp_path / "snippet.py"),
-            "--ignore-missing-imports",
-            "--follow-imports=silent",
             f"--cache-dir={ROOT / '.mypy_cache'}",
         ]
     )

@@ -80,6 +80,7 @@ def test_a_recipe_is_short(heading):
     assert len(lines) <= 12
 
 
+@pytest.mark.long
 def test_a_task(cook, trained):
     larger = cook("A task")["Larger"](margin=3)
     tokens, labels = larger.pool()
@@ -88,11 +89,13 @@ def test_a_task(cook, trained):
     trained(task="larger", margin=3)
 
 
+@pytest.mark.long
 def test_a_model(cook, trained):
     cook("A model")
     assert list(trained(model="sum").matrix) == ["W"]
 
 
+@pytest.mark.long
 def test_an_optimiser(cook, trained):
     cook("An optimiser")
     losses = trained(optimiser="lamb", learning_rate=(0.0, 0.1)).train_loss
@@ -100,6 +103,7 @@ def test_an_optimiser(cook, trained):
     assert len(set(still)) == 1 < len(set(moving))
 
 
+@pytest.mark.long
 def test_a_loss(cook, trained):
     squared = cook("A loss")["squared"]
     logits = np.array([[1.0, 0.0], [1.0, 2.0]], np.float32)
@@ -107,6 +111,7 @@ def test_a_loss(cook, trained):
     trained(loss="squared")
 
 
+@pytest.mark.long
 def test_a_measure(cook, trained):
     cook("A measure")
     dataset = trained(measures="largest")
@@ -114,6 +119,7 @@ def test_a_measure(cook, trained):
     assert set(dataset.largest_weight.dims) == set(dataset.sum_of_squares.dims)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("with_figures")
 def test_a_figure(cook, trained, tmp_path):
     cook("A figure")

@@ -41,6 +41,7 @@ def test_a_document_without_the_lines_is_refused(tmp_path):
         lines("3", document)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["answers float64", "attention float32"])
 @pytest.mark.parametrize("fault", [0.0, 1e-3, np.nan])
 def test_a_difference_is_seen_in_its_precision(tmp_path, name, fault):

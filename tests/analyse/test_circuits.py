@@ -92,6 +92,7 @@ def _main(capsys, *arguments):
     return code, streams.out, streams.err
 
 
+@pytest.mark.long
 def test_command_of_one_cell(run_dir, capsys):
     code, out, err = _main(capsys, run_dir, "--cell", "seed=0")
     assert (code, err) == (0, "")

@@ -36,8 +36,8 @@ TRIALS = 100
         pytest.param("noisy", 24, 4.5, marks=pytest.mark.slow),
         pytest.param("spread", 4, 9.0, marks=pytest.mark.long),
         pytest.param("odd", 4, 2.0, marks=pytest.mark.long),
-        ("bottom", 4, 1.6),
-        ("top", 4, 1.6),
+        pytest.param("bottom", 4, 1.6, marks=pytest.mark.long),
+        pytest.param("top", 4, 1.6, marks=pytest.mark.long),
     ],
 )
 def test_planted_crossovers_lie_in_their_intervals(kind, lanes, widest):

@@ -20,7 +20,14 @@ from searches import WIDTH, config
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
-@pytest.mark.parametrize("asked", [3, 20, 47])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(3, marks=pytest.mark.long),
+        20,
+        pytest.param(47, marks=pytest.mark.long),
+    ],
+)
 def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
     whole, tmp_path, monkeypatch, asked
 ):

@@ -70,35 +70,31 @@ METHODS = {
         "loss": "stablemax",
     },
 }
-AS_SHIPPED = ("muon",)
-"""Those that CI tries with the programs that users get."""
-CPU_FORM = "minibatches, dropout", "repeats", "sums of rows"
-"""Regimes that are tried unoptimised in the form of CPUs."""
-TPU_FORM = "repeats", "multitask"
-"""Regimes that CI tries in the form of TPUs."""
-METHOD_MARKS = {
-    "grokfast_ma": pytest.mark.long,
-    "orthogonal": pytest.mark.long,
+DEVICES = {"cpu": CPU, "gpu": GPU, "tpu": TPU}
+MARKS = {
+    ("repeats", "cpu"): (),
+    ("repeats", "tpu"): pytest.mark.long,
+    ("minibatches, dropout", "cpu"): pytest.mark.long,
+    ("sums of rows", "cpu"): pytest.mark.long,
     "constant norm, cosine": pytest.mark.long,
     "frequencies": pytest.mark.long,
 }
-"""Methods of most arithmetic across a lane; the others are slow."""
+"""Marks of a regime in a device's form, and of a method; the others are slow."""
 
 
-def cases():
-    """Each regime in each device's form."""
-    for name, fields in REGIMES.items():
-        soon = pytest.mark.long if name == "minibatches, dropout" else ()
-        for costs, device, chosen, marks in (
-            (CPU, "cpu", CPU_FORM, soon),
-            (GPU, "gpu", (), ()),
-            (TPU, "tpu", TPU_FORM, pytest.mark.long),
-        ):
-            marks = marks if name in chosen else pytest.mark.slow
-            yield pytest.param(fields, costs, id=f"{name}-{device}", marks=marks)
-
-
-@pytest.mark.parametrize(("fields", "costs"), list(cases()))
+@pytest.mark.parametrize(
+    ("fields", "costs"),
+    [
+        pytest.param(
+            fields,
+            costs,
+            id=f"{name}-{device}",
+            marks=MARKS.get((name, device), pytest.mark.slow),
+        )
+        for name, fields in REGIMES.items()
+        for device, costs in DEVICES.items()
+    ],
+)
 def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
     assert_lanes_are_independent(fields, costs, monkeypatch)
 
@@ -106,7 +102,7 @@ def test_lanes_of_every_regime_and_optimiser(fields, costs, monkeypatch):
 @pytest.mark.parametrize(
     "fields",
     [
-        pytest.param(fields, id=name, marks=METHOD_MARKS.get(name, pytest.mark.slow))
+        pytest.param(fields, id=name, marks=MARKS.get(name, pytest.mark.slow))
         for name, fields in METHODS.items()
     ],
 )
@@ -116,17 +112,8 @@ def test_lanes_of_every_method(fields, monkeypatch):
 
 # Below the others: the programs stay as shipped. CPUs get the accelerators' form with
 # emulated precisions alone, whose lanes tests/training compares.
-@pytest.mark.parametrize(
-    "fields",
-    [
-        pytest.param(
-            fields,
-            id=name,
-            marks=pytest.mark.long if name in AS_SHIPPED else pytest.mark.slow,
-        )
-        for name, fields in (REGIMES | METHODS).items()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("fields", (REGIMES | METHODS).values(), ids=REGIMES | METHODS)
 def test_lanes_of_every_regime_as_shipped(fields, anew_as_shipped, monkeypatch):
     assert_lanes_are_independent(fields, CPU, monkeypatch)
 

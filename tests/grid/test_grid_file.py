@@ -169,7 +169,8 @@ BROKEN = [
     ("import nosuch\n", ", line 1: ModuleNotFoundError: No module named 'nosuch'"),
     ("def get_config(): pass\n", ": get_config returned None; return the config that"),
     ("def get_config(): return dict(a=1)\n", ": get_config returned {'a': 1}; return"),
-    ("a\x00b", ": SyntaxError: source code string cannot contain null bytes"),
+    # No SyntaxError before Python 3.11.4.
+    ("a\x00b", (": SyntaxError: source code", ": source code")),
     (
         "from jaxgrok import grid\n\ndef get_config():\n    grid.base('laptop').nope\n",
         ", line 4: AttributeError: \"'nope'\"",
@@ -191,7 +192,9 @@ def test_a_broken_file_is_one_line_that_names_its_own(folder, text, message):
     path.write_text(text)
     with pytest.raises(ValueError) as error:
         grid_file.load(str(path), None)
-    assert str(error.value).startswith(f"--grid {path}{message}")
+    messages = (message,) if isinstance(message, str) else message
+    starts = tuple(f"--grid {path}{words}" for words in messages)
+    assert str(error.value).startswith(starts)
     assert "\n" not in str(error.value)
 
 

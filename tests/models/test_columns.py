@@ -10,6 +10,8 @@ import pytest
 from jaxgrok.models.columns import FEW, in_order, look_up_columns, runs_of
 from jaxgrok.models.device_costs import TPU
 
+pytestmark = pytest.mark.long
+
 SUMS = dataclasses.replace(TPU, gathered=0)
 GATHERS = dataclasses.replace(TPU, gathered=0, scattered=0)
 # Rows that each position can hold; one of a single row is fixed.

@@ -7,6 +7,8 @@ import pytest
 
 from jaxgrok.models import embedding_bag as bags
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def x64():
@@ -38,14 +40,7 @@ SIZES = {
 }
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(
-            size, id=name, marks=pytest.mark.long if name in ("few", "wide") else ()
-        )
-        for name, size in SIZES.items()
-    ]
-)
+@pytest.fixture(params=SIZES.values(), ids=SIZES)
 def arrays(request):
     """Weights, tables, sums and places; some rows are nobody's."""
     examples, places, tables, rows, columns = request.param

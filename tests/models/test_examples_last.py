@@ -9,6 +9,8 @@ from jaxgrok.models.device_costs import TPU
 from jaxgrok.models.examples_last import Projections, attend
 from jaxgrok.models.residual_rows import embed
 
+pytestmark = pytest.mark.long
+
 HEADS, HEAD = 2, 3
 
 

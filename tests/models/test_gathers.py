@@ -8,6 +8,8 @@ import pytest
 from jaxgrok.models.device_costs import CPU, GPU
 from jaxgrok.models.gathers import NARROW, take
 
+pytestmark = pytest.mark.long
+
 # Rows that each position can hold.
 BLOCKS = {
     "x y =": (range(5), range(5, 10), range(10, 11)),

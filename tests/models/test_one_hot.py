@@ -7,6 +7,8 @@ import pytest
 
 from jaxgrok.models.one_hot import add_up, look_up, one_hot
 
+pytestmark = pytest.mark.long
+
 GENERATOR = np.random.default_rng(0)
 INDEX = jnp.asarray(GENERATOR.integers(7, size=(2, 40)))
 # Over sixty powers of two, so that a missing part would show.

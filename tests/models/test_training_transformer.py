@@ -94,7 +94,7 @@ def assert_forms_agree(task, count, costs=TPU, **fields):
         assert np.abs(grad - want_grads[name]).max() <= 1e-12 * scale, name
 
 
-MARKS = dict.fromkeys(("x-y", "multitask", "repeats"), ())
+MARKS = dict.fromkeys(("multitask", "repeats"), ())
 """Marks of the tests of a task; the networks of some are those of x-y."""
 MARKS |= dict.fromkeys(("x*y", "x/y", "random"), pytest.mark.slow)
 FORMS = {
@@ -131,7 +131,7 @@ ELSEWHERE = ("norm", "no biases")
 @pytest.mark.parametrize(
     "fields",
     [
-        pytest.param(fields, marks=pytest.mark.long if name in ELSEWHERE else ())
+        pytest.param(fields, marks=pytest.mark.slow if name in ELSEWHERE else ())
         for name, fields in OPTIONS.items()
     ],
     ids=OPTIONS,
@@ -222,7 +222,7 @@ def order(request, monkeypatch):
 @pytest.mark.parametrize(
     "task",
     [
-        pytest.param(XY, id="x y =", marks=pytest.mark.long),
+        pytest.param(XY, id="x y =", marks=pytest.mark.slow),
         pytest.param(Reads(), id="reads"),
     ],
 )
@@ -246,7 +246,7 @@ def test_both_forms_agree_in_every_product_order(task, count, biases, order):
 @pytest.mark.parametrize(
     "task",
     [
-        pytest.param(XY, id="x y =", marks=pytest.mark.long),
+        pytest.param(XY, id="x y =", marks=pytest.mark.slow),
         pytest.param(Free(), id="free"),
     ],
 )

@@ -115,6 +115,7 @@ def test_of_each_phase_one_cell_keeps_its_snapshots(out, tmp_path):
     same_with_snapshots(out, tmp_path)
 
 
+@pytest.mark.long
 def test_a_run_may_be_copied_from_and_to_a_disk(whole, out, tmp_path):
     # The trees of a disk are read in the store, and go on there.
     out.copy_from(whole)

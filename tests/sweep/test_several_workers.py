@@ -22,9 +22,6 @@ from jaxgrok.results.files.manifest import read_manifest
 from jaxgrok.sweep import coordinator, crew, run
 from runs import FIELDS, StopAfter, same
 
-# Bits are compared, so the programs are those that users get.
-pytestmark = pytest.mark.usefixtures("shipped")
-
 
 @pytest.fixture
 def worker(tmp_path):

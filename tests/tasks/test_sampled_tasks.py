@@ -45,6 +45,7 @@ def test_shapes_types_and_fixed_tokens_are_as_declared(task):
     assert hash(task) == hash(dataclasses.replace(task))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", EVERY, ids=str)
 def test_fewer_draws_are_a_prefix_of_more(task):
     few, many = sample(task, 5), sample(task, 50)

@@ -224,6 +224,7 @@ def test_zero_terms_are_the_training_losses_that_are_exactly_zero():
     assert shares == {"float32": pytest.approx(2 / 5), "exact": 0, "stablemax": 0}
 
 
+@pytest.mark.long
 def test_measures_together_record_what_each_does(tmp_path):
     config = tiny.config(measures="fourier+zero_terms", loss="float32", steps=(10,))
     both = jaxgrok.run(config, tmp_path / "both", quiet=True)

@@ -69,7 +69,13 @@ def step_of(task, seed=0, n_train=50, size=60):
 
 
 @pytest.mark.parametrize(
-    ("operation", "modulus"), [("x+y", 11), ("x-y", 8), ("x*y", 11), ("x/y", 11)]
+    ("operation", "modulus"),
+    [
+        ("x+y", 11),
+        ("x-y", 8),
+        pytest.param("x*y", 11, marks=pytest.mark.long),
+        pytest.param("x/y", 11, marks=pytest.mark.long),
+    ],
 )
 def test_the_term_and_its_gradient_are_those_by_hand(operation, modulus):
     task = Modular(operation, modulus)
@@ -179,7 +185,7 @@ def test_what_cannot_be_trained_on_is_refused(fields, message):
         grid.resolve(config)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_network_obeys(tmp_path):
     """Left free, this seed needs frequency 3 above all."""
     config = tiny.config(

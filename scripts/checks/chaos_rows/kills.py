@@ -170,7 +170,7 @@ def _kill_sweeps(kills: Kills, least: int, grid: Path) -> None:
 def _kill_searches(kills: Kills, least: int) -> None:
     """Kill crossover searches; compare what they and an undisturbed one trained."""
     job, forks = kills.job, kills.forks
-    grid, whole = tiny_grids.search(job.work), job.work / "search"
+    grid, whole = tiny_grids.search(job.work, job.quick), job.work / "search"
     more = ("--blocks=1", f"--budget={BUDGET}", "--width=1.5")
     assert forks.whole(SEARCH, _words(grid, whole, *more)) == 0
     front = ["refill", "chunk", "evaluation", "opening", "compiling", ANYWHERE]

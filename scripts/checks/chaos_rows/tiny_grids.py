@@ -52,7 +52,7 @@ def get_config(scale="laptop"):
 _SEARCH = '''"""A search of two settings."""
 import searches
 def get_config(scale="laptop"):
-    return searches.config(model="transformer")
+    return searches.config(model="MODEL")
 '''
 
 
@@ -103,9 +103,10 @@ def large_modulus(folder: Path, seeds: int) -> Path:
     return _written(folder / "grid.py", _LARGE.replace("SEEDS", str((*range(seeds),))))
 
 
-def search(folder: Path) -> Path:
+def search(folder: Path, is_short: bool = False) -> Path:
     """Write the grid file of a crossover search."""
-    return _written(folder / "searched.py", _SEARCH)
+    model = "mlp" if is_short else "transformer"
+    return _written(folder / "searched.py", _SEARCH.replace("MODEL", model))
 
 
 def _written(path: Path, text: str) -> Path:

@@ -20,7 +20,9 @@ def get_config(scale: str = "laptop") -> Any:
     config = grid.base("laptop")
     fields = {"steps": (3_000,), "weight_decay": (0.3, 1.0), "seed": tuple(range(8))}
     config.update(SMALL | fields)
-    if scale in ("snapshots", "long"):
+    if scale == "quick":
+        config.update(model="mlp", steps=(2_000,))
+    if scale in ("snapshots", "long", "quick"):
         config.update(snapshots="all", snapshot_every=500, snapshot_early_until=100)
     if scale == "long":
         config.update(steps=(20_000,), snapshot_every=5_000)

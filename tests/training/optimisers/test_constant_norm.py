@@ -47,7 +47,11 @@ def test_all_weights_are_scaled_back_to_their_first_norm():
 
 
 @pytest.mark.parametrize(
-    ("optimiser", "model"), [("lion", "mlp"), ("muon", "transformer")]
+    ("optimiser", "model"),
+    [
+        ("lion", "mlp"),
+        pytest.param("muon", "transformer", marks=pytest.mark.long),
+    ],
 )
 def test_the_norm_is_that_of_the_initial_weights_whatever_the_optimiser(
     optimiser, model

@@ -7,6 +7,8 @@ import tiny
 from jaxgrok import grid
 from stepped import DECAY, RATE, adamw, by_hand, check, run, same
 
+pytestmark = pytest.mark.long
+
 generator = np.random.default_rng(7)
 SHAPES = {
     "embed.W_E": (5, 4),
@@ -77,7 +79,6 @@ def test_their_scale_and_their_multiple_of_the_others_rate():
     check(rule, params=PARAMS, optimiser="muon", **fields)
 
 
-@pytest.mark.long
 def test_decay_acts_where_it_is_asked_for():
     for pattern in ("W_in", "W_E", "W_*"):
         chosen = by_hand(
