@@ -14,7 +14,7 @@ from jaxgrok import grid
 from jaxgrok.training import examples, trainer
 from jaxgrok.training.setup import lane_of
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 FILE = Path(__file__).parent.parent / "sweeps" / "accelerate.py"
 MODULE = runpy.run_path(str(FILE))
 METHODS, TUNED = MODULE["METHODS"], MODULE["TUNED"]

@@ -159,14 +159,14 @@ relaxed = settings(
 )
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @relaxed
 @given(changes=damages)
 def test_a_finished_run(whole, tmp_path, changes):
     try_out(whole, whole, changes, tmp_path / "copy")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @relaxed
 @given(changes=damages)
 def test_an_interrupted_run(whole, interrupted, tmp_path, changes):

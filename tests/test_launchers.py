@@ -351,6 +351,7 @@ def test_a_worker_is_asked_to_stop_by_a_signal_to_its_keeper(tmp_path):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_the_wheel_is_built_and_installed(tmp_path):
     for name in ("jaxgrok", "sweeps", "scripts/launch"):
         shutil.copytree(ROOT / name, tmp_path / "checkout" / name)

@@ -12,11 +12,11 @@ from crowd_seat import Machines  # noqa: E402
 from scale_run import cells_of, lengths_of, measure  # noqa: E402
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("life", "restart", "goal"),
     [
-        pytest.param(math.inf, False, 0.97, marks=pytest.mark.slow),
+        (math.inf, False, 0.97),
         (3_000, True, 0.92),
     ],
 )

@@ -16,6 +16,8 @@ from jaxgrok.host.files.object_path import ObjectPath
 from jaxgrok.host.files.paths import as_path
 from runs import FIELDS
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):

@@ -33,6 +33,22 @@ SMALL = {
 }
 
 
+SOON = {
+    "digits_finite",
+    "frequencies",
+    "mainline",
+    "mlp",
+    "multitask",
+    "optimisers",
+    "parity",
+    "repeats_online",
+    "slingshots",
+    "trigrams_online",
+    "wd_vs_frac",
+}
+"""One of each kind; the others are slow."""
+
+
 def quick(config):
     """The same sweep with tiny sizes, 10 steps, the first seed, few programs."""
     zipped = [name.strip() for name in config.zip.split(",") if name]
@@ -57,14 +73,16 @@ def quick(config):
     return config
 
 
-SOON = {"wd_vs_frac"}
-RUNS = [
-    pytest.param(file, marks=() if file.stem in SOON else pytest.mark.long)
-    for file in FILES
-]
-
-
-@pytest.mark.parametrize("file", RUNS, ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(
+            file, marks=pytest.mark.long if file.stem in SOON else pytest.mark.slow
+        )
+        for file in FILES
+    ],
+    ids=lambda file: file.stem,
+)
 def test_a_grid_file_runs(file, tmp_path):
     config = quick(runpy.run_path(str(file))["get_config"]("laptop"))
     dataset = jaxgrok.run(config, tmp_path, blocks=1, quiet=True)

@@ -19,6 +19,8 @@ from jaxgrok.grid import setups
 from jaxgrok.results import run_cell
 from jaxgrok.results.files.manifest import read_manifest
 
+pytestmark = pytest.mark.long
+
 FIELDS = {"seed": (0, 1), "equals_logit": False, "snapshot_early_until": 0}
 
 
@@ -54,7 +56,6 @@ def test_an_earlier_step(run_dir, report):
     )
 
 
-@pytest.mark.long
 def test_what_is_written(report, tmp_path):
     out = circuits.write(report, tmp_path / "seed=1")
 
@@ -92,7 +93,6 @@ def _main(capsys, *arguments):
     return code, streams.out, streams.err
 
 
-@pytest.mark.long
 def test_command_of_one_cell(run_dir, capsys):
     code, out, err = _main(capsys, run_dir, "--cell", "seed=0")
     assert (code, err) == (0, "")
@@ -205,7 +205,6 @@ def test_a_sweep_without_snapshots(tmp_path, capsys):
     assert code == 2 and "is not a run directory" in err
 
 
-@pytest.mark.long
 def test_an_mlp_has_neurons_and_no_attention(tmp_path, capsys):
     wanted = tiny.config(model="mlp", steps=(10,), snapshots="all", d_mlp=16)
     jaxgrok.run(wanted, tmp_path / "r", quiet=True)
@@ -231,7 +230,7 @@ def test_a_task_without_a_fourier_reading(tmp_path, capsys):
         assert code == 2 and "x+y, x-y" in err and err.count("\n") == 1
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_measures_ride_along_with_a_training(with_figures, tmp_path):
     plain = jaxgrok.run(
         tiny.config(model="transformer"), tmp_path / "plain", quiet=True

@@ -72,11 +72,9 @@ METHODS = {
 }
 DEVICES = {"cpu": CPU, "gpu": GPU, "tpu": TPU}
 MARKS = {
-    ("repeats", "cpu"): (),
-    ("repeats", "tpu"): pytest.mark.long,
+    ("repeats", "cpu"): pytest.mark.long,
     ("minibatches, dropout", "cpu"): pytest.mark.long,
     ("sums of rows", "cpu"): pytest.mark.long,
-    "constant norm, cosine": pytest.mark.long,
     "frequencies": pytest.mark.long,
 }
 """Marks of a regime in a device's form, and of a method; the others are slow."""

@@ -256,6 +256,7 @@ def test_an_optimiser_s_own_number_is_part_of_its_own_cells_only(registered):
     assert adamw.id == grid.resolve(tiny.config()).cells[0].id
 
 
+@pytest.mark.long
 def test_an_optimiser_s_own_number_reaches_its_lanes(registered, tmp_path):
     config = tiny.config(optimiser="slow", rho=(0.25, 0.5), learning_rate=(0.1,))
     config.weight_decay = (0.0,)

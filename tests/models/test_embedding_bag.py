@@ -40,7 +40,14 @@ SIZES = {
 }
 
 
-@pytest.fixture(params=SIZES.values(), ids=SIZES)
+@pytest.fixture(
+    params=[
+        pytest.param(
+            size, id=name, marks=pytest.mark.slow if name in ("few", "wide") else ()
+        )
+        for name, size in SIZES.items()
+    ]
+)
 def arrays(request):
     """Weights, tables, sums and places; some rows are nobody's."""
     examples, places, tables, rows, columns = request.param

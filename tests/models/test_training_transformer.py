@@ -136,7 +136,7 @@ ELSEWHERE = ("norm", "no biases")
     ],
     ids=OPTIONS,
 )
-@pytest.mark.parametrize("layers", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.parametrize("layers", [pytest.param(1, marks=pytest.mark.slow), 2])
 @pytest.mark.parametrize(
     "costs",
     [
@@ -145,7 +145,13 @@ ELSEWHERE = ("norm", "no biases")
         pytest.param(TPU, id="tpu"),
     ],
 )
-@pytest.mark.parametrize("count", [3, 40], ids=["no look-up", "look-up"])
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(3, id="no look-up", marks=pytest.mark.slow),
+        pytest.param(40, id="look-up"),
+    ],
+)
 def test_both_forms_agree_with_and_without_look_up(count, costs, layers, fields):
     assert_forms_agree(XY, count, costs, layers=layers, **fields)
 
@@ -163,7 +169,7 @@ def fixed_reads(fixed_tokens, read):
 @pytest.mark.parametrize(
     ("fixed_tokens", "read"),
     [
-        ((None,) * 10, (0, 2, 4, 6, 8)),
+        pytest.param((None,) * 10, (0, 2, 4, 6, 8), marks=pytest.mark.long),
         ((None, None, None, None, 3, None, None), (0, 1, 2, 3, 5, 6)),
         pytest.param((0, 1, 2), (2,), marks=pytest.mark.long),
     ],
@@ -183,9 +189,7 @@ def test_both_forms_agree_where_reads_have_gaps_or_all_is_fixed(fixed_tokens, re
 @pytest.mark.parametrize(
     "costs",
     [
-        pytest.param(
-            costs, id=name, marks=() if name in ("cpu", "tpu") else pytest.mark.long
-        )
+        pytest.param(costs, id=name, marks=() if name == "tpu" else pytest.mark.long)
         for name, costs in COSTS.items()
     ],
 )
@@ -214,7 +218,7 @@ def order(request, monkeypatch):
 @pytest.mark.parametrize(
     ("count", "biases"),  # without and with look-up
     [
-        pytest.param(3, "all", marks=pytest.mark.long),
+        pytest.param(3, "all", marks=pytest.mark.slow),
         pytest.param(40, "none", marks=pytest.mark.slow),
         (40, "all"),
     ],

@@ -38,9 +38,9 @@ def test_texts_on_one_another_are_seen():
     assert overlaps(axes.figure) == [("legend", "title")]
 
 
-MARKS = {"attention only": (), "x-y": pytest.mark.slow, "odd": pytest.mark.slow}
+MARKS = dict.fromkeys(("attention only", "the post's"), pytest.mark.long)
 DRAWN = [
-    pytest.param(case, id=name, marks=MARKS.get(name, pytest.mark.long))
+    pytest.param(case, id=name, marks=MARKS.get(name, pytest.mark.slow))
     for name, case in CASES.items()
 ]
 

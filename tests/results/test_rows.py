@@ -172,6 +172,7 @@ def test_parts_of_a_chain_may_differ_in_static_fields(tmp_path):
     assert kinds == ["Transformer"] * 3 + ["MLP"] * 2
 
 
+@pytest.mark.long
 def test_snapshots_of_several_forms_come_back(tmp_path):
     config = tiny.config(steps=(10,), snapshots="all", model=("transformer", "mlp"))
     jaxgrok.run(config, tmp_path, quiet=True)

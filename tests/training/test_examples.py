@@ -68,7 +68,15 @@ def test_lanes_of_one_vmap_draw_what_they_draw_alone():
         np.testing.assert_array_equal(together[i], single(alone, step[i]))
 
 
-@pytest.mark.parametrize("task", ["digits", "repeats", "trigrams", "parity"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        "digits",
+        pytest.param("repeats", marks=pytest.mark.long),
+        pytest.param("trigrams", marks=pytest.mark.long),
+        "parity",
+    ],
+)
 def test_finite_sets_of_a_sampled_task_are_nested_and_the_seed_s_own(task):
     few, many = group(task, n_train=(20,)), group(task, n_train=(50,))
     small = rows(train_set(few.setup, lane(few), NONE))[:20]

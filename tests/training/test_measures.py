@@ -236,6 +236,7 @@ def test_measures_together_record_what_each_does(tmp_path):
             assert both[curve].attrs == dataset[curve].attrs
 
 
+@pytest.mark.long
 def test_zero_terms_are_a_curve_of_the_loss_that_is_trained_on(tmp_path):
     config = tiny.config(
         loss=("float32", "exact"),

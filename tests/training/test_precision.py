@@ -138,7 +138,7 @@ def trained(shipped, groups):
     return {name: train(group, blocks=1) for name, group in groups.items()}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_each_precision_is_a_training_of_its_own_near_that_of_float32(trained):
     losses = {name: np.stack(cells)[:, :, 0] for name, cells in trained.items()}
     errors = [np.abs(losses[name] / losses["float32"] - 1) for name in PRECISIONS[1:]]

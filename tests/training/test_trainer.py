@@ -42,6 +42,7 @@ def by_hand(w, m, v, g, step, *, rate, b1, b2, decay, eps=1e-8):
     return w - rate * (m_hat / (np.sqrt(v_hat) + eps) + decay * w), m, v
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("decay", [0.0, 1.0, 5.0])
 @pytest.mark.parametrize("beta2", [0.98, 0.999])
 def test_update_is_a_hand_written_adamw_step(decay, beta2):
