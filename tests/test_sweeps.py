@@ -34,13 +34,9 @@ SMALL = {
 
 
 SOON = {
-    "digits_finite",
     "frequencies",
     "mainline",
-    "mlp",
     "multitask",
-    "optimisers",
-    "parity",
     "repeats_online",
     "slingshots",
     "trigrams_online",

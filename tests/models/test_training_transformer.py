@@ -95,6 +95,7 @@ def assert_forms_agree(task, count, costs=TPU, **fields):
 
 
 MARKS = dict.fromkeys(("multitask", "repeats"), ())
+MARKS |= dict.fromkeys(("digits", "trigrams", "parity"), pytest.mark.slow)
 """Marks of the tests of a task; the networks of some are those of x-y."""
 MARKS |= dict.fromkeys(("x*y", "x/y", "random"), pytest.mark.slow)
 FORMS = {

@@ -55,7 +55,7 @@ class Refusal(NamedTuple):
 
 
 def run(job: Job) -> None:
-    size = Size(1, 60, 1, 4.0) if job.quick else Size(3, 3400, 25, 6.0)
+    size = Size(1, 40, 1, 2.0) if job.quick else Size(3, 3400, 25, 6.0)
     folder, chance = job.work, job.random()
     (folder / "current").write_text("")
     (folder / "mine.py").write_text(GRID)
