@@ -15,7 +15,7 @@ from absl import flags
 from jaxgrok.host import machine, memory
 from jaxgrok.host.files import disk_errors
 from jaxgrok.host.files.paths import expanded
-from jaxgrok.host.signals import INTERRUPTED
+from jaxgrok.host.signals import INTERRUPTED, safe_imports
 from jaxgrok.host.streams import lenient_output
 
 FAILED = 1
@@ -48,7 +48,7 @@ def run(
         The body's code, 0 for --help, 1 for a full or bad disk and where memory ran
         out, 2 for bad input, 130 after Ctrl-C.
     """
-    with lenient_output():
+    with lenient_output(), safe_imports():
         is_bare = not argv[1:]
         if HELP & set(argv[1:]) or (is_bare and not bare):
             print((usage or "").strip())

@@ -5,10 +5,13 @@
 >>> sys.exit(stop.exit_code)
 """
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import FrameType
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -53,6 +56,32 @@ class Stop(threading.Event):
             return job()
         finally:
             self.breaks = False
+
+
+@contextmanager
+def safe_imports() -> Iterator[None]:
+    """Let Ctrl-C end the process at once while JAX is imported.
+
+    jaxlib's extension modules crash where a KeyboardInterrupt is raised in them, and
+    there is nothing to save yet. Later Ctrl-C raises one, as ever.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        spec = getattr(sys.modules.get("jax"), "__spec__", None)
+        if getattr(spec, "_initializing", False):
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        signal.default_int_handler(number, frame)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) != signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager

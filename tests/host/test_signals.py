@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -156,3 +158,44 @@ def test_a_stop_that_a_garbage_collection_drops_is_raised_again(monkeypatch):
     assert time.monotonic() - start < 20
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_an_interrupt_is_one_of_python_but_while_jax_is_imported():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with signals.safe_imports():
+            with pytest.raises(KeyboardInterrupt):
+                send("SIGINT")
+            with asked_to_stop() as stop:
+                send("SIGINT")
+            assert stop.exit_code == 130
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+IMPORTING = """
+import signal, sys
+from jaxgrok.host.signals import safe_imports
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with safe_imports():
+    try:
+        import jax
+    except KeyboardInterrupt:
+        sys.exit("it was raised in there")
+"""
+
+
+@pytest.mark.process
+def test_an_interrupt_while_jax_is_imported_ends_the_process(tmp_path):
+    # In place of JAX: what interrupts itself as it is imported.
+    own = "import os, signal; os.kill(os.getpid(), signal.SIGINT); import time"
+    (tmp_path / "jax.py").write_text(own)
+    ran = subprocess.run(
+        [sys.executable, "-c", IMPORTING],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (-signal.SIGINT, "", "")

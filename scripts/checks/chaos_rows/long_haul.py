@@ -82,7 +82,8 @@ class Form(NamedTuple):
         often: whether results are written every second.
         looks: that memory is the median of.
         growth: that memory may take, as a share.
-        dearer: that the last cells may cost, as a multiple of those in the middle.
+        dearer: that the last cells may cost, as a multiple of those in the middle;
+            None where there are too few to tell.
         reading: seconds that each way to read the run may take.
     """
 
@@ -95,12 +96,12 @@ class Form(NamedTuple):
     often: bool
     looks: int
     growth: float
-    dearer: float
+    dearer: float | None
     reading: float
 
 
 WHOLE = Form(2_500, 40, "fourier", "all", (0.2, 0.4), 1.0, False, 20, 0.10, 1.2, 20.0)
-QUICK = Form(40, 40, "none", "seed=0", (0.4,), 0.1, True, 3, 0.25, 4.0, 10.0)
+QUICK = Form(40, 40, "none", "seed=0", (0.4,), 0.1, True, 3, 0.25, None, 10.0)
 FLUSH = 10
 """Seconds between two writes of results, at least."""
 FILES_A_FLUSH, FILES_BESIDE = 32, 60
@@ -177,6 +178,8 @@ def judge_cost(job: Job, form: Form, watch: Watch, cells: int) -> None:
     for clock in ("wall", "cpu"):
         tenths = watch.seconds_a_cell(clock, cells)
         job.say(**{f"ms_a_cell_{clock}": [round(1e3 * t, 1) for t in tenths]})
+    if form.dearer is None:
+        return
     # Of the processor: other work on the machine is none of the sweep's.
     middle, end = sum(tenths[5:7]) / 2, sum(tenths[8:]) / 2
     words = f"{1e3 * middle:.1f} ms in the middle, {1e3 * end:.1f} at the end"
