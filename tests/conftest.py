@@ -20,13 +20,15 @@ import jax
 import pytest
 
 import tiny
-from jaxgrok.engine import compilation
+from jaxgrok.engine import compilation, program_cache
 from jaxgrok.fleet import seat
 from jaxgrok.results.dataset import Rows
 from jaxgrok.sweep import figures
 
 REDRAW = figures.redraw
 
+# Test processes share the cache: JAX would let one read what another has half written.
+program_cache.keep_whole()
 jax.config.update("jax_default_matmul_precision", "highest")
 # Not as a context, which other threads would not see.
 jax.config.update("jax_numpy_rank_promotion", "raise")
