@@ -22,8 +22,8 @@ import pytest
 import tiny
 from jaxgrok.engine import compilation, program_cache
 from jaxgrok.fleet import seat
-from jaxgrok.results.dataset import Rows
 from jaxgrok.sweep import figures
+from runs import assembled
 
 REDRAW = figures.redraw
 
@@ -51,11 +51,6 @@ def opened_at_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seat, "OPEN_SECONDS", 60.0)
         yield
-
-
-def assembled(directory, ledger):
-    """Do what `figures.redraw` does, but draw nothing and write no page."""
-    return directory.assemble(Rows(ledger.rows(), ledger.component_rows()))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,6 +2,7 @@
 
 import xarray as xr
 
+from jaxgrok.results.dataset import Rows
 from jaxgrok.results.run import load
 
 FIELDS = {"seed": (0, 1, 2), "weight_decay": (0.0, 1.0), "train_fraction": (0.4, 0.9)}
@@ -12,6 +13,11 @@ def same(found, want):
     tables = [(path / "cells.csv").read_bytes() for path in (found, want)]
     assert tables[0] == tables[1]
     xr.testing.assert_identical(*(load(path).drop_attrs() for path in (found, want)))
+
+
+def assembled(directory, ledger):
+    """Do what `figures.redraw` does, but draw nothing and write no page."""
+    return directory.assemble(Rows(ledger.rows(), ledger.component_rows()))
 
 
 class StopAfter:

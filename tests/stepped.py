@@ -126,8 +126,9 @@ def same(found, want, rtol=3e-5, atol=1e-6):
 def check(rule, steps=4, params=PARAMS, **fields):
     """A rule by hand is the optimiser of some fields.
 
-    In float64 to its last digits; in float32 under vmap, beside another lane.
+    In float64 to its last digits; in float32 alone, and under vmap beside another lane.
     """
     want = by_hand(rule, steps, params=params)
     same(run_in_float64(steps, params, **fields), want, rtol=1e-11, atol=1e-14)
+    same(run(steps, params, **fields), want)
     same(run_beside_another(steps, params, **fields), want)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrok.training import examples, trainer
+from jaxgrok.training import trainer
 from jaxgrok.training.lane import Lane
 from jaxgrok.training.records import FLAGS, schema
 from jaxgrok.training.setup import Setup, blank_lane
@@ -41,17 +41,7 @@ def train(
         active: which blocks have a busy lane, [blocks].
         n_steps: steps to make; traced, so that one program serves every count.
     """
-    train_sets = jax.vmap(functools.partial(examples.train_set, setup))
-    step = jax.vmap(functools.partial(trainer.step, setup))
-
-    def step_lanes(lanes: Lane, states: LaneState, n_steps: jax.Array) -> LaneState:
-        # Made again from the seeds in every chunk, so that no state carries examples.
-        sets = train_sets(lanes, states.order)
-        # A loop under `vmap` would be traced several times, one around it once.
-        stepped: LaneState = jax.lax.fori_loop(
-            0, n_steps, lambda _, states: step(lanes, states, sets), states
-        )
-        return stepped
+    step_lanes = functools.partial(trainer.train, setup, over=jax.vmap)
 
     def block(args: tuple[Lane, LaneState, jax.Array]) -> LaneState:
         lanes, states, busy = args

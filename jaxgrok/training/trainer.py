@@ -6,6 +6,7 @@
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -75,13 +76,31 @@ def init(setup: Setup, lane: Lane, params: Params | None = None) -> LaneState:
 
 
 def train(
-    setup: Setup, lane: Lane, state: LaneState, n_steps: int | jax.Array
+    setup: Setup,
+    lane: Lane,
+    state: LaneState,
+    n_steps: int | jax.Array,
+    *,
+    over: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda one: one,
 ) -> LaneState:
-    """Make `n_steps` updates; a traced count compiles once."""
-    examples = data.train_set(setup, lane, state.order)
+    """Make `n_steps` updates; a traced count compiles once.
+
+    Args:
+        setup: of the lane.
+        lane: to train, or several that `over` maps over.
+        state: of each.
+        n_steps: updates to make.
+        over: `jax.vmap` for several lanes. A loop under `vmap` would be traced several
+            times, one around it once.
+    """
+    # Made again from the seed in every chunk, so that no state carries examples.
+    train_set = over(functools.partial(data.train_set, setup))
+    examples = train_set(lane, state.order)
+    update = over(functools.partial(step, setup))
 
     def body(_: jax.Array, state: LaneState) -> LaneState:
-        return step(setup, lane, state, examples)
+        updated: LaneState = update(lane, state, examples)
+        return updated
 
     trained: LaneState = jax.lax.fori_loop(0, n_steps, body, state)
     return trained

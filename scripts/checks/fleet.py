@@ -145,26 +145,27 @@ def _steps(run_dir: Path) -> int:
 
 def _run(check: Check, plan: Plan, only: set[str]) -> None:
     """Play what was asked for; everything by default."""
-    is_quick = plan is QUICK
+
+    def scale_of(number: int, *scales: str) -> str:
+        return "quick" if plan is QUICK else scales[number % len(scales)]
+
     if "storms" in only:
         for number in range(plan.storms):
-            scales = ("snapshots", "laptop", "components")
-            scale = "quick" if is_quick else scales[number % 3]
+            scale = scale_of(number, "snapshots", "laptop", "components")
             # Every other one also has workers that hand over, and that sleep.
             others = () if number % 2 else ("term", "stop")
             storm = Storm(plan.workers, plan.coordinators, others)
             check.storm(f"storm-{number}", scale, storm)
     for number in range(plan.others):
         if "children" in only:
-            scale = "quick" if is_quick else ("laptop", "snapshots")[number % 2]
+            scale = scale_of(number, "laptop", "snapshots")
             check.children(f"children-{number}", scale, Storm(plan.workers // 2, 1))
         if "search" in only:
             check.search(f"search-{number}", Storm(plan.workers // 2, 1))
     for number, scene in enumerate(SCENES):
         if scene.__name__ in only:
             is_long = scene in network.SCENES
-            scale = "quick" if is_quick else ("laptop", "snapshots")[number % 2]
-            scale = "long" if is_long else scale
+            scale = "long" if is_long else scale_of(number, "laptop", "snapshots")
             check.play(scene.__name__, scale, scene)
 
 

@@ -17,7 +17,7 @@ from jaxgrok.results.rows import COMPONENT_COLUMNS, component_table, table
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
+def run_dir(with_figures, tmp_path_factory):
     path = tmp_path_factory.mktemp("digits") / "run"
     config = tiny.config(
         task="digits",
@@ -87,6 +87,7 @@ def test_components_csv_has_a_row_for_each(run_dir):
 
 @pytest.mark.long
 def test_their_figure_shows_each_of_them(run_dir):
+    assert (run_dir / "plots" / "components.png").stat().st_size > 10_000
     figure = sweep.components(jaxgrok.load(run_dir))
     panel = figure.axes[0]
     labels = [line.get_label() for line in panel.get_lines()]

@@ -100,7 +100,7 @@ def test_the_term_and_its_gradient_are_those_by_hand(operation, modulus):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("batch_size", [0, pytest.param(16, marks=pytest.mark.long)])
+@pytest.mark.parametrize("batch_size", [0, 16])
 def test_a_step_follows_loss_and_terms_over_its_own_pairs(batch_size):
     plain = {"learning_rate": (0.1,), "weight_decay": (0.0,), "warmup_steps": 0}
     group = group_of(optimiser="sgd", batch_size=batch_size, **plain)

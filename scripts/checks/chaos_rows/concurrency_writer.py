@@ -30,7 +30,7 @@ from jaxgrok.results.files.manifest import read_manifest  # noqa: E402
 
 MOST = 6
 """Cells of a directory."""
-FIELDS = {"measures": "fourier"}
+FIELDS = {"model": "mlp"} if os.environ["MODEL"] == "mlp" else {"measures": "fourier"}
 """Of the grids; an MLP without measures, for the short form, compiles sooner."""
 
 
@@ -84,6 +84,4 @@ def trained(config: ml_collections.ConfigDict, out: Path) -> bool:
 
 
 if __name__ == "__main__":
-    if os.environ["MODEL"] == "mlp":
-        FIELDS = {"model": "mlp"}
     main(Path(sys.argv[1]))

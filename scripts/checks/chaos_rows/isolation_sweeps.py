@@ -21,7 +21,7 @@ from jaxgrok.results.files.final_states import FinalStates
 from jaxgrok.results.finished_cell import CallbackFailed
 from jaxgrok.results.run_cell import RunCell
 from jaxgrok.sweep import coordinator, figures, run
-from runs import StopAfter
+from runs import StopAfter, assembled
 
 VALUES: Mapping[str, tuple[Any, ...]] = {
     "seed": (0, 1, 2, 3, 4),
@@ -152,13 +152,8 @@ def drawn_axes(chance: random.Random, *, poison: bool) -> dict[str, tuple[Any, .
 def hurried(chance: random.Random | None, asked: int) -> Iterator[None]:
     """Draw no figure; stop a sweep after so many questions, perhaps."""
     with contextlib.ExitStack() as stack:
-
-        def without_figures(directory: Any, ledger: Any) -> Any:
-            rows = figures.Rows(ledger.rows(), ledger.component_rows())
-            return directory.assemble(rows)
-
         for target, name, value in (
-            (figures, "redraw", without_figures),
+            (figures, "redraw", assembled),
             (coordinator, "ANSWER_SECONDS", 0.0),
         ):
             stack.enter_context(mock.patch.object(target, name, value))

@@ -69,14 +69,13 @@ SCALES = {
 }
 
 
-def test_hidden_matrices_take_muon_s_step_and_the_others_adamw_s():
-    check(muon(SCALES["rms"]), params=PARAMS, optimiser="muon", muon_scale="rms")
+@pytest.mark.parametrize("scale", SCALES)
+def test_hidden_matrices_take_muon_s_step_and_the_others_adamw_s(scale):
+    check(muon(SCALES[scale]), params=PARAMS, optimiser="muon", muon_scale=scale)
 
 
-def test_their_scale_and_their_multiple_of_the_others_rate():
-    rule = muon(SCALES["shape"], 3)
-    fields = {"muon_scale": "shape", "muon_rate": 3.0}
-    check(rule, params=PARAMS, optimiser="muon", **fields)
+def test_the_hidden_matrices_rate_is_a_multiple_of_the_others():
+    check(muon(SCALES["rms"], 3), params=PARAMS, optimiser="muon", muon_rate=3.0)
 
 
 def test_decay_acts_where_it_is_asked_for():
