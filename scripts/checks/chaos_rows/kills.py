@@ -173,7 +173,7 @@ def _kill_searches(kills: Kills, least: int) -> None:
     grid, whole = tiny_grids.search(job.work, job.quick), job.work / "search"
     more = ("--blocks=1", f"--budget={BUDGET}", "--width=1.5")
     assert forks.whole(SEARCH, _words(grid, whole, *more)) == 0
-    front = ["refill", "chunk", "evaluation", "opening", "compiling", ANYWHERE]
+    front = ["chunk", "refill", "evaluation", "opening", "compiling", ANYWHERE]
     files = ["inside the write of a save", "before the rename of results"]
     files += ["after the rename of a save", "after the rename of results"]
     places = itertools.cycle([*front, *files])

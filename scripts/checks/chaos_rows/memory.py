@@ -23,7 +23,8 @@ from jaxgrok.verify.audit import audit
 BLOCKS = 16
 STAGES = ("all at once", "fewer blocks", "evaluations in turn", "one block", "no run")
 """What limits lead to, from the highest to the lowest."""
-SMALLER = ("--grid.steps=(2,)", "--grid.model=mlp", "--grid.block_width=1")
+SMALLER = ("--grid.modulus=23", "--grid.model=mlp", "--grid.steps=(2,)")
+SMALLER += ("--grid.block_width=1",)
 """Of the sweep of the short form."""
 MOST_RUNS, SOME_RUNS = 12, 5
 """Runs that the search for limits of a kind may take; of one that is not planned by."""

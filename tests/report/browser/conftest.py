@@ -15,10 +15,10 @@ def browser():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="no playwright: pip install 'jaxgrok[browser]'"
     )
-    names = ("chromium", "google-chrome")
+    names = ("chromium-headless-shell", "chromium", "google-chrome")
     program = next(filter(None, map(shutil.which, names)), None)
     if program is None:
-        pytest.skip("no chromium: apt-get install chromium")
+        pytest.skip("no chromium: apt-get install chromium-headless-shell")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
