@@ -1,5 +1,6 @@
 """What all command lines do alike."""
 
+import gc
 import os
 
 import pytest
@@ -138,3 +139,15 @@ def test_a_reader_that_left_changes_neither_the_work_nor_the_code(
         monkeypatch.setattr("sys.stdout", stream)
         assert command_line.run(["name", "x"], "usage", body) == 7
     assert steps == [0, 1, 2]
+
+
+def test_garbage_is_looked_for_less_often_while_a_command_runs():
+    before, seen = gc.get_threshold(), []
+
+    def body(_):
+        seen.append(gc.get_threshold())
+        return 0
+
+    assert command_line.run(["name", "word"], "", body) == 0
+    assert seen == [(command_line.NEW_OBJECTS, *before[1:])]
+    assert gc.get_threshold() == before

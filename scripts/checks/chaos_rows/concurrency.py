@@ -164,10 +164,6 @@ def variables(is_short: bool) -> dict[str, str]:
     """Return the environment of all processes of the row."""
     path = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
     own = {"PYTHONPATH": path, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1"}
-    if is_short:
-        import tiny
-
-        own["XLA_FLAGS"] = tiny.UNOPTIMISED
     return os.environ | own | {"MODEL": "mlp" if is_short else "transformer"}
 
 

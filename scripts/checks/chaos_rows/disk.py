@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from chaos_rows import tiny_grids
+import tiny
+from chaos_rows import hooks, tiny_grids
 from chaos_rows.bad_disks import SHORT, BadDisk, Ended, Fault
 from chaos_rows.forks import SEARCH, SWEEP
 from chaos_rows.job import Job
@@ -76,8 +77,9 @@ def run(job: Job) -> None:
         words += ("--width=1.5",)
         # Most of its places are a sweep's.
         commands.append(Command("search", SEARCH, words, rounds=2))
-    first = tiny_grids.short_cuts(is_short=True)
-    with BadDisk(job.work, environment, *first) as disk:
+    # In full too: hundreds of runs compile more than they compute.
+    environment["XLA_FLAGS"] = tiny.UNOPTIMISED
+    with BadDisk(job.work, environment, functools.partial(hooks.draw_nothing)) as disk:
         for command in commands:
             Faults(job, disk, command).play()
 

@@ -3,7 +3,6 @@
 >>> forks.begin(SWEEP, words, partial(hurry), partial(hold, place="chunk"))
 """
 
-import os
 import random
 import threading
 import time
@@ -74,10 +73,3 @@ def draw_nothing(say: Say) -> None:
         path.write_bytes(b"a picture")
 
     Figure.savefig = savefig
-
-
-def compile_fast(say: Say) -> None:
-    """Optimise hardly: a short form compiles more than it computes."""
-    import tiny
-
-    os.environ["XLA_FLAGS"] = tiny.UNOPTIMISED

@@ -114,7 +114,7 @@ def run(job: Job) -> None:
     size = QUICK if job.quick else WHOLE
     environment = tiny_grids.environment(job.work / "cache", job.quick)
     environment["JAX_NUM_CPU_DEVICES"] = "1"
-    first = tiny_grids.short_cuts(job.quick)
+    first = [partial(hooks.draw_nothing)] if job.quick else []
     with Forks(job.work / "log.txt", environment, *first) as forks:
         kills = Kills(job, forks)
         grid = tiny_grids.sweep(job.work, job.quick)

@@ -75,7 +75,7 @@ def run(job: Job) -> None:
     environment = tiny_grids.environment(job.work / "cache", job.quick)
     signals, phases = (SIGNALS[:1], FEW) if job.quick else (SIGNALS, PHASES)
     stops: list[Stopped] = []
-    first = tiny_grids.short_cuts(job.quick)
+    first = [partial(hooks.draw_nothing)] if job.quick else []
     with Forks(job.work / "log.txt", environment, *first) as forks:
         whole = job.work / "whole"
         assert forks.whole(SWEEP, _words(grid, whole)) == 0

@@ -4,11 +4,7 @@
 """
 
 import os
-from functools import partial
 from pathlib import Path
-
-from chaos_rows import hooks
-from chaos_rows.forks import Hook
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -72,12 +68,6 @@ def environment(cache: Path, is_short: bool) -> dict[str, str]:
         variables["JAX_COMPILATION_CACHE_DIR"] = kept
         variables["JAX_NUM_CPU_DEVICES"] = "1"
     return variables
-
-
-def short_cuts(is_short: bool) -> tuple[Hook, ...]:
-    """Return what is done before each run of a row: a short form draws no picture."""
-    hasty = partial(hooks.compile_fast), partial(hooks.draw_nothing)
-    return hasty if is_short else ()
 
 
 def sweep(folder: Path, is_short: bool) -> Path:
