@@ -28,8 +28,8 @@ whole = grid.base
 
 def quick(*names):
     config = whole(*names)
-    config.update(d_model=8, heads=2, d_head=4, d_mlp=16, steps=(60,))
-    config.update(eval_every=20, snapshot_every=20)
+    config.update(d_model=8, heads=2, d_head=4, d_mlp=16, steps=(20,))
+    config.update(eval_every=10, snapshot_every=10)
     return config
 
 grid.base = quick

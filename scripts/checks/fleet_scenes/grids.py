@@ -21,7 +21,8 @@ def get_config(scale: str = "laptop") -> Any:
     fields = {"steps": (3_000,), "weight_decay": (0.3, 1.0), "seed": tuple(range(8))}
     config.update(SMALL | fields)
     if scale == "quick":
-        config.update(model="mlp", steps=(2_000,))
+        # Labels at random have no circuits, which would be looked for.
+        config.update(model="mlp", operation="random", steps=(2_000,))
     if scale in ("snapshots", "long", "quick"):
         config.update(snapshots="all", snapshot_every=500, snapshot_early_until=100)
     if scale == "long":
