@@ -3,6 +3,7 @@
 import os
 import tempfile
 import uuid
+from collections import Counter
 
 # Saves compiling the same tiny program in every test; no test needs a hit. Test
 # processes side by side share the folder of the one that started them.
@@ -39,10 +40,11 @@ if os.environ["XLA_FLAGS"] == tiny.UNOPTIMISED:
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with files of long tests: the last one would leave the other cores idle."""
+    """Begin with files of long and of many tests: a long end leaves cores idle."""
     marks = "process", "browser", "notebook", "long"
     first = {item.path for item in items if any(map(item.get_closest_marker, marks))}
-    items.sort(key=lambda item: item.path not in first)
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in first, -sizes[item.path]))
 
 
 @pytest.fixture(autouse=True, scope="session")

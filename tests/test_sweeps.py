@@ -39,7 +39,6 @@ SOON = {
     "multitask",
     "repeats_online",
     "slingshots",
-    "trigrams_online",
     "wd_vs_frac",
 }
 """One of each kind; the others are slow."""

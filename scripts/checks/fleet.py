@@ -153,7 +153,7 @@ def _run(check: Check, plan: Plan, only: set[str]) -> None:
         for number in range(plan.storms):
             scale = scale_of(number, "snapshots", "laptop", "components")
             # Every other one also has workers that hand over, and that sleep.
-            others = () if number % 2 else ("term", "stop")
+            others = () if number % 2 or plan is QUICK else ("term", "stop")
             storm = Storm(plan.workers, plan.coordinators, others)
             check.storm(f"storm-{number}", scale, storm)
     for number in range(plan.others):

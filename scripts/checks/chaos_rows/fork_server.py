@@ -42,8 +42,11 @@ def main() -> None:
     machine.prepare()
     for name in MODULES:
         importlib.import_module(name)
+    import xarray as xr
     from orbax.checkpoint import v1  # noqa: F401
 
+    # The first dataset imports dask, where it is installed.
+    xr.Dataset({"a": ("b", [0])})
     # A fork that looks for garbage would copy all of the memory.
     gc.freeze()
     # A shell may have started this process in its background, where it ignores them.
