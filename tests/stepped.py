@@ -54,7 +54,7 @@ def trained(setup, steps, params, lane):
 def run(steps=4, params=PARAMS, **fields):
     """Parameters after some steps, of a lane alone."""
     setup, lane = setup_and_lane(**fields)
-    return trained(setup, steps, params, jax.device_put(lane))[0]
+    return jax.jit(functools.partial(trained, setup, steps, params))(lane)[0]
 
 
 def run_beside_another(steps=4, params=PARAMS, **fields):

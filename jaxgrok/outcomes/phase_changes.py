@@ -10,8 +10,8 @@ PhaseChange(step=788, width=121, depth=1.9)
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
-from scipy.ndimage import median_filter
 
 SMOOTHING = 3
 """Evaluations in the running median that removes single outliers."""
@@ -83,7 +83,9 @@ def _falling_level(
     steps, level = steps[usable], np.log(loss[usable])
     if len(level) < SMOOTHING:
         return steps, level
-    smooth = median_filter(level, SMOOTHING, mode="nearest")
+    # Not scipy.ndimage's median_filter, whose import is a tenth of a start.
+    padded = np.pad(level, SMOOTHING // 2, mode="edge")
+    smooth = np.median(sliding_window_view(padded, SMOOTHING), axis=1)
     peak = int(smooth.argmax())
     lowest = np.minimum.accumulate(smooth[peak:])
     # Strictly falling, so that a level belongs to the last step that has it.

@@ -142,12 +142,18 @@ def test_a_reader_that_left_changes_neither_the_work_nor_the_code(
 
 
 def test_garbage_is_looked_for_less_often_while_a_command_runs():
-    before, seen = gc.get_threshold(), []
+    seen = []
 
     def body(_):
-        seen.append(gc.get_threshold())
+        seen.append(gc.get_threshold()[0])
         return 0
 
-    assert command_line.run(["name", "word"], "", body) == 0
-    assert seen == [(command_line.NEW_OBJECTS, *before[1:])]
-    assert gc.get_threshold() == before
+    first, *others = gc.get_threshold()
+    try:
+        for threshold in (0, 700, 10**6):  # 0 is none
+            gc.set_threshold(threshold, *others)
+            assert command_line.run(["name", "word"], "", body) == 0
+            assert gc.get_threshold()[0] == threshold
+    finally:
+        gc.set_threshold(first, *others)
+    assert seen == [0, command_line.NEW_OBJECTS, 10**6]

@@ -107,18 +107,27 @@ def test_a_step_follows_loss_and_terms_over_its_own_pairs(batch_size):
     setup = group.setup
     lane = jax.device_put(lane_of(setup, **group.cells[0].lane))
     state = jax.jit(trainer.init, static_argnums=0)(setup, lane)
-    train_set = trainer.data.train_set(setup, lane, state.order)
-    examples, weights = trainer.data.batch(setup, lane, train_set, state.step)
 
+    @jax.jit
+    def examples_and_weights(lane, state):
+        train_set = trainer.data.train_set(setup, lane, state.order)
+        return trainer.data.batch(setup, lane, train_set, state.step)
+
+    @jax.jit
     def logits_of(params):
         return trainer._losses(setup, params, examples)[1]
 
-    logits, pull = jax.vjp(logits_of, state.params)
+    @jax.jit
+    def pull(params, cotangent):
+        return jax.vjp(logits_of, params)[1](cotangent)
+
+    examples, weights = examples_and_weights(lane, state)
+    logits = logits_of(state.params)
     labels, weights = np.asarray(examples.labels)[:, 0], np.asarray(weights)
     plain_logits = np.asarray(logits, np.float64)[:, 0]
     _, gradient = softmax_loss(plain_logits, labels, weights)
     gradient += by_hand(setup.task, (1, 3), plain_logits, labels, weights)[1]
-    (grads,) = pull(jnp.asarray(gradient[:, None], jnp.float32))
+    (grads,) = pull(state.params, jnp.asarray(gradient[:, None], jnp.float32))
     after = jax.jit(trainer.train, static_argnums=0)(setup, lane, state, 1)
     for name, w in state.params.items():
         want = np.asarray(w, float) - 0.1 * np.asarray(grads[name], float)
