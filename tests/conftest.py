@@ -1,5 +1,6 @@
 """Strict: warnings are errors, rank promotion raises, four CPU devices."""
 
+import gc
 import os
 import tempfile
 import uuid
@@ -28,6 +29,9 @@ from runs import assembled
 
 REDRAW = figures.redraw
 
+# Python would search JAX and thousands of tests for garbage, over and over.
+gc.set_threshold(100_000, 50, 100)
+
 # Test processes share the cache: JAX would let one read what another has half written.
 program_cache.keep_whole()
 jax.config.update("jax_default_matmul_precision", "highest")
@@ -45,6 +49,11 @@ def pytest_collection_modifyitems(items):
     first = {item.path for item in items if any(map(item.get_closest_marker, marks))}
     sizes = Counter(item.path for item in items)
     items.sort(key=lambda item: (item.path not in first, -sizes[item.path]))
+
+
+def pytest_collection_finish():
+    """Leave what is there by now out of all searches for garbage."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
