@@ -34,7 +34,6 @@ SMALL = {
 
 
 SOON = {
-    "frequencies",
     "mainline",
     "multitask",
     "repeats_online",

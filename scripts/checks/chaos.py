@@ -61,7 +61,7 @@ def parse() -> argparse.Namespace:
 
 
 def compile_fast() -> None:
-    """Let all processes optimise hardly: short forms compile more than they compute."""
+    """Let all processes compile fast: short forms compile more than they compute."""
     import tiny
 
     os.environ["XLA_FLAGS"] = tiny.UNOPTIMISED
