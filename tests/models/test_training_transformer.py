@@ -94,7 +94,7 @@ def assert_forms_agree(task, count, costs=TPU, **fields):
         assert np.abs(grad - want_grads[name]).max() <= 1e-12 * scale, name
 
 
-MARKS = dict.fromkeys(("multitask", "repeats"), ())
+MARKS = {"repeats": ()}
 MARKS |= dict.fromkeys(("digits", "trigrams", "parity"), pytest.mark.slow)
 """Marks of the tests of a task; the networks of some are those of x-y."""
 MARKS |= dict.fromkeys(("x*y", "x/y", "random"), pytest.mark.slow)

@@ -31,7 +31,7 @@ from jaxgrok.sweep.archive import Archive
 from runs import FIELDS, StopAfter, same
 
 
-@pytest.mark.parametrize("answer", [0.0, 100.0])
+@pytest.mark.parametrize("answer", [pytest.param(0.0, marks=pytest.mark.long), 100.0])
 def test_running_ahead_changes_no_bit_and_overruns_no_lane(
     tmp_path, monkeypatch, answer
 ):

@@ -134,7 +134,10 @@ def test_a_step_follows_loss_and_terms_over_its_own_pairs(batch_size):
         np.testing.assert_allclose(after.params[name], want, rtol=2e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("operation", "modulus"), [("x+y", 11), ("x-y", 8)])
+@pytest.mark.parametrize(
+    ("operation", "modulus"),
+    [("x+y", 11), pytest.param("x-y", 8, marks=pytest.mark.long)],
+)
 def test_a_traced_frequency_is_one_of_those_together(operation, modulus):
     step = step_of(Modular(operation, modulus))
 

@@ -246,6 +246,7 @@ def test_given_weights_are_used():
     np.testing.assert_array_equal(state.params["mlp.W_in"], given["mlp.W_in"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("measures", ["none", "fourier"])
 def test_evaluation_in_slices_is_that_of_the_whole_pool(measures, monkeypatch):
     group = tiny.group(measures=measures)
