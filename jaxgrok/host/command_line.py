@@ -81,7 +81,7 @@ def seldom_collected() -> Iterator[None]:
     """Look for garbage less often.
 
     What a start makes, modules and traces, stays: looking through it again and again
-    takes a tenth of the start.
+    is in vain.
     """
     first, *others = gc.get_threshold()
     # 0 turns it off.

@@ -83,7 +83,7 @@ def _falling_level(
     steps, level = steps[usable], np.log(loss[usable])
     if len(level) < SMOOTHING:
         return steps, level
-    # Not scipy.ndimage's median_filter, whose import is a tenth of a start.
+    # Not scipy.ndimage's median_filter, whose import takes half a second.
     padded = np.pad(level, SMOOTHING // 2, mode="edge")
     smooth = np.median(sliding_window_view(padded, SMOOTHING), axis=1)
     peak = int(smooth.argmax())
